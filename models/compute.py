@@ -1,0 +1,139 @@
+"""Count parameters and arithmetic of a network, layer by layer, from the shapes of a real forward pass.
+
+Nothing is assumed of the network: hooks read the shapes while a pass runs on torch's ``meta`` device, which computes
+shapes and no values. Two conventions, because published figures differ in theirs:
+
+``multiply_adds``
+    true multiply-adds of the exported graph: convolutions, transposed ones by input pixels; batch normalisation is
+    folded into its convolution; what no output needs is not there. FLOPs are twice that.
+``paper``
+    what the paper's tables count ("GFLOPs"), the convention of the profiler ``thop`` in May 2020: 1 per multiply-add,
+    1 per output element for a convolution's bias, 2 per element of a batch normalisation, transposed convolutions by
+    output pixels, and the two projections that nothing reads (`deepmark.models.mdla34.DEAD`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from deepmark.models.mdla34 import DEAD
+
+CONVENTIONS = {
+    "multiply_adds": "true multiply-adds of the exported graph (FLOPs are twice that)",
+    "paper": "the paper's convention (thop, May 2020: 1 per multiply-add and bias, 2 per normalised element)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCost:
+    """One layer.
+
+    Attributes:
+        name: of the module.
+        multiply_adds: see the module's docstring; 0 for a layer that no output needs.
+        paper: likewise.
+    """
+
+    name: str
+    multiply_adds: int
+    paper: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A network, or a part of it: ``base``, ``dla_up``, ``ida_up`` or one head.
+
+    Attributes:
+        parameters: trained numbers.
+        multiply_adds: see the module's docstring; for one image.
+        paper: likewise.
+    """
+
+    parameters: int
+    multiply_adds: int
+    paper: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCost:
+    """A network at one input size.
+
+    Attributes:
+        height: of the input, pixels.
+        width: likewise.
+        total: of the whole network.
+        parts: by name, in the network's order.
+    """
+
+    height: int
+    width: int
+    total: Cost
+    parts: dict[str, Cost]
+
+
+def network_cost(network: nn.Module, size: tuple[int, int]) -> NetworkCost:
+    """Count a network, in evaluation mode, for one image of ``size`` (height, width)."""
+    layers = layer_costs(network, size)
+    parts = {}
+    for name, part in network.named_children():
+        mine = [layer for layer in layers if layer.name.partition(".")[0] == name]
+        parts[name] = Cost(
+            parameters=sum(parameter.numel() for parameter in part.parameters()),
+            multiply_adds=sum(layer.multiply_adds for layer in mine),
+            paper=sum(layer.paper for layer in mine),
+        )
+    total = Cost(
+        parameters=sum(part.parameters for part in parts.values()),
+        multiply_adds=sum(part.multiply_adds for part in parts.values()),
+        paper=sum(part.paper for part in parts.values()),
+    )
+    return NetworkCost(*size, total, parts)
+
+
+def layer_costs(network: nn.Module, size: tuple[int, int]) -> list[LayerCost]:
+    """List the convolutions and normalisations that one image of ``size`` passes, in the order in which they run."""
+    layers: list[LayerCost] = []
+    weights = {name: tensor.to("meta") for name, tensor in network.state_dict().items()}
+    with _hooked(network, layers), torch.no_grad():
+        functional_call(network, weights, (torch.empty(1, 3, *size, device="meta"),))
+    return layers
+
+
+@contextmanager
+def _hooked(network: nn.Module, layers: list[LayerCost]) -> Iterator[None]:
+    with ExitStack() as hooks:
+        for name, module in network.named_modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
+                hooks.enter_context(module.register_forward_hook(partial(_record, layers, name)))
+        for dead in DEAD:
+            project = network.get_submodule(dead.removesuffix("."))
+            downsample = network.get_submodule(dead.replace(".project.", ".downsample"))
+            hooks.enter_context(downsample.register_forward_hook(partial(_run_dead, project)))
+        yield
+
+
+def _run_dead(project: nn.Module, _module: nn.Module, _inputs: tuple[Tensor, ...], bottom: Tensor) -> None:
+    """Do what the reference does and we do not: project the downsampled map and drop the result."""
+    project(bottom)
+
+
+def _record(layers: list[LayerCost], name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    if isinstance(module, nn.BatchNorm2d):
+        layers.append(LayerCost(name, 0, 2 * output.numel()))
+        return
+    assert isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
+    taps = math.prod(module.kernel_size)
+    if isinstance(module, nn.ConvTranspose2d):
+        multiply_adds = inputs[0].numel() * taps * (module.out_channels // module.groups)
+    else:
+        multiply_adds = output.numel() * taps * (module.in_channels // module.groups)
+    by_output = output.numel() * (taps * (module.in_channels // module.groups) + (module.bias is not None))
+    layers.append(LayerCost(name, 0 if name.startswith(DEAD) else multiply_adds, by_output))

@@ -1,0 +1,6 @@
+"""``python -m deepmark``: the same as the ``deepmark`` command."""
+
+from deepmark.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Errors a user can act on.
+
+DeepMarkError                 exit 1
+├── CheckpointError           the file is no network that we can export
+├── ConversionError           a converter failed; names the stage
+├── ParityError        exit 3 two stages disagree; carries the report
+├── BundleError               a bundle or model file is damaged or unknown
+├── EngineError               an inference engine is missing, or refused to run
+├── DataError                 an image, annotation or keypoint schema is wrong
+├── UsageError         exit 2 the request makes no sense, whatever the files hold
+├── DeviceError        exit 4 no phone, or it went away
+└── UnstableError      exit 5 a measurement that may not be believed (throttled)
+
+Every message is one sentence (what, expected, found); ``hint`` is the next step. The command line catches these and
+only these.
+"""
+
+from __future__ import annotations
+
+
+class DeepMarkError(Exception):
+    """A failure with a sentence for the user and, where there is one, the next step.
+
+    Attributes:
+        hint: what the user can do about it, or None.
+        exit_code: the command's exit status.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class CheckpointError(DeepMarkError):
+    """The file is no checkpoint, or a checkpoint of a network that cannot be exported faithfully."""
+
+
+class ConversionError(DeepMarkError):
+    """A conversion failed.
+
+    Attributes:
+        stage: the step that failed, for example ``"onnx -> mnn"``.
+    """
+
+    def __init__(self, message: str, *, stage: str, hint: str | None = None) -> None:
+        super().__init__(f"{stage}: {message}", hint=hint)
+        self.stage = stage
+
+
+class ParityError(DeepMarkError):
+    """Two stages that must be equal are not.
+
+    Attributes:
+        report: the `deepmark.exporter.parity.ParityReport` that shows where.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, report: object, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.report = report
+
+
+class BundleError(DeepMarkError):
+    """A bundle or a model file is damaged, incomplete or of an unknown version."""
+
+
+class EngineError(DeepMarkError):
+    """An inference engine is not installed, cannot load a model, or was given an input it cannot run."""
+
+
+class DataError(DeepMarkError):
+    """An image, a video, an annotation or a keypoint schema is not what it must be."""
+
+
+class UsageError(DeepMarkError):
+    """A request that no file could satisfy: an unknown format, a size that is no multiple of 32."""
+
+    exit_code = 2
+
+
+class DeviceError(DeepMarkError):
+    """No phone is usable, or the one in use went away."""
+
+    exit_code = 4
+
+
+class UnstableError(DeepMarkError):
+    """A measurement drifted or was throttled and may not be believed."""
+
+    exit_code = 5

@@ -1,0 +1,35 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Golden data of the public reference implementation (tests/data/README.md)."""
+    return ROOT / "tests" / "data"
+
+
+@pytest.fixture(scope="session")
+def demo_checkpoint() -> Path:
+    """The shipped demo network."""
+    return ROOT / "models" / "demo" / "mdla34_synthetic_fp16.pth"
+
+
+@pytest.fixture(scope="session")
+def demo_pictures() -> tuple[Path, ...]:
+    """The eight drawings beside the demo network, in order."""
+    return tuple(sorted((ROOT / "models" / "demo" / "samples").glob("*.png")))
+
+
+@pytest.fixture(scope="session")
+def demo_bundle(demo_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo network exported once to ONNX and MNN at 128x128; never written to by a test."""
+    from deepmark.exporter import export
+
+    return export(demo_checkpoint, to=("onnx", "mnn"), output=tmp_path_factory.mktemp("demo"), size=(128, 128)).path
