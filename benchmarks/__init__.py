@@ -1,0 +1,1 @@
+"""Speed, memory and accuracy of everything else; nothing imports from here."""

@@ -1,0 +1,102 @@
+"""Suppression of objects that overlap a better one of their class.
+
+Boxes are measured as in the reference: ``x2 - x1 + 1`` wide, in whatever coordinates they come. One unit is one heatmap
+cell after `decode` and one image pixel after `Detector`, so suppression there and here is not quite the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.runtime.detections import Detections
+from deepmark.runtime.params import DecoderParams
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+DoubleArray = npt.NDArray[np.float64]
+IndexArray = npt.NDArray[np.int64]
+
+
+def suppress(detections: Detections, params: DecoderParams) -> Detections:
+    """Suppress per class as ``params.nms`` says; objects whose score falls below ``params.score_threshold`` go too.
+
+    Args:
+        detections: N objects, best first, boxes in cells or pixels.
+        params: ``nms`` and its settings; with None the detections come back as they are.
+
+    Returns:
+        The objects that stay, best first; after ``"soft"`` with their decayed scores.
+    """
+    if params.nms is None or not len(detections):
+        return detections
+    overlap = pairwise_iou(detections.boxes)
+    overlap[detections.class_ids[:, None] != detections.class_ids] = 0
+    if params.nms == "soft":
+        keep, scores = soft_nms(overlap, detections.scores, sigma=params.nms_sigma, threshold=params.nms_score)
+    else:
+        keep, scores = hard_nms(overlap, detections.scores, iou=params.nms_iou)
+    high = scores >= np.float32(params.score_threshold)
+    return dataclasses.replace(detections.select(keep[high]), scores=scores[high])
+
+
+def soft_nms(
+    overlap: DoubleArray, scores: FloatArray, *, sigma: float, threshold: float
+) -> tuple[IndexArray, FloatArray]:
+    """Gaussian soft-NMS: the best object multiplies the scores of the others by exp(-IoU**2 / sigma), and so on.
+
+    Unlike the reference, which leaves rows of removed objects in place, a removed object is gone.
+
+    Args:
+        overlap: (N, N) IoU; 0 where two objects do not compete.
+        scores: (N,), not negative.
+        sigma: of the Gaussian.
+        threshold: an object that overlaps a picked one and whose decayed score is below it is removed.
+
+    Returns:
+        The objects that stay, in the order in which they were picked (best first, of equals the first), and their
+        decayed scores.
+    """
+    return _pick(overlap > 0, np.exp(overlap * overlap / -sigma), scores, floor=threshold)
+
+
+def hard_nms(overlap: DoubleArray, scores: FloatArray, *, iou: float) -> tuple[IndexArray, FloatArray]:
+    """Greedy NMS: the best object removes those that overlap it by more than ``iou``, and so on; see `soft_nms`."""
+    return _pick(overlap > iou, np.ones_like(overlap), scores, floor=np.inf)
+
+
+def _pick(rivals: BoolArray, decay: DoubleArray, scores: FloatArray, *, floor: float) -> tuple[IndexArray, FloatArray]:
+    """Pick the best object, decay its rivals, and so on; objects with a picked rival go if they are below ``floor``.
+
+    Scores only fall, so it is early enough to look at the floor when an object's turn comes. In float64 to the end: a
+    score that many rivals decay is rounded once.
+    """
+    left = scores.astype(np.float64)
+    decay = np.maximum(decay, np.finfo(np.float64).tiny)  # -inf * 0 would be NaN
+    has_rival = np.zeros(len(scores), np.bool_)
+    picked: list[int] = []
+    final: list[float] = []
+    for _ in range(len(scores)):
+        best = int(left.argmax())
+        score = float(left[best])
+        left[best] = -np.inf
+        if score < floor and has_rival[best]:
+            continue
+        picked.append(best)
+        final.append(score)
+        left *= decay[best]
+        has_rival |= rivals[best]
+    return np.array(picked, np.int64), np.array(final, np.float32)
+
+
+def pairwise_iou(boxes: FloatArray) -> DoubleArray:
+    """Compute the IoU of every two boxes (N, 4) x1, y1, x2, y2 as the reference does, one unit added to each side."""
+    x1, y1, x2, y2 = boxes.astype(np.float64).T
+    width = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1) + 1
+    height = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1) + 1
+    shared = width.clip(0) * height.clip(0)
+    area = (x2 - x1 + 1) * (y2 - y1 + 1)
+    iou: DoubleArray = shared / (area[:, None] + area - shared)
+    return iou

@@ -1,0 +1,46 @@
+"""Lists of lists as flat arrays: a thousand short lists in a handful of NumPy calls."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+IndexArray = npt.NDArray[np.intp]
+
+
+def expand(starts: IndexArray, counts: IndexArray) -> tuple[IndexArray, IndexArray]:
+    """Write out the ranges ``starts[i] : starts[i] + counts[i]`` one after the other.
+
+    Returns:
+        Of every element the range it comes from, and its value; both (sum(counts),).
+
+    >>> expand(np.array([5, 0, 7]), np.array([2, 0, 3]))
+    (array([0, 0, 2, 2, 2]), array([5, 6, 7, 8, 9]))
+    """
+    owner = np.repeat(np.arange(len(counts)), counts)
+    first = np.cumsum(counts) - counts
+    return owner, np.arange(len(owner)) + (starts - first)[owner]
+
+
+def argmax_of_each(owner: IndexArray, values: npt.NDArray[np.float32]) -> IndexArray:
+    """Find the largest value of every owner; of equal ones the first.
+
+    Args:
+        owner: (n,) ascending.
+        values: (n,) finite.
+
+    Returns:
+        (m,) positions in ``values``, one for each owner that occurs.
+
+    >>> argmax_of_each(np.array([0, 0, 2, 2, 2]), np.float32([1, 1, 3, 5, 4]))
+    array([0, 3])
+    """
+    if not len(owner):
+        return np.zeros(0, np.intp)
+    is_first = np.ones(len(owner), np.bool_)
+    is_first[1:] = owner[1:] != owner[:-1]
+    starts = np.flatnonzero(is_first)
+    largest = np.maximum.reduceat(values, starts)
+    counts = np.diff(starts, append=len(owner))
+    is_largest = np.flatnonzero(values == np.repeat(largest, counts))
+    return is_largest[np.searchsorted(is_largest, starts)]  # the first at or after the start of each

@@ -1,0 +1,129 @@
+"""The affine letterbox: image pixels to heatmap cells and back.
+
+CenterNet's pre-processing (``get_affine_transform`` with rotation 0): the image's centre goes to the input's centre and
+``max(height, width)`` goes to the input's WIDTH, without a half-pixel shift. A square input shows the whole image; an
+input that is less high than wide crops tall images at top and bottom, as CenterNet does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.errors import DataError
+from deepmark.runtime.heads import STRIDE
+from deepmark.runtime.preprocess import require_picture
+
+Points = npt.NDArray[np.float32]  # (..., 2): x, y
+Image = npt.NDArray[np.uint8]  # (H, W, 3): BGR
+
+WARP_LIMIT = 32767  # cv2.warpAffine of OpenCV 4 takes no picture with a side this long: it counts pixels in int16
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """Where an image lies inside a network input.
+
+    Attributes:
+        scale: input pixels per image pixel.
+        image_centre: (x, y) in image pixels.
+        input_centre: (x, y) in input pixels.
+    """
+
+    scale: float
+    image_centre: tuple[float, float]
+    input_centre: tuple[float, float]
+
+    @classmethod
+    def fit(cls, image_hw: tuple[int, int], input_hw: tuple[int, int]) -> Letterbox:
+        """Fit an image of ``image_hw`` into an input of ``input_hw`` (both height, width, in pixels).
+
+        Raises:
+            DataError: a side is zero or negative.
+        """
+        if min(*image_hw, *input_hw) <= 0:
+            raise DataError(
+                f"cannot fit an image of {image_hw[1]}x{image_hw[0]} into an input of {input_hw[1]}x{input_hw[0]}",
+                hint="both sides must be at least 1 pixel",
+            )
+        height, width = image_hw
+        return cls(
+            scale=input_hw[1] / max(height, width),
+            image_centre=(width / 2, height / 2),
+            input_centre=(input_hw[1] / 2, input_hw[0] / 2),
+        )
+
+    def matrix(self) -> npt.NDArray[np.float64]:
+        """Image pixels to input pixels, (2, 3), as ``cv2.warpAffine`` takes it."""
+        (image_x, image_y), (input_x, input_y) = self.image_centre, self.input_centre
+        s = self.scale
+        return np.array([[s, 0, input_x - s * image_x], [0, s, input_y - s * image_y]])
+
+    def to_cells(self, points: Points) -> Points:
+        """Image pixels to heatmap cells; any shape (..., 2)."""
+        in_input = (points - np.array(self.image_centre)) * self.scale + np.array(self.input_centre)
+        return np.asarray(in_input / STRIDE, np.float32)
+
+    def to_image(self, points: Points) -> Points:
+        """Heatmap cells to image pixels: the inverse of `to_cells`; any shape (..., 2)."""
+        in_input = points * np.float64(STRIDE)
+        in_image = (in_input - np.array(self.input_centre)) / self.scale + np.array(self.image_centre)
+        return np.asarray(in_image, np.float32)
+
+
+def letterbox(image_bgr_u8: Image, input_hw: tuple[int, int]) -> tuple[Image, Letterbox]:
+    """Warp an image into a network input, with black where the image does not reach.
+
+    Args:
+        image_bgr_u8: (h, w, 3) uint8, of any size from 1x1 on.
+        input_hw: height and width of the input, in pixels.
+
+    Returns:
+        The input, (H, W, 3) uint8, and where the image lies in it.
+
+    Raises:
+        DataError: the image is not uint8, has not three channels, or has no pixels.
+    """
+    import cv2
+
+    require_picture(image_bgr_u8)
+    height, width = input_hw
+    box = Letterbox.fit(image_bgr_u8.shape[:2], input_hw)
+    if max(image_bgr_u8.shape[:2]) >= WARP_LIMIT:
+        return _warp_huge(image_bgr_u8, box, input_hw), box
+    contiguous = np.ascontiguousarray(image_bgr_u8)  # OpenCV takes no reversed view, such as rgb[..., ::-1]
+    warped = cv2.warpAffine(
+        contiguous, box.matrix(), (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
+    )
+    return np.asarray(warped, np.uint8), box
+
+
+def _warp_huge(image: Image, box: Letterbox, input_hw: tuple[int, int]) -> Image:
+    """Do what ``cv2.warpAffine`` does, for pictures too long for it.
+
+    The affine is a scale and a shift, so the columns and rows that the input reads are picked first: 2 of each per
+    input pixel. Nothing of the picture's own size is made.
+    """
+    matrix = box.matrix()
+    row, row_weight = _taps(input_hw[0], matrix[1, 1], matrix[1, 2], image.shape[0])
+    column, column_weight = _taps(input_hw[1], matrix[0, 0], matrix[0, 2], image.shape[1])
+    corners = image[row[:, :, None, None], column]  # (2, H, 2, W, 3)
+    warped = np.einsum("ahbwc,ah,bw->hwc", corners.astype(np.float64), row_weight, column_weight)
+    return np.asarray(np.rint(warped), np.uint8)
+
+
+def _taps(
+    length: int, scale: float, shift: float, source_length: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Name the two source positions behind each output position along one axis, and their weights; both (2, length).
+
+    Positions outside the source have weight 0: that is the black border.
+    """
+    source = (np.arange(length) - shift) / scale
+    first = np.floor(source)
+    position = np.stack([first, first + 1]).astype(np.int64)
+    weight = np.stack([first + 1 - source, source - first])
+    weight[(position < 0) | (position >= source_length)] = 0
+    return position.clip(0, source_length - 1), weight
