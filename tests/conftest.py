@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+from outcome import Deepmark, Outcome
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,3 +35,19 @@ def demo_bundle(demo_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory)
     from deepmark.exporter import export
 
     return export(demo_checkpoint, to=("onnx", "mnn"), output=tmp_path_factory.mktemp("demo"), size=(128, 128)).path
+
+
+@pytest.fixture
+def deepmark(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Deepmark:
+    """Run ``deepmark ARGS`` in this process, through the real entry point."""
+    from deepmark.cli import main
+
+    def call(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["deepmark", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capfd.readouterr()
+        return Outcome(int(stop.value.code or 0), out, err)
+
+    return call

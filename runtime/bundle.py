@@ -1,0 +1,226 @@
+"""Open a model: a bundle folder, a bundle zip, or a bare ``.mnn``/``.onnx`` file that carries its manifest.
+
+A bundle ``NAME.deepmark/`` holds `MANIFEST_NAME`, the model files of `MODEL_FILES` and golden vectors. Its manifest
+lists every other file with length and sha256, and `open_model` checks them all: a flipped byte in the weights would
+load and run, so only the hash can find it. Loading writes nothing into a bundle.
+
+What is refused: a listed file that is missing or differs, a file that is not listed (except names that begin with a
+dot, which file managers leave behind), links, and anything that is not a plain file. A ``.deepmark.zip`` holds the
+same files below one folder ``NAME.deepmark/``; `deepmark.runtime.archive` says what is refused there. A bare file has
+no hash of itself: what can be checked is its format and its manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from io import BufferedIOBase
+from pathlib import Path, PurePosixPath
+from typing import Literal, Protocol
+
+from deepmark.errors import BundleError
+from deepmark.runtime.archive import ZipFiles
+from deepmark.runtime.embedded import read_embedded
+from deepmark.runtime.manifest import FileEntry, Manifest
+
+Backend = Literal["mnn", "onnxruntime"]
+
+BUNDLE_SUFFIX = ".deepmark"
+ZIP_SUFFIX = ".deepmark.zip"
+MANIFEST_NAME = "manifest.json"
+MODEL_FILES: Mapping[Backend, str] = {"mnn": "model.mnn", "onnxruntime": "model.onnx"}  # in order of preference
+BARE_SUFFIXES: Mapping[str, Backend] = {".mnn": "mnn", ".onnx": "onnxruntime"}
+
+MAX_MANIFEST_BYTES = 16 << 20  # the manifest of 294 landmarks has 60 KB
+
+_DAMAGED = "copy the bundle again, or export it again"
+
+
+class Files(Protocol):
+    """Where the files of a model lie. Names are relative to the bundle, with ``/``."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all files."""
+        ...
+
+    def size(self, name: str) -> int:
+        """Return a file's length in bytes."""
+        ...
+
+    def open(self, name: str) -> AbstractContextManager[BufferedIOBase]:
+        """Open a file for reading."""
+        ...
+
+    def local(self, name: str) -> AbstractContextManager[Path]:
+        """Give a path that a native library can open, for the length of a ``with`` block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """An opened model whose files have been checked.
+
+    Attributes:
+        path: what was opened.
+        manifest: what the model is and how to use it.
+        weights: engine -> its file, by name in ``entries``; at least one.
+        entries: every file but the manifest: name -> length and sha256.
+    """
+
+    path: Path
+    manifest: Manifest
+    weights: Mapping[Backend, str]
+    entries: Mapping[str, FileEntry]
+    _files: Files
+
+    def read(self, name: str) -> bytes:
+        """Read a listed file and check it again.
+
+        Raises:
+            BundleError: the manifest lists no such file, or it changed since the model was opened.
+        """
+        if name not in self.entries:
+            raise BundleError(f"{self.path} lists no file {name!r}", hint=f"its files: {', '.join(self.entries)}")
+        try:
+            with self._files.open(name) as stream:
+                content = stream.read(self.entries[name].bytes + 1)
+        except OSError as error:
+            raise BundleError(f"cannot read {name} of {self.path}: {error.strerror or error}", hint=_DAMAGED) from error
+        _compare(self.path, name, self.entries[name], len(content), hashlib.sha256(content).hexdigest())
+        return content
+
+    def weights_file(self, backend: Backend) -> AbstractContextManager[Path]:
+        """Give the path of an engine's model file; out of a zip it exists only inside the ``with`` block."""
+        return self._files.local(self.weights[backend])
+
+
+def open_model(path: str | Path) -> Model:
+    """Open a bundle folder, a ``.deepmark.zip`` or a bare ``.mnn``/``.onnx`` file, and check every file of it.
+
+    Raises:
+        BundleError: the path does not exist or is none of these, a file is missing, damaged or not listed, or the
+            manifest is of an unknown version.
+    """
+    path = Path(path)
+    try:
+        if not path.exists():
+            raise BundleError(f"{path} does not exist", hint="check the path of the model")
+        if path.is_dir():
+            if not (path / MANIFEST_NAME).is_file():  # before a folder as large as a disk is listed
+                raise _no_manifest(path)
+            return _open_bundle(path, FolderFiles(path))
+        if path.name.lower().endswith(".zip"):
+            return _open_bundle(path, ZipFiles(path))
+        if path.suffix.lower() in BARE_SUFFIXES and path.is_file():
+            return _open_bare(path)
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
+    raise BundleError(
+        f"{path} is no model",
+        hint=f"expected a folder NAME{BUNDLE_SUFFIX}, a file NAME{ZIP_SUFFIX}, or a file *.mnn or *.onnx",
+    )
+
+
+def _open_bundle(path: Path, files: Files) -> Model:
+    if MANIFEST_NAME not in files.names():
+        raise _no_manifest(path)
+    if files.size(MANIFEST_NAME) > MAX_MANIFEST_BYTES:
+        raise BundleError(f"{path}: {MANIFEST_NAME} is larger than {MAX_MANIFEST_BYTES:,} bytes", hint=_DAMAGED)
+    with files.open(MANIFEST_NAME) as stream:
+        manifest = Manifest.from_json(stream.read(), source=f"{path}/{MANIFEST_NAME}")
+    _check_files(path, manifest, files)
+    weights = {backend: name for backend, name in MODEL_FILES.items() if name in manifest.files}
+    if not weights:
+        raise BundleError(f"{path} holds no model: expected {' or '.join(MODEL_FILES.values())}", hint=_DAMAGED)
+    return Model(path, manifest, weights, manifest.files, files)
+
+
+def _check_files(path: Path, manifest: Manifest, files: Files) -> None:
+    """Require exactly the files that the manifest lists, each as it was when it was listed."""
+    present = files.names()
+    for name, entry in manifest.files.items():
+        if name not in present:
+            raise BundleError(
+                f"{path}: the file {name} is missing, expected {entry.bytes:,} bytes with sha256 {entry.sha256}",
+                hint=_DAMAGED,
+            )
+        with files.open(name) as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        _compare(path, name, entry, files.size(name), digest)
+    for name in present:
+        if name != MANIFEST_NAME and name not in manifest.files and not _is_hidden(name):
+            raise BundleError(
+                f"{path}: the file {name} is not listed in {MANIFEST_NAME}",
+                hint="remove it: a bundle holds exactly what its manifest lists",
+            )
+
+
+def _open_bare(path: Path) -> Model:
+    content = path.read_bytes()
+    if not content:
+        raise BundleError(f"{path} is empty", hint="copy or export it again")
+    manifest = Manifest.from_json(read_embedded(path, memoryview(content)), source=f"the manifest inside {path}")
+    entry = FileEntry(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+    weights: dict[Backend, str] = {BARE_SUFFIXES[path.suffix.lower()]: path.name}
+    return Model(path, manifest, weights, {path.name: entry}, FolderFiles(path.parent))
+
+
+def _no_manifest(path: Path) -> BundleError:
+    return BundleError(f"{path} is no bundle: it has no {MANIFEST_NAME}", hint="choose the folder NAME.deepmark itself")
+
+
+def _compare(path: Path, name: str, expected: FileEntry, length: int, sha256: str) -> None:
+    if length != expected.bytes:
+        raise BundleError(
+            f"{path}: the file {name} is damaged: expected {expected.bytes:,} bytes, found {length:,}", hint=_DAMAGED
+        )
+    if sha256 != expected.sha256:
+        raise BundleError(
+            f"{path}: the file {name} is damaged: expected sha256 {expected.sha256}, found {sha256}", hint=_DAMAGED
+        )
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(name).parts)
+
+
+class FolderFiles:
+    """The files of a bundle folder, or the one file of a bare model."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all files below the folder.
+
+        Raises:
+            BundleError: something there is a link, or no plain file.
+        """
+        found = []
+        for path in sorted(self._folder.rglob("*")):
+            name = path.relative_to(self._folder).as_posix()
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                raise BundleError(f"{self._folder}: {name} is a link", hint="a bundle holds plain files only")
+            if stat.S_ISREG(mode):
+                found.append(name)
+            elif not stat.S_ISDIR(mode):
+                raise BundleError(f"{self._folder}: {name} is no plain file", hint="a bundle holds plain files only")
+        return tuple(found)
+
+    def size(self, name: str) -> int:
+        """Return a file's length in bytes."""
+        return (self._folder / name).stat().st_size
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[BufferedIOBase]:
+        """Open a file for reading."""
+        with (self._folder / name).open("rb") as stream:
+            yield stream
+
+    def local(self, name: str) -> AbstractContextManager[Path]:
+        """Give the file's own path."""
+        return nullcontext(self._folder / name)

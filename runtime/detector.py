@@ -1,0 +1,90 @@
+"""Pictures in, garments with landmarks out: letterbox -> engine -> decode -> back to the picture -> suppression."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.models.schema import KeypointSchema
+from deepmark.runtime.bundle import Backend, Model
+from deepmark.runtime.decoder import decode
+from deepmark.runtime.detections import Detections
+from deepmark.runtime.engines import Engine, EngineRecord, load_engine
+from deepmark.runtime.nms import suppress
+from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.preprocess import require_picture
+from deepmark.runtime.transform import letterbox
+
+
+class Detector:
+    """A loaded model with everything around it. Safe to call from several threads.
+
+    Args:
+        model: what `load_engine` takes, or a loaded engine.
+        threads: see `load_engine`; not for a loaded engine.
+        backend: likewise.
+        params: how to decode; None for the manifest's.
+
+    Attributes:
+        engine: the loaded engine.
+        params: how heads are decoded and suppressed.
+        schema: classes and landmarks.
+
+    Example::
+
+        detector = Detector("shirt.deepmark")
+        detections = detector(cv2.imread("picture.jpg"))
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Model | Engine,
+        *,
+        threads: int | None = None,
+        backend: Backend | None = None,
+        params: DecoderParams | None = None,
+    ) -> None:
+        if isinstance(model, Engine):
+            if threads is not None or backend is not None:
+                raise TypeError("threads and backend were chosen when the engine was loaded")
+            self.engine = model
+        else:
+            self.engine = load_engine(model, threads=threads, backend=backend)
+        self.params = params if params is not None else self.engine.manifest.decoder
+
+    @property
+    def schema(self) -> KeypointSchema:
+        """Classes and landmarks."""
+        return self.engine.manifest.keypoints
+
+    @property
+    def record(self) -> EngineRecord:
+        """What really runs the model."""
+        return self.engine.record
+
+    def __call__(self, image: npt.NDArray[np.uint8]) -> Detections:
+        """Find garments in a picture.
+
+        Args:
+            image: (H, W, 3) uint8, BGR, of any size.
+
+        Returns:
+            Objects, best first; boxes and landmarks in pixels of this picture.
+
+        Raises:
+            DataError: it is no such picture.
+            EngineError: the engine failed.
+        """
+        require_picture(image)
+        size = self.engine.manifest.input
+        image_in, transform = letterbox(image, (size.height, size.width))
+        in_cells = decode(self.engine.heads(image_in), self.schema, replace(self.params, nms=None))
+        in_pixels = replace(
+            in_cells,
+            boxes=transform.to_image(in_cells.boxes.reshape(-1, 2, 2)).reshape(-1, 4),
+            keypoints=tuple(transform.to_image(points) for points in in_cells.keypoints),
+        )
+        return suppress(in_pixels, self.params)

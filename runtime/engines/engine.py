@@ -1,0 +1,219 @@
+"""What every inference engine has in common: a checked input, named outputs, one run at a time.
+
+An `Engine` stands before a `Session`, which is the thin layer over one library. The libraries themselves check little
+(MNN runs on garbage when a shape or a type is wrong), so nothing reaches a session that was not checked here.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.errors import BundleError, EngineError
+from deepmark.runtime.heads import PROBABILITY_HEADS, Heads
+from deepmark.runtime.manifest import MAX_INPUT_PIXELS, Manifest
+from deepmark.runtime.preprocess import normalise, require_picture
+
+FloatArray = npt.NDArray[np.float32]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRecord:
+    """What really runs a model, read back from the library where it can be.
+
+    Attributes:
+        backend: ``"mnn"`` or ``"onnxruntime"``.
+        version: of the library.
+        device: where it computes, for example ``"CPU, AVX2"``.
+        threads: that it uses.
+        threads_asked: that it was asked for; more than ``threads`` where the machine or the library has fewer.
+        precision: of the arithmetic.
+        settings: everything else that changes speed or results, by the library's own names.
+        model_file: name of the model file.
+        model_sha256: of that file, hex.
+    """
+
+    backend: str
+    version: str
+    device: str
+    threads: int
+    threads_asked: int
+    precision: str
+    settings: Mapping[str, str | int]
+    model_file: str
+    model_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What a library says of a session; `EngineRecord` explains the fields."""
+
+    version: str
+    device: str
+    threads: int
+    precision: str
+    settings: Mapping[str, str | int]
+
+
+class Session(Protocol):
+    """One model in one library. Not checked, not thread-safe: `Engine` does both."""
+
+    @property
+    def facts(self) -> SessionFacts:
+        """What really runs the model."""
+        ...
+
+    def output_shapes(self, input_shape: Shape) -> Mapping[str, tuple[int | None, ...]]:
+        """Return name -> (1, C, H, W) of all outputs for an input of this shape; None where the file leaves it open."""
+        ...
+
+    def run(self, x: FloatArray) -> dict[str, FloatArray]:
+        """Run on a contiguous (1, 3, H, W) array; return new arrays (1, C, H/4, W/4) by name."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+class Engine:
+    """A loaded model. Safe to use from several threads: runs take turns.
+
+    It belongs to the process that loaded it: after a fork, only the parent may use it.
+
+    Attributes:
+        manifest: what the model is.
+        record: what really runs it.
+    """
+
+    def __init__(self, session: Session, manifest: Manifest, record: EngineRecord) -> None:
+        self.manifest = manifest
+        self.record = record
+        self._session: Session | None = session
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+        self._check_outputs()
+
+    def heads(self, image: npt.NDArray[np.uint8]) -> Heads:
+        """Run on a picture of the network's size, (H, W, 3) uint8; sigmoids are applied where the graph has none.
+
+        Raises:
+            DataError: it is no such picture.
+            EngineError: its size is not one that the model accepts, or the engine failed.
+        """
+        require_picture(image)
+        self._check_size(*image.shape[:2])
+        maps = self._run(normalise(image, self.manifest.preprocess))
+        if self.manifest.heads.activation == "logits":
+            maps = {name: _sigmoid(head) if name in PROBABILITY_HEADS else head for name, head in maps.items()}
+        return Heads(**maps)
+
+    def run(self, x: object) -> dict[str, FloatArray]:
+        """Run the graph as it is.
+
+        Args:
+            x: (1, 3, H, W) float32, normalised and finite.
+
+        Returns:
+            The graph's outputs by name, (C, H/4, W/4) each, newly allocated.
+
+        Raises:
+            EngineError: the array is not of this kind, or the engine failed.
+        """
+        if not isinstance(x, np.ndarray) or x.dtype != np.float32 or x.ndim != 4 or x.shape[:2] != (1, 3):
+            found = f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
+            raise EngineError(f"the input must be a float32 array (1, 3, H, W), found {found}")
+        self._check_size(*x.shape[2:])
+        if not np.isfinite(x).all():  # MNN would turn NaN into heads that look right
+            raise EngineError("the input holds NaN or infinite values", hint="check how the picture was normalised")
+        return self._run(np.ascontiguousarray(x))
+
+    def close(self) -> None:
+        """Free the model; the engine cannot be used again."""
+        if os.getpid() != self._process:
+            return
+        with self._lock:
+            session, self._session = self._session, None
+            if session is not None:
+                session.close()
+
+    def __enter__(self) -> Self:
+        """Return the engine itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Free the model."""
+        self.close()
+
+    def _run(self, x: FloatArray) -> dict[str, FloatArray]:
+        if os.getpid() != self._process:  # before the lock: a fork may have copied it locked
+            raise EngineError(
+                f"the engine was loaded in process {self._process} and is used in its fork {os.getpid()}",
+                hint="load it in the new process, and start that by multiprocessing's 'spawn'",
+            )
+        with self._lock:
+            if self._session is None:
+                raise EngineError("the engine is closed", hint="load the model again")
+            outputs = self._session.run(x)
+        expected = self._expected_shapes(x.shape)
+        for name, shape in expected.items():
+            if outputs[name].shape != shape:
+                raise EngineError(f"output {name!r} has shape {outputs[name].shape}, expected {shape}")
+        return {name: outputs[name][0] for name in expected}
+
+    def _check_size(self, height: int, width: int) -> None:
+        spec = self.manifest.input
+        if not spec.dynamic and (height, width) != (spec.height, spec.width):
+            raise EngineError(
+                f"the model takes {spec.height}x{spec.width} only, found {height}x{width} (height x width)"
+            )
+        if height % spec.multiple or width % spec.multiple or not height or not width:
+            raise EngineError(
+                f"height and width must be multiples of {spec.multiple}, found {height}x{width}",
+                hint=f"deepmark.runtime.letterbox(picture, ({spec.height}, {spec.width})) gives the model's own size",
+            )
+        if height * width > MAX_INPUT_PIXELS:
+            raise EngineError(f"an input of {height}x{width} is too large, the limit is {MAX_INPUT_PIXELS:,} pixels")
+
+    def _check_outputs(self) -> None:
+        """Bind the graph's outputs by name: names and channels must be the manifest's."""
+        assert self._session is not None
+        size = (1, 3, self.manifest.input.height, self.manifest.input.width)
+        expected = self._expected_shapes(size)
+        found = self._session.output_shapes(size)
+        if set(found) != set(expected):
+            raise BundleError(
+                f"{self.record.model_file} has the outputs {', '.join(sorted(found))},"
+                f" its manifest says {', '.join(sorted(expected))}",
+                hint="export the model again",
+            )
+        for name, shape in expected.items():
+            same = len(found[name]) == len(shape) and all(
+                there is None or there == here for here, there in zip(shape, found[name], strict=True)
+            )
+            if not same:
+                shown = str(found[name]).replace("None", "?")
+                raise BundleError(
+                    f"output {name!r} of {self.record.model_file} has shape {shown}, its manifest says {shape}",
+                    hint="export the model again",
+                )
+
+    def _expected_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        heads = self.manifest.heads
+        height, width = (side // heads.stride for side in input_shape[2:])
+        return {name: (1, channels, height, width) for name, channels in heads.channels.items()}
+
+
+def _sigmoid(logits: FloatArray) -> FloatArray:
+    with np.errstate(over="ignore"):  # exp overflows to infinity below -88: the quotient is then 0, as it should be
+        return np.float32(1) / (np.float32(1) + np.exp(-logits))

@@ -1,0 +1,160 @@
+"""MNN through its Session API, the fastest that its Python module has.
+
+What the library does not do itself, and is done here: the input is copied before every run (its buffer is used as
+scratch), the layout is declared (NCHW, "Caffe"), a run's return code is required to be 0 (otherwise the last outputs
+would still stand there), outputs are copied out while the interpreter lives, and there is one session a model, resized
+only when the size changes (each further session keeps 200 MB).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.errors import BundleError, EngineError
+from deepmark.runtime.engines.engine import SessionFacts
+from deepmark.runtime.native_output import captured_stdout
+
+FloatArray = npt.NDArray[np.float32]
+
+SETTINGS = {"precision": 0, "memory": 0, "power": 0}  # all "normal"; words would be taken too, and ignored if unknown
+WINOGRAD_LEVEL = 3  # MNN's default: fastest; 1 and 0 need half and a third of the memory and are slower
+
+_HINT_WINOGRAD = 3  # setSessionHint
+_INFO_BACKEND, _INFO_THREADS = 2, 4  # getSessionInfo
+_CPU_EXTENSION = 13  # back end of a CPU's better instructions: AVX2 or AVX-512 on x86, fp16 arithmetic on ARM
+
+_pool_owner: int | None = None  # the process that MNN's threads live in
+
+
+class MnnSession:
+    """One ``.mnn`` file with one session."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        """Load a model file.
+
+        Raises:
+            BundleError: MNN cannot read the file.
+            EngineError: MNN is not installed, or this process was forked from one that used MNN.
+        """
+        _claim_threads()
+        self._mnn = _import_mnn()
+        with captured_stdout() as said:
+            self._interpreter, self._session = self._load(path, threads)
+        if self._session is None:
+            raise BundleError(f"MNN cannot load {path.name}: {said.last_line}", hint="copy or export the model again")
+        self.facts = self._read_facts()
+        self._input = self._interpreter.getSessionInput(self._session)
+        self._shape: tuple[int, ...] = ()
+        self._host_input: Any = None
+        self._outputs: dict[str, Any] = {}
+        self._host_outputs: dict[str, Any] = {}
+
+    def output_shapes(self, input_shape: tuple[int, ...]) -> dict[str, tuple[int | None, ...]]:
+        """Return name -> (1, C, H, W) of all outputs for an input of this shape."""
+        self._resize(input_shape)
+        return {name: tensor.getShape() for name, tensor in self._outputs.items()}
+
+    def run(self, x: FloatArray) -> dict[str, FloatArray]:
+        """Run on a contiguous (1, 3, H, W) array.
+
+        Raises:
+            EngineError: MNN could not prepare for this size, or the run failed.
+        """
+        self._resize(x.shape)
+        np.copyto(self._host_input.getNumpyData(), x)
+        self._input.copyFrom(self._host_input)
+        code = self._interpreter.runSession(self._session)
+        if code:
+            raise EngineError(f"MNN's run failed with code {code}")
+        results = {}
+        for name, tensor in self._outputs.items():
+            host = self._host_outputs[name]
+            tensor.copyToHostTensor(host)
+            results[name] = host.getNumpyData().copy()  # the view does not keep its tensor alive
+        return results
+
+    def close(self) -> None:
+        """Free tensors before the interpreter that owns them: used after it, they would crash."""
+        self._host_outputs = {}
+        self._outputs = {}
+        self._host_input = self._input = self._session = None
+        self._interpreter = None
+
+    def _read_facts(self) -> SessionFacts:
+        """Read back what MNN made of the request: it cuts threads and falls back to the CPU without a word."""
+        code = int(self._interpreter.getSessionInfo(self._session, _INFO_BACKEND))
+        fp16 = code == _CPU_EXTENSION and platform.machine() in {"aarch64", "arm64"}
+        return SessionFacts(
+            version=str(self._mnn.version()),
+            device={0: "CPU", _CPU_EXTENSION: "CPU with extensions"}.get(code, f"MNN back end {code}"),
+            threads=_bits(self._interpreter.getSessionInfo(self._session, _INFO_THREADS)),
+            precision="fp16" if fp16 else "fp32",
+            settings={**SETTINGS, "winograd_level": WINOGRAD_LEVEL, "backend_code": code},
+        )
+
+    def _load(self, path: Path, threads: int) -> tuple[Any, Any]:
+        try:
+            interpreter = self._mnn.Interpreter(str(path))  # a Path would be refused
+        except Exception:  # noqa: BLE001  MNN raises nothing more precise; the cause stands on stdout
+            return None, None
+        interpreter.setSessionHint(_HINT_WINOGRAD, WINOGRAD_LEVEL)  # only counts before the session is made
+        return interpreter, interpreter.createSession({"backend": "CPU", "numThread": threads, **SETTINGS})
+
+    def _resize(self, shape: tuple[int, ...]) -> None:
+        if shape == self._shape:
+            return
+        self._shape = ()
+        with captured_stdout() as said:
+            self._interpreter.resizeTensor(self._input, shape)
+            self._interpreter.resizeSession(self._session)  # True whatever the shape
+        self._outputs = self._interpreter.getSessionOutputAll(self._session)
+        if any(min(tensor.getShape(), default=0) < 1 for tensor in self._outputs.values()):
+            raise EngineError(f"MNN cannot run an input of shape {shape}: {said.last_line}")
+        self._host_input = self._host_tensor(shape)
+        self._host_outputs = {name: self._host_tensor(tensor.getShape()) for name, tensor in self._outputs.items()}
+        self._shape = shape
+
+    def _host_tensor(self, shape: tuple[int, ...]) -> Any:
+        mnn = self._mnn
+        return mnn.Tensor(shape, mnn.Halide_Type_Float, mnn.Tensor_DimensionType_Caffe)
+
+
+def _claim_threads() -> None:
+    """Refuse a fork of a process that used MNN: its copy of MNN would wait for ever for threads that it has not.
+
+    Raises:
+        EngineError: says what to do instead.
+    """
+    global _pool_owner  # noqa: PLW0603  MNN's pool of threads is one a process
+    if _pool_owner not in {None, os.getpid()}:
+        raise EngineError(
+            f"MNN was used in process {_pool_owner} before it forked this one, and would hang here",
+            hint="start processes by multiprocessing's 'spawn', or load models only after forking",
+        )
+    _pool_owner = os.getpid()
+
+
+def _import_mnn() -> Any:
+    """Import MNN without the line that it prints on stdout.
+
+    Raises:
+        EngineError: it is not installed.
+    """
+    try:
+        with captured_stdout():
+            import MNN
+    except ImportError as error:
+        raise EngineError(f"the engine MNN is not usable: {error}", hint="pip install mnn") from error
+    return MNN
+
+
+def _bits(value: float) -> int:
+    """Read an integer that MNN hands out as the bits of a float."""
+    return int(struct.unpack("<i", struct.pack("<f", value))[0])

@@ -1,0 +1,292 @@
+"""``manifest.json``: everything that a program needs to know of an exported model, beside its weights.
+
+The manifest stands in a bundle as a file, and inside a bare ``.onnx`` or ``.mnn`` file as metadata (there without
+``files``, ``vectors`` and ``parity``). It is strict: an unknown field or version is an error, not a guess, and so is
+a document that does not agree with its own checksum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated, Literal
+
+import msgspec
+
+from deepmark.errors import BundleError, DataError
+from deepmark.models.schema import KeypointSchema
+from deepmark.runtime.heads import HEAD_NAMES, REQUIRED_HEADS, STRIDE
+from deepmark.runtime.params import DecoderParams
+
+SCHEMA_VERSION = 1
+MAX_INPUT_PIXELS = 4096 * 4096  # at about 220 bytes a pixel: 3.7 GB; an engine that runs out of memory dies wordlessly
+
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+UNSEALED: Sha256 = "0" * 64  # stands in for the checksum while it is computed
+_CHECKSUM = re.compile(rb'"checksum": ?"([0-9a-f]{64})"')
+
+
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of the manifest: immutable, and nothing may stand in it that is not known."""
+
+
+class InputSpec(_Strict, frozen=True):
+    """The network's input.
+
+    Attributes:
+        height: pixels; the size the model was exported and checked for.
+        width: pixels.
+        multiple: every other height and width that the model accepts is a multiple of this.
+        dynamic: whether it accepts any other size at all.
+    """
+
+    height: int
+    width: int
+    multiple: int
+    dynamic: bool
+
+
+class Preprocess(_Strict, frozen=True):
+    """How a picture becomes the network's input: ``(pixel / 255 - mean) / std``, float32, NCHW.
+
+    Attributes:
+        color: order of the channels of the 8-bit picture.
+        resize: ``"centernet-affine"``: `deepmark.runtime.letterbox`.
+        border: grey level outside the picture, before normalisation; always black.
+        mean: per channel, in ``color``'s order, of pixels in [0, 1].
+        std: likewise.
+    """
+
+    color: Literal["BGR"] = "BGR"
+    resize: Literal["centernet-affine"] = "centernet-affine"
+    border: Literal[0] = 0
+    mean: tuple[float, float, float] = (0.40789654, 0.44719302, 0.47026115)
+    std: tuple[float, float, float] = (0.28863828, 0.27408164, 0.27809835)
+
+
+class HeadsSpec(_Strict, frozen=True):
+    """What the graph gives.
+
+    Attributes:
+        layout: ``"dense"``: every head as a whole map.
+        activation: whether ``hm`` and ``hm_hp`` come as probabilities or as logits (before the sigmoid).
+        stride: input pixels per cell.
+        channels: name of each output -> its channels. Outputs are found by name, never by order.
+    """
+
+    layout: Literal["dense"]
+    activation: Literal["probabilities", "logits"]
+    stride: int
+    channels: dict[str, int]
+
+
+class FileEntry(_Strict, frozen=True):
+    """One file of a bundle: its sha256 (hex) and its length in bytes."""
+
+    sha256: Sha256
+    bytes: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class HeadParity(_Strict, frozen=True):
+    """How far one head is from the same head one step before.
+
+    Attributes:
+        head: its name.
+        unit: ``"probability"``, ``"logit"`` or ``"cells"``.
+        max_error: largest absolute difference over all pictures.
+        mean_error: mean absolute difference.
+        tolerance_used: largest ``difference / (atol + rtol * |expected|)``; above 1 it fails.
+    """
+
+    head: str
+    unit: str
+    max_error: float
+    mean_error: float
+    tolerance_used: float
+
+
+class ObjectParity(_Strict, frozen=True):
+    """How far decoded objects are from those one step before.
+
+    Attributes:
+        expected: objects above the score floor on either side, over all pictures.
+        matched: those that have a partner of the same class in the same cell on the other side.
+        unexplained: those that have none, and no near tie explains it.
+        landmarks: landmarks of matched objects.
+        near_ties: objects without partner and landmarks that jumped because the reference's own choice was closer than
+            the step's rounding; they are in none of the figures below.
+        max_landmark_error: largest distance of two landmarks of matched objects, in cells.
+        max_box_error: likewise of box corners, in cells.
+        max_score_error: likewise of final scores.
+    """
+
+    expected: int
+    matched: int
+    unexplained: int
+    landmarks: int
+    near_ties: int
+    max_landmark_error: float
+    max_box_error: float
+    max_score_error: float
+
+
+class HopParity(_Strict, frozen=True):
+    """One step of the chain, for example ``torch`` -> ``onnx``.
+
+    Attributes:
+        reference: what the step starts from.
+        candidate: what it makes.
+        pictures: number of network inputs compared.
+        heads: one entry per head.
+        objects: the decoded objects.
+        passed: whether every figure lies within its threshold.
+    """
+
+    reference: str
+    candidate: str
+    pictures: int
+    heads: tuple[HeadParity, ...]
+    objects: ObjectParity
+    passed: bool
+
+
+class Source(_Strict, frozen=True):
+    """Where the weights come from.
+
+    Attributes:
+        file: name of the checkpoint, without its folder.
+        sha256: of the checkpoint file, hex.
+        architecture: ``"mdla34"`` or ``"dlav0_34"``.
+        variant: letter of the checkpoint's layout, with its explanation.
+        parameters: number of weights that the network uses.
+    """
+
+    file: str
+    sha256: str
+    architecture: str
+    variant: str
+    parameters: int
+
+
+class Manifest(_Strict, frozen=True, kw_only=True):
+    """The whole document.
+
+    Attributes:
+        schema_version: `SCHEMA_VERSION`.
+        checksum: sha256 of the encoded document with `UNSEALED` in this place; only there does it have a meaning.
+        name: of the model; the bundle's folder is ``NAME.deepmark``.
+        created_by: program and version.
+        precision: of the weights.
+        input: the network's input.
+        preprocess: how a picture becomes that input.
+        heads: what the graph gives.
+        keypoints: classes, landmarks, groups, sigmas.
+        flip_pairs: group channels that change places in a mirrored picture (follows from ``keypoints``; written out
+            for programs that do not derive it).
+        decoder: parameters that the model is decoded with.
+        source: the checkpoint.
+        versions: library -> version that made the bundle.
+        parity: results of every step of the export.
+        files: every other file of the bundle, by its path with ``/``.
+    """
+
+    schema_version: int
+    checksum: Sha256 = UNSEALED
+    name: str
+    created_by: str
+    precision: Literal["fp32"]
+    input: InputSpec
+    preprocess: Preprocess
+    heads: HeadsSpec
+    keypoints: KeypointSchema
+    flip_pairs: tuple[tuple[int, int], ...]
+    decoder: DecoderParams
+    source: Source
+    versions: dict[str, str]
+    parity: tuple[HopParity, ...] = ()
+    files: dict[str, FileEntry] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse parts that do not fit each other, or that this program would misread.
+
+        Raises:
+            DataError: names the field, what it must be and what it is.
+        """
+        _check_input(self.input)
+        _check_heads(self.heads, self.keypoints)
+        if min(self.preprocess.std) <= 0:
+            raise DataError(f"preprocess.std must be above 0, found {self.preprocess.std}")
+        if self.flip_pairs != self.keypoints.flip_pairs:
+            raise DataError("flip_pairs do not follow from the mirrors in keypoints")
+
+    def to_json(self, *, compact: bool = False) -> bytes:
+        """Encode as JSON with its checksum, indented with a final newline or compact; equal manifests, equal bytes."""
+        unsealed = msgspec.json.encode(msgspec.structs.replace(self, checksum=UNSEALED))
+        if not compact:
+            unsealed = msgspec.json.format(unsealed, indent=1) + b"\n"
+        return _with_checksum(unsealed, _checksum(unsealed))
+
+    @classmethod
+    def from_json(cls, document: bytes, *, source: str) -> Manifest:
+        """Read and check a manifest; ``source`` names it in errors.
+
+        Raises:
+            BundleError: not JSON, of another schema version, a field is missing, unknown or wrong, or anything in it
+                differs from what was written.
+        """
+        try:
+            version = msgspec.json.decode(document, type=_Version).schema_version
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise BundleError(f"{source} is no DeepMark manifest: {error}") from error
+        if version != SCHEMA_VERSION:
+            raise BundleError(
+                f"{source} has schema version {version}, this program reads version {SCHEMA_VERSION}",
+                hint="export the model again with this program, or install the version that made it",
+            )
+        try:
+            manifest = msgspec.json.decode(document, type=cls)
+        except (msgspec.MsgspecError, DataError, UnicodeDecodeError, RecursionError) as error:
+            raise BundleError(f"{source} is damaged: {error}", hint="export the model again") from error
+        found = _checksum(_with_checksum(document, UNSEALED))
+        if found != manifest.checksum:
+            raise BundleError(
+                f"{source} is damaged or was changed: its checksum says {manifest.checksum}, found {found}",
+                hint="copy the model again, or export it again",
+            )
+        return msgspec.structs.replace(manifest, checksum=UNSEALED)
+
+
+class _Version(msgspec.Struct):
+    schema_version: int
+
+
+def _checksum(unsealed: bytes) -> str:
+    return hashlib.sha256(unsealed).hexdigest()
+
+
+def _with_checksum(document: bytes, checksum: str) -> bytes:
+    """Put a checksum into an encoded manifest, where the first one stands: its second field."""
+    return _CHECKSUM.sub(lambda match: match[0].replace(match[1], checksum.encode()), document, count=1)
+
+
+def _check_input(spec: InputSpec) -> None:
+    if spec.multiple < STRIDE or spec.multiple % STRIDE:
+        raise DataError(f"input.multiple must be a multiple of {STRIDE}, found {spec.multiple}")
+    for name, side in (("height", spec.height), ("width", spec.width)):
+        if side < 1 or side % spec.multiple:
+            raise DataError(f"input.{name} must be a multiple of {spec.multiple}, found {side}")
+    if spec.height * spec.width > MAX_INPUT_PIXELS:
+        raise DataError(f"input must have at most {MAX_INPUT_PIXELS:,} pixels, found {spec.height}x{spec.width}")
+
+
+def _check_heads(spec: HeadsSpec, keypoints: KeypointSchema) -> None:
+    if spec.stride != STRIDE:
+        raise DataError(f"heads.stride must be {STRIDE}, found {spec.stride}")
+    if missing := [name for name in REQUIRED_HEADS if name not in spec.channels]:
+        raise DataError(f"heads.channels lacks {', '.join(missing)}")
+    classes, groups = len(keypoints.classes), keypoints.num_groups
+    expected = dict(zip(HEAD_NAMES, (classes, 2, 2 * groups, 2, groups, 2), strict=True))
+    for name, channels in spec.channels.items():
+        if channels != expected.get(name):
+            what = f"must be {expected[name]}" if name in expected else "is no known head"
+            raise DataError(f"heads.channels[{name!r}] {what}, found {channels}")

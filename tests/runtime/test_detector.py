@@ -1,0 +1,188 @@
+"""The detector: from pictures of any size to objects in their own pixels."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pytest
+from tiny import Tiny
+
+from deepmark.errors import BundleError, DataError
+from deepmark.runtime import DecoderParams, Detections, Detector, load_engine
+from deepmark.runtime.engines import Engine, EngineRecord, SessionFacts
+from deepmark.runtime.manifest import Manifest
+
+FloatArray = npt.NDArray[np.float32]
+Picture = npt.NDArray[np.uint8]
+
+
+class FixedHeads:
+    """A session that finds the same thing in every picture."""
+
+    facts = SessionFacts("0", "CPU", 1, "fp32", {})
+
+    def __init__(self, heads: Mapping[str, FloatArray]) -> None:
+        self.heads = heads
+
+    def output_shapes(self, input_shape: tuple[int, ...]) -> dict[str, tuple[int | None, ...]]:  # noqa: ARG002
+        return {name: head.shape for name, head in self.heads.items()}
+
+    def run(self, x: FloatArray) -> dict[str, FloatArray]:  # noqa: ARG002
+        return dict(self.heads)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def heads() -> dict[str, FloatArray]:
+    """Empty heads of the tiny network, 16x24 cells."""
+    channels = {"hm": 2, "wh": 2, "hps": 6, "reg": 2, "hm_hp": 3, "hp_offset": 2}
+    return {name: np.zeros((1, count, 16, 24), np.float32) for name, count in channels.items()}
+
+
+def put_top(heads: dict[str, FloatArray], row: int, column: int, score: float, size: float = 8) -> None:
+    """Put a "top" with its centre on a cell, and its two landmarks 2 cells left and right of it."""
+    heads["hm"][0, 0, row, column] = score
+    heads["wh"][0, :, row, column] = size
+    for group, shift in enumerate((-2, 2)):
+        heads["hps"][0, 2 * group, row, column] = shift
+        heads["hm_hp"][0, group, row, column + shift] = 0.9
+
+
+def detector(manifest: Manifest, heads: dict[str, FloatArray], params: DecoderParams) -> Detector:
+    record = EngineRecord("mnn", "0", "CPU", 1, 1, "fp32", {}, "model.mnn", "0" * 64)
+    return Detector(Engine(FixedHeads(heads), manifest, record), params=params)
+
+
+def baseline(**changes: object) -> DecoderParams:
+    settings = {"alpha": 1.0, "sigma_center": 0.0, "sigma_keypoint": 0.0, "gamma": 1.0, "mask": False} | changes
+    return DecoderParams(score_threshold=0.05, **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("picture_hw", "pixels_per_cell", "left", "top"),
+    [
+        ((64, 96), 4, 0, 0),  # the network's own size
+        ((640, 960), 40, 0, 0),
+        ((300, 960), 40, 0, -170),  # 340 input rows of picture pixels more than the picture has, half of them above
+        ((192, 192), 8, 0, 32),  # square: the input shows its middle rows only
+    ],
+)
+def test_objects_come_in_the_picture_s_own_pixels(
+    tiny_manifest: Manifest,
+    heads: dict[str, FloatArray],
+    picture_hw: tuple[int, int],
+    pixels_per_cell: float,
+    left: float,
+    top: float,
+) -> None:
+    put_top(heads, row=6, column=10, score=0.8)
+    found = detector(tiny_manifest, heads, baseline())(np.zeros((*picture_hw, 3), np.uint8))
+    assert found.class_ids.tolist() == [0]
+    np.testing.assert_allclose(found.scores, [0.8], rtol=1e-6)
+    to_pixels = np.array([pixels_per_cell, pixels_per_cell]), np.array([left, top])
+    corners = np.array([[10 - 4, 6 - 4], [10 + 4, 6 + 4]]) * to_pixels[0] + to_pixels[1]
+    np.testing.assert_allclose(found.boxes, [corners.ravel()], atol=1e-3)
+    landmarks = np.array([[8, 6], [12, 6]]) * to_pixels[0] + to_pixels[1]
+    np.testing.assert_allclose(found.keypoints[0], landmarks, atol=1e-3)
+    assert found.refined[0].tolist() == [True, True]
+
+
+def test_nothing_found_is_no_object(tiny_manifest: Manifest, heads: dict[str, FloatArray]) -> None:
+    found = detector(tiny_manifest, heads, baseline())(np.zeros((50, 70, 3), np.uint8))
+    assert len(found) == 0
+    assert (found.boxes.shape, found.keypoints) == ((0, 4), ())
+
+
+@pytest.mark.parametrize(("nms", "left_over"), [(None, 2), ("hard", 1), ("soft", 2)])
+def test_suppression_is_the_manifest_s_and_happens_once(
+    tiny_manifest: Manifest, heads: dict[str, FloatArray], nms: str | None, left_over: int
+) -> None:
+    put_top(heads, row=6, column=8, score=0.8)
+    put_top(heads, row=6, column=10, score=0.6)  # IoU .6 with the first
+    manifest = msgspec.structs.replace(tiny_manifest, decoder=baseline(nms=nms))
+    record = EngineRecord("mnn", "0", "CPU", 1, 1, "fp32", {}, "model.mnn", "0" * 64)
+    found = Detector(Engine(FixedHeads(heads), manifest, record))(np.zeros((640, 960, 3), np.uint8))
+    assert len(found) == left_over
+    assert found.scores[0] == pytest.approx(0.8)
+    if nms == "soft":
+        width, high = 80 * 4, 80 * 4  # one object in pixels; the other lies 80 to its right
+        inter = (width - 80 + 1) * (high + 1)
+        iou = inter / (2 * (width + 1) * (high + 1) - inter)
+        assert found.scores[1] == pytest.approx(0.6 * np.exp(-(iou**2) / 0.5), rel=1e-4)
+
+
+def test_params_may_differ_from_the_manifest_s(tiny: Tiny) -> None:
+    own = DecoderParams.baseline()
+    assert Detector(tiny.bundle, threads=1, params=own).params is own
+    assert Detector(tiny.bundle, threads=1).params == tiny.manifest.decoder
+
+
+def test_it_says_what_runs_and_what_it_finds(tiny: Tiny) -> None:
+    one = Detector(tiny.bundle, threads=1, backend="onnxruntime")
+    assert one.record.backend == "onnxruntime"
+    assert one.schema.class_names == ("top", "skirt")
+
+
+def test_a_loaded_engine_is_taken_as_it_is(tiny: Tiny) -> None:
+    with load_engine(tiny.bundle, threads=1) as engine:
+        assert Detector(engine).engine is engine
+        with pytest.raises(TypeError, match="were chosen when the engine was loaded"):
+            Detector(engine, threads=2)
+
+
+@pytest.mark.parametrize("image", [None, np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3), np.float32)])
+def test_what_is_no_picture_is_refused(tiny: Tiny, image: object) -> None:
+    with pytest.raises(DataError, match="a picture must be a uint8 array"):
+        Detector(tiny.bundle, threads=1)(image)  # type: ignore[arg-type]
+
+
+def test_a_corrupt_model_raises(tiny: Tiny, tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(tiny.bundle, tmp_path / "a.deepmark"))
+    content = bytearray((bundle / "model.mnn").read_bytes())
+    content[len(content) // 2] ^= 1
+    (bundle / "model.mnn").write_bytes(content)
+    with pytest.raises(BundleError, match=r"model\.mnn is damaged"):
+        Detector(bundle)
+
+
+def assert_equal(found: Detections, expected: Detections) -> None:
+    np.testing.assert_array_equal(found.class_ids, expected.class_ids)
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    np.testing.assert_array_equal(found.boxes, expected.boxes)
+    for one, other in zip(found.keypoints, expected.keypoints, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("backend", ["mnn", "onnxruntime"])
+def test_several_threads_may_share_a_detector(tiny: Tiny, backend: str) -> None:
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (int(h), int(w), 3), np.uint8) for h, w in rng.integers(20, 200, (8, 2))]
+    shared = Detector(tiny.bundle, threads=1, backend=backend)  # type: ignore[arg-type]
+    expected = [shared(picture) for picture in pictures]
+    assert sum(map(len, expected)) > 0
+    with ThreadPoolExecutor(4) as pool:
+        for found, right in zip(pool.map(shared, pictures * 4), expected * 4, strict=True):
+            assert_equal(found, right)
+
+
+@pytest.mark.slow
+def test_the_demo_finds_the_same_in_both_engines(demo_bundle: Path, demo_pictures: tuple[Path, ...]) -> None:
+    import cv2
+
+    mnn, onnxruntime = (Detector(demo_bundle, backend=backend) for backend in ("mnn", "onnxruntime"))
+    for path in demo_pictures:
+        picture = np.asarray(cv2.imread(str(path)), np.uint8)
+        one, other = (
+            found.select(np.flatnonzero(found.scores > 0.3)) for found in (mnn(picture), onnxruntime(picture))
+        )
+        assert one.class_ids.tolist() == other.class_ids.tolist() != []
+        np.testing.assert_allclose(one.scores, other.scores, atol=1e-3)
+        np.testing.assert_allclose(one.boxes, other.boxes, atol=0.1)

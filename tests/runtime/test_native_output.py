@@ -1,0 +1,56 @@
+"""A library's own words never reach stdout, whichever way they take."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+
+import pytest
+
+from deepmark.runtime.native_output import captured_stdout
+
+
+def test_what_c_prints_is_caught_even_out_of_its_buffer(capfd: pytest.CaptureFixture[str]) -> None:
+    with captured_stdout() as said:
+        ctypes.CDLL(None).puts(b"from C")
+        os.write(1, b"from a system call\n")
+    os.write(1, b"afterwards\n")
+    assert sorted(said.text.split("\n")) == ["", "from C", "from a system call"]
+    assert capfd.readouterr().out == "afterwards\n"
+
+
+def test_what_was_printed_before_stays_where_it_belongs(capfd: pytest.CaptureFixture[str]) -> None:
+    ctypes.CDLL(None).printf(b"still in the buffer")
+    with captured_stdout() as said:
+        pass
+    assert said.text == ""
+    assert capfd.readouterr().out == "still in the buffer"
+
+
+def test_stdout_comes_back_after_an_error(capfd: pytest.CaptureFixture[str]) -> None:
+    said = None
+
+    def fail() -> None:
+        nonlocal said
+        with captured_stdout() as said:
+            os.write(1, b"\n  the cause  \n\n")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    os.write(1, b"afterwards")
+    assert said is not None
+    assert said.last_line == "the cause"
+    assert capfd.readouterr().out == "afterwards"
+
+
+def test_a_process_without_a_stdout_is_no_problem() -> None:
+    code = (
+        "import os, sys; os.close(1); sys.stdout = None\n"
+        "from deepmark.runtime.native_output import captured_stdout\n"
+        "with captured_stdout() as said: pass\n"
+        "sys.exit(0 if said.last_line == '' else 3)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

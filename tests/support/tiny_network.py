@@ -1,0 +1,90 @@
+"""A network of three levels with the six heads, small enough to export in a second, and what belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from deepmark.exporter.describe import describe
+from deepmark.exporter.pipeline import Bundle
+from deepmark.models.loading import LoadedNetwork, LoadReport
+from deepmark.models.schema import KeypointClass, KeypointSchema
+from deepmark.runtime.manifest import Manifest
+
+TinyExport = Callable[..., Bundle]
+
+HEADS = {"hm": 2, "wh": 2, "hps": 6, "reg": 2, "hm_hp": 3, "hp_offset": 2}
+
+
+class TinyNetwork(nn.Module):
+    """(B, 3, H, W) -> raw heads (B, C, H/4, W/4); everything that mDLA-34 is made of, once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = _block(3, 8, stride=2)
+        self.level = _block(8, 16, stride=2)
+        self.down = nn.MaxPool2d(2)
+        self.deep = _block(16, 16, stride=1)
+        self.up = nn.ConvTranspose2d(16, 16, 4, stride=2, padding=1, groups=16, bias=False)
+        for name, channels in HEADS.items():
+            head = nn.Sequential(nn.Conv2d(16, 8, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(8, channels, 1))
+            self.add_module(name, head)
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        features = self.level(self.stem(image))
+        features = features + self.up(self.deep(self.down(features)))
+        return {name: self.get_submodule(name)(features) for name in HEADS}
+
+
+def _block(channels_in: int, channels: int, *, stride: int) -> nn.Sequential:
+    conv = nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
+
+
+def tiny_network(seed: int = 0) -> TinyNetwork:
+    """Make one whose weights are asymmetric, whose norms do something, and which finds objects in anything."""
+    torch.manual_seed(seed)
+    network = TinyNetwork()
+    for name, values in network.state_dict().items():
+        if name.endswith("running_var"):
+            values.uniform_(0.5, 1.5)
+        elif name.endswith("running_mean"):
+            values.normal_(0, 0.2)
+    for name in ("hm", "hm_hp"):
+        network.get_submodule(f"{name}.2").weight.data.mul_(4)
+    network.get_submodule("wh.2").bias.data.fill_(8)
+    return network.eval().requires_grad_(False)
+
+
+def tiny_schema() -> KeypointSchema:
+    top = KeypointClass("top", ("left", "right"), groups=(0, 1), mirror=(1, 0), sigmas=(0.1, 0.1))
+    skirt = KeypointClass("skirt", ("left", "right", "hem"), groups=(0, 1, 2), mirror=(1, 0, 2), sigmas=(0.1,) * 3)
+    return KeypointSchema("tiny", (top, skirt), ("left", "right", "hem"))
+
+
+def tiny_loaded(network: nn.Module | None = None, *, schema: KeypointSchema | None = None) -> LoadedNetwork:
+    """Return what `load_checkpoint` would, had it read this network from a file."""
+    network = network or tiny_network()
+    report = LoadReport(
+        file="folder/tiny.pth",
+        sha256="0" * 64,
+        container="PyTorch zip",
+        architecture="mdla34",
+        variant="A",
+        explanation="a network for tests",
+        classes=2,
+        groups=3,
+        head_conv=8,
+        heads=dict(HEADS),
+        parameters=sum(weight.numel() for weight in network.parameters()),
+        unused=(),
+        dtype="float32",
+        besides=(),
+    )
+    return LoadedNetwork(network, schema or tiny_schema(), report)
+
+
+def tiny_manifest(*, dynamic: bool = True, logits: bool = False) -> Manifest:
+    return describe(tiny_loaded(), "tiny", (64, 96), dynamic=dynamic, logits=logits)
