@@ -19,7 +19,7 @@ import numpy as np
 from deepmark import console
 from deepmark.benchmarks.scene import Load, make_scene
 from deepmark.models.schema import KeypointSchema
-from deepmark.runtime import decoder, landmarks
+from deepmark.runtime.decoding import decoder, landmarks
 from deepmark.runtime.heads import Heads
 from deepmark.runtime.params import DecoderParams
 
@@ -185,7 +185,7 @@ def _clocks_around_stages() -> Iterator[dict[str, int]]:
 
 def _real_heads(model: Path, pictures: Path) -> Workload:
     from deepmark.runtime.engines import load_engine
-    from deepmark.runtime.picture_file import read_picture
+    from deepmark.runtime.media.picture_file import read_picture
     from deepmark.runtime.transform import letterbox
 
     engine = load_engine(model, threads=1)

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepmark.runtime.decoder import decode as decode
+    from deepmark.runtime.decoding.decoder import decode as decode
     from deepmark.runtime.detections import Detections as Detections
     from deepmark.runtime.detector import Detector as Detector
     from deepmark.runtime.engines import load_engine as load_engine
@@ -24,7 +24,7 @@ _HOME = {
     "Detector": "detector",
     "Heads": "heads",
     "Letterbox": "transform",
-    "decode": "decoder",
+    "decode": "decoding.decoder",
     "letterbox": "transform",
     "load_engine": "engines",
 }

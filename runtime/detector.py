@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.bundle import Backend, Model
-from deepmark.runtime.decoder import decode
+from deepmark.runtime.decoding.decoder import decode
+from deepmark.runtime.decoding.nms import suppress
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.engines import Engine, EngineRecord, load_engine
-from deepmark.runtime.nms import suppress
 from deepmark.runtime.params import DecoderParams
 from deepmark.runtime.preprocess import require_picture
 from deepmark.runtime.transform import letterbox

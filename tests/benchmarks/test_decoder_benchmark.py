@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from deepmark.benchmarks.decoder import SETTINGS, STAGES, main
 from deepmark.benchmarks.scene import Load, make_scene
 from deepmark.models.schema import KeypointSchema
-from deepmark.runtime.decoder import decode
-from deepmark.runtime.nms import pairwise_iou
+from deepmark.runtime.decoding.decoder import decode
+from deepmark.runtime.decoding.nms import pairwise_iou
+from deepmark.runtime.decoding.peaks import find_centres
 from deepmark.runtime.params import DecoderParams
-from deepmark.runtime.peaks import find_centres
 
 
 @pytest.fixture

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import pytest
 from tiny import Tiny, convert, export_tiny, make_manifest, write_bundle
 
 from deepmark.runtime.manifest import Manifest
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep the record of models that load out of the user's own cache."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DEEPMARK_CACHE", os.fspath(folder))
-        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,26 @@
+"""Turn a trained checkpoint into a bundle for the phone, and prove it equal to the network.
+
+How data flows: checkpoint -> network -> ``onnx_export`` -> ``onnx_simplify`` (optional) -> ``mnn_convert`` ->
+``parity`` at every hop -> ``bundle_writer``; ``pipeline.export`` does all of it, ``verify`` proves it again elsewhere.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepmark.exporter.parity import ParityReport as ParityReport
+    from deepmark.exporter.parity import Tolerances as Tolerances
+    from deepmark.exporter.pipeline import Bundle as Bundle
+    from deepmark.exporter.pipeline import export as export
+
+_HOME = {"Bundle": "pipeline", "ParityReport": "parity", "Tolerances": "parity", "export": "pipeline"}
+
+__all__ = ["Bundle", "ParityReport", "Tolerances", "export"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"deepmark.exporter.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,193 @@
+"""Find the first tensor of a graph that is not what it was one step before.
+
+The graph is walked in the order in which it computes. Against torch, a node is compared with the module that it was
+traced from (``/base/level2/tree1/conv1/Conv`` is ``base.level2.tree1.conv1``); the exporter folds batch normalisation
+into the convolution before it, so such a node must give what the normalisation gives. Against MNN, tensors are
+compared by name; those that MNN fuses away have none and are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.runtime.native_output import captured_stdout
+
+if TYPE_CHECKING:
+    import onnx
+    import torch
+
+FloatArray = npt.NDArray[np.float32]
+
+# Inside the network values reach hundreds and are not clipped by any activation, so what may differ is measured against
+# the largest value of the tensor: Winograd's rounding is 1e-4 of that at worst, a wrong weight 1e-2 and more.
+RELATIVE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The first tensor that differs.
+
+    Attributes:
+        tensor: its name in the ONNX graph.
+        operator: of the node that makes it.
+        shape: of the tensor.
+        max_error: largest absolute difference.
+        allowed: `RELATIVE` of its largest value.
+        compared: tensors before it that agree.
+    """
+
+    tensor: str
+    operator: str
+    shape: tuple[int, ...]
+    max_error: float
+    allowed: float
+    compared: int
+
+    def __str__(self) -> str:
+        return (
+            f"the first tensor that differs is {self.tensor} ({self.operator}, {'x'.join(map(str, self.shape))}),"
+            f" by {self.max_error:.2g} where {self.allowed:.2g} is allowed; {self.compared} before it agree"
+        )
+
+
+def explain_onnx(network: torch.nn.Module, path: Path, x: FloatArray) -> Finding | None:
+    """Walk an ONNX graph against the network that it was made from.
+
+    Args:
+        network: raw heads by name.
+        path: of the ONNX file.
+        x: (1, 3, H, W) float32.
+    """
+    import onnx
+
+    model = onnx.load(str(path))
+    expected = _torch_tensors(network, x)
+    found = _onnx_tensors(model, x)
+    pairs = []
+    for node in model.graph.node:
+        right = expected.get(_module_of(node))
+        if right is not None and node.op_type in right:
+            pairs.append((node, right[node.op_type], found[node.output[0]]))
+    return _first_difference(pairs)
+
+
+def explain_mnn(onnx_path: Path, mnn_path: Path, x: FloatArray) -> Finding | None:
+    """Walk an MNN model against the ONNX model that it was made from; arguments as for `explain_onnx`."""
+    import onnx
+
+    model = onnx.load(str(onnx_path))
+    expected = _onnx_tensors(model, x)
+    found = _mnn_tensors(mnn_path, tuple(expected), x)
+    nodes = [node for node in model.graph.node if node.output[0] in found]
+    return _first_difference([(node, expected[node.output[0]], found[node.output[0]]) for node in nodes])
+
+
+def _first_difference(pairs: list[tuple[onnx.NodeProto, FloatArray, FloatArray]]) -> Finding | None:
+    for compared, (node, right, other) in enumerate(pairs):
+        allowed = RELATIVE * float(np.abs(right).max())
+        error = float(np.abs(other - right).max()) if other.shape == right.shape else np.inf
+        if not error <= allowed:  # also where it is NaN
+            return Finding(node.output[0], node.op_type, tuple(other.shape), error, allowed, compared)
+    return None
+
+
+def _torch_tensors(network: torch.nn.Module, x: FloatArray) -> dict[str, dict[str, FloatArray]]:
+    """Run the network; return module path -> ONNX operator -> what a node of that operator must give."""
+    import torch
+    from torch import nn
+
+    operators: dict[type[nn.Module], str] = {
+        nn.Conv2d: "Conv",
+        nn.ConvTranspose2d: "ConvTranspose",
+        nn.MaxPool2d: "MaxPool",
+        nn.ReLU: "Relu",
+        nn.BatchNorm2d: "BatchNormalization",
+    }
+    tensors: dict[str, dict[str, FloatArray]] = {}
+    makers: dict[int, str] = {}  # id of a tensor -> path of the convolution that made it
+    alive: list[torch.Tensor] = []  # an id is unique only while its tensor lives
+
+    def keep(path: str, module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        values = output.numpy().copy()  # a ReLU in place would overwrite them
+        tensors[path] = {operators[type(module)]: values}
+        maker = makers.get(id(inputs[0]))
+        if isinstance(module, nn.BatchNorm2d) and maker is not None:
+            tensors[maker] = {"Conv": values}
+        if isinstance(module, nn.Conv2d):
+            makers[id(output)] = path
+            alive.append(output)
+
+    leaves = [(path, module) for path, module in network.named_modules() if type(module) in operators]
+    hooks = [module.register_forward_hook(lambda m, i, o, path=path: keep(path, m, i, o)) for path, module in leaves]
+    try:
+        with torch.inference_mode():
+            network(torch.from_numpy(x))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return tensors
+
+
+def _onnx_tensors(model: onnx.ModelProto, x: FloatArray) -> dict[str, FloatArray]:
+    """Run an ONNX graph as it stands; return all of its tensors by name."""
+    import onnx
+    import onnxruntime
+
+    open_model = onnx.ModelProto()
+    open_model.CopyFrom(model)
+    names = [node.output[0] for node in model.graph.node]
+    known = {output.name for output in model.graph.output}
+    open_model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # nothing fused away
+    session = onnxruntime.InferenceSession(open_model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return dict(zip(names, session.run(names, {session.get_inputs()[0].name: x}), strict=True))
+
+
+def _mnn_tensors(path: Path, names: tuple[str, ...], x: FloatArray) -> dict[str, FloatArray]:
+    """Run an MNN model; return those of the named tensors that it has."""
+    with captured_stdout():  # one line for each tensor that was fused away
+        return _saved_tensors(path, names, x)
+
+
+def _saved_tensors(path: Path, names: tuple[str, ...], x: FloatArray) -> dict[str, FloatArray]:
+    import MNN
+
+    def caffe(shape: tuple[int, ...]) -> Any:
+        return MNN.Tensor(shape, MNN.Halide_Type_Float, MNN.Tensor_DimensionType_Caffe)
+
+    interpreter = MNN.Interpreter(str(path))
+    session = interpreter.createSession({"backend": "CPU", "numThread": 1, "saveTensors": names})
+    image = interpreter.getSessionInput(session)
+    interpreter.resizeTensor(image, x.shape)
+    interpreter.resizeSession(session)
+    host = caffe(x.shape)
+    np.copyto(host.getNumpyData(), x)
+    image.copyFrom(host)
+    interpreter.runSession(session)
+    tensors = {}
+    for name, tensor in interpreter.getSessionOutputAll(session).items():
+        copy = caffe(tensor.getShape())
+        tensor.copyToHostTensor(copy)
+        tensors[name] = copy.getNumpyData().copy()
+    return tensors
+
+
+def _module_of(node: onnx.NodeProto) -> str:
+    """Return the path of the module that a node was traced from.
+
+    >>> import onnx
+    >>> _module_of(onnx.NodeProto(name="/network/hm/hm.0/Conv"))  # the exporter names a Sequential twice
+    'hm.0'
+    """
+    parts: list[str] = []
+    for part in node.name.split("/")[2:-1]:  # without the exporter's wrapper and the operator
+        if parts and part.startswith(f"{parts[-1]}."):
+            parts.pop()
+        parts.append(part)
+    return ".".join(parts)

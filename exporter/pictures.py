@@ -1,0 +1,119 @@
+"""The pictures that parity is measured on: real ones from the best source at hand, and seeded noise."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.errors import DataError
+from deepmark.runtime.transform import letterbox
+
+MAX_PICTURES = 8  # each costs one run of every stage
+SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
+SEED = 20200407
+
+logger = logging.getLogger(__name__)
+
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A network input.
+
+    Attributes:
+        name: of its file, or ``"noise"``; pictures of another than the exported size end in ``@HxW``.
+        image: (H, W, 3) uint8, BGR.
+    """
+
+    name: str
+    image: Image
+
+
+def gather_pictures(folder: Path | None, checkpoint: Path, size: tuple[int, int], *, dynamic: bool) -> list[Picture]:
+    """Return the network inputs to compare stages on.
+
+    The first `MAX_PICTURES` of ``folder``; by default those in ``samples`` beside the checkpoint, or beside it; by
+    default the ones that come with the program. Then noise. A model that serves all sizes is also run at another,
+    not square, which it was not traced at.
+
+    Raises:
+        DataError: ``folder`` does not exist or holds no picture that can be read.
+    """
+    images = _given(folder) if folder is not None else _at_hand(checkpoint)
+    pictures = [Picture(name, letterbox(image, size)[0]) for name, image in images.items()]
+    pictures.append(Picture("noise", noise(size)))
+    if dynamic:
+        name, image = next(iter(images.items()))
+        height, width = other = _other_size(size)
+        pictures.append(Picture(f"{name}@{height}x{width}", letterbox(image, other)[0]))
+    logger.info("comparing on %s", ", ".join(picture.name for picture in pictures))
+    return pictures
+
+
+def noise(size: tuple[int, int]) -> Image:
+    """Make seeded noise with the spectrum of pictures: octaves of blobs, each half as large and half as strong.
+
+    White noise is no test of a conversion: no camera gives its contrast from pixel to pixel, and on it the rounding of
+    MNN's fast convolutions (Winograd), not the conversion, is what one sees (docs/parity.md).
+    """
+    height, width = size
+    random = np.random.default_rng(SEED)
+    total = np.zeros((height, width, 3))
+    cells, strength = 4, 1.0
+    while cells <= max(size) // 2:
+        octave = random.random((cells, cells, 3))
+        total += strength * cv2.resize(octave, (width, height), interpolation=cv2.INTER_LINEAR)
+        cells, strength = 2 * cells, strength / 2
+    total -= total.min()
+    scaled: Image = np.round(total * (255 / total.max())).astype(np.uint8)
+    return scaled
+
+
+def _other_size(size: tuple[int, int]) -> tuple[int, int]:
+    height, width = size
+    return (height + 32, width) if width != height + 32 else (height, width + 32)
+
+
+def _given(folder: Path) -> dict[str, Image]:
+    """Read the pictures that the user named; one that cannot be read is an error."""
+    images = {path.name: _read(path) for path in _in_folder(folder)}
+    if not images:
+        what = "holds no picture" if folder.is_dir() else "is no folder"
+        raise DataError(f"{folder} {what}", hint=f"give a folder with {', '.join(sorted(SUFFIXES))} files")
+    broken = [name for name, image in images.items() if image is None]
+    if broken:
+        raise DataError(f"cannot read the picture {folder / broken[0]}", hint="remove it from the folder")
+    return {name: image for name, image in images.items() if image is not None}
+
+
+def _at_hand(checkpoint: Path) -> dict[str, Image]:
+    """Read the pictures of the first place that has any; one that cannot be read is left out."""
+    images: dict[str, Image] = {}
+    for place in (checkpoint.parent / "samples", checkpoint.parent, Path(str(files("deepmark.exporter") / "data"))):
+        images = images or {path.name: image for path in _in_folder(place) if (image := _read(path)) is not None}
+    return images
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    paths = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(paths)[:MAX_PICTURES]
+
+
+def _read(path: Path) -> Image | None:
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except cv2.error:  # more pixels than OpenCV allows
+        image = None
+    if image is None:
+        logger.warning("cannot read the picture %s", path)
+        return None
+    return np.asarray(image, np.uint8)

@@ -1,0 +1,236 @@
+"""The whole chain: checkpoint -> network -> ONNX -> MNN -> parity -> bundle."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepmark.errors import BundleError, ConversionError
+from deepmark.exporter.bundle_writer import write_bundle, write_zip
+from deepmark.exporter.formats import MNN, ONNX
+from deepmark.exporter.parity import ParityReport, Sample, Tolerances
+from deepmark.exporter.request import Request, make_request
+from deepmark.exporter.staging import publish, refuse_foreign, staged_folder
+
+if TYPE_CHECKING:
+    from deepmark.exporter.pictures import Picture
+    from deepmark.exporter.stages import Stage
+    from deepmark.models.loading import LoadedNetwork
+    from deepmark.models.schema import KeypointSchema
+    from deepmark.runtime.manifest import Manifest
+    from deepmark.runtime.params import DecoderParams
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A finished export.
+
+    Attributes:
+        path: the folder ``NAME.deepmark``.
+        parity: how equal every step is to the one before.
+        manifest: as it stands in the folder.
+        zip_path: the same as one file, where it was asked for.
+        finding: what ``explain`` found, in words, or None.
+    """
+
+    path: Path
+    parity: ParityReport
+    manifest: Manifest
+    zip_path: Path | None
+    finding: str | None
+
+
+def export(
+    checkpoint: str | Path,
+    to: Iterable[str] = ("mnn",),
+    output: str | Path | None = None,
+    *,
+    size: tuple[int, int] = (256, 256),
+    name: str | None = None,
+    dynamic: bool = True,
+    simplify: bool = False,
+    logits: bool = False,
+    schema: KeypointSchema | None = None,
+    decoder: DecoderParams | None = None,
+    images: str | Path | None = None,
+    tolerances: Tolerances | None = None,
+    zip_too: bool = False,
+    explain: bool = False,
+    on_progress: Progress = logger.info,
+) -> Bundle:
+    """Export a checkpoint, prove every step equal, and write the bundle; all of it or nothing.
+
+    Args:
+        checkpoint: what `load_checkpoint` takes.
+        to: names of `deepmark.exporter.formats.FORMATS`.
+        output: folder for the bundle; the current one by default. A bundle of this name is replaced.
+        size: height, width in pixels, multiples of 32.
+        name: of the model; by default the checkpoint's, without its suffix.
+        dynamic: let the model take any other size too.
+        simplify: run onnxsim on the ONNX model.
+        logits: leave the sigmoid of ``hm`` and ``hm_hp`` out of the graph.
+        schema: keypoint schema; by default the built-in one with the checkpoint's counts.
+        decoder: parameters to decode with; by default the paper's DeepFashion2 set with its soft-NMS.
+        images: folder of pictures to compare on; see `deepmark.exporter.pictures`.
+        tolerances: how far two steps may differ.
+        zip_too: also write ``NAME.deepmark.zip``.
+        explain: look for the first tensor that differs, step by step through the graph.
+        on_progress: is given one line at each step.
+
+    Raises:
+        UsageError: the request makes no sense.
+        CheckpointError: the file cannot be exported.
+        ConversionError: a converter failed.
+        ParityError: a step changed the network; nothing is left in ``output``.
+        BundleError: the bundle cannot be written.
+    """
+    request = make_request(checkpoint, to, output, name, size)
+    refuse_foreign(request.bundle)
+    with staged_folder(request.bundle) as work:
+        # Imported only here: a wrong request is answered before torch has loaded.
+        from deepmark.exporter.describe import describe
+        from deepmark.exporter.pictures import gather_pictures
+        from deepmark.models.loading import load_checkpoint
+
+        on_progress(f"loading {request.checkpoint}")
+        loaded = load_checkpoint(request.checkpoint, schema)
+        manifest = describe(loaded, request.name, request.size, dynamic=dynamic, logits=logits, decoder=decoder)
+        pictures = gather_pictures(None if images is None else Path(images), request.checkpoint, size, dynamic=dynamic)
+        _require_room(work, loaded, copies=1 + simplify + len(request.formats) + zip_too)
+        files = _convert(loaded, manifest, work, request, simplify=simplify, on_progress=on_progress)
+        report, vectors = _prove(loaded, manifest, files, pictures, tolerances or Tolerances(), on_progress)
+        finding = _explain(loaded, manifest, files, pictures[0], on_progress) if explain else None
+        report.require(hint=finding or "run again with --explain: it names the first tensor that differs")
+
+        on_progress(f"writing {request.bundle}")
+        folder = _collect(work, files, request)
+        complete = write_bundle(folder, manifest, report, vectors)
+        if zip_too:
+            write_zip(folder, request.bundle.name, work / "bundle.zip")
+        publish(folder, request.bundle)
+        if zip_too:
+            (work / "bundle.zip").replace(request.zip_file)
+    return Bundle(request.bundle, report, complete, request.zip_file if zip_too else None, finding)
+
+
+def _require_room(folder: Path, loaded: LoadedNetwork, *, copies: int) -> None:
+    """Refuse to begin where the models will not fit."""
+    needed = 4 * loaded.report.parameters * copies
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise BundleError(
+            f"cannot write to {folder.parent}: the export needs {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free",
+            hint="free some space, or choose another --output",
+        )
+
+
+def _convert(
+    loaded: LoadedNetwork, manifest: Manifest, work: Path, request: Request, *, simplify: bool, on_progress: Progress
+) -> dict[str, Path]:
+    """Write the model files of all stages; return them by the stage's name, in order."""
+    from deepmark.exporter.mnn_convert import convert_to_mnn
+    from deepmark.exporter.onnx_export import export_onnx
+    from deepmark.exporter.onnx_simplify import simplify_onnx
+
+    heads = tuple(manifest.heads.channels)
+    files = {"onnx": work / "network.onnx"}
+    on_progress("torch -> onnx")
+    export_onnx(
+        loaded.network,
+        files["onnx"],
+        heads=heads,
+        size=request.size,
+        dynamic=manifest.input.dynamic,
+        logits=manifest.heads.activation == "logits",
+        metadata=manifest.to_json(compact=True).decode(),
+    )
+    if simplify:
+        on_progress("onnx -> simplified")
+        files["simplified"] = work / "simplified.onnx"
+        simplify_onnx(files["onnx"], files["simplified"], heads=heads)
+    if MNN in request.formats:
+        on_progress("onnx -> mnn")
+        source = files.get("simplified", files["onnx"])
+        files["mnn"] = work / "network.mnn"
+        convert_to_mnn(source, files["mnn"])
+    return files
+
+
+def _prove(
+    loaded: LoadedNetwork,
+    manifest: Manifest,
+    files: Mapping[str, Path],
+    pictures: list[Picture],
+    tolerances: Tolerances,
+    on_progress: Progress,
+) -> tuple[ParityReport, dict[str, bytes]]:
+    """Compare all stages on all pictures; return the report, and golden vectors from what the network itself gave."""
+    from deepmark.exporter.stages import compare_stages, torch_stage
+    from deepmark.exporter.vectors import encode_vector, golden
+
+    kept = golden(pictures, (manifest.input.height, manifest.input.width))
+    vectors: dict[str, bytes] = {}
+
+    def keep(picture: Picture, sample: Sample) -> None:
+        if picture in kept:
+            vectors.update(encode_vector(kept.index(picture), picture, sample))
+
+    with ExitStack() as stack:
+        stages = [stack.enter_context(torch_stage(loaded.network, manifest.heads))]
+        stages += [_engine_stage(stack, name, path) for name, path in files.items()]
+        on_progress(f"comparing {', '.join(stage.name for stage in stages)} on {len(pictures)} pictures")
+        report = compare_stages(stages, pictures, manifest, tolerances, keep)
+    if not any(hop.objects.expected for hop in report):
+        logger.warning("no picture shows an object, so only heads were compared: give better ones with --images")
+    return report, vectors
+
+
+def _engine_stage(stack: ExitStack, name: str, path: Path) -> Stage:
+    """Load a model file as its users will, and make sure that it runs."""
+    from deepmark.exporter.stages import THREADS, Stage
+    from deepmark.runtime.engines import load_engine
+
+    backend = (MNN if path.suffix == ".mnn" else ONNX).backend
+    try:
+        engine = stack.enter_context(load_engine(path, threads=THREADS, backend=backend))
+    except BundleError as error:
+        raise ConversionError(f"the converted model cannot be used: {error}", stage=f"-> {name}") from error
+    return Stage(name, engine.run)
+
+
+def _explain(
+    loaded: LoadedNetwork, manifest: Manifest, files: Mapping[str, Path], picture: Picture, on_progress: Progress
+) -> str:
+    from deepmark.exporter.explain import explain_mnn, explain_onnx
+    from deepmark.runtime.preprocess import normalise
+
+    on_progress("looking for the first tensor that differs")
+    x = normalise(picture.image, manifest.preprocess)
+    for name, path in files.items():
+        finding = (
+            explain_onnx(loaded.network, path, x) if path.suffix == ".onnx" else explain_mnn(files["onnx"], path, x)
+        )
+        if finding is not None:
+            return f"{name}: {finding}"
+    return "no tensor differs"
+
+
+def _collect(work: Path, files: Mapping[str, Path], request: Request) -> Path:
+    """Move the asked models into a folder of their own."""
+    folder = work / "bundle"
+    folder.mkdir()
+    sources = {ONNX: files.get("simplified", files["onnx"]), MNN: files.get("mnn")}
+    for one in request.formats:
+        source = sources[one]
+        assert source is not None
+        source.rename(folder / one.file)
+    return folder

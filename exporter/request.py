@@ -1,0 +1,95 @@
+"""What an export is asked for, checked before anything heavy happens."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepmark.errors import CheckpointError, DeepMarkError, UsageError
+from deepmark.exporter.formats import Format, choose_formats
+from deepmark.models.size import MULTIPLE
+from deepmark.runtime.bundle import BUNDLE_SUFFIX, ZIP_SUFFIX
+
+# Peak memory of a whole export, measured at 128x128 (0.93 GB) to 1024x1024 (1.96 GB) and rounded up: parity holds the
+# maps of torch and of every engine at once. The engines alone go further.
+BASE_BYTES = 1 << 30
+BYTES_PER_PIXEL = 1_500
+MEMORY_LIMIT_BYTES = 8 << 30
+
+NEEDED = ("torch", "onnx", "onnxruntime")
+_NAME = re.compile(r"[^\W_][^/\\:\x00-\x1f]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that can be tried.
+
+    Attributes:
+        checkpoint: the file.
+        formats: to write, in the order of the chain.
+        output: folder that the bundle goes to.
+        name: of the model.
+        size: height, width in pixels.
+    """
+
+    checkpoint: Path
+    formats: tuple[Format, ...]
+    output: Path
+    name: str
+    size: tuple[int, int]
+
+    @property
+    def bundle(self) -> Path:
+        """Return the bundle's folder."""
+        return self.output / f"{self.name}{BUNDLE_SUFFIX}"
+
+    @property
+    def zip_file(self) -> Path:
+        """Return the bundle's zip file."""
+        return self.output / f"{self.name}{ZIP_SUFFIX}"
+
+
+def make_request(
+    checkpoint: str | Path, to: Iterable[str], output: str | Path | None, name: str | None, size: tuple[int, int]
+) -> Request:
+    """Check a request, without torch.
+
+    Raises:
+        UsageError: a format is unknown, or the size or the name cannot be.
+        CheckpointError: there is no such file.
+        DeepMarkError: a library that every export needs is not installed.
+    """
+    checkpoint = Path(checkpoint)
+    formats = choose_formats([to] if isinstance(to, str) else to)
+    _check_size(size)
+    name = checkpoint.stem if name is None else name
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name for a model", hint="begin with a letter or digit; no slashes, no colons")
+    missing = [module for module in NEEDED if importlib.util.find_spec(module) is None]
+    if missing:
+        raise DeepMarkError(f"exporting needs {', '.join(missing)}", hint="pip install 'deepmark-export[export]'")
+    if not checkpoint.exists():
+        raise CheckpointError(f"there is no file {checkpoint}", hint="check the path of the checkpoint")
+    return Request(checkpoint, formats, Path() if output is None else Path(output), name, size)
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    height, width = size
+    if min(size) <= 0 or height % MULTIPLE or width % MULTIPLE:
+        near = "x".join(str(max(MULTIPLE, round(side / MULTIPLE) * MULTIPLE)) for side in size)
+        raise UsageError(
+            f"height and width must be multiples of {MULTIPLE} and above 0, found {height}x{width}",
+            hint=f"the nearest is {near} (height x width)",
+        )
+    needed = BASE_BYTES + height * width * BYTES_PER_PIXEL
+    if needed > MEMORY_LIMIT_BYTES:
+        side = math.isqrt((MEMORY_LIMIT_BYTES - BASE_BYTES) // BYTES_PER_PIXEL) // MULTIPLE * MULTIPLE
+        raise UsageError(
+            f"an export at {height}x{width} needs about {needed >> 30} GiB of memory,"
+            f" the limit is {MEMORY_LIMIT_BYTES >> 30} GiB",
+            hint=f"the largest square is {side}x{side}; the network is trained at 128 to 512",
+        )

@@ -1,0 +1,125 @@
+"""The stages of the chain, ready to run: the same network input in, the graph's outputs by name out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.errors import DataError
+from deepmark.exporter.objects import decode_objects, no_objects
+from deepmark.exporter.parity import HopTally, ParityReport, Sample, Tolerances
+from deepmark.exporter.pictures import Picture
+from deepmark.runtime.heads import PROBABILITY_HEADS, Heads
+from deepmark.runtime.manifest import HeadsSpec, Manifest
+from deepmark.runtime.preprocess import normalise
+
+if TYPE_CHECKING:
+    import torch
+
+FloatArray = npt.NDArray[np.float32]
+
+THREADS = 1  # of every stage: results depend on it in the last bits, and a busy machine makes more threads slower
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """One form of the network.
+
+    Attributes:
+        name: as parity tables show it.
+        run: (1, 3, H, W) float32, normalised -> outputs by name, (C, H/4, W/4), activated as the manifest says.
+    """
+
+    name: str
+    run: Callable[[FloatArray], Mapping[str, FloatArray]]
+
+    def sample(self, picture: Picture, manifest: Manifest) -> Sample:
+        """Run on a picture and decode."""
+        outputs = self.run(normalise(picture.image, manifest.preprocess))
+        heads = as_heads(outputs, manifest.heads)
+        try:
+            objects = decode_objects(heads, manifest.keypoints, manifest.decoder)
+        except DataError:  # NaN or no probabilities: then the heads' own figures say what is wrong
+            objects = no_objects(manifest.keypoints)
+        scales = {name: float(np.abs(head).max()) for name, head in outputs.items()}
+        return Sample(outputs, scales, objects, heads)
+
+
+def compare_stages(
+    stages: Sequence[Stage],
+    pictures: Sequence[Picture],
+    manifest: Manifest,
+    tolerances: Tolerances,
+    on_sample: Callable[[Picture, Sample], None] = lambda _picture, _sample: None,
+) -> ParityReport:
+    """Compare every stage with the one before it, and the last one with the first.
+
+    Each hop alone shows which step did harm; end to end shows what a user gets, so that small errors of several steps
+    cannot add up unseen.
+
+    Args:
+        stages: the first is right, whatever it gives.
+        pictures: what they run on.
+        manifest: how pictures are prepared and heads decoded.
+        tolerances: how far stages may differ.
+        on_sample: is given what the first stage gave for each picture.
+    """
+    hops = [(i, i + 1) for i in range(len(stages) - 1)]
+    if len(stages) > 2:
+        hops.append((0, len(stages) - 1))
+    tallies = {
+        (i, j): HopTally(
+            stages[i].name,
+            stages[j].name,
+            spec=manifest.heads,
+            schema=manifest.keypoints,
+            params=manifest.decoder,
+            tolerances=tolerances,
+        )
+        for i, j in hops
+    }
+    for picture in pictures:
+        samples = [stage.sample(picture, manifest) for stage in stages]
+        on_sample(picture, samples[0])
+        for (i, j), tally in tallies.items():
+            tally.add(samples[i], samples[j])
+    return ParityReport(tuple(tally.result() for tally in tallies.values()))
+
+
+def as_heads(outputs: Mapping[str, FloatArray], spec: HeadsSpec) -> Heads:
+    """Make the decoder's input of a graph's outputs: the sigmoid where the graph has none."""
+    if spec.activation == "logits":
+        outputs = {name: sigmoid(head) if name in PROBABILITY_HEADS else head for name, head in outputs.items()}
+    return Heads(**outputs)
+
+
+def sigmoid(logits: FloatArray) -> FloatArray:
+    """Turn logits into probabilities; both halves use an exponential that cannot overflow."""
+    small = np.exp(-np.abs(logits))
+    return np.where(logits >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
+
+
+@contextmanager
+def torch_stage(network: torch.nn.Module, spec: HeadsSpec) -> Iterator[Stage]:
+    """Give the network itself as a stage; torch's number of threads is put back afterwards."""
+    import torch
+
+    def run(x: FloatArray) -> dict[str, FloatArray]:
+        with torch.inference_mode():
+            raw = network(torch.from_numpy(x))
+            active = PROBABILITY_HEADS if spec.activation == "probabilities" else ()
+            return {
+                name: (torch.sigmoid(raw[name]) if name in active else raw[name])[0].numpy() for name in spec.channels
+            }
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    try:
+        yield Stage("torch", run)
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,76 @@
+"""Prove a bundle on this machine: its files by their hashes, its engines by its golden vectors. No torch, no onnx."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import msgspec
+
+from deepmark.errors import EngineError
+from deepmark.exporter.formats import FORMATS
+from deepmark.exporter.parity import HopTally, ParityReport, Tolerances
+from deepmark.exporter.stages import Stage
+from deepmark.exporter.vectors import read_vectors
+from deepmark.runtime.bundle import Model, open_model
+from deepmark.runtime.engines import EngineRecord, load_engine
+
+_MODULES = {"mnn": "MNN", "onnxruntime": "onnxruntime"}
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """What a verification found.
+
+    Attributes:
+        bundle: its path.
+        report: one hop per engine, from the network (``torch``) as it was when the bundle was made.
+        engines: what really ran each hop.
+        skipped: engines that the bundle has a file for but this machine has not.
+    """
+
+    bundle: str
+    report: ParityReport
+    engines: tuple[EngineRecord, ...]
+    skipped: tuple[str, ...]
+
+
+def verify(bundle: str | Path, *, threads: int | None = None, tolerances: Tolerances | None = None) -> Verification:
+    """Run a bundle's golden vectors with every engine that is here and compare with what the network gave.
+
+    Args:
+        bundle: folder or zip.
+        threads: inference threads; None for the engine's default.
+        tolerances: None for those of an export.
+
+    Raises:
+        BundleError: the bundle is damaged.
+        EngineError: none of its engines is installed, or one failed.
+    """
+    model = open_model(bundle)
+    vectors = read_vectors(model)
+    present = [one for one in model.weights if importlib.util.find_spec(_MODULES[one])]
+    skipped = tuple(one for one in model.weights if one not in present)
+    if not present:
+        raise EngineError(f"no engine for {bundle} is installed here", hint=f"pip install {' or '.join(skipped)}")
+    hops, records = [], []
+    for backend in present:
+        with load_engine(model, threads=threads, backend=backend) as engine:
+            tally = _tally(model, backend, tolerances or Tolerances())
+            stage = Stage(backend, engine.run)
+            for vector in vectors:
+                tally.add(vector.expected, vector.choose(stage.sample(vector.picture, model.manifest)))
+            hops.append(tally.result())
+            records.append(engine.record)
+    return Verification(str(bundle), ParityReport(tuple(hops)), tuple(records), skipped)
+
+
+def _tally(model: Model, backend: str, tolerances: Tolerances) -> HopTally:
+    manifest = model.manifest
+    return HopTally(
+        "torch",
+        next(one.name for one in FORMATS.values() if one.backend == backend),
+        spec=manifest.heads,
+        schema=manifest.keypoints,
+        params=manifest.decoder,
+        tolerances=tolerances,
+    )

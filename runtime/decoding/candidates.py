@@ -1,0 +1,113 @@
+"""The few cells of the landmark heatmap that a landmark can come from.
+
+Only cells above the threshold matter, and a blurred cell can only be above it if one of its nine cells is: a few dozen
+per group. They are listed once; every search afterwards is a small gather, and no map is scanned per object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.runtime.decoding.gaussian import blur_cells, pad
+from deepmark.runtime.decoding.peaks import unravel
+from deepmark.runtime.params import DecoderParams
+
+FloatArray = npt.NDArray[np.float32]
+IndexArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
+
+UNDERFLOW = np.float32(1e-12)  # what a rescored value must be above where the threshold is held against the raw one
+ROUNDING = np.float32(0.999)  # nine weights may add up to a hair more than 1: a looser net loses no cell
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """n cells, sorted by group and then by cell, so that the first of equals is the lowest.
+
+    Attributes:
+        cells: (n,) flat cell in its map, y * W + x.
+        xy: (2, n) the same as integer x and y.
+        values: (n,) heatmap value after technique 2.
+        floor: a landmark's final value must be above it.
+        row_starts: (groups * H + 1,) position of the first candidate at or after each row of each group.
+        height: rows of a map, H.
+    """
+
+    cells: IndexArray
+    xy: FloatArray
+    values: FloatArray
+    floor: np.float32
+    row_starts: IndexArray
+    height: int
+
+    def in_rows(self, group: IndexArray, top: IndexArray, bottom: IndexArray) -> tuple[IndexArray, IndexArray]:
+        """Find the candidates in rows ``top`` to ``bottom`` (inclusive) of each group: starts and counts."""
+        first_row = group * self.height
+        starts = self.row_starts.take(first_row + top.clip(0, self.height))
+        ends = self.row_starts.take(first_row + (bottom + 1).clip(0, self.height))
+        return starts, ends - starts
+
+    def in_group(self, group: IndexArray) -> tuple[IndexArray, IndexArray]:
+        """Find the candidates of each group: starts and counts."""
+        starts = self.row_starts.take(group * self.height)
+        return starts, self.row_starts.take((group + 1) * self.height) - starts
+
+
+def find_candidates(heatmap: FloatArray, used: BoolArray, params: DecoderParams) -> Candidates:
+    """List the cells of the ``used`` groups that may become landmarks under ``params``.
+
+    With technique 4 every cell above the threshold may; without it, only the local maxima (CenterNet).
+
+    Args:
+        heatmap: (G, H, W) ``hm_hp``, probabilities.
+        used: (G,) the groups that an object asks for; maps of others are neither blurred nor listed.
+        params: threshold, blur and technique 4.
+    """
+    groups, height, width = heatmap.shape
+    threshold = np.float32(params.keypoint_threshold)
+    padded = pad(heatmap, params.border)
+    cells = _support(padded, used, threshold, blurred=params.sigma_keypoint > 0)
+    values = blur_cells(padded, cells, params.sigma_keypoint)
+    if params.threshold_on == "raw":
+        floor, passes = UNDERFLOW, padded.reshape(-1).take(cells) > threshold
+    else:
+        floor, passes = threshold, values > threshold
+    if not params.mask:
+        passes &= _is_local_maximum(cells, values, padded.shape)
+    cells, values = cells[passes], values[passes]
+    group, y, x = unravel(cells, height, width)
+    row = group * height + y
+    row_starts = np.zeros(groups * height + 1, np.intp)
+    np.cumsum(np.bincount(row, minlength=groups * height), out=row_starts[1:])
+    return Candidates(y * width + x, np.stack([x, y]).astype(np.float32), values, floor, row_starts, height)
+
+
+def _support(padded: FloatArray, used: BoolArray, threshold: np.float32, *, blurred: bool) -> IndexArray:
+    """List the flat padded cells that are above the threshold or, if ``blurred``, have a neighbour that is.
+
+    Neighbours of listed maxima are therefore listed too, which makes `_is_local_maximum` exact.
+    """
+    above = padded > threshold * ROUNDING
+    above[~used] = False
+    if blurred:
+        flat, row = above.reshape(-1), padded.shape[2]
+        flat[1:-1] |= flat[:-2] | flat[2:]
+        flat[row:-row] |= flat[: -2 * row] | flat[2 * row :]
+    above[:, :, 0] = above[:, :, -1] = False
+    above[:, 0] = above[:, -1] = False
+    return np.flatnonzero(above)
+
+
+def _is_local_maximum(cells: IndexArray, values: FloatArray, padded_shape: tuple[int, ...]) -> BoolArray:
+    """Tell which listed cells are at least as high as their eight neighbours; cells that are not listed count as 0."""
+    listed = np.zeros(padded_shape, np.float32)
+    flat, row = listed.reshape(-1), padded_shape[2]
+    flat[cells] = values
+    is_maximum = np.ones(len(cells), np.bool_)
+    for dy in (-row, 0, row):
+        for dx in (-1, 0, 1):
+            is_maximum &= values >= flat.take(cells + (dy + dx))
+    return is_maximum

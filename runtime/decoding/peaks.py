@@ -1,0 +1,116 @@
+"""Object centres: local maxima of the centre heatmap, the best K of them, and what the other heads say there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.errors import DataError
+from deepmark.runtime.decoding.gaussian import pad
+
+FloatArray = npt.NDArray[np.float32]
+IndexArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
+
+CELL_CENTRE = np.float32(0.5)  # where a peak lies in its cell when the network has no offset head
+FARTHEST = 1e6  # cells; no network means it, and squares of larger distances would leave float32
+
+
+@dataclass(frozen=True, slots=True)
+class Centres:
+    """N object centres, best first.
+
+    Attributes:
+        scores: (N,) centre scores, ``Score_bbox`` of Eq. (1).
+        class_ids: (N,) class of each.
+        cells: (N,) flat cell of each, y * W + x.
+        xy: (2, N) the same as integer x and y.
+    """
+
+    scores: FloatArray
+    class_ids: IndexArray
+    cells: IndexArray
+    xy: FloatArray
+
+    def take(self, index: IndexArray | BoolArray) -> Centres:
+        """Return the centres with these positions, in this order."""
+        return Centres(self.scores[index], self.class_ids[index], self.cells[index], self.xy[:, index])
+
+
+def find_centres(heatmap: FloatArray, top_k: int) -> Centres:
+    """Find the ``top_k`` best 3x3 local maxima above 0 over all classes; equal scores go by class, then by cell.
+
+    A plateau is a maximum in each of its cells, as in CenterNet. One cell may hold several classes.
+
+    Args:
+        heatmap: (C, H, W), already blurred.
+        top_k: the most centres to return, K in the paper.
+    """
+    _, height, width = heatmap.shape
+    padded = pad(heatmap)
+    peaks = _local_maxima(padded)
+    scores = padded.reshape(-1).take(peaks)
+    if len(peaks) > top_k:
+        at_least = np.partition(scores, -top_k)[-top_k]
+        good = scores >= at_least  # all equals of the K-th are in it, so that the stable sort can cut among them
+        peaks, scores = peaks[good], scores[good]
+    order = np.argsort(-scores, kind="stable")[:top_k]
+    class_ids, y, x = unravel(peaks[order], height, width)
+    return Centres(scores[order], class_ids, y * width + x, np.stack([x, y]).astype(np.float32))
+
+
+def _local_maxima(padded: FloatArray) -> IndexArray:
+    """List the cells that are above 0 and not below a neighbour: flat indices into maps with a border of zeros."""
+    flat, row = padded.reshape(-1), padded.shape[2]
+    across = np.maximum(np.maximum(flat[:-2], flat[2:]), flat[1:-1])
+    around = np.maximum(np.maximum(across[: -2 * row], across[2 * row :]), across[row:-row])
+    centre = flat[row + 1 : -row - 1]
+    peaks: IndexArray = np.flatnonzero((centre == around) & (centre > 0)) + (row + 1)
+    return peaks
+
+
+def unravel(cells: IndexArray, height: int, width: int) -> tuple[IndexArray, IndexArray, IndexArray]:
+    """Split flat indices into maps with a border of one cell: map, y and x, the latter two without the border."""
+    row = cells // (width + 2)  # `//` and a product are several times as fast as `divmod`
+    channel = row // (height + 2)
+    return channel, row - channel * (height + 2) - 1, cells - row * (width + 2) - 1
+
+
+def boxes_at(centres: Centres, sizes: FloatArray, offset_head: FloatArray | None) -> FloatArray:
+    """Put a box of ``sizes`` (2, N) width and height around every centre: (4, N) x1, y1, x2, y2 in cells."""
+    middle = centres.xy + offsets(offset_head, centres.cells, "reg")
+    half = sizes / 2
+    return np.concatenate([middle - half, middle + half])
+
+
+def offsets(head: FloatArray | None, cells: IndexArray, name: str) -> FloatArray:
+    """Read the position inside each cell, (2, n), from an offset head (2, H, W), or take the cell's middle."""
+    if head is None:
+        return np.full((2, len(cells)), CELL_CENTRE)
+    return gather(head, cells, name)
+
+
+def gather(head: FloatArray, cells: IndexArray, name: str) -> FloatArray:
+    """Read a head (C, H, W) at n flat cells: (C, n).
+
+    Raises:
+        DataError: a value is not finite, or no possible number of cells.
+    """
+    return require_cells(head.reshape(len(head), -1).take(cells, axis=1), name)
+
+
+def require_cells(values: FloatArray, name: str) -> FloatArray:
+    """Return regressions as they are, unless no network means them.
+
+    Raises:
+        DataError: a value is not finite, or more than a million cells.
+    """
+    sane = np.abs(values) < FARTHEST  # false for NaN too
+    if not sane.all():
+        raise DataError(
+            f"head {name!r} must hold finite numbers of cells, found {values[~sane][0]}",
+            hint="the model or the engine is broken: `deepmark verify` tells which",
+        )
+    return values

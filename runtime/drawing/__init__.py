@@ -1,0 +1,1 @@
+"""Detections on pictures, drawn to be looked at."""

@@ -1,0 +1,151 @@
+"""Detections drawn on a picture: outline, landmarks, the corners of the box, and a label.
+
+Everything is drawn twice: first wider in a dark tone, then in the class's colour, so that it reads on light and on dark
+pictures. A landmark that the heatmap confirmed is a filled dot; one that comes from the regression alone is a ring.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.models.schema import KeypointSchema
+from deepmark.runtime.detections import Detections
+from deepmark.runtime.drawing.labels import place_labels
+from deepmark.runtime.drawing.palette import HALO, Colour, class_colour, ink_on
+from deepmark.runtime.drawing.pen import Pen, Points
+from deepmark.runtime.drawing.text import CAP_HEIGHT, REGULAR, SEMIBOLD, put_text, text_width
+
+Image = npt.NDArray[np.uint8]
+
+_SMOOTH_BELOW = 1600  # pictures with sides shorter than that are drawn enlarged, and reduced again
+_MAX_ENLARGEMENT = 4
+_RING = 1.3  # radius of a ring in radii of a dot: wide enough to look hollow
+
+
+def annotate(image: Image, detections: Detections, schema: KeypointSchema) -> Image:
+    """Draw detections.
+
+    Args:
+        image: (H, W, 3) uint8, BGR; stays as it is.
+        detections: in pixels of this picture, best first.
+        schema: names and outlines of the classes.
+
+    Returns:
+        A new picture of the same size; equal to ``image`` where nothing is drawn.
+    """
+    import cv2
+
+    if not len(detections):
+        return image.copy()
+    height, width = image.shape[:2]
+    zoom = min(max(-(-_SMOOTH_BELOW // max(height, width)), 1), _MAX_ENLARGEMENT)
+    # Every pixel becomes zoom x zoom equal ones, so the reduction gives untouched pixels back exactly.
+    size = (width * zoom, height * zoom)
+    canvas = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    pen = Pen.for_picture(canvas, zoom)
+    for one in reversed(range(len(detections))):  # the best on top
+        _draw_object(pen, detections, one, schema)
+    _draw_labels(pen, detections, schema)
+    return np.asarray(cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def scaled(detections: Detections, factor: float) -> Detections:
+    """Return the detections for the same picture at another size."""
+    return replace(
+        detections,
+        boxes=(detections.boxes * factor).astype(np.float32),
+        keypoints=tuple((points * factor).astype(np.float32) for points in detections.keypoints),
+    )
+
+
+def _draw_object(pen: Pen, detections: Detections, one: int, schema: KeypointSchema) -> None:
+    class_id = int(detections.class_ids[one])
+    colour = class_colour(class_id)
+    box = pen.place(detections.boxes[one].reshape(2, 2))
+    points = pen.place(detections.keypoints[one])
+    pen = pen.thinner(_share_of_picture(box, pen.canvas))
+    pen.lines(_corners(box, pen), colour)
+    pen.lines([points[list(line)] for line in schema.classes[class_id].outline], colour)
+    for point, refined in zip(points, detections.refined[one], strict=True):
+        if refined:
+            pen.disc(point, pen.dot + pen.halo, HALO)
+            pen.disc(point, pen.dot, colour)
+        else:
+            pen.disc(point, _RING * pen.dot + 0.35 * pen.line + pen.halo, HALO)
+            pen.disc(point, _RING * pen.dot, colour, 0.7 * pen.line)
+
+
+def _share_of_picture(box: Points, canvas: Image) -> float:
+    """Factor by which an object is drawn thinner than one that fills half of the picture's sides."""
+    height, width = canvas.shape[:2]
+    return min(max(2 * _side(box) / math.sqrt(height * width), 0.4), 1.0)
+
+
+def _side(box: Points) -> float:
+    """Side of the square that is as large as a box (2, 2)."""
+    return math.sqrt(float(np.prod((box[1] - box[0]).clip(0))))
+
+
+def _corners(box: Points, pen: Pen) -> list[Points]:
+    """Four brackets at the corners of a box, as far as the picture shows it."""
+    height, width = pen.canvas.shape[:2]
+    rim = pen.line / 2 + pen.halo
+    (x1, y1), (x2, y2) = box.clip(rim, (max(width - 1 - rim, rim), max(height - 1 - rim, rim)))
+    arm = min(0.12 * min(x2 - x1, y2 - y1) + 2 * pen.line, (x2 - x1) / 2, (y2 - y1) / 2)
+    return [
+        np.array([(x, y + inward_y * arm), (x, y), (x + inward_x * arm, y)])
+        for x, inward_x in ((x1, 1), (x2, -1))
+        for y, inward_y in ((y1, 1), (y2, -1))
+    ]
+
+
+def _draw_labels(pen: Pen, detections: Detections, schema: KeypointSchema) -> None:
+    """Write class and score of each object, as far as there is room."""
+    height, width = pen.canvas.shape[:2]
+    boxes = [pen.place(box.reshape(2, 2)) for box in detections.boxes]
+    pen = pen.for_labels(np.array([_side(box) for box in boxes]))
+    chip_height, padding = 1.55 * pen.text, 0.5 * pen.text
+    texts = [
+        _fitting((schema.classes[int(class_id)].name, f"{score:.2f}"), pen.text, width - 2 * padding)
+        for class_id, score in zip(detections.class_ids, detections.scores, strict=True)
+    ]
+    sizes = [(_width(words, pen.text) + 2 * padding, chip_height) for words in texts]
+    landmarks = np.concatenate([pen.place(points) for points in detections.keypoints])
+    places = place_labels(
+        sizes, [box.ravel().tolist() for box in boxes], (width, height), gap=2 * pen.halo, avoid=landmarks
+    )
+    for words, place, size, class_id in zip(texts, places, sizes, detections.class_ids, strict=True):
+        if place is None:
+            continue
+        colour = class_colour(int(class_id))
+        (x, y), rim = place, pen.halo
+        pen.chip(x, y, *size, HALO)
+        pen.chip(x + rim, y + rim, size[0] - 2 * rim, size[1] - 2 * rim, colour)
+        _write(pen, words, (x + padding, y + (chip_height + CAP_HEIGHT * pen.text) / 2), ink_on(colour))
+
+
+Words = tuple[tuple[str, int], ...]  # text and weight
+
+_SPACE = 0.4  # between name and score, as a share of the text size
+
+
+def _fitting(name_and_score: tuple[str, str], size: float, room: float) -> Words:
+    """Name and score if they fit into ``room``, else the score alone."""
+    name, score = name_and_score
+    words: Words = ((name, SEMIBOLD), (score, REGULAR))
+    return words if _width(words, size) <= room else ((score, REGULAR),)
+
+
+def _width(words: Words, size: float) -> float:
+    return sum(text_width(text, size, weight) for text, weight in words) + _SPACE * size * (len(words) - 1)
+
+
+def _write(pen: Pen, words: Words, baseline: tuple[float, float], ink: Colour) -> None:
+    x, y = baseline
+    for text, weight in words:
+        put_text(pen.canvas, text, (x, y), pen.text, ink, weight)
+        x += text_width(text, pen.text, weight) + _SPACE * pen.text

@@ -1,0 +1,1 @@
+"""Pictures, videos and cameras in; annotated pictures, videos and records out."""

@@ -1,0 +1,117 @@
+"""The folder that results go to: annotated pictures and videos, and one line of JSON a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.errors import UsageError
+from deepmark.runtime.media.picture_file import encode_picture
+from deepmark.runtime.media.records import FrameRecord
+from deepmark.runtime.media.sources import Camera, Picture, Source
+from deepmark.runtime.media.video_file import SUFFIX, VideoFile
+from deepmark.runtime.media.whole_file import in_one_step
+
+Image = npt.NDArray[np.uint8]
+
+RECORDS_NAME = "detections.jsonl"
+KEPT_SUFFIXES = frozenset((".jpeg", ".jpg", ".png"))  # pictures of all other kinds become .png
+
+
+class OutputFolder:
+    """A folder of results; every file appears in it whole or not at all.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._taken = {RECORDS_NAME}
+
+    @contextmanager
+    def opened(self, sources: Sequence[Source]) -> Iterator[Callable[[FrameRecord], None]]:
+        """Make the folder, and yield a function that appends a record to its `RECORDS_NAME`.
+
+        After Ctrl-C the records so far are kept. A new folder in which nothing was written is taken away again.
+
+        Raises:
+            UsageError: a source lies in the folder, and might be overwritten.
+            DeepMarkError: it cannot be made or written to.
+        """
+        self._refuse_sources(sources)
+        new = not self.path.exists()
+        try:
+            with in_one_step(self.path / RECORDS_NAME, keep_part=True) as hidden, hidden.open("wb") as stream:
+
+                def append(record: FrameRecord) -> None:
+                    stream.write(msgspec.json.encode(record) + b"\n")
+
+                try:
+                    yield append
+                finally:
+                    if not stream.tell():
+                        hidden.unlink()
+        finally:
+            if new:
+                with suppress(OSError):  # not empty
+                    self.path.rmdir()
+
+    def name_for(self, source: Source) -> str:
+        """Choose the name of a source's output: its own, with a number where another source took that."""
+        if isinstance(source, Camera):
+            stem, suffix = f"camera{source.index}", SUFFIX
+        else:
+            stem, suffix = source.path.stem, source.path.suffix.lower()
+            if not isinstance(source, Picture):
+                suffix = SUFFIX
+            elif suffix not in KEPT_SUFFIXES:
+                suffix = ".png"
+        name, number = f"{stem}{suffix}", 1
+        while name.casefold() in self._taken:  # some file systems do not tell A from a
+            number += 1
+            name = f"{stem}-{number}{suffix}"
+        self._taken.add(name.casefold())
+        return name
+
+    @contextmanager
+    def writer(self, name: str, rate: float | None) -> Iterator[Callable[[Image], None]]:
+        """Yield a function that writes frames to the file ``name``: a video of this rate, or one picture (None).
+
+        A video that breaks off, by Ctrl-C or by an error in its source, is kept as far as it goes.
+
+        Raises:
+            DataError: the format cannot hold such a picture.
+            DeepMarkError: the file cannot be written.
+        """
+        target = self.path / name
+        if rate is None:
+            yield lambda image: write_picture(target, image)
+            return
+        with in_one_step(target, keep_part=True) as hidden, VideoFile(hidden, rate) as video:
+            yield video.write
+
+    def _refuse_sources(self, sources: Sequence[Source]) -> None:
+        for source in sources:
+            if not isinstance(source, Camera) and source.path.resolve().parent == self.path.resolve():
+                raise UsageError(
+                    f"{source.name} lies in the output folder {self.path} and might be overwritten",
+                    hint="choose another folder with --output",
+                )
+
+
+def write_picture(target: Path, image: Image) -> None:
+    """Write a picture in the format that the file's suffix names.
+
+    Raises:
+        DataError: the format cannot hold it.
+        DeepMarkError: the file cannot be written.
+    """
+    content = encode_picture(image, target.suffix.lower())
+    with in_one_step(target) as hidden:
+        hidden.write_bytes(content)

@@ -1,0 +1,224 @@
+"""What ``deepmark detect`` looks at: pictures, videos and cameras, each as a stream of frames.
+
+An input is a picture or video file, a folder (the pictures in it, not those in its subfolders), a quoted pattern with
+``*``, ``?`` or ``[...]`` (``**`` for any folders), or the number of a camera. Files come in natural order: 2 before 10.
+"""
+
+from __future__ import annotations
+
+import glob
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.errors import DataError
+from deepmark.runtime.media.picture_file import read_picture
+from deepmark.runtime.native_output import captured_stderr
+
+Image = npt.NDArray[np.uint8]
+
+PICTURE_SUFFIXES = frozenset(
+    (".avif", ".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
+VIDEO_SUFFIXES = frozenset(
+    (".3gp", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv")
+)
+
+_USUAL_RATE = 25.0  # frames a second, where a video or camera does not tell its own
+_FASTEST_RATE = 1000.0
+_CUT_SHORT = 0.95  # share of the promised frames below which a video is cut short: some containers only estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture file."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The path as it was given."""
+        return str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A video file."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The path as it was given."""
+        return str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A camera by its number; it runs until Ctrl-C."""
+
+    index: int
+
+    @property
+    def name(self) -> str:
+        """For example ``camera 0``."""
+        return f"camera {self.index}"
+
+
+Source = Picture | Video | Camera
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An opened source.
+
+    Attributes:
+        frames: BGR pictures, (H, W, 3) uint8. A source that breaks off raises `DataError` after its last whole frame.
+        length: number of frames, or None where nobody knows.
+        rate: frames a second; None for a still picture.
+    """
+
+    frames: Iterator[Image]
+    length: int | None
+    rate: float | None
+
+
+def find_sources(inputs: Iterable[str]) -> list[Source]:
+    """Turn the inputs of a command line into sources. A file that is not there is found out when it is opened.
+
+    Raises:
+        DataError: a folder holds no picture, or a pattern matches nothing.
+    """
+    return [source for text in inputs for source in _expand(text)]
+
+
+@contextmanager
+def open_source(source: Source) -> Iterator[Stream]:
+    """Open a source for the length of a ``with`` block.
+
+    Raises:
+        DataError: it cannot be read; says why.
+    """
+    if isinstance(source, Picture):
+        yield Stream(iter((read_picture(source.path),)), length=1, rate=None)
+        return
+    with _capture(source) as capture:
+        length = _length(capture) if isinstance(source, Video) else None
+        yield Stream(_read_all(capture, source, length), length, _rate(capture))
+
+
+def count_frames(sources: Iterable[Source]) -> int | None:
+    """Count the frames to come, or return None where nobody knows. What cannot be opened counts as one."""
+    total = 0
+    for source in sources:
+        if isinstance(source, Camera):
+            return None
+        if isinstance(source, Video):
+            try:
+                with open_source(source) as stream:
+                    if stream.length is None:
+                        return None
+                    total += stream.length
+            except DataError:
+                total += 1
+        else:
+            total += 1
+    return total
+
+
+def _expand(text: str) -> Sequence[Source]:
+    path = Path(text)
+    if path.is_dir():
+        found = [one for one in path.iterdir() if one.suffix.lower() in PICTURE_SUFFIXES and one.is_file()]
+        if not found:
+            raise DataError(f"the folder {text} holds no picture", hint="pictures in its subfolders are not looked at")
+    elif path.exists():
+        found = [path]
+    elif text.isascii() and text.isdigit():
+        return [Camera(int(text))]
+    elif glob.has_magic(text):
+        known = PICTURE_SUFFIXES | VIDEO_SUFFIXES
+        matches = (Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207  Path.glob takes no absolute
+        found = [one for one in matches if one.suffix.lower() in known and one.is_file()]
+        if not found:
+            raise DataError(f"no picture or video matches {text}")
+    else:
+        found = [path]
+    return [Video(one) if one.suffix.lower() in VIDEO_SUFFIXES else Picture(one) for one in sorted(found, key=_natural)]
+
+
+def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """Key to sort by numbers inside names; the name itself decides between 1 and 01."""
+    parts = re.split(r"(\d+)", str(path).casefold())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], str(path)
+
+
+@contextmanager
+def _capture(source: Video | Camera) -> Iterator[Any]:
+    """Open a video or a camera in OpenCV, without what it prints."""
+    import cv2
+
+    if isinstance(source, Video):
+        try:
+            source.path.open("rb").close()  # OpenCV does not say why it cannot
+        except OSError as error:
+            raise DataError(f"cannot read {source.name}: {error.strerror or error}") from error
+    with captured_stderr() as said:
+        capture = cv2.VideoCapture(str(source.path) if isinstance(source, Video) else source.index)
+    try:
+        if not capture.isOpened():
+            raise _refusal(source, said.last_line)
+        yield capture
+    finally:
+        capture.release()
+
+
+def _refusal(source: Video | Camera, said: str) -> DataError:
+    if isinstance(source, Camera):
+        return DataError(
+            f"{source.name} cannot be opened",
+            hint="is it there, free, and may you use it? The first camera is number 0",
+        )
+    reason = f" ({said.rpartition('] ')[2]})" if said else ""
+    return DataError(
+        f"{source.name} is no video that can be opened{reason}",
+        hint="is it whole? A recording that was cut off has often lost its index",
+    )
+
+
+def _read_all(capture: Any, source: Video | Camera, length: int | None) -> Iterator[Image]:
+    found = 0
+    while True:
+        with captured_stderr():
+            there, frame = capture.read()
+        if not there:
+            break
+        found += 1
+        yield frame
+    if isinstance(source, Camera):
+        raise DataError(f"{source.name} gives no more frames", hint="was it unplugged?")
+    if not found:
+        raise DataError(f"{source.name} holds no frame that can be decoded")
+    if length is not None and found < _CUT_SHORT * length:
+        raise DataError(f"{source.name} is cut short: it should have {length} frames, and {found} can be decoded")
+
+
+def _length(capture: Any) -> int | None:
+    import cv2
+
+    count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    return int(count) if math.isfinite(count) and count >= 1 else None
+
+
+def _rate(capture: Any) -> float:
+    import cv2
+
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    return rate if math.isfinite(rate) and 0 < rate <= _FASTEST_RATE else _USUAL_RATE

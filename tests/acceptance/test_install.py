@@ -1,0 +1,82 @@
+"""The wheel: complete, small, and enough to detect without torch and onnx."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+MEBIBYTE = 2**20
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the sdist, and the wheel that is built from the sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder], cwd=ROOT, check=True)
+    (sdist,) = folder.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (source,) = (path for path in folder.iterdir() if path.is_dir())
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder], cwd=source, check=True)
+    return folder
+
+
+def test_the_wheel_holds_every_module_and_data_file_and_no_weights(distributions: Path) -> None:
+    (wheel,) = distributions.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    folders = {name: f"deepmark/{name}" for name in ("models", "exporter", "runtime", "benchmarks")}
+    expected = {f"deepmark/{path.name}" for path in (ROOT / "src" / "deepmark").glob("*.py")}
+    for folder, target in folders.items():
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in {".py", ".csv", ".jpg"} and "demo" not in path.parts:
+                expected.add(f"{target}/{path.relative_to(ROOT / folder).as_posix()}")
+
+    assert expected - names == set()
+    assert not [name for name in names if name.endswith((".pth", ".onnx", ".mnn", ".pyc")) or "/demo/" in name]
+    assert wheel.stat().st_size < MEBIBYTE
+
+
+def test_the_sdist_holds_the_tests_and_the_licence_but_no_weights(distributions: Path) -> None:
+    (sdist,) = distributions.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+
+    assert {"LICENSE", "README.md", "pyproject.toml", "tests/conftest.py", "tests/data/softnms39.npz"} <= names
+    assert not [name for name in names if name.endswith((".pth", ".onnx", ".mnn"))]
+
+
+def test_an_empty_environment_detects_after_pip_install(
+    distributions: Path, demo_bundle: Path, demo_pictures: tuple[Path, ...], tmp_path: Path
+) -> None:
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / "bin" / "python"
+    (wheel,) = distributions.glob("*.whl")
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    installed = subprocess.run([*pip, "-c", ROOT / "constraints.txt", wheel], capture_output=True, text=True)
+    if installed.returncode and "Could not find a version" in installed.stderr:
+        pytest.skip("no package index is reachable")
+    assert installed.returncode == 0, installed.stderr
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    for module in ("torch", "onnx", "onnxruntime"):
+        assert subprocess.run([python, "-c", f"import {module}"], capture_output=True, env=clean).returncode, module
+    end = subprocess.run(
+        [tmp_path / "env" / "bin" / "deepmark", "detect", demo_bundle, demo_pictures[5], "-o", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        env=clean,
+        cwd=tmp_path,
+    )
+
+    assert end.returncode == 0, end.stderr
+    assert "shorts" in (tmp_path / "out" / "detections.jsonl").read_text()

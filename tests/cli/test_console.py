@@ -1,0 +1,185 @@
+"""How commands talk, whatever happens to them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import click
+import pytest
+
+from deepmark import console
+from deepmark.errors import BundleError, DeepMarkError, DeviceError, ParityError, UsageError
+
+
+@click.command()
+@console.output_options
+def _talk(as_json: bool) -> None:
+    console.say("for the reader")
+    logging.getLogger("deepmark.x").debug("a detail")
+    logging.getLogger("elsewhere").debug("another library's detail")
+    if as_json:
+        console.print_json({"a": [1, 2]})
+    console.print_table(("what", "n"), [("one", "1"), ("three", "30")], title="Table")
+    with console.progress("working", 2) as advance:
+        advance()
+        advance()
+
+
+def _run(command: click.Command, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["talk", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            console.run(command, "talk")
+    out, err = capsys.readouterr()
+    return int(stop.value.code or 0), out, err
+
+
+def _raising(error: BaseException) -> click.Command:
+    @click.command()
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def test_the_reader_is_spoken_to_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = _run(_talk, capsys)
+
+    assert (code, out) == (0, "")
+    lines = [line.rstrip() for line in err.splitlines()]
+    assert lines == ["for the reader", "Table", "what    n", "one     1", "three  30"]
+
+
+def test_json_is_one_document_and_alone_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = _run(_talk, capsys, "--json")
+
+    assert json.loads(out) == {"a": [1, 2]}
+
+
+def test_quiet_says_nothing_but_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(_talk, capsys, "-q") == (0, "", "")
+
+
+def test_verbose_tells_our_details_and_nobody_else_s(capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, err = _run(_talk, capsys, "-v")
+
+    assert "DEBUG: a detail" in err
+    assert "another library" not in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (DeepMarkError("it failed"), 1),
+        (BundleError("it failed"), 1),
+        (UsageError("it failed"), 2),
+        (ParityError("it failed", report=object()), 3),
+        (DeviceError("it failed"), 4),
+        (click.UsageError("it failed"), 2),
+        (click.ClickException("it failed"), 1),
+    ],
+)
+def test_an_error_is_one_line_on_stderr_and_its_exit_code(
+    error: Exception, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, out, err = _run(_raising(error), capsys)
+
+    assert (found, out) == (code, "")
+    assert err.splitlines()[0] == "error: it failed"
+
+
+def test_a_hint_follows_its_error(capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, err = _run(_raising(DeepMarkError("it failed", hint="do this")), capsys)
+
+    assert err.splitlines() == ["error: it failed", "hint: do this"]
+
+
+def test_ctrl_c_is_one_line_and_130(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = _run(_raising(KeyboardInterrupt()), capsys)
+
+    assert (code, out) == (130, "")
+    assert err.strip() == "error: interrupted"
+
+
+def test_a_bug_is_not_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        _run(_raising(ZeroDivisionError()), capsys)
+
+
+def _script(body: str) -> list[str]:
+    return [sys.executable, "-c", f"import click, sys\nfrom deepmark import console\n{body}"]
+
+
+def test_a_reader_that_went_away_ends_the_program_quietly() -> None:
+    body = "@click.command()\ndef c():\n    for _ in range(100000): click.echo('x' * 100)\nconsole.run(c, 'c')"
+    child = subprocess.Popen(_script(body), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdout.readline()
+    child.stdout.close()
+
+    assert child.stderr.read() == b""
+    child.stderr.close()
+    assert child.wait(timeout=60) == 1
+
+
+def test_ctrl_c_in_a_real_process_leaves_no_traceback() -> None:
+    body = "import time\n@click.command()\ndef c():\n    click.echo('up'); time.sleep(60)\nconsole.run(c, 'c')"
+    child = subprocess.Popen(_script(body), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+
+    assert child.returncode == 130
+    assert err.strip() == "error: interrupted"
+
+
+def _in_terminal(body: str) -> str:
+    """Run a script whose stderr is a terminal; return what it wrote there."""
+    own, other = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    child = subprocess.Popen(_script(body), stderr=other, env=environment)
+    os.close(other)
+    written = b""
+    try:
+        while piece := os.read(own, 4096):
+            written += piece
+    except OSError:  # Linux's way to say that the terminal was closed
+        pass
+    os.close(own)
+    assert child.wait(timeout=60) == 0
+    return written.decode()
+
+
+BAR = """
+with console.progress("working", 2) as advance:
+    advance()
+    console.say("above the bar")
+    advance()
+"""
+
+
+@pytest.mark.parametrize("total", ["2", "None"])
+def test_a_terminal_sees_a_bar_and_lines_above_it(total: str) -> None:
+    written = _in_terminal(BAR.replace("2", total))
+
+    assert "working" in written
+    assert "above the bar" in written
+    assert ("1/2" in written) == (total == "2")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_no_bar_where_nobody_would_see_it(stream: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    step: Callable[[], None]
+    with console.progress("working", 5 if stream else None) as step:
+        step()
+
+    assert capsys.readouterr() == ("", "")

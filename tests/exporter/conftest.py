@@ -1,0 +1,58 @@
+"""The tiny network as files, and an export that uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_network import HEADS, TinyExport, tiny_loaded, tiny_manifest, tiny_network
+
+from deepmark.exporter.mnn_convert import convert_to_mnn
+from deepmark.exporter.onnx_export import export_onnx
+from deepmark.exporter.pipeline import Bundle, export
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny network as ONNX, with its manifest inside; never written to by a test."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"
+    metadata = tiny_manifest().to_json(compact=True).decode()
+    export_onnx(tiny_network(), path, heads=tuple(HEADS), size=(64, 96), dynamic=True, logits=False, metadata=metadata)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_mnn(tiny_onnx: Path) -> Path:
+    path = tiny_onnx.with_suffix(".mnn")
+    convert_to_mnn(tiny_onnx, path)
+    return path
+
+
+@pytest.fixture
+def tiny_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyExport:
+    """Run `export` as usual, but with the tiny network in place of what is in the checkpoint."""
+    checkpoint = tmp_path / "checkpoints" / "tiny.pth"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(b"stands for weights")
+    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
+
+    def run(**options: object) -> Bundle:
+        return export(checkpoint, **{"output": tmp_path / "out", "size": (64, 96), **options})
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny network's bundle with both models; never written to by a test."""
+    folder = tmp_path_factory.mktemp("tiny-bundle")
+    (folder / "tiny.pth").write_bytes(b"stands for weights")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
+        return export(folder / "tiny.pth", to=("onnx", "mnn"), output=folder, size=(64, 96), zip_too=True).path

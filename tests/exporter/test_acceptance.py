@@ -1,0 +1,143 @@
+"""The real network: golden heads of the public reference, and the demo's objects, in every form of the model."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from deepmark.exporter import export
+from deepmark.exporter.stages import as_heads, torch_stage
+from deepmark.exporter.verify import verify
+from deepmark.models import load_checkpoint
+from deepmark.models.dlav0_34 import DLAv0
+from deepmark.runtime import Detector, load_engine
+from deepmark.runtime.bundle import Backend, open_model
+from deepmark.runtime.decoding.decoder import decode
+from deepmark.runtime.decoding.nms import suppress
+from deepmark.runtime.detections import Detections
+from deepmark.runtime.preprocess import normalise
+from deepmark.runtime.transform import letterbox
+
+pytestmark = pytest.mark.slow
+
+BACKENDS: tuple[Backend, ...] = ("mnn", "onnxruntime")
+
+# What the demo's model card lists: class and score of everything that scores at least .25.
+DEMO_OBJECTS: dict[str, list[tuple[str, float]]] = {
+    "sample0.png": [("short sleeve top", 0.48), ("skirt", 0.48)],
+    "sample1.png": [("trousers", 0.62), ("long sleeve top", 0.45), ("short sleeve top", 0.25)],
+    "sample2.png": [("trousers", 0.53), ("vest", 0.40), ("sling", 0.30), ("short sleeve top", 0.28)],
+    "sample3.png": [("sling", 0.68)],
+    "sample4.png": [("short sleeve outwear", 0.37), ("long sleeve outwear", 0.33), ("short sleeve dress", 0.26)],
+    "sample5.png": [("shorts", 0.48)],
+    "sample6.png": [("vest dress", 0.36), ("short sleeve dress", 0.32)],
+    "sample7.png": [("long sleeve dress", 0.58)],
+}
+
+
+@pytest.fixture(scope="module")
+def make_checkpoint(data: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_checkpoint", data / "make_checkpoint.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A bundle of raw heads, and what the public reference gives for the same weights."""
+
+    bundle: Path
+    image: np.ndarray
+    heads: dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="module", params=[("swap", 128, "net_swap_128.npz"), ("swap_nobias", 64, "net_nobias_64.npz")])
+def golden(
+    request: pytest.FixtureRequest, data: Path, make_checkpoint: ModuleType, tmp_path_factory: pytest.TempPathFactory
+) -> Golden:
+    name, side, file = request.param
+    folder = tmp_path_factory.mktemp(name)
+    torch.save({"epoch": 140, "state_dict": make_checkpoint.tensors(name)}, folder / f"{name}.pth")
+    bundle = export(folder / f"{name}.pth", ("onnx", "mnn"), folder, size=(side, side), logits=True)
+    with np.load(data / file) as arrays:
+        heads = {head: arrays[head][0] for head in bundle.manifest.heads.channels}
+        return Golden(bundle.path, arrays["image_bgr_u8"], heads)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_heads_are_those_of_the_public_reference(golden: Golden, backend: Backend) -> None:
+    with load_engine(golden.bundle, threads=1, backend=backend) as engine:
+        found = engine.run(normalise(golden.image, engine.manifest.preprocess))
+    assert list(found) == ["hm", "wh", "hps", "reg", "hm_hp", "hp_offset"]
+    for name, expected in golden.heads.items():
+        np.testing.assert_allclose(found[name], expected, atol=1e-3, rtol=1e-4, err_msg=name)
+
+
+Finder = Callable[[np.ndarray], Detections]
+
+
+@pytest.fixture(scope="module", params=["torch", *BACKENDS])
+def find(request: pytest.FixtureRequest, demo_checkpoint: Path, demo_bundle: Path) -> Iterator[Finder]:
+    """Find objects in a picture with the demo network, in one of its forms."""
+    if request.param != "torch":
+        yield Detector(demo_bundle, threads=1, backend=request.param)
+        return
+    manifest = open_model(demo_bundle).manifest
+    with torch_stage(load_checkpoint(demo_checkpoint).network, manifest.heads) as stage:
+
+        def find_with_torch(image: np.ndarray) -> Detections:
+            image_in, transform = letterbox(image, (128, 128))
+            heads = as_heads(stage.run(normalise(image_in, manifest.preprocess)), manifest.heads)
+            found = decode(heads, manifest.keypoints, replace(manifest.decoder, nms=None))
+            corners = transform.to_image(found.boxes.reshape(-1, 2, 2))
+            return suppress(replace(found, boxes=corners.reshape(-1, 4)), manifest.decoder)
+
+        yield find_with_torch
+
+
+def test_the_demo_finds_what_its_model_card_lists(
+    find: Finder, demo_bundle: Path, demo_pictures: tuple[Path, ...]
+) -> None:
+    names = open_model(demo_bundle).manifest.keypoints.class_names
+    found = {}
+    for path in demo_pictures:
+        detections = find(cv2.imread(str(path)))
+        pairs = zip(detections.class_ids, detections.scores, strict=True)
+        found[path.name] = [(names[class_id], float(score)) for class_id, score in pairs if score >= 0.25]
+    assert found.keys() == DEMO_OBJECTS.keys()
+    for name, objects in DEMO_OBJECTS.items():
+        assert [class_name for class_name, _ in found[name]] == [class_name for class_name, _ in objects], name
+        np.testing.assert_allclose([s for _, s in found[name]], [s for _, s in objects], atol=0.0051, err_msg=name)
+
+
+def test_the_demo_bundle_verifies(demo_bundle: Path) -> None:
+    found = verify(demo_bundle, threads=1)
+    assert [hop.candidate for hop in found.report] == ["mnn", "onnx"]
+    assert found.report.passed
+
+
+def test_centernets_own_network_without_deformable_convolutions_exports_too(
+    make_checkpoint: ModuleType, tmp_path: Path
+) -> None:
+    network = DLAv0({"hm": 1, "wh": 2, "hps": 34, "reg": 2, "hm_hp": 17, "hp_offset": 2}, head_conv=64)
+    shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    tensors = {
+        name: torch.from_numpy(np.array(make_checkpoint.value(name, shape, set(shapes), 7, False))).float()
+        for name, shape in shapes.items()
+    }
+    torch.save({"state_dict": tensors}, tmp_path / "dlav0.pth")
+    bundle = export(tmp_path / "dlav0.pth", ("onnx", "mnn"), tmp_path, size=(64, 64))
+    assert bundle.manifest.source.architecture == "dlav0_34"
+    assert bundle.manifest.keypoints.name == "coco-person-17"
+    assert bundle.parity.passed

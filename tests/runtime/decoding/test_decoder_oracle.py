@@ -1,0 +1,123 @@
+"""The decoder against its literal transcription (tests/support), on inputs that Hypothesis invents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from decoder_oracle import Thing, decode_slowly
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deepmark.models.schema import KeypointClass, KeypointSchema
+from deepmark.runtime.decoding.decoder import decode
+from deepmark.runtime.detections import Detections
+from deepmark.runtime.heads import Heads
+from deepmark.runtime.params import DecoderParams
+
+
+def small_schema() -> KeypointSchema:
+    """Three classes of 2, 1 and 3 landmarks in 4 groups; groups are shared and out of order."""
+    two = KeypointClass("two", ("a", "b"), groups=(2, 0), mirror=(1, 0), sigmas=(0.1, 0.1))
+    one = KeypointClass("one", ("a",), groups=(1,), mirror=(0,), sigmas=(0.1,))
+    three = KeypointClass("three", ("a", "b", "c"), groups=(0, 3, 2), mirror=(2, 1, 0), sigmas=(0.1,) * 3)
+    return KeypointSchema("small", (two, one, three), ("p", "q", "r", "s"))
+
+
+SCHEMAS = {
+    "small": small_schema(),
+    "coco": KeypointSchema.coco_person(),
+    "deepfashion2": KeypointSchema.deepfashion2(),
+}
+
+PROBABILITIES = {
+    "rough": lambda rng, shape: rng.choice([0, 0, 0.05, 0.1, 0.25, 0.25, 0.5, 1], shape),  # ties everywhere
+    "fp16": lambda rng, shape: rng.random(shape).astype(np.float16) ** 3,
+    "smooth": lambda rng, shape: rng.random(shape) ** 4,
+    "sparse": lambda rng, shape: rng.choice([0, 0.3, 0.9], shape, p=[0.95, 0.025, 0.025]),
+    "at the threshold": lambda _, shape: np.full(shape, np.float32(0.1)),
+    "tiny": lambda rng, shape: rng.random(shape) * 1e-30,
+    "empty": lambda _, shape: np.zeros(shape),
+    "full": lambda _, shape: np.ones(shape),
+}
+
+
+@st.composite
+def params(draw: st.DrawFn) -> DecoderParams:
+    unit = st.sampled_from([0.0, 0.3, 0.75, 1.0])
+    sigma = st.sampled_from([0.0, 0.0, 0.25, 0.45, 0.9, 3.0])
+    return DecoderParams(
+        alpha=draw(unit),
+        sigma_center=draw(sigma),
+        sigma_keypoint=draw(sigma),
+        gamma=draw(unit),
+        mask=draw(st.booleans()),
+        top_k=draw(st.sampled_from([1, 3, 8, 20, 1000])),
+        keypoint_threshold=draw(st.sampled_from([0.1, 0.1, 0.02, 0.25, 0.6])),
+        nms=draw(st.sampled_from([None, "soft", "hard"])),
+        score_threshold=draw(st.sampled_from([0.0, 0.0, 0.1, 0.3, 0.5])),
+        border=draw(st.sampled_from(["zero", "replicate"])),
+        threshold_on=draw(st.sampled_from(["rescored", "raw"])),
+        unrefined=draw(st.sampled_from(["zero", "skip"])),
+        nms_iou=draw(st.sampled_from([0.1, 0.5, 1.0])),
+        nms_sigma=draw(st.sampled_from([0.1, 0.5])),
+        nms_score=draw(st.sampled_from([0.0, 0.001, 0.2])),
+    )
+
+
+@st.composite
+def heads(draw: st.DrawFn, schema: KeypointSchema, *, sides: st.SearchStrategy[int]) -> Heads:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    cells = (draw(sides), draw(sides))
+    classes, groups = len(schema.classes), schema.num_groups
+    make = st.sampled_from(sorted(PROBABILITIES)).map(PROBABILITIES.__getitem__)
+    reach = draw(st.sampled_from([1, 3, 12]))
+    quantised = draw(st.booleans())
+
+    def regression(channels: int, low: float, high: float) -> np.ndarray:
+        values = rng.uniform(low, high, (channels, *cells))
+        return (np.round(values * 2) / 2 if quantised else values).astype(np.float32)
+
+    return Heads(
+        hm=draw(make)(rng, (classes, *cells)).astype(np.float32),
+        wh=regression(2, -1, 4 * reach),
+        hps=regression(2 * groups, -reach, reach),
+        reg=regression(2, -0.2, 1.2) if draw(st.booleans()) else None,
+        hm_hp=draw(make)(rng, (groups, *cells)).astype(np.float32) if draw(st.integers(0, 4)) else None,
+        hp_offset=regression(2, -0.2, 1.2) if draw(st.booleans()) else None,
+    )
+
+
+def assert_same(found: Detections, expected: list[Thing]) -> None:
+    assert found.class_ids.tolist() == [thing.class_id for thing in expected]
+    for name, values in {
+        "scores": [thing.score for thing in expected],
+        "box_scores": [thing.box_score for thing in expected],
+        "keypoints_score": [thing.keypoints_score for thing in expected],
+    }.items():
+        np.testing.assert_allclose(getattr(found, name), np.array(values, np.float32), atol=1e-6, err_msg=name)
+    boxes = np.array([thing.box for thing in expected], np.float32).reshape(-1, 4)
+    np.testing.assert_allclose(found.boxes, boxes, atol=1e-4)
+    for i, thing in enumerate(expected):
+        assert found.refined[i].tolist() == thing.refined
+        np.testing.assert_allclose(found.keypoints[i], np.array(thing.keypoints, np.float32), atol=1e-4)
+        np.testing.assert_allclose(found.keypoint_scores[i], np.array(thing.values, np.float32), atol=1e-6)
+
+
+@settings(max_examples=250, deadline=None)
+@given(data=st.data(), options=params())
+def test_small_networks_decode_as_specified(data: st.DataObject, options: DecoderParams) -> None:
+    schema = SCHEMAS["small"]
+    maps = data.draw(heads(schema, sides=st.integers(1, 9)))
+    assert_same(decode(maps, schema, options), decode_slowly(maps, schema, options))
+
+
+@pytest.mark.parametrize("name", ["coco", "deepfashion2"])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), options=params())
+def test_real_schemas_decode_as_specified(name: str, data: st.DataObject, options: DecoderParams) -> None:
+    schema = SCHEMAS[name]
+    maps = data.draw(heads(schema, sides=st.integers(4, 8)))
+    few = replace(options, top_k=min(options.top_k, 8))
+    assert_same(decode(maps, schema, few), decode_slowly(maps, schema, few))

@@ -1,0 +1,148 @@
+"""What the words of a command line mean, and what comes out of each source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from media_files import cut, encoded, write_video
+
+from deepmark.errors import DataError
+from deepmark.runtime.media.sources import Camera, Picture, Source, Video, count_frames, find_sources, open_source
+
+PIXEL = encoded(np.zeros((1, 1, 3), np.uint8))
+
+
+def _touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(PIXEL)
+    return folder
+
+
+def _names(sources: list[Source], folder: Path) -> list[str]:
+    return [Path(source.name).relative_to(folder).as_posix() for source in sources]
+
+
+def test_a_folder_means_its_pictures_in_natural_order_and_nothing_else(tmp_path: Path) -> None:
+    _touch(tmp_path, "10.png", "2.jpg", "1.PNG", "notes.txt", "clip.mp4", "deeper/3.png")
+
+    assert _names(find_sources([str(tmp_path)]), tmp_path) == ["1.PNG", "2.jpg", "10.png"]
+
+
+def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
+    _touch(tmp_path, "deeper/3.png")
+
+    with pytest.raises(DataError, match="holds no picture"):
+        find_sources([str(tmp_path)])
+
+
+def test_a_pattern_means_pictures_and_videos_that_match(tmp_path: Path) -> None:
+    _touch(tmp_path, "a10.png", "a9.png", "b.png", "a.txt", "a.mp4", "sub/a1.png")
+
+    assert _names(find_sources([f"{tmp_path}/a*"]), tmp_path) == ["a9.png", "a10.png", "a.mp4"]
+    assert _names(find_sources([f"{tmp_path}/**/a*.png"]), tmp_path) == ["a9.png", "a10.png", "sub/a1.png"]
+    assert _names(find_sources([f"{tmp_path}/[b]?png"]), tmp_path) == ["b.png"]
+
+
+def test_a_pattern_without_a_match_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no picture or video matches .*nothing\*"):
+        find_sources([f"{tmp_path}/nothing*"])
+
+
+def test_a_file_is_a_file_even_if_it_looks_like_a_pattern_or_a_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _touch(tmp_path, "[1].png", "0")
+    monkeypatch.chdir(tmp_path)
+
+    assert find_sources(["[1].png", "0", "1"]) == [Picture(Path("[1].png")), Picture(Path("0")), Camera(1)]
+
+
+def test_inputs_keep_the_order_they_were_given_in(tmp_path: Path) -> None:
+    _touch(tmp_path, "b/1.png", "a/1.png", "z.mov")
+
+    found = find_sources([str(tmp_path / "z.mov"), str(tmp_path / "b"), str(tmp_path / "a"), "0"])
+
+    assert found == [
+        Video(tmp_path / "z.mov"),
+        Picture(tmp_path / "b" / "1.png"),
+        Picture(tmp_path / "a" / "1.png"),
+        Camera(0),
+    ]
+
+
+def test_a_missing_file_is_said_when_it_is_opened(tmp_path: Path) -> None:
+    for name in ("gone.png", "gone.mp4"):
+        (source,) = find_sources([str(tmp_path / name)])
+        with pytest.raises(DataError, match=rf"cannot read .*{name}: No such file"), open_source(source):
+            pass
+
+
+def test_a_picture_is_one_frame_without_a_rate(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(np.full((3, 4, 3), 9, np.uint8)))
+
+    with open_source(Picture(path)) as stream:
+        assert (stream.length, stream.rate) == (1, None)
+        (frame,) = stream.frames
+    assert (frame == np.full((3, 4, 3), 9)).all()
+
+
+def test_a_video_gives_all_its_frames_and_its_rate(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", frames=12, size=(64, 48), rate=10)
+
+    with open_source(Video(path)) as stream:
+        assert (stream.length, stream.rate) == (12, 10)
+        frames = list(stream.frames)
+
+    assert len(frames) == 12
+    assert {frame.shape for frame in frames} == {(48, 64, 3)}
+
+
+def test_a_video_cut_short_gives_what_there_is_and_then_the_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = cut(write_video(tmp_path / "v.avi", frames=30), 0.6)
+    frames: list[np.ndarray] = []
+
+    expected = pytest.raises(DataError, match=r"v\.avi is cut short: it should have 30 .* \d+ can be decoded")
+
+    with open_source(Video(path)) as stream, expected:
+        frames.extend(stream.frames)  # keeps what came before the error
+
+    assert 10 < len(frames) < 25
+    assert capfd.readouterr().err == ""
+
+
+def test_a_video_without_its_index_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = cut(write_video(tmp_path / "v.mp4", frames=30), 0.5)
+
+    with pytest.raises(DataError, match=r"v\.mp4 is no video that can be opened \(moov"), open_source(Video(path)):
+        pass
+    assert capfd.readouterr().err == ""
+
+
+def test_a_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "v.mp4"
+    path.write_text("no video")
+
+    with pytest.raises(DataError, match="no video that can be opened"), open_source(Video(path)):
+        pass
+
+
+def test_an_absent_camera_is_one_clear_line(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(DataError, match="camera 99 cannot be opened"), open_source(Camera(99)):
+        pass
+    assert capfd.readouterr().err == ""
+
+
+def test_frames_are_counted_for_the_progress_bar(tmp_path: Path) -> None:
+    video = Video(write_video(tmp_path / "v.mp4", frames=7))
+    missing = Video(tmp_path / "gone.mp4")
+    picture = Picture(tmp_path / "a.png")
+
+    assert count_frames([picture, video, missing]) == 9
+    assert count_frames([picture, Camera(0)]) is None
