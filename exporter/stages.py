@@ -14,7 +14,7 @@ from deepmark.errors import DataError
 from deepmark.exporter.objects import decode_objects, no_objects
 from deepmark.exporter.parity import HopTally, ParityReport, Sample, Tolerances
 from deepmark.exporter.pictures import Picture
-from deepmark.runtime.heads import PROBABILITY_HEADS, Heads
+from deepmark.runtime.heads import PROBABILITY_HEADS, heads_from_outputs
 from deepmark.runtime.manifest import HeadsSpec, Manifest
 from deepmark.runtime.preprocess import normalise
 
@@ -41,7 +41,7 @@ class Stage:
     def sample(self, picture: Picture, manifest: Manifest) -> Sample:
         """Run on a picture and decode."""
         outputs = self.run(normalise(picture.image, manifest.preprocess))
-        heads = as_heads(outputs, manifest.heads)
+        heads = heads_from_outputs(outputs, logits=manifest.heads.activation == "logits")
         try:
             objects = decode_objects(heads, manifest.keypoints, manifest.decoder)
         except DataError:  # NaN or no probabilities: then the heads' own figures say what is wrong
@@ -89,19 +89,6 @@ def compare_stages(
         for (i, j), tally in tallies.items():
             tally.add(samples[i], samples[j])
     return ParityReport(tuple(tally.result() for tally in tallies.values()))
-
-
-def as_heads(outputs: Mapping[str, FloatArray], spec: HeadsSpec) -> Heads:
-    """Make the decoder's input of a graph's outputs: the sigmoid where the graph has none."""
-    if spec.activation == "logits":
-        outputs = {name: sigmoid(head) if name in PROBABILITY_HEADS else head for name, head in outputs.items()}
-    return Heads(**outputs)
-
-
-def sigmoid(logits: FloatArray) -> FloatArray:
-    """Turn logits into probabilities; both halves use an exponential that cannot overflow."""
-    small = np.exp(-np.abs(logits))
-    return np.where(logits >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
 
 
 @contextmanager

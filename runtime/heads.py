@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import DataError
+from deepmark.models.heads import HEAD_ORDER
 
 STRIDE = 4  # input pixels per heatmap cell
+PROBABILITY_HEADS = ("hm", "hm_hp")  # a sigmoid belongs to these
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -41,7 +44,7 @@ class Heads:
             DataError: a head is not a (C, H, W) float32 array, or its channels or cells do not fit the others.
         """
         expected_channels = {"wh": 2, "reg": 2, "hp_offset": 2}
-        for name in HEAD_NAMES:
+        for name in HEAD_ORDER:
             head = getattr(self, name)
             if head is None:
                 continue
@@ -58,6 +61,22 @@ class Heads:
             raise DataError(f"head 'hps' must have 2 * {self.hm_hp.shape[0]} channels, found {self.hps.shape[0]}")
 
 
-HEAD_NAMES = ("hm", "wh", "hps", "reg", "hm_hp", "hp_offset")  # CenterNet's order
-REQUIRED_HEADS = ("hm", "wh", "hps")
-PROBABILITY_HEADS = ("hm", "hm_hp")  # a sigmoid belongs to these
+def heads_from_outputs(outputs: Mapping[str, FloatArray], *, logits: bool) -> Heads:
+    """Make the decoder's input of a graph's outputs.
+
+    Args:
+        outputs: name -> (C, H, W).
+        logits: whether ``hm`` and ``hm_hp`` come without their sigmoid.
+
+    Raises:
+        DataError: the maps do not belong together.
+    """
+    if logits:
+        outputs = {name: sigmoid(head) if name in PROBABILITY_HEADS else head for name, head in outputs.items()}
+    return Heads(**outputs)
+
+
+def sigmoid(logits: FloatArray) -> FloatArray:
+    """Turn logits into probabilities, elementwise."""
+    with np.errstate(over="ignore"):  # exp overflows to infinity below -88: the quotient is then 0, as it should be
+        return np.float32(1) / (np.float32(1) + np.exp(-logits))

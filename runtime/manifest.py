@@ -14,8 +14,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from deepmark.errors import BundleError, DataError
+from deepmark.models.heads import OPTIONAL_HEADS, head_channels
 from deepmark.models.schema import KeypointSchema
-from deepmark.runtime.heads import HEAD_NAMES, REQUIRED_HEADS, STRIDE
+from deepmark.runtime.heads import STRIDE
 from deepmark.runtime.params import DecoderParams
 
 SCHEMA_VERSION = 1
@@ -282,10 +283,9 @@ def _check_input(spec: InputSpec) -> None:
 def _check_heads(spec: HeadsSpec, keypoints: KeypointSchema) -> None:
     if spec.stride != STRIDE:
         raise DataError(f"heads.stride must be {STRIDE}, found {spec.stride}")
-    if missing := [name for name in REQUIRED_HEADS if name not in spec.channels]:
+    expected = head_channels(len(keypoints.classes), keypoints.num_groups)
+    if missing := [name for name in expected if name not in spec.channels and name not in OPTIONAL_HEADS]:
         raise DataError(f"heads.channels lacks {', '.join(missing)}")
-    classes, groups = len(keypoints.classes), keypoints.num_groups
-    expected = dict(zip(HEAD_NAMES, (classes, 2, 2 * groups, 2, groups, 2), strict=True))
     for name, channels in spec.channels.items():
         if channels != expected.get(name):
             what = f"must be {expected[name]}" if name in expected else "is no known head"

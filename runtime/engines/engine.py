@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import BundleError, EngineError
-from deepmark.runtime.heads import PROBABILITY_HEADS, Heads
+from deepmark.runtime.heads import Heads, heads_from_outputs
 from deepmark.runtime.manifest import MAX_INPUT_PIXELS, Manifest
 from deepmark.runtime.preprocess import normalise, require_picture
 
@@ -112,9 +112,7 @@ class Engine:
         require_picture(image)
         self._check_size(*image.shape[:2])
         maps = self._run(normalise(image, self.manifest.preprocess))
-        if self.manifest.heads.activation == "logits":
-            maps = {name: _sigmoid(head) if name in PROBABILITY_HEADS else head for name, head in maps.items()}
-        return Heads(**maps)
+        return heads_from_outputs(maps, logits=self.manifest.heads.activation == "logits")
 
     def run(self, x: object) -> dict[str, FloatArray]:
         """Run the graph as it is.
@@ -212,8 +210,3 @@ class Engine:
         heads = self.manifest.heads
         height, width = (side // heads.stride for side in input_shape[2:])
         return {name: (1, channels, height, width) for name, channels in heads.channels.items()}
-
-
-def _sigmoid(logits: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore"):  # exp overflows to infinity below -88: the quotient is then 0, as it should be
-        return np.float32(1) / (np.float32(1) + np.exp(-logits))

@@ -44,7 +44,7 @@ def _verify(bundle: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("step", ["loading", "torch -> onnx", "onnx -> mnn", "comparing"])
+@pytest.mark.parametrize("step", ["torch -> onnx", "onnx -> mnn", "comparing"])
 def test_ctrl_c_in_mid_export_leaves_nothing(step: str, demo_checkpoint: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     child = _start(demo_checkpoint, output, to="mnn")
@@ -58,16 +58,16 @@ def test_ctrl_c_in_mid_export_leaves_nothing(step: str, demo_checkpoint: Path, t
     assert not output.exists()
 
 
-@pytest.mark.parametrize("step", ["torch -> onnx", "onnx -> mnn"])
 def test_a_kill_in_mid_export_leaves_no_half_bundle_and_the_next_export_cleans_up(
-    step: str, demo_checkpoint: Path, tmp_path: Path
+    demo_checkpoint: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
     child = _start(demo_checkpoint, output, to="mnn")
-    _wait_for(step, child)
+    _wait_for("onnx -> mnn", child)
     os.killpg(child.pid, signal.SIGKILL)
     child.communicate(timeout=TIMEOUT_S)
-    assert not (output / "net.deepmark").exists()
+    (left,) = output.iterdir()
+    assert left.name.startswith(".")
 
     subprocess.run(_export(demo_checkpoint, output), check=True, capture_output=True, timeout=TIMEOUT_S)
 

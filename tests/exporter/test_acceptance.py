@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from deepmark.exporter import export
-from deepmark.exporter.stages import as_heads, torch_stage
+from deepmark.exporter.stages import torch_stage
 from deepmark.exporter.verify import verify
 from deepmark.models import load_checkpoint
 from deepmark.models.dlav0_34 import DLAv0
@@ -23,6 +23,7 @@ from deepmark.runtime.bundle import Backend, open_model
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import suppress
 from deepmark.runtime.detections import Detections
+from deepmark.runtime.heads import heads_from_outputs
 from deepmark.runtime.preprocess import normalise
 from deepmark.runtime.transform import letterbox
 
@@ -98,7 +99,7 @@ def find(request: pytest.FixtureRequest, demo_checkpoint: Path, demo_bundle: Pat
 
         def find_with_torch(image: np.ndarray) -> Detections:
             image_in, transform = letterbox(image, (128, 128))
-            heads = as_heads(stage.run(normalise(image_in, manifest.preprocess)), manifest.heads)
+            heads = heads_from_outputs(stage.run(normalise(image_in, manifest.preprocess)), logits=False)
             found = decode(heads, manifest.keypoints, replace(manifest.decoder, nms=None))
             corners = transform.to_image(found.boxes.reshape(-1, 2, 2))
             return suppress(replace(found, boxes=corners.reshape(-1, 4)), manifest.decoder)

@@ -11,7 +11,7 @@ from tiny_network import HEADS, tiny_manifest, tiny_network
 from deepmark.errors import ParityError
 from deepmark.exporter.parity import ATOL, RTOL, HopTally, ParityReport, Sample, Tolerances
 from deepmark.exporter.pictures import Picture, noise
-from deepmark.exporter.stages import Stage, as_heads, compare_stages, sigmoid, torch_stage
+from deepmark.exporter.stages import Stage, compare_stages, torch_stage
 from deepmark.runtime.manifest import HopParity
 
 MANIFEST = tiny_manifest()
@@ -90,13 +90,10 @@ def test_a_model_that_gives_nan_everywhere_fails_in_words_and_not_in_a_crash() -
     assert report.hops[0].objects.matched == 0
 
 
-def test_opening_the_tolerance_of_heads_excuses_no_jump_of_a_landmark(sample: Sample) -> None:
-    values = {name: head + np.float32(0.3) if name == "hps" else head for name, head in sample.outputs.items()}
-    heads = as_heads(values, MANIFEST.heads)
+def test_opening_the_tolerance_of_heads_excuses_no_jump_of_a_landmark() -> None:
     with torch_stage(tiny_network(), MANIFEST.heads) as stage:
         moved = Stage("moved", lambda x: {**stage.run(x), "hps": stage.run(x)["hps"] + np.float32(0.3)})
         hop = _hop(stage.sample(PICTURE, MANIFEST), moved.sample(PICTURE, MANIFEST), Tolerances(atol=1.0))
-    assert heads.hps.shape == sample.outputs["hps"].shape
     assert all(head.tolerance_used <= 1 for head in hop.heads)
     assert not hop.passed
     assert hop.objects.max_landmark_error > 0.05
@@ -126,12 +123,6 @@ def test_small_errors_of_two_steps_do_not_add_up_unseen() -> None:
         ]
         report = compare_stages([stage, *off], [PICTURE], MANIFEST, Tolerances())
     assert [hop.passed for hop in report] == [True, True, False]
-
-
-def test_logits_become_probabilities_without_overflow() -> None:
-    logits = np.array([-200, -88, -1, 0, 1, 88, 200], np.float32)
-    expected = 1 / (1 + np.exp(-logits.astype(np.float64)))
-    np.testing.assert_allclose(sigmoid(logits), expected, rtol=1e-6, atol=1e-30)
 
 
 def test_parity_of_logits_is_measured_in_logits() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -189,26 +188,6 @@ def _start(tmp_path: Path, *, stop_at: str) -> subprocess.Popen[str]:
         if line.strip() == stop_at:
             return child
     pytest.fail(f"the export ended: {child.communicate()}")
-
-
-def test_a_kill_in_mid_export_leaves_no_bundle_and_the_next_export_cleans_up(
-    tmp_path: Path, tiny_export: TinyExport
-) -> None:
-    child = _start(tmp_path, stop_at=f"writing {tmp_path / 'out' / 'tiny.deepmark'}")
-    child.kill()
-    child.communicate()
-    (left,) = (tmp_path / "out").iterdir()
-    assert left.name.startswith(".")
-    tiny_export()
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["tiny.deepmark"]
-
-
-def test_ctrl_c_in_mid_export_leaves_nothing(tmp_path: Path) -> None:
-    child = _start(tmp_path, stop_at="onnx -> mnn")
-    assert any((tmp_path / "out").iterdir())
-    child.send_signal(signal.SIGINT)
-    child.communicate()
-    assert not (tmp_path / "out").exists()
 
 
 def test_an_export_beside_a_running_one_does_not_disturb_it(tmp_path: Path, tiny_export: TinyExport) -> None:

@@ -15,7 +15,6 @@ from torch import nn
 from deepmark.models import LoadedNetwork
 from deepmark.models.heads import HEAD_ORDER, OPTIONAL_HEADS, head_channels
 from deepmark.models.mdla34 import DEAD, MDLA34, upsampling
-from deepmark.runtime.heads import HEAD_NAMES, REQUIRED_HEADS
 from deepmark.runtime.manifest import Preprocess
 
 ATOL, RTOL = 1e-3, 1e-4  # the acceptance of raw heads against the public reference
@@ -83,11 +82,6 @@ def test_any_counts_heads_and_sizes_give_maps_at_a_quarter_of_the_resolution(
     expected = {name: (2, channels, 8 * cells[0], 8 * cells[1]) for name, channels in heads.items()}
     assert {name: tuple(output.shape) for name, output in outputs.items()} == expected
     assert list(outputs) == [name for name in HEAD_ORDER if name in heads]
-
-
-def test_the_heads_names_are_those_that_the_runtime_reads() -> None:
-    assert HEAD_ORDER == HEAD_NAMES
-    assert set(HEAD_ORDER) == {*REQUIRED_HEADS, *OPTIONAL_HEADS}
 
 
 def test_the_dead_projections_do_not_reach_any_head() -> None:

@@ -19,6 +19,7 @@ from tiny import Tiny, assert_close, convert, export_tiny, noise, truth, write_b
 from deepmark.errors import BundleError, DataError, EngineError, UsageError
 from deepmark.runtime.bundle import MODEL_FILES, Backend, open_model
 from deepmark.runtime.engines import Engine, load_engine, usable_cores
+from deepmark.runtime.heads import sigmoid
 from deepmark.runtime.preprocess import normalise
 
 BACKENDS: tuple[Backend, ...] = ("mnn", "onnxruntime")
@@ -106,11 +107,9 @@ def test_a_graph_that_gives_logits_gives_the_same_heads(tiny: Tiny, suffix: str)
 
 
 def test_the_sigmoid_is_right_at_both_ends() -> None:
-    from deepmark.runtime.engines.engine import _sigmoid
-
     logits = np.array([-np.inf, -200, -20, 0, 20, 200, np.inf], np.float32)
     exact = [0, 0, 2.0611537e-09, 0.5, 1 - 2.0611537e-09, 1, 1]
-    np.testing.assert_allclose(_sigmoid(logits), exact, rtol=1e-6)
+    np.testing.assert_allclose(sigmoid(logits), exact, rtol=1e-6)
 
 
 # --- input that must be refused ---
