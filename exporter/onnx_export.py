@@ -62,7 +62,7 @@ def _trace(
     axes |= {head: {0: "batch", 2: "cells_high", 3: "cells_wide"} for head in heads}
     with warnings.catch_warnings():
         # The TorchScript exporter is deprecated but still the better one here: the new one takes 6-28 s instead of 1,
-        # ignores the opset asked for and writes external data (docs/decisions).
+        # ignores the opset asked for and writes external data (docs/decisions/0004-onnx-export.md).
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             torch.onnx.export(

@@ -26,8 +26,8 @@ from deepmark.runtime.manifest import HeadParity, HeadsSpec, HopParity, ObjectPa
 from deepmark.runtime.params import DecoderParams
 
 # Two correct float32 runs of the demo network differ by 4e-5 cells (ONNX Runtime) to 5e-3 cells (MNN, whose Winograd
-# convolutions round up to 2.3e-4 of the scale, depending on the input's size; docs/parity.md has the table). The
-# smallest fault of a converter that we know of, a transposed deconvolution, moves heads by whole cells. In between:
+# convolutions round up to 1.7e-4 of the scale, depending on the input's size: decision 5 in docs/decisions has the
+# table). The smallest fault of a converter that we know of, a transposed deconvolution, moves heads by whole cells.
 ATOL = 1e-3  # a thousandth of a probability, or of a cell: 0.03 pixels of a 2000-pixel picture at 256x256
 RTOL = 5e-4  # at a scale of 18 cells, 0.01 cells: a fifth of what decoded landmarks may differ by
 
