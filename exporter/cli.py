@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from deepmark.console import output_options, print_json, run, say
+from deepmark.console import output_options, print_json, printable, run, say
 from deepmark.errors import ParityError
 from deepmark.exporter.formats import FORMATS
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-PATH = click.Path(path_type=Path)
+PATH = click.Path(readable=False, path_type=Path)  # checked where it is opened, with exit status 1
 
 EXPORT_EPILOG = """\b
 Examples:
@@ -54,7 +54,7 @@ def _tolerance_options(command: Command) -> Command:
 
 
 @click.command(epilog=EXPORT_EPILOG)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=PATH)
 @click.option(
     "--to",
     type=click.Choice(list(FORMATS)),
@@ -69,7 +69,12 @@ def _tolerance_options(command: Command) -> Command:
 @click.option("--schema", "schema_csv", metavar="CSV", type=PATH, help="Keypoint schema that it was trained with.")
 @click.option("--logits", is_flag=True, help="Leave the sigmoid of hm and hm_hp out of the graph.")
 @click.option("--simplify/--no-simplify", default=False, show_default=True, help="Run onnxsim on the ONNX model.")
-@click.option("--images", metavar="DIR", type=PATH, help="Pictures to compare on.  [default: beside the checkpoint]")
+@click.option(
+    "--images",
+    metavar="DIR",
+    type=PATH,
+    help="Pictures to compare on; two become part of the bundle.  [default: samples/ beside CHECKPOINT, or our own]",
+)
 @_tolerance_options
 @click.option("--explain", is_flag=True, help="Name the first tensor of the graphs that differs.")
 @click.option("--zip", "zip_too", is_flag=True, help="Write NAME.deepmark.zip too.")
@@ -104,8 +109,8 @@ def export(
     _show(
         bundle.parity,
         as_json,
-        bundle=str(bundle.path),
-        zip=bundle.zip_path and str(bundle.zip_path),
+        bundle=printable(bundle.path),
+        zip=bundle.zip_path and printable(bundle.zip_path),
         finding=bundle.finding,
     )
     if bundle.finding:
@@ -137,7 +142,7 @@ def verify(
     found = run_verify(bundle, threads=threads, tolerances=_tolerances(atol, rtol, landmark_tolerance))
     for engine in found.skipped:
         say(f"skipped {engine}: not installed here")
-    _show(found.report, as_json, bundle=str(bundle), engines=found.engines, skipped=found.skipped)
+    _show(found.report, as_json, bundle=printable(bundle), engines=found.engines, skipped=found.skipped)
     found.report.require(hint="compare versions with the manifest's; export again if this machine's are wanted")
 
 

@@ -83,7 +83,7 @@ def _check_source(source: Path) -> int:
 
     try:
         model = onnx.load(str(source), load_external_data=False)
-        check_weights(model)
+        check_weights(model, stage=STAGE)
         onnx.checker.check_model(model)
     except FileNotFoundError as error:
         raise ConversionError(f"no file {source.name}", stage=STAGE) from error

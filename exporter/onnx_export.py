@@ -104,7 +104,7 @@ def set_metadata(model: onnx.ModelProto, text: str) -> None:
     model.metadata_props.add(key=METADATA_KEY, value=text)
 
 
-def check_onnx(model: onnx.ModelProto, *, heads: Sequence[str]) -> None:
+def check_onnx(model: onnx.ModelProto, *, heads: Sequence[str], stage: str = STAGE) -> None:
     """Read a model back: opset, names, no external data, finite weights, valid by ``onnx.checker``.
 
     Raises:
@@ -114,20 +114,20 @@ def check_onnx(model: onnx.ModelProto, *, heads: Sequence[str]) -> None:
 
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     if opsets != {"": OPSET}:
-        raise ConversionError(f"asked for opset {OPSET}, the file has {opsets}", stage=STAGE)
+        raise ConversionError(f"asked for opset {OPSET}, the file has {opsets}", stage=stage)
     names = [value.name for value in model.graph.input], [value.name for value in model.graph.output]
     if names != ([INPUT_NAME], list(heads)):
         raise ConversionError(
             f"expected {[INPUT_NAME]} -> {list(heads)}, the file has {names[0]} -> {names[1]}", stage=STAGE
         )
-    check_weights(model)
+    check_weights(model, stage=stage)
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ConversionError(f"the file is no valid ONNX: {error}", stage=STAGE) from error
+        raise ConversionError(f"the file is no valid ONNX: {error}", stage=stage) from error
 
 
-def check_weights(model: onnx.ModelProto) -> None:
+def check_weights(model: onnx.ModelProto, *, stage: str) -> None:
     """Refuse weights outside the file, and weights that are not finite.
 
     MNN's converter reads a model whose external data is missing as one with other weights, and lets NaN pass.
@@ -140,11 +140,11 @@ def check_weights(model: onnx.ModelProto) -> None:
 
     for weight in model.graph.initializer:
         if weight.data_location == onnx.TensorProto.EXTERNAL:
-            raise ConversionError(f"weight {weight.name!r} lies outside the file (external data)", stage=STAGE)
+            raise ConversionError(f"weight {weight.name!r} lies outside the file (external data)", stage=stage)
         values = onnx.numpy_helper.to_array(weight)
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
             count = int(values.size - np.isfinite(values).sum())
-            raise ConversionError(f"weight {weight.name!r} has {count} values that are NaN or infinite", stage=STAGE)
+            raise ConversionError(f"weight {weight.name!r} has {count} values that are NaN or infinite", stage=stage)
 
 
 def write_onnx(model: onnx.ModelProto, path: Path) -> None:

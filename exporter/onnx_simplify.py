@@ -38,5 +38,5 @@ def simplify_onnx(source: Path, target: Path, *, heads: Sequence[str]) -> None:
     except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
         raise ConversionError(f"onnxsim failed: {error}", stage=STAGE, hint="export without --simplify") from error
     set_metadata(simplified, notes[METADATA_KEY])
-    check_onnx(simplified, heads=heads)
+    check_onnx(simplified, heads=heads, stage=STAGE)
     write_onnx(simplified, target)

@@ -10,6 +10,7 @@ Pure NumPy: ``deepmark verify`` does this on machines that have neither torch no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +18,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.errors import ParityError
+from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.near_ties import Slack
 from deepmark.exporter.objects import LANDMARK_CELLS, SCORE_TOLERANCE, Objects, ObjectTally, rounded
 from deepmark.models.schema import KeypointSchema
@@ -47,6 +48,17 @@ class Tolerances:
     atol: float = ATOL
     rtol: float = RTOL
     landmark_cells: float = LANDMARK_CELLS
+
+    def __post_init__(self) -> None:
+        """Refuse what would let everything pass.
+
+        Raises:
+            UsageError: a tolerance is NaN, infinite or below 0.
+        """
+        for name in ("atol", "rtol", "landmark_cells"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise UsageError(f"{name} must be a finite number of 0 or more, found {value}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

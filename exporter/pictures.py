@@ -11,11 +11,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from deepmark.console import printable
 from deepmark.errors import DataError
+from deepmark.runtime.media.picture_file import read_picture
+from deepmark.runtime.media.sources import PICTURE_SUFFIXES
 from deepmark.runtime.transform import letterbox
 
 MAX_PICTURES = 8  # each costs one run of every stage
-SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
 SEED = 20200407
 
 logger = logging.getLogger(__name__)
@@ -39,9 +41,10 @@ class Picture:
 def gather_pictures(folder: Path | None, checkpoint: Path, size: tuple[int, int], *, dynamic: bool) -> list[Picture]:
     """Return the network inputs to compare stages on.
 
-    The first `MAX_PICTURES` of ``folder``; by default those in ``samples`` beside the checkpoint, or beside it; by
-    default the ones that come with the program. Then noise. A model that serves all sizes is also run at another,
-    not square, which it was not traced at.
+    The first `MAX_PICTURES` of ``folder``; by default those in ``samples`` beside the checkpoint; by default the ones
+    that come with the program. Then noise. A model that serves all sizes is also run at another, not square, which it
+    was not traced at. Pictures that merely lie beside the checkpoint are left alone: two of those compared on become
+    part of the bundle, and who publishes it must have meant them.
 
     Raises:
         DataError: ``folder`` does not exist or holds no picture that can be read.
@@ -83,10 +86,10 @@ def _other_size(size: tuple[int, int]) -> tuple[int, int]:
 
 def _given(folder: Path) -> dict[str, Image]:
     """Read the pictures that the user named; one that cannot be read is an error."""
-    images = {path.name: _read(path) for path in _in_folder(folder)}
+    images = _read_all(folder)
     if not images:
         what = "holds no picture" if folder.is_dir() else "is no folder"
-        raise DataError(f"{folder} {what}", hint=f"give a folder with {', '.join(sorted(SUFFIXES))} files")
+        raise DataError(f"{folder} {what}", hint=f"give a folder with {', '.join(sorted(PICTURE_SUFFIXES))} files")
     broken = [name for name, image in images.items() if image is None]
     if broken:
         raise DataError(f"cannot read the picture {folder / broken[0]}", hint="remove it from the folder")
@@ -96,24 +99,29 @@ def _given(folder: Path) -> dict[str, Image]:
 def _at_hand(checkpoint: Path) -> dict[str, Image]:
     """Read the pictures of the first place that has any; one that cannot be read is left out."""
     images: dict[str, Image] = {}
-    for place in (checkpoint.parent / "samples", checkpoint.parent, Path(str(files("deepmark.exporter") / "data"))):
-        images = images or {path.name: image for path in _in_folder(place) if (image := _read(path)) is not None}
+    for place in (checkpoint.parent / "samples", Path(str(files("deepmark.exporter") / "data"))):
+        images = images or {name: image for name, image in _read_all(place).items() if image is not None}
     return images
 
 
+def _read_all(folder: Path) -> dict[str, Image | None]:
+    return {printable(Path(path.name)): _read(path) for path in _in_folder(folder)}
+
+
 def _in_folder(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    try:
+        if not folder.is_dir():
+            return []
+        paths = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
+    except OSError as error:
+        logger.warning("cannot read the folder %s: %s", folder, error.strerror)
         return []
-    paths = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     return sorted(paths)[:MAX_PICTURES]
 
 
 def _read(path: Path) -> Image | None:
     try:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    except cv2.error:  # more pixels than OpenCV allows
-        image = None
-    if image is None:
-        logger.warning("cannot read the picture %s", path)
+        return read_picture(path)
+    except DataError as error:
+        logger.warning("%s", error)
         return None
-    return np.asarray(image, np.uint8)

@@ -95,6 +95,8 @@ def export(
     """
     request = make_request(checkpoint, to, output, name, size)
     refuse_foreign(request.bundle)
+    if zip_too and request.zip_file.is_dir():
+        raise BundleError(f"{request.zip_file} is a folder", hint="move it away, or choose another --name or --output")
     with staged_folder(request.bundle) as work:
         # Imported only here: a wrong request is answered before torch has loaded.
         from deepmark.exporter.describe import describe

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepmark.errors import CheckpointError, DeepMarkError, UsageError
+from deepmark.errors import CheckpointError, UsageError
 from deepmark.exporter.formats import Format, choose_formats
+from deepmark.extras import require
 from deepmark.models.size import MULTIPLE
 from deepmark.runtime.bundle import BUNDLE_SUFFIX, ZIP_SUFFIX
+from deepmark.runtime.native_path import native_path
 
 # Peak memory of a whole export, measured at 128x128 (0.93 GB) to 1024x1024 (1.96 GB) and rounded up: parity holds the
 # maps of torch and of every engine at once. The engines alone go further.
@@ -21,7 +22,7 @@ BYTES_PER_PIXEL = 1_500
 MEMORY_LIMIT_BYTES = 8 << 30
 
 NEEDED = ("torch", "onnx", "onnxruntime")
-_NAME = re.compile(r"[^\W_][^/\\:\x00-\x1f]*")
+_NAME = re.compile(r"[^\W_][^/\\:\x00-\x1f\ud800-\udfff]*")  # the last range: bytes that are no Unicode
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ def make_request(
     """Check a request, without torch.
 
     Raises:
-        UsageError: a format is unknown, or the size or the name cannot be.
-        CheckpointError: there is no such file.
+        UsageError: a format is unknown, or the size, the name or the output folder cannot be.
+        CheckpointError: there is no such file, or it may not be looked at.
         DeepMarkError: a library that every export needs is not installed.
     """
     checkpoint = Path(checkpoint)
@@ -69,12 +70,16 @@ def make_request(
     name = checkpoint.stem if name is None else name
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a model", hint="begin with a letter or digit; no slashes, no colons")
-    missing = [module for module in NEEDED if importlib.util.find_spec(module) is None]
-    if missing:
-        raise DeepMarkError(f"exporting needs {', '.join(missing)}", hint="pip install 'deepmark-export[export]'")
-    if not checkpoint.exists():
+    require("exporting", *NEEDED, extra="export")
+    try:
+        found = checkpoint.exists()
+    except OSError as error:
+        raise CheckpointError(f"cannot read {checkpoint}: {error.strerror}", hint="may you read it?") from error
+    if not found:
         raise CheckpointError(f"there is no file {checkpoint}", hint="check the path of the checkpoint")
-    return Request(checkpoint, formats, Path() if output is None else Path(output), name, size)
+    output = Path() if output is None else Path(output)
+    native_path(output, UsageError)
+    return Request(checkpoint, formats, output, name, size)
 
 
 def _check_size(size: tuple[int, int]) -> None:

@@ -12,6 +12,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -62,15 +63,20 @@ def publish(folder: Path, target: Path) -> None:
 
 
 def refuse_foreign(target: Path) -> None:
-    """Refuse to replace something that is no bundle.
+    """Refuse to replace something that is no bundle, and to write into a bundle, which would not load again.
 
     Raises:
-        BundleError: ``target`` exists and holds no manifest.
+        BundleError: ``target`` exists and holds no manifest, its folder holds one, or it cannot be looked at.
     """
-    if (target.exists() or target.is_symlink()) and not (target / MANIFEST_NAME).is_file():
-        raise BundleError(
-            f"{target} exists and is no bundle", hint="move it away, or choose another --name or --output"
-        )
+    with _explained(target):
+        if (target.exists() or target.is_symlink()) and not (target / MANIFEST_NAME).is_file():
+            raise BundleError(
+                f"{target} exists and is no bundle", hint="move it away, or choose another --name or --output"
+            )
+        if (target.parent / MANIFEST_NAME).is_file():
+            raise BundleError(
+                f"the output folder {target.parent} is a bundle itself", hint="choose the folder that it lies in"
+            )
 
 
 @contextlib.contextmanager
@@ -92,7 +98,10 @@ def _prefix(target: Path) -> str:
 
 def _sweep(target: Path) -> None:
     """Remove what killed exports to this target left behind."""
-    for folder in target.parent.glob(f"{_prefix(target)}*"):
+    abandoned = re.compile(re.escape(_prefix(target)) + r"[0-9a-f]{8}(-old)?")  # nobody else's hidden folders
+    for folder in target.parent.iterdir():
+        if not abandoned.fullmatch(folder.name):
+            continue
         lock = _try_lock(folder)
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)

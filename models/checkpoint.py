@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from deepmark.errors import CheckpointError
+from deepmark.extras import require
 
 GIB = 1024**3
 MAX_BYTES = 2 * GIB  # mDLA-34 in float32 with Adam's state is 234 MB; float64 twice that
@@ -90,6 +91,15 @@ def read_checkpoint(path: Path) -> RawCheckpoint:
     )
 
 
+def read_document(path: Path) -> object:
+    """Read all that a file holds, as it was saved.
+
+    Raises:
+        CheckpointError: no such file, no checkpoint, damaged, or it holds Python objects besides tensors.
+    """
+    return _parse(_read_bytes(path), str(path))[1]
+
+
 def strip_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Remove `PREFIXES` that all names share, however deeply nested."""
     names = list(tensors)
@@ -103,13 +113,13 @@ def _read_bytes(path: Path) -> bytes:
         if path.is_dir():
             raise CheckpointError(f"{path} is a folder, not a checkpoint file", hint="give the .pth file inside it")
         if path.exists() and not path.is_file():
-            raise CheckpointError(f"{path} is not a regular file")
+            raise CheckpointError(f"{path} is not a regular file", hint="give a file on a disk")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise CheckpointError(f"there is no file {path}", hint="check the path of the checkpoint") from error
     except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+        raise CheckpointError(f"cannot read {path}: {error.strerror}", hint="may you read it?") from error
     if len(data) > MAX_BYTES:
         raise CheckpointError(f"{path} is larger than {MAX_BYTES / GIB:.0f} GiB: that is no mDLA-34")
     if not data:
@@ -172,6 +182,7 @@ def _unpickle(data: bytes, source: str) -> object:
 
 
 def _parse_safetensors(data: bytes, source: str) -> dict[str, Tensor]:
+    require("reading a safetensors file", "safetensors", extra="export")
     from safetensors import SafetensorError
     from safetensors.torch import load
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deepmark.console import output_options, print_json, print_table, say
+from deepmark.extras import require
 
 if TYPE_CHECKING:
     from deepmark.models.inspection import Inspection
@@ -22,8 +23,14 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--schema", "schema_csv", metavar="CSV", type=click.Path(path_type=Path), help="Its keypoint schema.")
+@click.argument("checkpoint", type=click.Path(readable=False, path_type=Path))
+@click.option(
+    "--schema",
+    "schema_csv",
+    metavar="CSV",
+    type=click.Path(readable=False, path_type=Path),
+    help="Its keypoint schema.",
+)
 @click.option(
     "--size", "sizes", metavar="N|HxW", multiple=True, help="Input size to count for.  [default: 128 256 512]"
 )
@@ -39,6 +46,7 @@ def inspect(
 
     Exit status: 0 it can be exported, 1 it cannot.
     """
+    require("inspecting a checkpoint", "torch", extra="export")
     from deepmark.models.inspection import inspect_checkpoint
     from deepmark.models.schema import KeypointSchema
     from deepmark.models.size import parse_size

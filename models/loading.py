@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from deepmark.console import printable
 from deepmark.errors import CheckpointError
 from deepmark.models.checkpoint import RawCheckpoint, read_checkpoint
 from deepmark.models.dlav0_34 import DLAv0
@@ -218,7 +219,7 @@ def _report(source: str, raw: RawCheckpoint, layout: Layout, network: nn.Module)
     unused = [name for name in raw.tensors if name.startswith(UNUSED) and not name.endswith(COUNTERS)]
     dtypes = {str(t.dtype).removeprefix("torch.") for n, t in raw.tensors.items() if not n.endswith(COUNTERS)}
     return LoadReport(
-        file=source,
+        file=printable(Path(source)),
         sha256=raw.sha256,
         container=raw.container,
         architecture=layout.architecture,

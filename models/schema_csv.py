@@ -35,7 +35,9 @@ def read_file(path: Path) -> KeypointSchema:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise DataError(f"cannot read the keypoint schema {path}: {error.strerror}") from error
+        raise DataError(
+            f"cannot read the keypoint schema {path}: {error.strerror}", hint="check the path of the CSV file"
+        ) from error
     except UnicodeDecodeError as error:
         raise DataError(
             f"the keypoint schema {path} is not UTF-8 text (byte {error.start})",

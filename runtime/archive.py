@@ -28,6 +28,7 @@ MAX_RATIO = 200  # unpacked to packed bytes; weights give 1.1, a manifest 12; a 
 RATIO_FREE_BYTES = 1 << 20  # small files may be as regular as they like
 
 _FOLDER_SUFFIX = ".deepmark"
+_FINDERS_NOTES = "__MACOSX/"  # what macOS packs beside a folder; left where it is
 _ENCRYPTED = 0x1  # general purpose bit flag 0
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
@@ -48,7 +49,8 @@ class ZipFiles:
         _check_limits(path, infos)
         for info in infos:
             _check_entry(path, info)
-        self._infos = _below_one_folder(path, [info for info in infos if not info.is_dir()])
+        files = [info for info in infos if not info.is_dir() and not info.filename.startswith(_FINDERS_NOTES)]
+        self._infos = _below_one_folder(path, files)
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all files, without the folder."""

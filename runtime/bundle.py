@@ -117,7 +117,7 @@ def open_model(path: str | Path) -> Model:
         if path.suffix.lower() in BARE_SUFFIXES and path.is_file():
             return _open_bare(path)
     except OSError as error:
-        raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
+        raise BundleError(f"cannot read {path}: {error.strerror or error}", hint="may you read it?") from error
     raise BundleError(
         f"{path} is no model",
         hint=f"expected a folder NAME{BUNDLE_SUFFIX}, a file NAME{ZIP_SUFFIX}, or a file *.mnn or *.onnx",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from deepmark.console import output_options, print_json, progress, say
-from deepmark.errors import DataError
+from deepmark.console import output_options, print_json, printable, progress, say
+from deepmark.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from deepmark.runtime.batch import Outcome
@@ -27,7 +27,7 @@ Examples:
   deepmark detect shirt.deepmark 0 --show
   deepmark detect model.mnn photos --contact-sheet sheet.png --json > found.json
 """
-PATH = click.Path(path_type=Path)
+PATH = click.Path(readable=False, path_type=Path)  # checked where it is opened, with exit status 1
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
 NAMED_FAILURES = 10  # in one error
 
@@ -57,7 +57,13 @@ def _check_sheet(_: click.Context, __: click.Parameter, path: Path | None) -> Pa
 )
 @click.option("--show", is_flag=True, help="Show results in a window (needs the package opencv-python).")
 @click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: usable cores, at most 4]")
-@click.option("--backend", type=click.Choice(["mnn", "onnxruntime"]), help="Engine.  [default: by the model's files]")
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", "mnn", "onnxruntime"]),
+    default="auto",
+    show_default=True,
+    help="Engine; auto: by the model's files.",
+)
 @output_options
 def detect(
     model: Path,
@@ -67,7 +73,7 @@ def detect(
     contact_sheet: Path | None,
     show: bool,
     threads: int | None,
-    backend: Literal["mnn", "onnxruntime"] | None,
+    backend: Literal["auto", "mnn", "onnxruntime"],
     as_json: bool,
 ) -> None:
     """Draw garments and landmarks that MODEL finds in every INPUT.
@@ -90,6 +96,7 @@ def detect(
     from deepmark.runtime.media.sources import count_frames, find_sources
     from deepmark.runtime.media.window import Window
 
+    _refuse_bundle(model, output)
     sources = find_sources(inputs)
     with Window() if show else nullcontext() as window, load_engine(model, threads, backend) as engine:
         detector = Detector(engine, params=replace(engine.manifest.decoder, score_threshold=threshold))
@@ -97,13 +104,19 @@ def detect(
             listener = _Listener(advance, as_json)
             batch = Batch(detector, OutputFolder(output), listener, window, tiles=contact_sheet is not None)
             outcome = batch.run(sources)
-    if contact_sheet:
-        _write_sheet(outcome, contact_sheet)
     if as_json and outcome.frames:
         print_json(_document(model, output, detector, listener.records, outcome))
+    if contact_sheet:
+        _write_sheet(outcome, contact_sheet)
     if outcome.frames:
         say(f"{outcome.objects} garments in {outcome.frames} pictures or frames; see {output}")
     _raise_failures(outcome, len(sources))
+
+
+def _refuse_bundle(model: Path, output: Path) -> None:
+    """Refuse to write into the bundle: it would not load again, as it holds exactly what its manifest lists."""
+    if model.is_dir() and output.resolve().is_relative_to(model.resolve()):
+        raise UsageError(f"the output folder {output} lies in the bundle", hint="choose another folder with --output")
 
 
 class _Listener:
@@ -137,10 +150,10 @@ def _document(
 ) -> dict[str, object]:
     classes = [{"name": one.name, "keypoints": one.keypoint_names} for one in detector.schema.classes]
     return {
-        "model": str(model),
+        "model": printable(model),
         "engine": detector.record,
         "decoder": detector.params,
-        "output": str(output),
+        "output": printable(output),
         "classes": classes,
         "frames": records,
         "failures": [{"source": source.name, "error": str(error)} for source, error in outcome.failures],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,7 @@ class Detector:
         model: str | Path | Model | Engine,
         *,
         threads: int | None = None,
-        backend: Backend | None = None,
+        backend: Backend | Literal["auto"] | None = None,
         params: DecoderParams | None = None,
     ) -> None:
         if isinstance(model, Engine):

@@ -1,8 +1,8 @@
 """``manifest.json``: everything that a program needs to know of an exported model, beside its weights.
 
 The manifest stands in a bundle as a file, and inside a bare ``.onnx`` or ``.mnn`` file as metadata (there without
-``files``, ``vectors`` and ``parity``). It is strict: an unknown field or version is an error, not a guess, and so is
-a document that does not agree with its own checksum.
+``files`` and ``parity``). It is strict: an unknown field or version is an error, not a guess, and so is a document that
+does not agree with its own checksum.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ class HeadParity(_Strict, frozen=True):
         unit: ``"probability"``, ``"logit"`` or ``"cells"``.
         max_error: largest absolute difference over all pictures.
         mean_error: mean absolute difference.
-        tolerance_used: largest ``difference / (atol + rtol * |expected|)``; above 1 it fails.
+        tolerance_used: largest ``difference / (atol + rtol * scale)``, where ``scale`` is the head's largest absolute
+            value in the picture; above 1 it fails.
     """
 
     head: str
@@ -238,7 +239,7 @@ class Manifest(_Strict, frozen=True, kw_only=True):
         try:
             version = msgspec.json.decode(document, type=_Version).schema_version
         except (msgspec.MsgspecError, RecursionError) as error:
-            raise BundleError(f"{source} is no DeepMark manifest: {error}") from error
+            raise BundleError(f"{source} is no DeepMark manifest: {error}", hint="copy the model again") from error
         if version != SCHEMA_VERSION:
             raise BundleError(
                 f"{source} has schema version {version}, this program reads version {SCHEMA_VERSION}",

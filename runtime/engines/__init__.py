@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from deepmark.errors import BundleError, UsageError
 from deepmark.runtime.bundle import MODEL_FILES, Backend, Model, open_model
 from deepmark.runtime.engines.engine import Engine, EngineRecord, Session, SessionFacts
 from deepmark.runtime.isolation import check_in_child
+from deepmark.runtime.native_path import native_path
 
 __all__ = ["Engine", "EngineRecord", "Session", "SessionFacts", "load_engine", "open_session", "usable_cores"]
 
 MOST_THREADS_BY_DEFAULT = 4  # the big cores of a phone or a laptop; a network of this size gains little from more
 
 
-def load_engine(model: str | Path | Model, threads: int | None = None, backend: Backend | None = None) -> Engine:
+def load_engine(
+    model: str | Path | Model, threads: int | None = None, backend: Backend | Literal["auto"] | None = None
+) -> Engine:
     """Load a model into an inference engine.
 
     Args:
         model: a path that `open_model` takes, or an opened model.
         threads: to compute with; None for the usable cores, at most 4. More than there are cores is cut to them.
-        backend: ``"mnn"``, ``"onnxruntime"``, or None for the first of these that the model has a file for.
+        backend: ``"mnn"``, ``"onnxruntime"``, or (``"auto"``, None) the first of these that the model has a file for.
 
     Raises:
         BundleError: the model is damaged, or has no file for this engine.
@@ -37,6 +41,7 @@ def load_engine(model: str | Path | Model, threads: int | None = None, backend: 
     name = model.weights[chosen]
     sha256 = model.entries[name].sha256
     with model.weights_file(chosen) as path:
+        native_path(path, BundleError)
         check_in_child(path, chosen, sha256, size=model.manifest.input, label=str(model.path))
         session = open_session(path, chosen, min(asked, usable_cores()))
     record = EngineRecord(
@@ -81,8 +86,8 @@ def default_threads() -> int:
     return min(usable_cores(), MOST_THREADS_BY_DEFAULT)
 
 
-def _choose(model: Model, backend: Backend | None) -> Backend:
-    if backend is None:
+def _choose(model: Model, backend: Backend | Literal["auto"] | None) -> Backend:
+    if backend is None or backend == "auto":
         return next(iter(model.weights))
     if backend not in MODEL_FILES:
         raise UsageError(f"unknown engine {backend!r}", hint=f"choose one of {', '.join(MODEL_FILES)}")

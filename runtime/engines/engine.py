@@ -32,7 +32,7 @@ class EngineRecord:
     Attributes:
         backend: ``"mnn"`` or ``"onnxruntime"``.
         version: of the library.
-        device: where it computes, for example ``"CPU, AVX2"``.
+        device: where it computes, for example ``"CPU with extensions"`` (AVX2 and the like).
         threads: that it uses.
         threads_asked: that it was asked for; more than ``threads`` where the machine or the library has fewer.
         precision: of the arithmetic.

@@ -48,7 +48,10 @@ class MnnSession:
         with captured_stdout() as said:
             self._interpreter, self._session = self._load(path, threads)
         if self._session is None:
-            raise BundleError(f"MNN cannot load {path.name}: {said.last_line}", hint="copy or export the model again")
+            raise BundleError(
+                f"MNN cannot load {path.name}: {said.last_line or 'it does not say why'}",
+                hint="copy or export the model again",
+            )
         self.facts = self._read_facts()
         self._input = self._interpreter.getSessionInput(self._session)
         self._shape: tuple[int, ...] = ()

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from deepmark.console import printable
 from deepmark.errors import UsageError
 from deepmark.runtime.media.picture_file import encode_picture
 from deepmark.runtime.media.records import FrameRecord
@@ -67,7 +68,7 @@ class OutputFolder:
         if isinstance(source, Camera):
             stem, suffix = f"camera{source.index}", SUFFIX
         else:
-            stem, suffix = source.path.stem, source.path.suffix.lower()
+            stem, suffix = printable(Path(source.path.stem)), source.path.suffix.lower()
             if not isinstance(source, Picture):
                 suffix = SUFFIX
             elif suffix not in KEPT_SUFFIXES:

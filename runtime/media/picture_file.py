@@ -21,6 +21,9 @@ Image = npt.NDArray[np.uint8]
 MAX_PIXELS = 2**28  # 268 million, more than any camera; in memory 800 MB
 MAX_BYTES = 2**30
 
+READ_HINT = "check its name, and whether you may read it"
+_COPY_HINT = "copy it again: this is not the picture that it was"
+
 _JPEG_START = b"\xff\xd8"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PAPER = 255  # behind transparent pixels
@@ -36,12 +39,12 @@ def read_picture(path: Path) -> Image:
     """
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"{path} is larger than {MAX_BYTES:,} bytes, the limit for a picture")
+            raise DataError(f"{path} is larger than {MAX_BYTES:,} bytes, the limit for a picture", hint=_COPY_HINT)
         content = path.read_bytes()  # cv2.imread cannot open every name on every system
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+        raise DataError(f"cannot read {path}: {error.strerror or error}", hint=READ_HINT) from error
     if not content:
-        raise DataError(f"{path} is empty")
+        raise DataError(f"{path} is empty", hint=_COPY_HINT)
     return decode_picture(content, source=str(path))
 
 
@@ -65,7 +68,7 @@ def decode_picture(content: bytes, *, source: str) -> Image:
         except cv2.error as error:
             if "PIXELS" in str(error):
                 raise DataError(f"{source} has more pixels than OpenCV reads", hint="make it smaller first") from error
-            raise DataError(f"{source} cannot be decoded: {error.err}") from error
+            raise DataError(f"{source} cannot be decoded: {error.err}", hint=_COPY_HINT) from error
     if pixels is None:
         raise DataError(
             f"{source} is no picture, or a damaged one{_because(said.last_line)}",

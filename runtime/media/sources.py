@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deepmark.console import printable
 from deepmark.errors import DataError
-from deepmark.runtime.media.picture_file import read_picture
+from deepmark.runtime.media.picture_file import READ_HINT, read_picture
 from deepmark.runtime.native_output import captured_stderr
+from deepmark.runtime.native_path import native_path
 
 Image = npt.NDArray[np.uint8]
 
@@ -31,8 +33,10 @@ VIDEO_SUFFIXES = frozenset(
     (".3gp", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv")
 )
 
+_CAMERA_DIGITS = 2  # OpenCV reads hundreds as the choice of a driver
 _USUAL_RATE = 25.0  # frames a second, where a video or camera does not tell its own
 _FASTEST_RATE = 1000.0
+_COPY_HINT = "copy it again; what could be decoded was processed"
 _CUT_SHORT = 0.95  # share of the promised frames below which a video is cut short: some containers only estimate
 
 
@@ -44,8 +48,8 @@ class Picture:
 
     @property
     def name(self) -> str:
-        """The path as it was given."""
-        return str(self.path)
+        """The path as it was given, in Unicode."""
+        return printable(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,8 @@ class Video:
 
     @property
     def name(self) -> str:
-        """The path as it was given."""
-        return str(self.path)
+        """The path as it was given, in Unicode."""
+        return printable(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ def find_sources(inputs: Iterable[str]) -> list[Source]:
     """Turn the inputs of a command line into sources. A file that is not there is found out when it is opened.
 
     Raises:
-        DataError: a folder holds no picture, or a pattern matches nothing.
+        DataError: an input is empty, a folder holds no picture or may not be read, or a pattern matches nothing.
     """
     return [source for text in inputs for source in _expand(text)]
 
@@ -133,31 +137,50 @@ def count_frames(sources: Iterable[Source]) -> int | None:
     return total
 
 
+def _is(test: Callable[[], bool]) -> bool:
+    """Ask the file system; what may not be looked at counts as no. What is wrong with it is said when it is opened."""
+    try:
+        return test()
+    except OSError:
+        return False
+
+
 def _expand(text: str) -> Sequence[Source]:
+    if not text:  # it would be read as the folder that one works in
+        raise DataError("an input is empty", hint="is a variable of your shell empty?")
     path = Path(text)
-    if path.is_dir():
-        found = [one for one in path.iterdir() if one.suffix.lower() in PICTURE_SUFFIXES and one.is_file()]
+    if _is(path.is_dir):
+        found = [one for one in _listed(path) if one.suffix.lower() in PICTURE_SUFFIXES and _is(one.is_file)]
         if not found:
             raise DataError(f"the folder {text} holds no picture", hint="pictures in its subfolders are not looked at")
-    elif path.exists():
+    elif _is(path.exists):
         found = [path]
-    elif text.isascii() and text.isdigit():
+    elif text.isascii() and text.isdigit() and len(text) <= _CAMERA_DIGITS:
         return [Camera(int(text))]
     elif glob.has_magic(text):
         known = PICTURE_SUFFIXES | VIDEO_SUFFIXES
         matches = (Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207  Path.glob takes no absolute
-        found = [one for one in matches if one.suffix.lower() in known and one.is_file()]
+        found = [one for one in matches if one.suffix.lower() in known and _is(one.is_file)]
         if not found:
-            raise DataError(f"no picture or video matches {text}")
+            raise DataError(f"no picture or video matches {text}", hint="put a pattern in quotes; ** goes into folders")
     else:
         found = [path]
     return [Video(one) if one.suffix.lower() in VIDEO_SUFFIXES else Picture(one) for one in sorted(found, key=_natural)]
 
 
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"cannot read the folder {folder}: {error.strerror or error}", hint=READ_HINT) from error
+
+
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """Key to sort by numbers inside names; the name itself decides between 1 and 01."""
+    """Key to sort by numbers inside names, of any length; the name itself decides between 1 and 01."""
     parts = re.split(r"(\d+)", str(path).casefold())
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], str(path)
+    numbers = [part.lstrip("0") if part.isdecimal() else None for part in parts]
+    keys = [(-1, part) if one is None else (len(one), one) for part, one in zip(parts, numbers, strict=True)]
+    return keys, str(path)
 
 
 @contextmanager
@@ -165,13 +188,17 @@ def _capture(source: Video | Camera) -> Iterator[Any]:
     """Open a video or a camera in OpenCV, without what it prints."""
     import cv2
 
-    if isinstance(source, Video):
+    place: str | int
+    if isinstance(source, Camera):
+        place = source.index
+    else:
+        place = native_path(source.path, DataError)
         try:
             source.path.open("rb").close()  # OpenCV does not say why it cannot
         except OSError as error:
-            raise DataError(f"cannot read {source.name}: {error.strerror or error}") from error
+            raise DataError(f"cannot read {source.name}: {error.strerror or error}", hint=READ_HINT) from error
     with captured_stderr() as said:
-        capture = cv2.VideoCapture(str(source.path) if isinstance(source, Video) else source.index)
+        capture = cv2.VideoCapture(place)
     try:
         if not capture.isOpened():
             raise _refusal(source, said.last_line)
@@ -205,9 +232,11 @@ def _read_all(capture: Any, source: Video | Camera, length: int | None) -> Itera
     if isinstance(source, Camera):
         raise DataError(f"{source.name} gives no more frames", hint="was it unplugged?")
     if not found:
-        raise DataError(f"{source.name} holds no frame that can be decoded")
+        raise DataError(f"{source.name} holds no frame that can be decoded", hint=_COPY_HINT)
     if length is not None and found < _CUT_SHORT * length:
-        raise DataError(f"{source.name} is cut short: it should have {length} frames, and {found} can be decoded")
+        raise DataError(
+            f"{source.name} is cut short: it should have {length} frames, and {found} can be decoded", hint=_COPY_HINT
+        )
 
 
 def _length(capture: Any) -> int | None:

@@ -13,8 +13,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.errors import DataError
+from deepmark.errors import DataError, DeepMarkError
 from deepmark.runtime.native_output import captured_stderr
+from deepmark.runtime.native_path import native_path
 
 Image = npt.NDArray[np.uint8]
 
@@ -40,6 +41,7 @@ class VideoFile:
 
         Raises:
             DataError: no video can have frames of this size.
+            DeepMarkError: no video can be written to a path like this one.
         """
         import cv2
 
@@ -47,7 +49,8 @@ class VideoFile:
         with captured_stderr():
             if self._writer is None:
                 code = cv2.VideoWriter.fourcc(*_CODEC)
-                self._writer = cv2.VideoWriter(str(self._path), code, self._rate, (width, height))
+                place = native_path(self._path, DeepMarkError)
+                self._writer = cv2.VideoWriter(place, code, self._rate, (width, height))
                 if not self._writer.isOpened():
                     self._writer = None
                     self._path.unlink(missing_ok=True)  # it leaves an empty one

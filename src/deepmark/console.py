@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -14,6 +15,7 @@ import click
 from deepmark.errors import DeepMarkError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+STDERR = 2  # its file descriptor
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -22,8 +24,10 @@ def run(command: click.Command, prog_name: str) -> NoReturn:
     """Run a command line and leave the process with the documented exit code.
 
     A `DeepMarkError` becomes ``error:`` and ``hint:`` lines on stderr and its own exit code, a wrong command line
-    likewise with 2; Ctrl-C becomes one line and 130; a reader of stdout that went away ends the program quietly.
+    likewise with 2; Ctrl-C becomes one line and 130; a reader of stdout that went away ends the program quietly, a
+    full disk below stdout with one line.
     """
+    _open_missing_streams()
     try:
         code = command.main(prog_name=prog_name, standalone_mode=False)
         sys.stdout.flush()  # here, where a reader that went away is expected, and not when Python shuts down
@@ -41,10 +45,27 @@ def run(command: click.Command, prog_name: str) -> NoReturn:
         _fail(error.format_message(), None, error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", None, INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except OSError as error:
+        if error.filename is not None:  # not of a stream: a bug, as what fails in files is told where they are written
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it shuts down
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)
+        _fail(f"cannot write the result to standard output: {error.strerror}", None, 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_missing_streams() -> None:
+    """Open what of stdin, stdout and stderr the program was started without (``>&-``).
+
+    Otherwise the next file that is opened takes its number, and what a native library prints goes into that file.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:  # the lowest number that is free
+        pass
+    os.close(descriptor)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  open until the end
 
 
 def fail(error: DeepMarkError) -> NoReturn:
@@ -106,6 +127,11 @@ def print_json(document: object) -> None:
     import msgspec
 
     click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def printable(path: Path) -> str:
+    """Return a path as text for JSON: the name of a file may be any bytes, JSON is Unicode."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def say(line: str) -> None:

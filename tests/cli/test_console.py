@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
@@ -183,3 +184,38 @@ def test_no_bar_where_nobody_would_see_it(stream: bool, capsys: pytest.CaptureFi
         step()
 
     assert capsys.readouterr() == ("", "")
+
+
+ECHO = "@click.command()\ndef c():\n    console.say('said'); console.print_json({'a': 1})\nconsole.run(c, 'c')"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_a_full_disk_below_stdout_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        child = subprocess.run(_script(ECHO), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert child.returncode == 1
+    assert child.stderr == "said\nerror: cannot write the result to standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_program_started_without_a_stream_works(closed: str) -> None:
+    body = ECHO.replace("def c():", "def c():\n    console.print_table(('a',), [('b',)])")
+    command = ["sh", "-c", f'"$@" {closed}', "sh", *_script(body)]
+    child = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert child.returncode == 0, child.stderr
+    assert "Traceback" not in child.stderr
+
+
+def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
+    body = f"""
+import os
+@click.command()
+def c():
+    with open({str(tmp_path / "file")!r}, "wb") as file:
+        os.write(2, b"noise of a native library")
+console.run(c, "c")"""
+    subprocess.run(["sh", "-c", '"$@" 2>&-', "sh", *_script(body)], check=True)
+
+    assert (tmp_path / "file").read_bytes() == b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,29 @@ def test_results_are_not_written_over_their_inputs(
     deepmark("detect", demo_bundle, demo_pictures[0], "-o", demo_pictures[0].parent).assert_refused(
         2, "sample0.png lies in the output folder"
     )
+
+
+def test_results_are_not_written_into_the_bundle(
+    demo_bundle: Path, demo_pictures: tuple[Path, ...], deepmark: Deepmark
+) -> None:
+    outcome = deepmark("detect", demo_bundle, demo_pictures[0], "-o", demo_bundle / "found")
+
+    outcome.assert_refused(2, "lies in the bundle")
+    assert not (demo_bundle / "found").exists()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names are Unicode there")
+def test_names_that_are_no_text_are_written_as_text(
+    demo_bundle: Path, demo_pictures: tuple[Path, ...], tmp_path: Path, deepmark: Deepmark
+) -> None:
+    picture = shutil.copy(demo_pictures[3], tmp_path / "a\udcff.png")
+
+    outcome = deepmark("detect", demo_bundle, picture, "-o", tmp_path / "out\udcff", "--json")
+
+    assert outcome.code == 0, outcome.err
+    document = json.loads(outcome.out)
+    assert Path(document["frames"][0]["source"]).name == "a\ufffd.png"
+    assert (tmp_path / "out\udcff" / document["frames"][0]["output"]).exists()
 
 
 def test_a_window_without_a_screen_is_refused_before_the_work(

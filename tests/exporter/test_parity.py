@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny_network import HEADS, tiny_manifest, tiny_network
 
-from deepmark.errors import ParityError
+from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.parity import ATOL, RTOL, HopTally, ParityReport, Sample, Tolerances
 from deepmark.exporter.pictures import Picture, noise
 from deepmark.exporter.stages import Stage, compare_stages, torch_stage
@@ -133,3 +133,10 @@ def test_parity_of_logits_is_measured_in_logits() -> None:
         "hm": "logit", "wh": "cells", "hps": "cells", "reg": "cells", "hm_hp": "logit", "hp_offset": "cells",
     }  # fmt: skip
     assert report.hops[0].objects.expected > 0
+
+
+@pytest.mark.parametrize("name", ["atol", "rtol", "landmark_cells"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e-3])
+def test_a_tolerance_that_lets_everything_pass_is_refused(name: str, value: float) -> None:
+    with pytest.raises(UsageError, match=f"{name} must be a finite number"):
+        Tolerances(**{name: value})

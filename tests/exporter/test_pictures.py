@@ -21,12 +21,12 @@ def _names(folder: Path | None, checkpoint: Path, *, dynamic: bool = False) -> l
     return [picture.name for picture in gather_pictures(folder, checkpoint, (64, 96), dynamic=dynamic)]
 
 
-def test_the_named_folder_comes_first_then_samples_then_beside_the_checkpoint_then_our_own(tmp_path: Path) -> None:
+def test_the_named_folder_comes_first_then_samples_beside_the_checkpoint_then_our_own(tmp_path: Path) -> None:
     checkpoint = tmp_path / "net" / "net.pth"
     checkpoint.parent.mkdir()
     assert _names(None, checkpoint) == ["drawing0.jpg", "drawing1.jpg", "noise"]
-    _draw(checkpoint.parent / "beside.png")
-    assert _names(None, checkpoint) == ["beside.png", "noise"]
+    _draw(checkpoint.parent / "private.png")  # two of them would become part of the bundle
+    assert _names(None, checkpoint) == ["drawing0.jpg", "drawing1.jpg", "noise"]
     _draw(checkpoint.parent / "samples" / "sample.jpg")
     assert _names(None, checkpoint) == ["sample.jpg", "noise"]
     _draw(tmp_path / "mine" / "own.bmp")
@@ -69,9 +69,23 @@ def test_a_folder_that_is_none_or_has_no_picture_is_refused(tmp_path: Path) -> N
         _names(tmp_path, tmp_path / "net.pth")
 
 
-def test_an_unreadable_picture_is_named_in_a_given_folder_and_left_out_beside_the_checkpoint(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"no picture")
-    _draw(tmp_path / "b.png")
+def test_an_unreadable_picture_is_named_in_a_given_folder_and_left_out_of_samples(tmp_path: Path) -> None:
+    samples = tmp_path / "samples"
+    _draw(samples / "b.png")
+    (samples / "a.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"cannot read the picture .*a\.png"):
-        _names(tmp_path, tmp_path / "elsewhere" / "net.pth")
+        _names(samples, tmp_path / "elsewhere" / "net.pth")
     assert _names(None, tmp_path / "net.pth") == ["b.png", "noise"]
+
+
+def test_a_picture_is_read_as_detect_reads_it(tmp_path: Path) -> None:
+    clear = np.zeros((64, 64, 4), np.uint8)
+    cv2.imwrite(str(tmp_path / "clear.png"), clear)
+    picture, *_ = gather_pictures(tmp_path, tmp_path / "net.pth", (64, 64), dynamic=False)
+    assert (picture.image == 255).all()
+
+
+def test_a_picture_whose_name_is_no_text_is_read(tmp_path: Path) -> None:
+    _draw(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "a\udcff.png")
+    assert _names(tmp_path, tmp_path / "net.pth") == ["a\ufffd.png", "noise"]

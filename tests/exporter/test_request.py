@@ -98,3 +98,21 @@ def test_no_heavy_library_is_loaded_to_say_so(checkpoint: Path) -> None:
     )
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert child.stdout.strip() == "[]"
+
+
+def test_a_checkpoint_that_may_not_be_looked_at_is_one_sentence(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def may_not(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "exists", may_not)
+    with pytest.raises(CheckpointError, match="Permission denied"):
+        _request(checkpoint)
+
+
+def test_a_name_that_is_no_text_is_refused(checkpoint: Path) -> None:
+    with pytest.raises(UsageError, match="no name"):
+        _request(checkpoint, name="a\udcff")
+    with pytest.raises(UsageError, match="not Unicode"):
+        _request(checkpoint, output="a\udcff")

@@ -13,7 +13,7 @@ import pytest
 
 from deepmark.errors import BundleError
 from deepmark.exporter import staging
-from deepmark.exporter.staging import publish, staged_folder
+from deepmark.exporter.staging import publish, refuse_foreign, staged_folder
 
 
 def _fill(folder: Path, content: str) -> Path:
@@ -165,3 +165,25 @@ def test_a_forbidden_place_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="Permission denied"):
         _make(tmp_path / "net.deepmark", "new")
     tmp_path.chmod(0o700)
+
+
+def test_folders_of_others_with_a_similar_hidden_name_stay(tmp_path: Path) -> None:
+    mine = tmp_path / ".net.deepmark-backup"
+    mine.mkdir()
+    _make(tmp_path / "net.deepmark", "new")
+    assert mine.is_dir()
+
+
+def test_nothing_is_written_into_a_bundle(tmp_path: Path) -> None:
+    _make(tmp_path / "net.deepmark", "whole")
+    with pytest.raises(BundleError, match="is a bundle itself"):
+        refuse_foreign(tmp_path / "net.deepmark" / "other.deepmark")
+
+
+def test_a_target_that_may_not_be_looked_at_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def may_not(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "exists", may_not)
+    with pytest.raises(BundleError, match=r"cannot write .*: Permission denied"):
+        refuse_foreign(tmp_path / "net.deepmark")

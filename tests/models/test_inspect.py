@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -110,6 +111,15 @@ def test_a_request_that_makes_no_sense_is_a_usage_error(
     assert outcome.code == 2
     assert "error" in outcome.err.lower()
     assert outcome.out == ""
+
+
+def test_without_torch_it_says_how_to_get_it(
+    call: Deepmark, demo_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "torch" else honest(name))
+
+    call(demo_checkpoint).assert_refused(1, "needs torch", "hint: pip install 'deepmark-export[export]'")
 
 
 def test_its_help_has_examples_and_imports_nothing_heavy() -> None:

@@ -221,3 +221,8 @@ def test_a_zip_without_a_manifest_is_refused(tmp_path: Path) -> None:
         zipped.writestr("shirt.deepmark/model.mnn", "x")
     with pytest.raises(BundleError, match=r"it has no manifest\.json"):
         open_model(tmp_path / "a.deepmark.zip")
+
+
+def test_what_macos_packs_beside_a_folder_is_left_out(tiny: Tiny, tmp_path: Path) -> None:
+    zipped = pack(tiny.bundle, tmp_path / "a.zip", lambda z: z.writestr("__MACOSX/shirt.deepmark/._model.mnn", b"x"))
+    assert open_model(zipped).manifest == open_model(tiny.bundle).manifest

@@ -214,6 +214,8 @@ def test_the_file_decides_and_mnn_comes_first(tiny: Tiny) -> None:
     for path, backend in [(tiny.bundle, "mnn"), (tiny.mnn, "mnn"), (tiny.onnx, "onnxruntime")]:
         with load_engine(path, threads=1) as engine:
             assert engine.record.backend == backend
+    with load_engine(tiny.onnx, threads=1, backend="auto") as engine:
+        assert engine.record.backend == "onnxruntime"
     with load_engine(open_model(tiny.bundle), threads=1, backend="onnxruntime") as engine:
         assert engine.record.backend == "onnxruntime"
 
@@ -309,3 +311,9 @@ def test_loading_and_running_print_nothing(tiny: Tiny, backend: Backend) -> None
         [sys.executable, "-c", code, str(tiny.bundle), backend], capture_output=True, text=True, timeout=120, check=True
     )
     assert (child.stdout, child.stderr) == ("done\n", "")
+
+
+def test_a_model_in_a_folder_whose_name_is_no_text_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    bundle = shutil.copytree(tiny.bundle, tmp_path / "a\udcff.deepmark")
+    with pytest.raises(BundleError, match="not Unicode"):
+        load_engine(bundle)

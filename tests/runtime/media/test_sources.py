@@ -146,3 +146,50 @@ def test_frames_are_counted_for_the_progress_bar(tmp_path: Path) -> None:
 
     assert count_frames([picture, video, missing]) == 9
     assert count_frames([picture, Camera(0)]) is None
+
+
+def test_an_empty_word_is_an_error_and_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(_touch(tmp_path, "1.png"))
+
+    with pytest.raises(DataError, match="an input is empty"):
+        find_sources([""])
+
+
+@pytest.mark.parametrize("number", ["100", "99999999999999999999", "9" * 5000])
+def test_a_number_too_large_for_a_camera_is_the_name_of_a_file(number: str) -> None:
+    assert find_sources([number]) == [Picture(Path(number))]
+
+
+def _may_not(self: Path, *_: object, **__: object) -> None:
+    raise PermissionError(13, "Permission denied", str(self))
+
+
+def test_a_folder_that_may_not_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "iterdir", _may_not)
+
+    with pytest.raises(DataError, match=r"cannot read the folder .*: Permission denied") as error:
+        find_sources([str(tmp_path)])
+    assert error.value.hint is not None
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered_fails_when_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "stat", _may_not)
+    (source,) = find_sources([str(tmp_path / "a.png")])
+
+    with pytest.raises(DataError, match="Permission denied"), open_source(source):
+        pass
+
+
+def test_a_name_that_is_no_text_is_shown_as_text() -> None:
+    (source,) = find_sources(["a\udcff.png"])
+
+    assert source.name == "a\ufffd.png"
+
+
+def test_a_video_whose_name_is_no_text_is_refused_where_opencv_would_crash(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "v.mp4", frames=2, size=(64, 64)).rename(tmp_path / "v\udcff.mp4")
+
+    with pytest.raises(DataError, match="not Unicode"), open_source(Video(video)):
+        pass
