@@ -25,6 +25,10 @@ COMMANDS = {
     "verify": _Entry("deepmark.exporter.cli", "verify", "Run a bundle's own test vectors on this machine."),
     "detect": _Entry("deepmark.runtime.cli", "detect", "Draw garments and landmarks on pictures, videos, a camera."),
     "synth": _Entry("deepmark.models.training.cli", "synth", "Draw a data set in DeepFashion2's own format."),
+    "eval": _Entry(
+        "deepmark.benchmarks.accuracy.cli", "eval_", "Measure a model on labelled pictures: mAP_pt and mAP_box."
+    ),
+    "train": _Entry("deepmark.models.training.cli", "train", "Train the network: on drawings, without a data set."),
     "doctor": _Entry("deepmark.doctor", "doctor", "Tell what of the tool chain is here, and how to get the rest."),
     "completion": _Entry("deepmark.cli", "completion", "Print a script that completes commands in a shell."),
 }

@@ -1,0 +1,1 @@
+"""DeepFashion2's figures: annotations and detections in, mAP_pt and mAP_box out."""

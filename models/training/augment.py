@@ -1,0 +1,142 @@
+"""A picture as it is shown in training: mirrored or not, zoomed and shifted, in other light; after CenterNet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.models.schema import KeypointSchema
+from deepmark.models.training.targets import FloatArray, Garment
+from deepmark.runtime.transform import Letterbox
+
+Image = npt.NDArray[np.uint8]  # (H, W, 3): BGR
+
+ZOOM = (0.6, 1.4)  # shown side / longer side of the picture: below 1 enlarges
+CENTRE_MARGIN = 128  # pixels from the rim that the shown centre keeps, less in small pictures
+COLOUR = 0.4  # largest change of brightness, contrast and saturation
+LIGHTING = 0.1  # sigma of the change along the principal components of the colours
+
+# Of the colours of ImageNet, in BGR and [0, 1]; CenterNet's numbers.
+_EIGENVALUES = np.array([0.2141788, 0.01817699, 0.00341571])
+_EIGENVECTORS = np.array(
+    [
+        [-0.58752847, -0.69563484, 0.41340352],
+        [-0.5832747, 0.00994535, -0.81221408],
+        [-0.56089297, 0.71832671, 0.41158938],
+    ]
+)
+_GREY = np.array([0.114, 0.587, 0.299], np.float32)  # ITU-R BT.601, BGR
+
+
+class Label(Protocol):
+    """What training needs to know of a labelled object; `drawings.Item` has it."""
+
+    @property
+    def category_id(self) -> int:
+        """1-based class."""
+
+    @property
+    def landmarks(self) -> npt.NDArray[np.float64]:
+        """(n, 3) x, y in image pixels and v: 2 visible, 1 occluded, 0 not labelled."""
+
+    @property
+    def bounding_box(self) -> tuple[float, float, float, float]:
+        """x1, y1, x2, y2 in image pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLabel:
+    """A `Label` and nothing more.
+
+    Attributes:
+        category_id: 1-based class.
+        landmarks: (n, 3) x, y in image pixels and v.
+        bounding_box: x1, y1, x2, y2 in image pixels.
+    """
+
+    category_id: int
+    landmarks: npt.NDArray[np.float64]
+    bounding_box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a picture is shown.
+
+    Attributes:
+        letterbox: where the picture, mirrored already if so, lies in the network's input.
+        mirrored: whether left and right change places first.
+    """
+
+    letterbox: Letterbox
+    mirrored: bool = False
+
+
+def random_view(rng: np.random.Generator, image_hw: tuple[int, int], input_hw: tuple[int, int]) -> View:
+    """Choose a view: mirrored every other time, zoomed by `ZOOM`, its centre anywhere but near the rim."""
+    height, width = image_hw
+    zoom = rng.uniform(*ZOOM)
+    box = Letterbox(
+        scale=input_hw[1] / (max(height, width) * zoom),
+        image_centre=(_random_centre(rng, width), _random_centre(rng, height)),
+        input_centre=(input_hw[1] / 2, input_hw[0] / 2),
+    )
+    return View(box, mirrored=bool(rng.random() < 0.5))
+
+
+def _random_centre(rng: np.random.Generator, side: int) -> float:
+    """Choose a pixel along one side, not nearer to its ends than the margin, halved until there is room."""
+    margin = CENTRE_MARGIN
+    while side - margin <= margin:
+        margin //= 2
+    return float(rng.integers(margin, side - margin))
+
+
+def show_image(image: Image, view: View, input_hw: tuple[int, int]) -> Image:
+    """Return what the network sees, (H, W, 3); black where the picture does not reach."""
+    if view.mirrored:
+        image = image[:, ::-1]
+    shown = cv2.warpAffine(
+        np.ascontiguousarray(image),
+        view.letterbox.matrix(),
+        input_hw[::-1],
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+    )
+    return np.asarray(shown, np.uint8)
+
+
+def show_label(label: Label, view: View, image_width: int, schema: KeypointSchema) -> Garment:
+    """Return a label as the network sees it, in cells.
+
+    In a mirrored picture a left sleeve is a right one: the landmarks of a class change places before anybody looks up
+    their groups, or a channel would learn both sides.
+    """
+    class_id = label.category_id - 1
+    x1, y1, x2, y2 = label.bounding_box
+    landmarks = label.landmarks
+    if view.mirrored:
+        x1, x2 = image_width - 1 - x2, image_width - 1 - x1
+        landmarks = landmarks[list(schema.classes[class_id].mirror)]
+        landmarks[:, 0] = image_width - 1 - landmarks[:, 0]
+    to_cells = view.letterbox.to_cells
+    corners = to_cells(np.array([[x1, y1], [x2, y2]], np.float32))
+    points: FloatArray = landmarks.astype(np.float32)
+    points[:, :2] = to_cells(points[:, :2])
+    return Garment(class_id, corners.reshape(4), points)
+
+
+def jitter_colours(rng: np.random.Generator, image: Image) -> Image:
+    """Change brightness, contrast and saturation, in any order, and the lighting (Krizhevsky et al., AlexNet)."""
+    pixels = image.astype(np.float32)
+    grey = (pixels @ _GREY)[..., None]
+    for change in rng.permutation(3):
+        factor = np.float32(rng.uniform(1 - COLOUR, 1 + COLOUR))
+        other = (np.float32(0), grey.mean(), grey)[change]  # brightness, contrast, saturation
+        pixels = pixels * factor + other * (1 - factor)
+    lighting = 255 * _EIGENVECTORS @ (_EIGENVALUES * rng.normal(scale=LIGHTING, size=3))
+    return np.clip(np.rint(pixels + lighting.astype(np.float32)), 0, 255).astype(np.uint8)

@@ -1,0 +1,112 @@
+"""What decides a training's result: everything that a resumed run must have in common with the one it goes on with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from deepmark.errors import DataError, UsageError
+from deepmark.models.schema import KeypointSchema
+
+MULTIPLE = 32  # the network's largest stride
+BUILTIN: dict[str, Literal[62, 81, 294]] = {"62": 62, "81": 81, "294": 294}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """A training, in plain numbers and words: it is stored in every checkpoint.
+
+    Attributes:
+        schema: ``"62"``, ``"81"`` or ``"294"`` groups of DeepFashion2's landmarks, or a CSV file with another grouping.
+        size: side of the network's input in pixels, a multiple of 32.
+        batch: pictures a step.
+        steps: of the whole training; the learning rate reaches 0 at its end.
+        lr: highest learning rate.
+        weight_decay: of convolution weights; normalisation and biases have none.
+        clip: largest norm of a step's gradient.
+        ema: decay of the average of the weights, which is what is exported.
+        seed: of the fresh weights, the order of the pictures and their augmentation.
+        data: folder of a data set in DeepFashion2's format, or None to train on drawings.
+        pictures: number of drawings; each is seen again and again, otherwise augmented.
+        drawn: seed of the drawings.
+        init: checkpoint to start from, or None.
+    """
+
+    schema: str = "62"
+    size: int = 128
+    batch: int = 16
+    steps: int = 2500
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+    clip: float = 10.0
+    ema: float = 0.999
+    seed: int = 0
+    data: str | None = None
+    pictures: int = 2000
+    drawn: int = 1
+    init: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained.
+
+        Raises:
+            UsageError: names the option, what it must be and what it is.
+        """
+        self._require("size", self.size > 0 and self.size % MULTIPLE == 0, f"a multiple of {MULTIPLE}")
+        for name in ("batch", "steps", "pictures"):
+            self._require(name, getattr(self, name) >= 1, "1 or more")
+        for name in ("lr", "clip"):
+            self._require(name, 0 < getattr(self, name) < float("inf"), "finite and above 0")
+        self._require("weight_decay", 0 <= self.weight_decay < 1, "in [0, 1)")
+        self._require("ema", 0 <= self.ema < 1, "in [0, 1)")
+
+    def _require(self, name: str, holds: bool, expected: str) -> None:
+        if not holds:
+            raise UsageError(f"{name} of a training must be {expected}, found {getattr(self, name)}")
+
+    def load_schema(self) -> KeypointSchema:
+        """Return the keypoint schema.
+
+        Raises:
+            DataError: the CSV cannot be read, or groups the landmarks of other classes than DeepFashion2's.
+        """
+        if self.schema in BUILTIN:
+            return KeypointSchema.deepfashion2(BUILTIN[self.schema])
+        schema = KeypointSchema.from_csv(self.schema)
+        expected = [len(groups) for groups in KeypointSchema.deepfashion2().groups]
+        found = [len(groups) for groups in schema.groups]
+        if found != expected:
+            raise DataError(
+                f"{self.schema} has classes with {found} landmarks, but the pictures have DeepFashion2's, {expected}",
+                hint="a schema for training may group the landmarks otherwise, not change them",
+            )
+        return schema
+
+    def document(self) -> dict[str, Any]:
+        """Return the configuration as plain values by name."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> TrainConfig:
+        """Restore what `document` gave."""
+        return cls(**{field.name: document[field.name] for field in fields(cls) if field.name in document})
+
+
+def check_same(stored: TrainConfig, asked: Mapping[str, Any]) -> None:
+    """Refuse to go on with a training under another configuration.
+
+    Args:
+        stored: the configuration that the training began with.
+        asked: what is asked for now, by name.
+
+    Raises:
+        UsageError: lists every difference.
+    """
+    before = stored.document()
+    differences = [f"{name} {before[name]}, not {value}" for name, value in asked.items() if before[name] != value]
+    if differences:
+        raise UsageError(
+            f"the training to resume has {'; '.join(differences)}",
+            hint="resume it as it began (nothing but its folder is needed), or start another with -o and --init",
+        )

@@ -1,0 +1,80 @@
+"""The log of a training: a line a step in ``log.csv``, for whatever plots columns."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Protocol
+
+from deepmark.errors import DataError
+from deepmark.models.training.checkpointing import write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One step.
+
+    Attributes:
+        step: 1-based number.
+        loss: weighted sum over the heads.
+        hm: loss of this head, unweighted, and so on.
+        wh: likewise.
+        hps: likewise.
+        reg: likewise.
+        hm_hp: likewise.
+        hp_offset: likewise.
+        grad_norm: norm of the gradient before clipping.
+        lr: learning rate.
+        step_s: seconds that the step took, data included.
+    """
+
+    step: int
+    loss: float
+    hm: float
+    wh: float
+    hps: float
+    reg: float
+    hm_hp: float
+    hp_offset: float
+    grad_norm: float
+    lr: float
+    step_s: float
+
+
+COLUMNS = tuple(field.name for field in fields(LogLine))
+
+
+class Writer(Protocol):
+    """Writes one line of the log."""
+
+    def __call__(self, line: LogLine, /) -> None:
+        """Write a line; it is with the operating system when this returns."""
+
+
+@contextmanager
+def open_log(path: Path, steps_done: int) -> Iterator[Writer]:
+    """Open the log of a training that has done so many steps; what was logged beyond them is dropped.
+
+    Raises:
+        DataError: the log cannot be written.
+    """
+    header = ",".join(COLUMNS)
+    kept = path.read_text(encoding="utf-8").splitlines()[1 : steps_done + 1] if path.exists() and steps_done else []
+    write_whole(path, "".join(f"{line}\n" for line in (header, *kept)).encode())
+    with path.open("a", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+
+        def write(line: LogLine) -> None:
+            try:
+                table.writerow(f"{value:.8g}" if isinstance(value, float) else value for value in astuple(line))
+                file.flush()
+            except OSError as error:
+                with suppress(OSError):
+                    file.close()
+                raise DataError(f"cannot write {path}: {os.strerror(error.errno or 0)}") from error
+
+        yield write

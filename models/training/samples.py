@@ -1,0 +1,104 @@
+"""Pictures and labels -> what a training step takes; sample k is the same whatever happened before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.models.schema import KeypointSchema
+from deepmark.models.training.augment import (
+    Image,
+    Label,
+    View,
+    jitter_colours,
+    random_view,
+    show_image,
+    show_label,
+)
+from deepmark.models.training.targets import FloatArray, Targets, make_targets
+from deepmark.runtime.heads import STRIDE
+from deepmark.runtime.manifest import Preprocess
+from deepmark.runtime.preprocess import normalise
+from deepmark.runtime.transform import Letterbox
+
+_ORDER, _AUGMENTATION = 0, 1  # streams of chance that do not disturb each other
+
+
+class Pictures(Protocol):
+    """A set of labelled pictures: drawings, or a folder of DeepFashion2."""
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+
+    def __getitem__(self, index: int, /) -> tuple[Image, Sequence[Label]]:
+        """Return picture ``index``, (H, W, 3) uint8 BGR, and its labels in the picture's pixels."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One picture for the network.
+
+    Attributes:
+        image: (3, H, W) float32, normalised.
+        targets: in cells of H/4 x W/4.
+    """
+
+    image: FloatArray
+    targets: Targets
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """An endless row of samples: the pictures in an order of chance, each epoch another, each time seen otherwise.
+
+    Sample k depends on the seed and k alone. So a run that goes on after a kill needs no more than its step, and any
+    number of processes can share the work.
+
+    Attributes:
+        pictures: where they come from.
+        schema: which channel stands for each landmark.
+        input_hw: height and width of the network's input in pixels, multiples of 32.
+        seed: of order and augmentation.
+        augment: False shows every picture whole, as it is, in its order.
+    """
+
+    pictures: Pictures
+    schema: KeypointSchema
+    input_hw: tuple[int, int]
+    seed: int = 0
+    augment: bool = True
+
+    def __getitem__(self, position: int) -> Sample:
+        """Return sample ``position``, from 0 on."""
+        epoch, index = divmod(position, len(self.pictures))
+        if not self.augment:
+            image, labels = self.pictures[index]
+            return self._sample(image, labels, View(Letterbox.fit(image.shape[:2], self.input_hw)))
+        image, labels = self.pictures[int(_order(self.seed, epoch, len(self.pictures))[index])]
+        rng = _stream(self.seed, _AUGMENTATION, position)
+        view = random_view(rng, image.shape[:2], self.input_hw)
+        return self._sample(image, labels, view, rng)
+
+    def _sample(
+        self, image: Image, labels: Sequence[Label], view: View, rng: np.random.Generator | None = None
+    ) -> Sample:
+        shown = show_image(image, view, self.input_hw)
+        if rng is not None:
+            shown = jitter_colours(rng, shown)
+        garments = [show_label(label, view, image.shape[1], self.schema) for label in labels]
+        map_hw = (self.input_hw[0] // STRIDE, self.input_hw[1] // STRIDE)
+        return Sample(normalise(shown, Preprocess())[0], make_targets(garments, self.schema, map_hw))
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
+    return _stream(seed, _ORDER, epoch).permutation(count)
+
+
+def _stream(*key: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))

@@ -1,0 +1,125 @@
+"""``deepmark train`` as a person types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from deepmark.errors import DataError, DeviceError, UsageError
+from deepmark.models.schema import KeypointSchema
+from deepmark.models.training import loop
+from deepmark.models.training.batches import collate
+from deepmark.models.training.cli import train
+from deepmark.models.training.config import TrainConfig
+from deepmark.models.training.drawings import draw
+from deepmark.models.training.drawings.dataset import write_dataset
+from deepmark.models.training.loop import CHECKPOINT, LOG, Training
+from deepmark.models.training.losses import batch_losses
+from deepmark.models.training.photographs import Photographs
+
+
+def _train(*arguments: object) -> Result:
+    return CliRunner().invoke(train, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set in DeepFashion2's format."""
+    folder = tmp_path_factory.mktemp("set") / "set"
+    write_dataset(folder, count=3, seed=8, size=64, workers=1)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--synthetic", "--data", "somewhere"),
+        ("--data", "somewhere", "--pictures", "5"),
+        ("--synthetic", "--device", "tpu"),
+        ("--synthetic", "--seed", "-1"),
+        ("--synthetic", "--save-every", "0"),
+    ],
+)
+def test_senseless_requests_are_usage_errors_and_make_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    result = _train("-o", tmp_path / "run", *arguments)
+    assert result.exit_code == 2
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("arguments", [("--size", "100"), ("--steps", "0"), ("--lr", "nan"), ("--batch", "-1")])
+def test_numbers_that_cannot_be_trained_are_refused(tmp_path: Path, arguments: tuple[str, str]) -> None:
+    result = _train("-o", tmp_path / "run", "--synthetic", *arguments)
+    assert isinstance(result.exception, UsageError)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_gpu_that_is_not_there_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    result = _train("-o", tmp_path / "run", "--synthetic", "--device", "cuda")
+    assert isinstance(result.exception, DeviceError)
+    assert loop.choose_device("auto") == torch.device("cpu")
+
+
+@pytest.mark.slow
+def test_a_data_set_is_trained_on_and_the_result_is_one_json_document(tmp_path: Path, folder: Path) -> None:
+    run = tmp_path / "run"
+    result = _train("-o", run, "--data", folder, "--size", "32", "--batch", "2", "--steps", "1", "--json")
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert (summary["steps"], summary["resumed_at"], summary["warm_start"]) == (1, 0, None)
+    assert summary["checkpoint"] == str(run / CHECKPOINT)
+    assert len((run / LOG).read_text().splitlines()) == 2
+    assert "step 1 of 1: loss" in result.stderr
+    (run / CHECKPOINT).unlink()  # 300 MB that nobody needs
+
+
+def test_a_data_sets_labels_are_those_of_its_files(folder: Path) -> None:
+    photographs = Photographs(folder)
+    assert len(photographs) == 3
+    for index in range(3):
+        image, labels = photographs[index]
+        original = draw(8, index + 1, 64)
+        assert np.abs(image.astype(int) - original.image_bgr_u8).mean() < 8  # JPEG
+        for label, item in zip(labels, original.items, strict=True):
+            assert (label.category_id, label.bounding_box) == (item.category_id, item.bounding_box)
+            np.testing.assert_array_equal(label.landmarks, item.landmarks)
+
+
+def _training(**options: Any) -> Training:
+    drawing = draw(5, 1, 64)
+    return Training(TrainConfig(size=64, batch=1, **options), [(drawing.image_bgr_u8, drawing.items)])
+
+
+def test_bfloat16_gives_almost_the_losses_of_float32() -> None:
+    training = _training()
+    batch = training.batch()
+    with torch.no_grad():
+        exact = batch_losses(training.network.eval(), batch)
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = batch_losses(training.network, batch)
+    for name, loss in exact.items():
+        assert rough[name].dtype == torch.float32
+        assert rough[name].item() == pytest.approx(loss.item(), rel=0.05)
+
+
+def test_a_run_with_another_number_of_pictures_is_not_resumed() -> None:
+    training = _training()
+    state = training.state()
+    drawing = draw(5, 1, 64)
+    with pytest.raises(DataError, match="had 1 pictures, now there are 2"):
+        Training(state.config, [(drawing.image_bgr_u8, drawing.items)] * 2, resume=state)
+
+
+def test_294_single_landmarks_can_be_trained_too() -> None:
+    training = _training(schema="294")
+    assert training.samples.schema == KeypointSchema.deepfashion2(294)
+    batch = collate([training.samples[0]])
+    assert batch.hm_hp.shape == (1, 294, 16, 16)
+    assert batch_losses(training.network, batch)["hm_hp"].isfinite()

@@ -1,0 +1,102 @@
+"""Other networks' weights as a beginning: what fits is taken, and the account is true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from checkpoints import Tensors, key_shapes, light_tensors
+
+from deepmark.errors import CheckpointError
+from deepmark.models import load_checkpoint
+from deepmark.models.heads import head_channels
+from deepmark.models.mdla34 import MDLA34
+from deepmark.models.training.warm_start import WarmStart, warm_start
+
+
+def _start(tensors: Tensors, path: Path, groups: int = 62) -> tuple[MDLA34, WarmStart]:
+    torch.save({"epoch": 1, "state_dict": tensors}, path / "given.pth")
+    torch.manual_seed(0)
+    network = MDLA34(head_channels(13, groups))
+    return network, warm_start(network, path / "given.pth")
+
+
+def _same(name: str, network: MDLA34, tensors: Tensors) -> bool:
+    return torch.equal(network.state_dict()[name], tensors[name].float())
+
+
+def test_a_network_of_the_same_shape_is_taken_whole(tmp_path: Path) -> None:
+    tensors = light_tensors(key_shapes("swap"))
+    network, account = _start(tensors, tmp_path)
+    assert account.fresh == {}
+    assert account.reasons == ()
+    assert all(_same(name, network, tensors) for name in ("base.level5.root.conv.weight", "hps.2.bias"))
+    assert account.taken["hm"] == 4
+
+
+def test_other_groups_leave_only_the_last_convolutions_of_their_heads_fresh(tmp_path: Path) -> None:
+    tensors = light_tensors(key_shapes("swap"))
+    network, account = _start(tensors, tmp_path, groups=294)
+    assert account.fresh == {"hm_hp": 2, "hps": 2}
+    assert _same("hm_hp.0.weight", network, tensors)
+    assert "hm_hp.2.weight: [62, 256, 1, 1] in the file, [294, 256, 1, 1] here" in account.reasons
+    assert network.state_dict()["hm_hp.2.bias"].unique().tolist() == [pytest.approx(-2.19)]
+
+
+def test_a_detection_network_has_no_landmark_heads(tmp_path: Path) -> None:
+    shapes = {n: s for n, s in key_shapes("swap").items() if not n.startswith(("hps.", "hm_hp.", "hp_offset."))}
+    shapes |= {"hm.2.weight": (80, 256, 1, 1), "hm.2.bias": (80,)}
+    _, account = _start(light_tensors(shapes), tmp_path)
+    assert account.fresh == {"hm": 2, "hm_hp": 4, "hp_offset": 4, "hps": 4}
+    assert "hps: the file has not 4 of its tensors" in account.reasons
+    assert account.taken["wh"] == 4
+
+
+def test_an_untrained_dcn_gives_exactly_its_plain_convolution(tmp_path: Path) -> None:
+    tensors = light_tensors(key_shapes("dcn"), torch.float32)
+    for name in tensors:
+        if "conv_offset_mask" in name:
+            tensors[name] = torch.zeros_like(tensors[name])
+    path = tmp_path / "dcn.pth"
+    torch.save({"state_dict": tensors}, path)
+    expected = load_checkpoint(path)
+    network = MDLA34(expected.report.heads)
+    account = warm_start(network, path)
+    assert account.deformable == 16
+    for name, weight in expected.network.state_dict().items():
+        if not name.endswith("num_batches_tracked") and "project" not in name:
+            assert torch.equal(network.state_dict()[name], weight), name
+
+
+def test_a_trained_dcns_kernel_is_weighed_by_its_mask(tmp_path: Path) -> None:
+    tensors = light_tensors(key_shapes("dcn"), torch.float32)
+    bias = torch.zeros(27)
+    bias[18] = 50.0  # the mask of the first tap: always open
+    tensors["ida_up.node_1.conv.conv_offset_mask.bias"] = bias
+    network, _ = _start(tensors, tmp_path)
+    found = network.state_dict()["ida_up.node_1.conv.weight"]
+    given = tensors["ida_up.node_1.conv.weight"]
+    torch.testing.assert_close(found[:, :, 0, 0], given[:, :, 0, 0])
+    torch.testing.assert_close(found[:, :, 1:], 0.5 * given[:, :, 1:])
+
+
+def test_an_imagenet_backbone_is_taken_by_its_own_names(tmp_path: Path) -> None:
+    shapes = {n.removeprefix("base."): s for n, s in key_shapes("swap").items() if n.startswith("base.")}
+    tensors = light_tensors({**shapes, "fc.weight": (1000, 512, 1, 1), "fc.bias": (1000,)})
+    network, account = _start(tensors, tmp_path)
+    assert set(account.taken) == {"base"}
+    assert torch.equal(network.state_dict()["base.level2.root.bn.bias"], tensors["level2.root.bn.bias"].float())
+    assert "base" not in account.fresh
+
+
+def test_a_file_without_our_backbone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="nothing that fits the backbone"):
+        _start({"layer1.weight": torch.zeros(3)}, tmp_path)
+
+
+def test_nan_is_refused(tmp_path: Path) -> None:
+    tensors = light_tensors(key_shapes("swap"))
+    tensors["hm.0.bias"] = torch.full_like(tensors["hm.0.bias"], torch.nan)
+    with pytest.raises(CheckpointError, match=r"hm\.0\.bias"):
+        _start(tensors, tmp_path)

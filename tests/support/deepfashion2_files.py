@@ -1,0 +1,91 @@
+"""Hand-made files in DeepFashion2's format, in folders and in encrypted zips."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from deepmark.models.schema import KeypointSchema
+
+SCHEMA = KeypointSchema.deepfashion2()
+
+
+def item(category_id: int = 1, /, *, flag: int = 2, **changes: Any) -> dict[str, Any]:
+    """A valid item whose landmarks lie on the diagonal of its box."""
+    one = SCHEMA.classes[category_id - 1]
+    places = np.linspace(20, 60, len(one.groups)).round(1).tolist()
+    valid = {
+        "segmentation": [[20, 20, 60, 20, 60, 60]],
+        "scale": 2,
+        "viewpoint": 2,
+        "zoom_in": 1,
+        "landmarks": [number for place in places for number in (place, place, flag)],
+        "style": 0,
+        "bounding_box": [20, 20, 60, 60],
+        "category_id": category_id,
+        "occlusion": 1,
+        "category_name": one.name,
+    }
+    return valid | changes
+
+
+def document(*items: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """A valid annotation of a picture with these items."""
+    numbered = {f"item{number}": one for number, one in enumerate(items, 1)}
+    return {"source": "user", "pair_id": 7, **numbered, **changes}
+
+
+def write_set(folder: Path, documents: Mapping[int, object], *, side: int = 80) -> Path:
+    """Write pictures with their annotations; bytes are written as they are."""
+    for part in ("image", "annos"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    _, picture = cv2.imencode(".jpg", np.full((side, side, 3), 127, np.uint8))
+    for number, content in documents.items():
+        (folder / "image" / f"{number:06d}.jpg").write_bytes(picture.tobytes())
+        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+        (folder / "annos" / f"{number:06d}.json").write_bytes(raw)
+    return folder
+
+
+def write_zip(path: Path, folder: Path, prefix: str, password: bytes | None) -> Path:
+    """Pack a data set as the official zips are: below a folder, with the old cipher where there is a password."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*.*")):
+            info = zipfile.ZipInfo(f"{prefix}{file.relative_to(folder).as_posix()}")
+            plain = file.read_bytes()
+            if password is None:
+                archive.writestr(info, plain)
+                continue
+            archive.writestr(info, _encrypt(plain, password))
+            info.flag_bits |= 0x1  # the directory, written last, says what is in there
+            info.CRC, info.file_size = zlib.crc32(plain), len(plain)
+    return path
+
+
+def _encrypt(plain: bytes, password: bytes) -> bytes:
+    """The cipher of PKZIP 2 (APPNOTE.TXT 6.1)."""
+    keys = [0x12345678, 0x23456789, 0x34567890]
+
+    def crc(value: int, byte: int) -> int:
+        return zlib.crc32(bytes([byte]), value ^ 0xFFFFFFFF) ^ 0xFFFFFFFF
+
+    def update(byte: int) -> None:
+        keys[0] = crc(keys[0], byte)
+        keys[1] = ((keys[1] + (keys[0] & 0xFF)) * 134775813 + 1) & 0xFFFFFFFF
+        keys[2] = crc(keys[2], keys[1] >> 24)
+
+    for byte in password:
+        update(byte)
+    out = bytearray()
+    for byte in bytes(11) + bytes([zlib.crc32(plain) >> 24]) + plain:
+        low = (keys[2] | 2) & 0xFFFF
+        out.append(byte ^ ((low * (low ^ 1)) >> 8 & 0xFF))
+        update(byte)
+    return bytes(out)
