@@ -34,7 +34,7 @@ OPENCV_WHEELS = (
     "opencv-contrib-python-headless",
     "opencv-contrib-python",
 )
-_DETECT, _EXPORT, _SPEED = "detect, verify", "export", "speed on a phone"
+_DETECT, _EXPORT, _SPEED = "detect, verify", "export", "speed on a phone (not there yet)"
 _CHILD_TIMEOUT_S = 60
 
 PACKAGES = (  # distribution, module to load where that is part of the check, what needs it, how to get it
@@ -45,6 +45,7 @@ PACKAGES = (  # distribution, module to load where that is part of the check, wh
     ("onnx", None, _EXPORT, "pip install 'deepmark-export[export]'"),
     ("onnxsim", None, f"{_EXPORT} --simplify", "pip install 'deepmark-export[export]'"),
     ("safetensors", None, f"{_EXPORT} of .safetensors files", "pip install 'deepmark-export[export]'"),
+    ("hotcoco", None, "eval", "pip install 'deepmark-export[eval]'"),
 )
 
 
