@@ -160,7 +160,7 @@ class Source(_Strict, frozen=True):
         sha256: of the checkpoint file, hex.
         architecture: ``"mdla34"`` or ``"dlav0_34"``.
         variant: letter of the checkpoint's layout, with its explanation.
-        parameters: number of weights that the network uses.
+        parameters: of the network, as the paper counts them (`deepmark.models.loading.LoadReport`).
     """
 
     file: str

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from outcome import Deepmark, Outcome
@@ -26,6 +28,17 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def data() -> Path:
     """Golden data of the public reference implementation (tests/data/README.md)."""
     return ROOT / "tests" / "data"
+
+
+@pytest.fixture(scope="session")
+def make_checkpoint(data: Path) -> ModuleType:
+    """The script that wrote the checkpoints of the golden data."""
+    spec = importlib.util.spec_from_file_location("make_checkpoint", data / "make_checkpoint.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,16 +41,6 @@ DEMO_OBJECTS: dict[str, list[tuple[str, float]]] = {
     "sample6.png": [("vest dress", 0.36), ("short sleeve dress", 0.32)],
     "sample7.png": [("long sleeve dress", 0.58)],
 }
-
-
-@pytest.fixture(scope="module")
-def make_checkpoint(data: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_checkpoint", data / "make_checkpoint.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -19,17 +18,6 @@ CheckpointFile = Callable[..., Path]
 @pytest.fixture(scope="session", autouse=True)
 def _few_threads() -> None:
     torch.set_num_threads(2)
-
-
-@pytest.fixture(scope="session")
-def make_checkpoint(data: Path) -> ModuleType:
-    """The script that wrote the checkpoints of the golden data."""
-    spec = importlib.util.spec_from_file_location("make_checkpoint", data / "make_checkpoint.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")
