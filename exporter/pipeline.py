@@ -54,7 +54,7 @@ def export(
     to: Iterable[str] = ("mnn",),
     output: str | Path | None = None,
     *,
-    size: tuple[int, int] = (256, 256),
+    size: int | tuple[int, int] = 256,
     name: str | None = None,
     dynamic: bool = True,
     simplify: bool = False,
@@ -73,7 +73,7 @@ def export(
         checkpoint: what `load_checkpoint` takes.
         to: names of `deepmark.exporter.formats.FORMATS`.
         output: folder for the bundle; the current one by default. A bundle of this name is replaced.
-        size: height, width in pixels, multiples of 32.
+        size: side, or height and width, in pixels, multiples of 32.
         name: of the model; by default the checkpoint's, without its suffix.
         dynamic: let the model take any other size too.
         simplify: run onnxsim on the ONNX model.
@@ -106,7 +106,9 @@ def export(
         on_progress(f"loading {request.checkpoint}")
         loaded = load_checkpoint(request.checkpoint, schema)
         manifest = describe(loaded, request.name, request.size, dynamic=dynamic, logits=logits, decoder=decoder)
-        pictures = gather_pictures(None if images is None else Path(images), request.checkpoint, size, dynamic=dynamic)
+        pictures = gather_pictures(
+            None if images is None else Path(images), request.checkpoint, request.size, dynamic=dynamic
+        )
         _require_room(work, loaded, copies=1 + simplify + len(request.formats) + zip_too)
         files = _convert(loaded, manifest, work, request, simplify=simplify, on_progress=on_progress)
         report, vectors = _prove(loaded, manifest, files, pictures, tolerances or Tolerances(), on_progress)
@@ -121,6 +123,8 @@ def export(
         publish(folder, request.bundle)
         if zip_too:
             (work / "bundle.zip").replace(request.zip_file)
+        elif request.zip_file.exists():
+            logger.warning("%s is of an earlier export and was left as it is", request.zip_file)
     return Bundle(request.bundle, report, complete, request.zip_file if zip_too else None, finding)
 
 

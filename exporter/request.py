@@ -55,7 +55,7 @@ class Request:
 
 
 def make_request(
-    checkpoint: str | Path, to: Iterable[str], output: str | Path | None, name: str | None, size: tuple[int, int]
+    checkpoint: str | Path, to: Iterable[str], output: str | Path | None, name: str | None, size: int | tuple[int, int]
 ) -> Request:
     """Check a request, without torch.
 
@@ -66,6 +66,7 @@ def make_request(
     """
     checkpoint = Path(checkpoint)
     formats = choose_formats([to] if isinstance(to, str) else to)
+    size = (size, size) if isinstance(size, int) else size
     _check_size(size)
     name = checkpoint.stem if name is None else name
     if not _NAME.fullmatch(name):

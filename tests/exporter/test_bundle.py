@@ -112,3 +112,14 @@ def test_every_kind_of_graph_passes_parity_and_gives_the_same_heads(
 def test_a_dynamic_model_is_proven_at_another_size_too(tiny_export: TinyExport) -> None:
     dynamic, fixed = (tiny_export(to=("onnx",), dynamic=kind, name=f"d{kind}") for kind in (True, False))
     assert dynamic.parity.hops[0].pictures == fixed.parity.hops[0].pictures + 1
+
+
+def test_an_older_zip_beside_a_new_bundle_is_said(
+    tiny_export: TinyExport, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "tiny.deepmark.zip").write_bytes(b"of last week")
+
+    tiny_export(output=tmp_path)
+
+    assert "tiny.deepmark.zip is of an earlier export" in caplog.text
+    assert (tmp_path / "tiny.deepmark.zip").read_bytes() == b"of last week"

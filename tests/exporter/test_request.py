@@ -30,6 +30,12 @@ def test_the_name_is_the_checkpoints_and_the_folder_the_current_one(checkpoint: 
     assert request.zip_file == Path("model_best.deepmark.zip")
 
 
+def test_one_number_is_the_side_of_a_square(checkpoint: Path) -> None:
+    assert _request(checkpoint, size=128).size == (128, 128)
+    with pytest.raises(UsageError, match="100x100"):
+        _request(checkpoint, size=100)
+
+
 def test_formats_stand_once_in_the_order_of_the_chain(checkpoint: Path) -> None:
     assert [one.name for one in _request(checkpoint, to=["mnn", "onnx", "mnn"]).formats] == ["onnx", "mnn"]
     assert [one.name for one in _request(checkpoint, to="onnx").formats] == ["onnx"]
