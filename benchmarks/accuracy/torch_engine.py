@@ -59,17 +59,13 @@ def load_checkpoint_engine(
         CheckpointError: it is no checkpoint that can be loaded faithfully, or no schema is known for it.
     """
     loaded = load_checkpoint(path, schema)
-    asked = threads or usable_cores()
+    asked = usable_cores() if threads is None else threads
     manifest = describe(loaded, path.stem, size, dynamic=False, logits=True)
     session = TorchSession(loaded, min(asked, usable_cores()))
-    record = EngineRecord(
+    record = EngineRecord.of(
+        session.facts,
         backend="torch",
-        version=session.facts.version,
-        device=session.facts.device,
-        threads=session.facts.threads,
         threads_asked=asked,
-        precision=session.facts.precision,
-        settings=session.facts.settings,
         model_file=path.name,
         model_sha256=loaded.report.sha256,
     )

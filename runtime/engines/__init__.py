@@ -44,17 +44,7 @@ def load_engine(
         native_path(path, BundleError)
         check_in_child(path, chosen, sha256, size=model.manifest.input, label=str(model.path))
         session = open_session(path, chosen, min(asked, usable_cores()))
-    record = EngineRecord(
-        backend=chosen,
-        version=session.facts.version,
-        device=session.facts.device,
-        threads=session.facts.threads,
-        threads_asked=asked,
-        precision=session.facts.precision,
-        settings=session.facts.settings,
-        model_file=name,
-        model_sha256=sha256,
-    )
+    record = EngineRecord.of(session.facts, backend=chosen, threads_asked=asked, model_file=name, model_sha256=sha256)
     return Engine(session, model.manifest, record)
 
 

@@ -26,6 +26,17 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What a library says of a session; `EngineRecord` explains the fields."""
+
+    version: str
+    device: str
+    threads: int
+    precision: str
+    settings: Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
 class EngineRecord:
     """What really runs a model, read back from the library where it can be.
 
@@ -51,16 +62,22 @@ class EngineRecord:
     model_file: str
     model_sha256: str
 
-
-@dataclass(frozen=True, slots=True)
-class SessionFacts:
-    """What a library says of a session; `EngineRecord` explains the fields."""
-
-    version: str
-    device: str
-    threads: int
-    precision: str
-    settings: Mapping[str, str | int]
+    @classmethod
+    def of(
+        cls, facts: SessionFacts, *, backend: str, threads_asked: int, model_file: str, model_sha256: str
+    ) -> EngineRecord:
+        """Complete what a session says of itself by what it was asked for."""
+        return cls(
+            backend=backend,
+            version=facts.version,
+            device=facts.device,
+            threads=facts.threads,
+            threads_asked=threads_asked,
+            precision=facts.precision,
+            settings=facts.settings,
+            model_file=model_file,
+            model_sha256=model_sha256,
+        )
 
 
 class Session(Protocol):
