@@ -110,8 +110,13 @@ def _print_summary(summary: DatasetSummary) -> None:
 @click.option("--pictures", type=int, default=2000, show_default=True, help="Drawings to train on.")
 @click.option("--save-every", type=click.IntRange(1), default=250, show_default=True, help="Steps to a checkpoint.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that draw.  [default: one per core]")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="cuda: in bfloat16."
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16"]),
+    default="auto",
+    show_default=True,
+    help="Of the convolutions; auto: bf16 where the device has units for it.",
 )
 @output_options
 @click.pass_context
@@ -133,10 +138,11 @@ def train(
     bit, after whatever ended the training. RUN/log.csv has a line a step with the loss of every head.
     """
     from deepmark.models.training.config import TrainConfig, check_same
-    from deepmark.models.training.loop import choose_device, find_state, start_run
+    from deepmark.models.training.loop import choose_device, choose_precision, find_state, start_run
     from deepmark.models.training.loop import train as run
 
     where = choose_device(device)
+    options["precision"] = choose_precision(options["precision"], where)
     given = {name for name in options if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if resume:
         state = find_state(folder)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from deepmark.errors import DataError, UsageError
 from deepmark.models.schema import KeypointSchema
 
 MULTIPLE = 32  # the network's largest stride
+Precision = Literal["fp32", "bf16"]
 BUILTIN: dict[str, Literal[62, 81, 294]] = {"62": 62, "81": 81, "294": 294}
 
 
@@ -31,6 +32,8 @@ class TrainConfig:
         pictures: number of drawings; each is seen again and again, otherwise augmented.
         drawn: seed of the drawings.
         init: checkpoint to start from, or None.
+        precision: of the convolutions: ``"fp32"``, or ``"bf16"`` (autocast: weights, losses and statistics stay
+            float32).
     """
 
     schema: str = "62"
@@ -46,6 +49,7 @@ class TrainConfig:
     pictures: int = 2000
     drawn: int = 1
     init: str | None = None
+    precision: Precision = "fp32"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained.
@@ -58,6 +62,7 @@ class TrainConfig:
             self._require(name, getattr(self, name) >= 1, "1 or more")
         for name in ("lr", "clip"):
             self._require(name, 0 < getattr(self, name) < float("inf"), "finite and above 0")
+        self._require("precision", self.precision in get_args(Precision), "fp32 or bf16")
         self._require("weight_decay", 0 <= self.weight_decay < 1, "in [0, 1)")
         self._require("ema", 0 <= self.ema < 1, "in [0, 1)")
 

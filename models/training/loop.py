@@ -21,7 +21,7 @@ from deepmark.models.heads import head_channels
 from deepmark.models.mdla34 import MDLA34
 from deepmark.models.training.batches import Batch, collate
 from deepmark.models.training.checkpointing import TrainState, load_state, save_state
-from deepmark.models.training.config import TrainConfig
+from deepmark.models.training.config import Precision, TrainConfig
 from deepmark.models.training.log import LogLine, open_log
 from deepmark.models.training.losses import batch_losses, total_loss
 from deepmark.models.training.optimiser import Ema, learning_rate, make_optimiser
@@ -65,7 +65,7 @@ class Training:
     Args:
         config: of the training.
         pictures: to train on.
-        device: where; in bfloat16 on a GPU, which has units for it, and in float32 on a CPU.
+        device: where.
         resume: where to go on, of `find_state`; None starts anew, from ``config.init`` if there is one.
     """
 
@@ -107,7 +107,7 @@ class Training:
         lr = learning_rate(self.step, self.config.steps, self.config.lr)
         for group in self.optimiser.param_groups:
             group["lr"] = lr
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             losses = batch_losses(self.network, self.batch().to(self.device))
         loss = total_loss(losses)
         self._require_finite("loss", loss)
@@ -234,6 +234,16 @@ def choose_device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
             hint="give --device cpu, or install a driver and a CUDA build of torch",
         )
     return torch.device(name)
+
+
+def choose_precision(name: Literal["auto"] | Precision, device: torch.device) -> Precision:
+    """Return a precision by name; ``"auto"`` is bfloat16 where the device has units for it, which halves a step."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    units = torch.cpu.get_capabilities()
+    return "bf16" if units.get("avx512_bf16") or units.get("amx_bf16") else "fp32"
 
 
 def start_run(folder: Path) -> None:
