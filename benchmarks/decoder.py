@@ -17,10 +17,11 @@ import click
 import numpy as np
 
 from deepmark import console
+from deepmark.benchmarks.machine import machine_name
 from deepmark.benchmarks.scene import Load, make_scene
 from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.decoding import decoder, landmarks
-from deepmark.runtime.heads import Heads
+from deepmark.runtime.heads import ReadableHeads
 from deepmark.runtime.params import DecoderParams
 
 WARM_UP = 20  # decodings before the first that counts
@@ -49,7 +50,7 @@ class Workload:
     """Heads that are decoded one after the other, round and round."""
 
     name: str
-    heads: tuple[Heads, ...]
+    heads: tuple[ReadableHeads, ...]
     schema: KeypointSchema
 
 
@@ -114,7 +115,7 @@ def main(model: Path | None, pictures: Path | None, runs: int, as_json: bool) ->
         measure(workload, setting, params, runs) for workload in workloads for setting, params in SETTINGS.items()
     )
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    report = Report(_machine(), cores, platform.python_version(), np.__version__, now, timings)
+    report = Report(machine_name(), cores, platform.python_version(), np.__version__, now, timings)
     if as_json:
         console.print_json(report)
     else:
@@ -148,7 +149,9 @@ def measure(workload: Workload, setting: str, params: DecoderParams, runs: int) 
 Times = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
-def _time(decode_one: Callable[[Heads], object], heads: Sequence[Heads], runs: int) -> tuple[Times, Times]:
+def _time(
+    decode_one: Callable[[ReadableHeads], object], heads: Sequence[ReadableHeads], runs: int
+) -> tuple[Times, Times]:
     """Return wall and core time of ``runs`` decodings in milliseconds, after `WARM_UP` that do not count."""
     wall_ns, cpu_ns = np.zeros(WARM_UP + runs), np.zeros(WARM_UP + runs)
     for run in range(WARM_UP + runs):
@@ -200,13 +203,6 @@ def _stay_on_one_core() -> int:
         return os.cpu_count() or 1
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     return 1
-
-
-def _machine() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0] if models else platform.processor()}, {platform.system()} {platform.machine()}"
 
 
 def _print(report: Report) -> None:

@@ -17,31 +17,32 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can hold; no real 
 PLAIN_FILE = 0o100644 << 16  # -rw-r--r-- in a zip entry's external attributes
 
 
-def write_bundle(folder: Path, manifest: Manifest, report: ParityReport, vectors: Mapping[str, bytes]) -> Manifest:
-    """Complete a folder that holds the model files: write the vectors, then the manifest that lists every file.
+def write_bundle(folder: Path, manifest: Manifest, report: ParityReport, contents: Mapping[str, bytes]) -> Manifest:
+    """Complete a folder that holds the model files: write all others, then the manifest that lists every file.
 
     Args:
         folder: holds nothing but the model files.
         manifest: without parity and files.
         report: of the whole chain.
-        vectors: content by name in the bundle.
+        contents: of the other files, by name in the bundle.
 
     Returns:
         The manifest as written.
     """
-    for name, content in vectors.items():
+    for name, content in contents.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-    names = sorted([name for name in MODEL_FILES.values() if (folder / name).exists()] + list(vectors))
+    names = sorted([name for name in MODEL_FILES.values() if (folder / name).exists()] + list(contents))
     complete = msgspec.structs.replace(
-        manifest, parity=report.hops, files={name: _entry(folder / name) for name in names}
+        manifest, parity=report.hops, files={name: file_entry(folder / name) for name in names}
     )
     (folder / MANIFEST_NAME).write_bytes(complete.to_json())
     return complete
 
 
-def _entry(path: Path) -> FileEntry:
+def file_entry(path: Path) -> FileEntry:
+    """Describe a file as a manifest lists it."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return FileEntry(sha256=digest, bytes=path.stat().st_size)

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from deepmark.console import output_options, print_json, printable, run, say
-from deepmark.errors import ParityError
+from deepmark.console import output_options, print_json, printable, say
+from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.formats import FORMATS
+from deepmark.exporter.precision.formats import PRECISIONS
+from deepmark.models.heads import LAYOUTS
 
 if TYPE_CHECKING:
     from deepmark.exporter.parity import ParityReport, Tolerances
+    from deepmark.exporter.precision.loss import Limits
+    from deepmark.exporter.precision.map_drop import AccuracyMeter
+    from deepmark.models.schema import KeypointSchema
+    from deepmark.runtime.quantisation import PrecisionLoss
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -24,7 +30,11 @@ EXPORT_EPILOG = """\b
 Examples:
   deepmark export model_best.pth --to mnn
   deepmark export model_best.pth --to onnx --to mnn --size 384x256 -o models --images photos
+  deepmark export model_best.pth --heads sparse
   deepmark export model_best.pth --schema my_landmarks.csv --fixed --zip
+  deepmark export model_best.pth --precision w8 --max-map-drop .005
+  deepmark export model_best.pth --precision int8 --calibration photos --keep-float hm
+  deepmark export model_best.pth --precision int8 --calibration photos --sensitivity
 """
 VERIFY_EPILOG = """\b
 Examples:
@@ -32,6 +42,8 @@ Examples:
   deepmark verify shirt.deepmark.zip --threads 1 --json
 """
 _FORMATS = "; ".join(f"{one.name}: {one.summary}" for one in FORMATS.values())
+_PRECISIONS = "; ".join(f"{one.name}: {one.summary}" for one in PRECISIONS.values())
+_LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
 
 
 TOLERANCES = (  # the same for both commands
@@ -66,6 +78,38 @@ def _tolerance_options(command: Command) -> Command:
 @click.option("--name", help="Name of the model; a bundle of this name is replaced.  [default: the checkpoint's]")
 @click.option("--size", metavar="N|HxW", default="256", show_default=True, help="Input size, pixels, multiples of 32.")
 @click.option("--dynamic/--fixed", default=True, show_default=True, help="A model for all sizes, or for this one.")
+@click.option(
+    "--heads",
+    type=click.Choice(list(LAYOUTS)),
+    default="dense",
+    show_default=True,
+    help=f"What the graph gives. {_LAYOUTS}.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(list(PRECISIONS)),
+    default="fp32",
+    show_default=True,
+    help=f"{_PRECISIONS}. All but fp32 are for mnn.",
+)
+@click.option(
+    "--calibration",
+    metavar="DIR",
+    type=PATH,
+    help="Pictures like those it will see, for int8; 32 or more.  [default: drawings]",
+)
+@click.option(
+    "--keep-float", metavar="LAYER", multiple=True, help="Leave this layer or module out of int8; repeatable."
+)
+@click.option(
+    "--min-kept", metavar="SHARE", type=float, help="Objects of fp32 that a precision must keep.  [default: .9]"
+)
+@click.option("--max-map-drop", metavar="X", type=float, help="mAP that a precision may lose on 500 drawings.")
+@click.option(
+    "--sensitivity",
+    is_flag=True,
+    help="Write nothing, but tell what each layer costs in int8, or each below --keep-float.",
+)
 @click.option("--schema", "schema_csv", metavar="CSV", type=PATH, help="Keypoint schema that it was trained with.")
 @click.option("--logits", is_flag=True, help="Leave the sigmoid of hm and hm_hp out of the graph.")
 @click.option("--simplify/--no-simplify", default=False, show_default=True, help="Run onnxsim on the ONNX model.")
@@ -79,40 +123,60 @@ def _tolerance_options(command: Command) -> Command:
 @click.option("--explain", is_flag=True, help="Name the first tensor of the graphs that differs.")
 @click.option("--zip", "zip_too", is_flag=True, help="Write NAME.deepmark.zip too.")
 @output_options
+@click.pass_obj
 def export(
+    meter: AccuracyMeter | None,
+    /,
     as_json: bool,
     size: str,
     schema_csv: Path | None,
     atol: float | None,
     rtol: float | None,
     landmark_tolerance: float | None,
+    min_kept: float | None,
+    max_map_drop: float | None,
+    sensitivity: bool,
     **options: Any,
 ) -> None:
     """Export CHECKPOINT to a bundle, and prove every step equal to the network.
 
-    The bundle is written only if heads and decoded objects agree at every step, on pictures and on noise.
+    The bundle is written only if heads and decoded objects agree at every step, on pictures and on noise. A precision
+    of less than fp32 is then held against fp32: by the objects that it keeps, and by mAP if --max-map-drop is given.
 
-    Exit status: 0 written, 1 an error, 2 a request that makes no sense, 3 a step changed the network.
+    Exit status: 0 written, 1 an error, 2 a request that makes no sense, 3 a step changed the network, or the precision
+    costs too much.
     """
     from deepmark.exporter.pipeline import export as run_export
     from deepmark.models.schema import KeypointSchema
     from deepmark.models.size import parse_size
 
-    with _report_on_failure(as_json):
+    schema = KeypointSchema.from_csv(schema_csv) if schema_csv else None
+    if sensitivity:
+        _tell_sensitivity(options, parse_size(size), schema, as_json=as_json)
+        return
+    limits = _limits(min_kept, max_map_drop)
+    with _report_on_failure(as_json, precision=options["precision"], min_kept=limits.min_kept):
         bundle = run_export(
             **options,
             size=parse_size(size),
-            schema=KeypointSchema.from_csv(schema_csv) if schema_csv else None,
+            schema=schema,
             tolerances=_tolerances(atol, rtol, landmark_tolerance),
+            limits=limits,
+            meter=meter,
             on_progress=say,
         )
+    quantisation = bundle.manifest.quantisation
     _show(
         bundle.parity,
         as_json,
         bundle=printable(bundle.path),
         zip=bundle.zip_path and printable(bundle.zip_path),
         finding=bundle.finding,
+        precision=bundle.manifest.precision,
+        quantisation=quantisation,
     )
+    if quantisation and not as_json:
+        _show_loss(quantisation.loss, precision=bundle.manifest.precision, min_kept=limits.min_kept)
     if bundle.finding:
         say(bundle.finding)
     say(f"wrote {bundle.path}")
@@ -146,11 +210,6 @@ def verify(
     found.report.require(hint="compare versions with the manifest's; export again if this machine's are wanted")
 
 
-def main() -> None:
-    """Run ``deepmark-export``."""
-    run(export, "deepmark-export")
-
-
 def _tolerances(atol: float | None, rtol: float | None, landmark_cells: float | None) -> Tolerances:
     from deepmark.exporter.parity import Tolerances
 
@@ -158,17 +217,58 @@ def _tolerances(atol: float | None, rtol: float | None, landmark_cells: float | 
     return Tolerances(**{name: value for name, value in given.items() if value is not None})
 
 
+def _limits(min_kept: float | None, max_map_drop: float | None) -> Limits:
+    from deepmark.exporter.precision.loss import MIN_KEPT, Limits
+
+    return Limits(min_kept=MIN_KEPT if min_kept is None else min_kept, max_map_drop=max_map_drop)
+
+
+def _tell_sensitivity(
+    options: dict[str, Any], size: tuple[int, int], schema: KeypointSchema | None, *, as_json: bool
+) -> None:
+    """Measure what layers cost and print it."""
+    from deepmark.exporter.precision.sensitivity import measure_sensitivity
+    from deepmark.exporter.precision.tables import print_sensitivity
+
+    if options["precision"] != "int8":
+        raise UsageError("--sensitivity tells what layers cost in int8", hint="add --precision int8")
+    found = measure_sensitivity(
+        options["checkpoint"],
+        size=size,
+        schema=schema,
+        heads=options["heads"],
+        calibration=options["calibration"],
+        only=options["keep_float"],
+        on_progress=say,
+    )
+    if as_json:
+        print_json(found)
+    else:
+        print_sensitivity(found)
+
+
 @contextmanager
-def _report_on_failure(as_json: bool) -> Iterator[None]:
+def _report_on_failure(as_json: bool, *, precision: str, min_kept: float) -> Iterator[None]:
     """Show the table of a failed parity before its error."""
     from deepmark.exporter.parity import ParityReport
+    from deepmark.runtime.quantisation import PrecisionLoss
 
     try:
         yield
     except ParityError as error:
         if isinstance(error.report, ParityReport):
             _show(error.report, as_json, bundle=None)
+        elif isinstance(error.report, PrecisionLoss) and as_json:
+            print_json({"passed": False, "precision": precision, "loss": error.report, "bundle": None})
+        elif isinstance(error.report, PrecisionLoss):
+            _show_loss(error.report, precision=precision, min_kept=min_kept)
         raise
+
+
+def _show_loss(loss: PrecisionLoss, *, precision: str, min_kept: float) -> None:
+    from deepmark.exporter.precision.tables import print_loss
+
+    print_loss(loss, precision=precision, min_kept=min_kept)
 
 
 def _show(report: ParityReport, as_json: bool, **facts: object) -> None:

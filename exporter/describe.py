@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmark import __version__
 from deepmark.errors import CheckpointError
+from deepmark.models.heads import FEATURES
 from deepmark.models.size import MULTIPLE
 from deepmark.runtime.heads import STRIDE
-from deepmark.runtime.manifest import SCHEMA_VERSION, HeadsSpec, InputSpec, Manifest, Preprocess, Source
+from deepmark.runtime.manifest import (
+    SCHEMA_VERSION,
+    Activation,
+    GatheredSpec,
+    HeadsSpec,
+    InputSpec,
+    Manifest,
+    Preprocess,
+    Source,
+)
 from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.quantisation import PrecisionName
 
 if TYPE_CHECKING:
+    from deepmark.exporter.head_archive import HeadArchive
     from deepmark.models.loading import LoadedNetwork
 
 LIBRARIES = {"torch": "torch", "onnx": "onnx", "onnxruntime": "onnxruntime", "MNN": "mnn", "numpy": "numpy"}
@@ -27,6 +40,8 @@ def describe(
     dynamic: bool,
     logits: bool,
     decoder: DecoderParams | None = None,
+    archive: HeadArchive | None = None,
+    precision: PrecisionName = "fp32",
 ) -> Manifest:
     """Make the manifest of a network to be exported, without parity and files.
 
@@ -37,6 +52,8 @@ def describe(
         dynamic: whether the model will take other sizes.
         logits: whether the graph will leave the sigmoid to the decoder.
         decoder: by default the paper's DeepFashion2 set with its soft-NMS.
+        archive: of the heads that the graph will leave to the runtime; None for a dense graph.
+        precision: that the model will have.
 
     Raises:
         CheckpointError: the network has no built-in keypoint schema, and none was given.
@@ -51,15 +68,10 @@ def describe(
         schema_version=SCHEMA_VERSION,
         name=name,
         created_by=f"deepmark {__version__}",
-        precision="fp32",
+        precision=precision,
         input=InputSpec(height=size[0], width=size[1], multiple=MULTIPLE, dynamic=dynamic),
         preprocess=Preprocess(),
-        heads=HeadsSpec(
-            layout="dense",
-            activation="logits" if logits else "probabilities",
-            stride=STRIDE,
-            channels=dict(report.heads),
-        ),
+        heads=_heads(report.heads, archive, logits=logits),
         keypoints=loaded.schema,
         flip_pairs=loaded.schema.flip_pairs,
         decoder=decoder or DecoderParams(nms="soft"),
@@ -74,4 +86,18 @@ def describe(
             "deepmark": __version__,
             **{name: importlib.metadata.version(wheel) for name, wheel in LIBRARIES.items()},
         },
+    )
+
+
+def _heads(channels: Mapping[str, int], archive: HeadArchive | None, *, logits: bool) -> HeadsSpec:
+    activation: Activation = "logits" if logits else "probabilities"
+    if archive is None:
+        return HeadsSpec(layout="dense", activation=activation, stride=STRIDE, channels=dict(channels))
+    maps = {name: count for name, count in channels.items() if name not in archive.channels}
+    return HeadsSpec(
+        layout="sparse",
+        activation=activation,
+        stride=STRIDE,
+        channels=maps | {FEATURES: archive.features},
+        gathered=GatheredSpec(channels=archive.channels, sha256=archive.sha256),
     )

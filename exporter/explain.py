@@ -70,7 +70,7 @@ def explain_onnx(network: torch.nn.Module, path: Path, x: FloatArray) -> Finding
     found = _onnx_tensors(model, x)
     pairs = []
     for node in model.graph.node:
-        right = expected.get(_module_of(node))
+        right = expected.get(module_of(node))
         if right is not None and node.op_type in right:
             pairs.append((node, right[node.op_type], found[node.output[0]]))
     return _first_difference(pairs)
@@ -178,11 +178,11 @@ def _saved_tensors(path: Path, names: tuple[str, ...], x: FloatArray) -> dict[st
     return tensors
 
 
-def _module_of(node: onnx.NodeProto) -> str:
+def module_of(node: onnx.NodeProto) -> str:
     """Return the path of the module that a node was traced from.
 
     >>> import onnx
-    >>> _module_of(onnx.NodeProto(name="/network/hm/hm.0/Conv"))  # the exporter names a Sequential twice
+    >>> module_of(onnx.NodeProto(name="/network/hm/hm.0/Conv"))  # the exporter names a Sequential twice
     'hm.0'
     """
     parts: list[str] = []

@@ -27,7 +27,7 @@ from deepmark.exporter.near_ties import Cell, Slack, centre_is_near_tie, landmar
 from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.heads import Heads
+from deepmark.runtime.heads import Heads, ReadableHeads
 from deepmark.runtime.manifest import ObjectParity
 from deepmark.runtime.params import DecoderParams
 
@@ -70,10 +70,12 @@ def rounded(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def decode_objects(heads: Heads, schema: KeypointSchema, params: DecoderParams) -> Objects:
-    """Decode as parity does; see the module."""
+def decode_objects(
+    heads: ReadableHeads, schema: KeypointSchema, params: DecoderParams, *, maps: Heads | None = None
+) -> Objects:
+    """Decode as parity does; see the module. ``maps`` are the same heads dense, where that is known already."""
     detections = decode(heads, schema, replace(params, nms=None, score_threshold=0.0, top_k=2 * params.top_k))
-    return Objects(detections, _cells(detections, heads))
+    return Objects(detections, _cells(detections, maps or heads.dense()))
 
 
 def no_objects(schema: KeypointSchema) -> Objects:

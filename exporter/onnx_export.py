@@ -1,4 +1,7 @@
-"""Network -> ONNX: one file, outputs bound by name, opset read back, the same bytes every time."""
+"""Network -> ONNX: one file, outputs bound by name, opset read back, the same bytes every time.
+
+The outputs are heads or, for a sparse graph, some heads and the features; what no output needs is left out.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmark.errors import ConversionError
+from deepmark.exporter.forward import forward
 from deepmark.runtime.embedded import METADATA_KEY
 from deepmark.runtime.heads import PROBABILITY_HEADS
 
@@ -33,9 +37,10 @@ def export_onnx(
     """Write a network as one ONNX file.
 
     Args:
-        network: in eval mode; (B, 3, H, W) float32, normalised -> raw heads by name.
+        network: in eval mode; (B, 3, H, W) float32, normalised -> raw heads by name, each made by the
+            submodule of its name.
         path: the file; its folder exists.
-        heads: names of the outputs, in the order of the graph.
+        heads: names of the outputs, in the order of the graph; among them may be the features.
         size: height, width in pixels of the traced input.
         dynamic: leave batch, height and width open; otherwise 1 and ``size``.
         logits: leave the sigmoid of ``hm`` and ``hm_hp`` out of the graph.
@@ -81,7 +86,7 @@ def _trace(
 
 
 def _head_tuple(network: torch.nn.Module, heads: Sequence[str], *, logits: bool) -> torch.nn.Module:
-    """Wrap a network so that its heads come as a tuple in a known order, activated as asked."""
+    """Wrap a network so that what is asked for comes as a tuple in a known order, activated as asked."""
     import torch
 
     class HeadTuple(torch.nn.Module):
@@ -90,7 +95,7 @@ def _head_tuple(network: torch.nn.Module, heads: Sequence[str], *, logits: bool)
             self.network = network
 
         def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            raw = self.network(image)
+            raw = forward(self.network, image)
             return tuple(
                 torch.sigmoid(raw[head]) if head in PROBABILITY_HEADS and not logits else raw[head] for head in heads
             )

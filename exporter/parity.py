@@ -2,9 +2,10 @@
 
 Pure NumPy: ``deepmark verify`` does this on machines that have neither torch nor onnx. What is held against what:
 
-* heads: ``|difference| <= atol + rtol * scale`` for every single value as the graphs give it, where ``scale`` is the
-  head's largest absolute value in the picture. Float errors grow with the terms of a sum, not with its result: an
-  offset of 0.1 cells beside one of 18 comes from the same convolution and carries the same rounding;
+* heads, and the features of a sparse graph: ``|difference| <= atol + rtol * scale`` for every single value as the
+  graphs give it, where ``scale`` is the tensor's largest absolute value in the picture. Float errors grow with the
+  terms of a sum, not with its result: an offset of 0.1 cells beside one of 18 comes from the same convolution and
+  carries the same rounding. Heads that a sparse graph leaves to the runtime are computed by it at every cell;
 * objects: see `deepmark.exporter.objects`.
 """
 
@@ -21,6 +22,7 @@ import numpy.typing as npt
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.near_ties import Slack
 from deepmark.exporter.objects import LANDMARK_CELLS, SCORE_TOLERANCE, Objects, ObjectTally, rounded
+from deepmark.models.heads import FEATURES
 from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.heads import PROBABILITY_HEADS, Heads
 from deepmark.runtime.manifest import HeadParity, HeadsSpec, HopParity, ObjectParity
@@ -66,8 +68,8 @@ class Sample:
     """What one stage gave for one picture.
 
     Attributes:
-        outputs: values of each head by name, of any shape: whole maps, or a choice of cells.
-        scales: largest absolute value of each whole head.
+        outputs: values of each tensor of `HeadsSpec.tensors`, of any shape: whole maps, or a choice of cells.
+        scales: largest absolute value of each whole tensor.
         objects: what is decoded from the whole maps.
         heads: the maps, to look near ties up in; None on the side where only a choice of cells is known.
     """
@@ -134,7 +136,7 @@ class HopTally:
         self.candidate = candidate
         self._tolerances = tolerances
         self._pictures = 0
-        self._heads = {name: _HeadTally(name, spec.activation) for name in spec.channels}
+        self._heads = {name: _HeadTally(name, spec.activation) for name in spec.tensors}
         self._objects = ObjectTally(schema, params, tolerances.landmark_cells)
 
     def add(self, expected: Sample, found: Sample) -> None:
@@ -166,7 +168,7 @@ class _HeadTally:
     def __init__(self, name: str, activation: Literal["probabilities", "logits"]) -> None:
         activated = {"probabilities": "probability", "logits": "logit"}[activation]
         self._name = name
-        self._unit = activated if name in PROBABILITY_HEADS else "cells"
+        self._unit = {FEATURES: "activation"}.get(name, activated if name in PROBABILITY_HEADS else "cells")
         self._max = self._sum = self._used = 0.0
         self._values = 0
 

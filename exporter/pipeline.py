@@ -10,20 +10,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from deepmark.errors import BundleError, ConversionError
 from deepmark.exporter.bundle_writer import write_bundle, write_zip
 from deepmark.exporter.formats import MNN, ONNX
 from deepmark.exporter.parity import ParityReport, Sample, Tolerances
+from deepmark.exporter.precision.loss import Limits
+from deepmark.exporter.precision.map_drop import AccuracyMeter
+from deepmark.exporter.precision.plan import PrecisionPlan, make_plan
 from deepmark.exporter.request import Request, make_request
 from deepmark.exporter.staging import publish, refuse_foreign, staged_folder
+from deepmark.runtime.bundle import HEADS_FILE
 
 if TYPE_CHECKING:
     from deepmark.exporter.pictures import Picture
+    from deepmark.exporter.precision.calibrate import CalibrationSet
     from deepmark.exporter.stages import Stage
     from deepmark.models.loading import LoadedNetwork
     from deepmark.models.schema import KeypointSchema
     from deepmark.runtime.manifest import Manifest
     from deepmark.runtime.params import DecoderParams
+    from deepmark.runtime.quantisation import Quantisation
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +71,12 @@ def export(
     decoder: DecoderParams | None = None,
     images: str | Path | None = None,
     tolerances: Tolerances | None = None,
+    heads: str = "dense",
+    precision: str = "fp32",
+    calibration: str | Path | None = None,
+    keep_float: Iterable[str] = (),
+    limits: Limits | None = None,
+    meter: AccuracyMeter | None = None,
     zip_too: bool = False,
     explain: bool = False,
     on_progress: Progress = logger.info,
@@ -77,11 +91,17 @@ def export(
         name: of the model; by default the checkpoint's, without its suffix.
         dynamic: let the model take any other size too.
         simplify: run onnxsim on the ONNX model.
-        logits: leave the sigmoid of ``hm`` and ``hm_hp`` out of the graph.
+        logits: leave the sigmoid of ``hm`` and ``hm_hp`` out of the graph; int8 always does.
         schema: keypoint schema; by default the built-in one with the checkpoint's counts.
         decoder: parameters to decode with; by default the paper's DeepFashion2 set with its soft-NMS.
         images: folder of pictures to compare on; see `deepmark.exporter.pictures`.
         tolerances: how far two steps may differ.
+        heads: ``"dense"`` or ``"sparse"``: which heads the graph gives (`deepmark.models.heads.LAYOUTS`).
+        precision: a name of `deepmark.exporter.precision.formats.PRECISIONS`.
+        calibration: folder of pictures for int8; by default drawings.
+        keep_float: modules whose convolutions stay in float in int8, for example ``"hm"`` or ``"base.level0"``.
+        limits: what a precision may cost.
+        meter: measures accuracy, where ``limits`` bounds its loss.
         zip_too: also write ``NAME.deepmark.zip``.
         explain: look for the first tensor that differs, step by step through the graph.
         on_progress: is given one line at each step.
@@ -90,34 +110,56 @@ def export(
         UsageError: the request makes no sense.
         CheckpointError: the file cannot be exported.
         ConversionError: a converter failed.
-        ParityError: a step changed the network; nothing is left in ``output``.
+        ParityError: a step changed the network, or the precision costs more than it may; nothing is left in ``output``.
         BundleError: the bundle cannot be written.
     """
-    request = make_request(checkpoint, to, output, name, size)
+    request = make_request(checkpoint, to, output, name, size, heads)
+    plan = make_plan(
+        precision, request.formats, calibration=calibration, keep_float=keep_float, limits=limits, meter=meter
+    )
     refuse_foreign(request.bundle)
     if zip_too and request.zip_file.is_dir():
         raise BundleError(f"{request.zip_file} is a folder", hint="move it away, or choose another --name or --output")
     with staged_folder(request.bundle) as work:
         # Imported only here: a wrong request is answered before torch has loaded.
         from deepmark.exporter.describe import describe
+        from deepmark.exporter.head_archive import archive_heads
         from deepmark.exporter.pictures import gather_pictures
+        from deepmark.exporter.precision.calibrate import gather_calibration
         from deepmark.models.loading import load_checkpoint
 
+        inputs = gather_calibration(plan.calibration, request.size) if plan.precision.calibrated else None
         on_progress(f"loading {request.checkpoint}")
         loaded = load_checkpoint(request.checkpoint, schema)
-        manifest = describe(loaded, request.name, request.size, dynamic=dynamic, logits=logits, decoder=decoder)
+        archive = archive_heads(loaded.network, loaded.report.heads) if request.heads == "sparse" else None
+        manifest = describe(
+            loaded,
+            request.name,
+            request.size,
+            dynamic=dynamic,
+            logits=logits or plan.precision.calibrated,
+            decoder=decoder,
+            archive=archive,
+            precision=plan.precision.name,
+        )
+        others = {HEADS_FILE: archive.content} if archive else {}
+        for file, content in others.items():
+            (work / file).write_bytes(content)  # where the engines look for it, beside the graphs
         pictures = gather_pictures(
             None if images is None else Path(images), request.checkpoint, request.size, dynamic=dynamic
         )
-        _require_room(work, loaded, copies=1 + simplify + len(request.formats) + zip_too)
+        _require_room(work, loaded, copies=1 + simplify + len(request.formats) + plan.reduced + zip_too)
         files = _convert(loaded, manifest, work, request, simplify=simplify, on_progress=on_progress)
         report, vectors = _prove(loaded, manifest, files, pictures, tolerances or Tolerances(), on_progress)
         finding = _explain(loaded, manifest, files, pictures[0], on_progress) if explain else None
         report.require(hint=finding or "run again with --explain: it names the first tensor that differs")
+        if plan.reduced:
+            files, quantisation, vectors = _reduce(files, manifest, plan, inputs, pictures, on_progress)
+            manifest = msgspec.structs.replace(manifest, quantisation=quantisation)
 
         on_progress(f"writing {request.bundle}")
         folder = _collect(work, files, request)
-        complete = write_bundle(folder, manifest, report, vectors)
+        complete = write_bundle(folder, manifest, report, others | vectors)
         if zip_too:
             write_zip(folder, request.bundle.name, work / "bundle.zip")
         publish(folder, request.bundle)
@@ -147,13 +189,13 @@ def _convert(
     from deepmark.exporter.onnx_export import export_onnx
     from deepmark.exporter.onnx_simplify import simplify_onnx
 
-    heads = tuple(manifest.heads.channels)
+    outputs = tuple(manifest.heads.channels)
     files = {"onnx": work / "network.onnx"}
     on_progress("torch -> onnx")
     export_onnx(
         loaded.network,
         files["onnx"],
-        heads=heads,
+        heads=outputs,
         size=request.size,
         dynamic=manifest.input.dynamic,
         logits=manifest.heads.activation == "logits",
@@ -162,7 +204,7 @@ def _convert(
     if simplify:
         on_progress("onnx -> simplified")
         files["simplified"] = work / "simplified.onnx"
-        simplify_onnx(files["onnx"], files["simplified"], heads=heads)
+        simplify_onnx(files["onnx"], files["simplified"], heads=outputs)
     if MNN in request.formats:
         on_progress("onnx -> mnn")
         source = files.get("simplified", files["onnx"])
@@ -181,15 +223,9 @@ def _prove(
 ) -> tuple[ParityReport, dict[str, bytes]]:
     """Compare all stages on all pictures; return the report, and golden vectors from what the network itself gave."""
     from deepmark.exporter.stages import compare_stages, torch_stage
-    from deepmark.exporter.vectors import encode_vector, golden
 
-    kept = golden(pictures, (manifest.input.height, manifest.input.width))
     vectors: dict[str, bytes] = {}
-
-    def keep(picture: Picture, sample: Sample) -> None:
-        if picture in kept:
-            vectors.update(encode_vector(kept.index(picture), picture, sample))
-
+    keep = _keeper(vectors, pictures, manifest)
     with ExitStack() as stack:
         stages = [stack.enter_context(torch_stage(loaded.network, manifest.heads))]
         stages += [_engine_stage(stack, name, path) for name, path in files.items()]
@@ -198,6 +234,46 @@ def _prove(
     if not any(hop.objects.expected for hop in report):
         logger.warning("no picture shows an object, so only heads were compared: give better ones with --images")
     return report, vectors
+
+
+def _keeper(
+    vectors: dict[str, bytes], pictures: list[Picture], manifest: Manifest
+) -> Callable[[Picture, Sample], None]:
+    """Return what makes golden vectors of the pictures that it is shown and puts them into ``vectors``."""
+    from deepmark.exporter.vectors import encode_vector, golden
+
+    kept = golden(pictures, (manifest.input.height, manifest.input.width))
+
+    def keep(picture: Picture, sample: Sample) -> None:
+        if picture in kept:
+            vectors.update(encode_vector(kept.index(picture), picture, sample))
+
+    return keep
+
+
+def _reduce(
+    files: Mapping[str, Path],
+    manifest: Manifest,
+    plan: PrecisionPlan,
+    calibration: CalibrationSet | None,
+    pictures: list[Picture],
+    on_progress: Progress,
+) -> tuple[dict[str, Path], Quantisation, dict[str, bytes]]:
+    """Put the model in the precision asked for in the place of fp32's; return its record and its own golden vectors."""
+    from deepmark.exporter.precision.reduce import Fp32, reduce_precision
+
+    target = files["mnn"].with_name("reduced.mnn")
+    vectors: dict[str, bytes] = {}
+    quantisation = reduce_precision(
+        Fp32(files.get("simplified", files["onnx"]), files["mnn"], manifest),
+        target,
+        plan,
+        calibration=calibration,
+        pictures=pictures,
+        on_sample=_keeper(vectors, pictures, manifest),
+        on_progress=on_progress,
+    )
+    return {**files, "mnn": target}, quantisation, vectors
 
 
 def _engine_stage(stack: ExitStack, name: str, path: Path) -> Stage:
@@ -210,7 +286,7 @@ def _engine_stage(stack: ExitStack, name: str, path: Path) -> Stage:
         engine = stack.enter_context(load_engine(path, threads=THREADS, backend=backend))
     except BundleError as error:
         raise ConversionError(f"the converted model cannot be used: {error}", stage=f"-> {name}") from error
-    return Stage(name, engine.run)
+    return Stage.of(name, engine)
 
 
 def _explain(

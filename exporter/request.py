@@ -11,6 +11,7 @@ from pathlib import Path
 from deepmark.errors import CheckpointError, UsageError
 from deepmark.exporter.formats import Format, choose_formats
 from deepmark.extras import require
+from deepmark.models.heads import LAYOUTS
 from deepmark.models.size import MULTIPLE
 from deepmark.runtime.bundle import BUNDLE_SUFFIX, ZIP_SUFFIX
 from deepmark.runtime.native_path import native_path
@@ -35,6 +36,7 @@ class Request:
         output: folder that the bundle goes to.
         name: of the model.
         size: height, width in pixels.
+        heads: one of `LAYOUTS`.
     """
 
     checkpoint: Path
@@ -42,6 +44,7 @@ class Request:
     output: Path
     name: str
     size: tuple[int, int]
+    heads: str
 
     @property
     def bundle(self) -> Path:
@@ -55,12 +58,17 @@ class Request:
 
 
 def make_request(
-    checkpoint: str | Path, to: Iterable[str], output: str | Path | None, name: str | None, size: int | tuple[int, int]
+    checkpoint: str | Path,
+    to: Iterable[str],
+    output: str | Path | None,
+    name: str | None,
+    size: int | tuple[int, int],
+    heads: str = "dense",
 ) -> Request:
     """Check a request, without torch.
 
     Raises:
-        UsageError: a format is unknown, or the size, the name or the output folder cannot be.
+        UsageError: a format or a layout of heads is unknown, or the size, the name or the output folder cannot be.
         CheckpointError: there is no such file, or it may not be looked at.
         DeepMarkError: a library that every export needs is not installed.
     """
@@ -68,6 +76,8 @@ def make_request(
     formats = choose_formats([to] if isinstance(to, str) else to)
     size = (size, size) if isinstance(size, int) else size
     _check_size(size)
+    if heads not in LAYOUTS:
+        raise UsageError(f"unknown layout of heads {heads!r}", hint=f"choose from {', '.join(LAYOUTS)}")
     name = checkpoint.stem if name is None else name
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a model", hint="begin with a letter or digit; no slashes, no colons")
@@ -80,7 +90,7 @@ def make_request(
         raise CheckpointError(f"there is no file {checkpoint}", hint="check the path of the checkpoint")
     output = Path() if output is None else Path(output)
     native_path(output, UsageError)
-    return Request(checkpoint, formats, output, name, size)
+    return Request(checkpoint, formats, output, name, size, heads)
 
 
 def _check_size(size: tuple[int, int]) -> None:

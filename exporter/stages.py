@@ -11,11 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import DataError
+from deepmark.exporter.forward import forward
 from deepmark.exporter.objects import decode_objects, no_objects
 from deepmark.exporter.parity import HopTally, ParityReport, Sample, Tolerances
 from deepmark.exporter.pictures import Picture
-from deepmark.runtime.heads import PROBABILITY_HEADS, heads_from_outputs
+from deepmark.runtime.engines import Engine
+from deepmark.runtime.head_weights import HeadWeights
+from deepmark.runtime.heads import PROBABILITY_HEADS
 from deepmark.runtime.manifest import HeadsSpec, Manifest
+from deepmark.runtime.outputs import heads_from_outputs
 from deepmark.runtime.preprocess import normalise
 
 if TYPE_CHECKING:
@@ -33,21 +37,33 @@ class Stage:
     Attributes:
         name: as parity tables show it.
         run: (1, 3, H, W) float32, normalised -> outputs by name, (C, H/4, W/4), activated as the manifest says.
+        weights: of the heads that its outputs leave to the runtime.
     """
 
     name: str
     run: Callable[[FloatArray], Mapping[str, FloatArray]]
+    weights: HeadWeights | None = None
+
+    @classmethod
+    def of(cls, name: str, engine: Engine) -> Stage:
+        """Make a stage of a loaded model."""
+        return cls(name, engine.run, engine.weights)
 
     def sample(self, picture: Picture, manifest: Manifest) -> Sample:
-        """Run on a picture and decode."""
+        """Run on a picture and decode.
+
+        Heads that the runtime computes at single cells are decoded so, and computed at every cell for comparison.
+        """
         outputs = self.run(normalise(picture.image, manifest.preprocess))
-        heads = heads_from_outputs(outputs, logits=manifest.heads.activation == "logits")
+        heads = heads_from_outputs(outputs, logits=manifest.heads.activation == "logits", weights=self.weights)
+        maps = heads.dense()
         try:
-            objects = decode_objects(heads, manifest.keypoints, manifest.decoder)
+            objects = decode_objects(heads, manifest.keypoints, manifest.decoder, maps=maps)
         except DataError:  # NaN or no probabilities: then the heads' own figures say what is wrong
             objects = no_objects(manifest.keypoints)
-        scales = {name: float(np.abs(head).max()) for name, head in outputs.items()}
-        return Sample(outputs, scales, objects, heads)
+        tensors = {name: outputs[name] if name in outputs else getattr(maps, name) for name in manifest.heads.tensors}
+        scales = {name: float(np.abs(tensor).max()) for name, tensor in tensors.items()}
+        return Sample(tensors, scales, objects, maps)
 
 
 def compare_stages(
@@ -93,15 +109,15 @@ def compare_stages(
 
 @contextmanager
 def torch_stage(network: torch.nn.Module, spec: HeadsSpec) -> Iterator[Stage]:
-    """Give the network itself as a stage; torch's number of threads is put back afterwards."""
+    """Give the network itself, with every head, as a stage; torch's number of threads is put back afterwards."""
     import torch
 
     def run(x: FloatArray) -> dict[str, FloatArray]:
         with torch.inference_mode():
-            raw = network(torch.from_numpy(x))
+            raw = forward(network, torch.from_numpy(x))
             active = PROBABILITY_HEADS if spec.activation == "probabilities" else ()
             return {
-                name: (torch.sigmoid(raw[name]) if name in active else raw[name])[0].numpy() for name in spec.channels
+                name: (torch.sigmoid(raw[name]) if name in active else raw[name])[0].numpy() for name in spec.tensors
             }
 
     before = torch.get_num_threads()

@@ -122,6 +122,12 @@ def _object_values(objects: Objects) -> list[ObjectValues]:
     ]
 
 
+def replace_objects(document: bytes, objects: Objects) -> bytes:
+    """Return a vector's JSON with other objects: those of its heads under other decoder parameters."""
+    expected = msgspec.json.decode(document, type=Expected)
+    return msgspec.json.encode(msgspec.structs.replace(expected, objects=_object_values(objects))) + b"\n"
+
+
 class GoldenVector:
     """One vector read from a bundle.
 
@@ -177,13 +183,14 @@ def _read(model: Model, number: str) -> GoldenVector:
 
 
 def _fault(expected: Expected, shape: tuple[int, ...], spec: HeadsSpec, schema: KeypointSchema) -> str | None:
-    if expected.heads.keys() != spec.channels.keys():
+    channels = spec.tensors
+    if expected.heads.keys() != channels.keys():
         return f"it has the heads {', '.join(expected.heads)}"
     cells = (shape[0] // spec.stride) * (shape[1] // spec.stride)
     for name, head in expected.heads.items():
         if len(head.positions) != len(head.values) or not head.positions:
             return f"{name} has {len(head.positions)} positions and {len(head.values)} values"
-        if not 0 <= min(head.positions) <= max(head.positions) < spec.channels[name] * cells:
+        if not 0 <= min(head.positions) <= max(head.positions) < channels[name] * cells:
             return f"{name} has a position outside the map"
     for number, one in enumerate(expected.objects):
         landmarks = len(schema.groups[one.class_id]) if 0 <= one.class_id < len(schema.classes) else 0

@@ -23,7 +23,8 @@ class Verification(msgspec.Struct, frozen=True):
 
     Attributes:
         bundle: its path.
-        report: one hop per engine, from the network (``torch``) as it was when the bundle was made.
+        report: one hop per engine, from what the network gave when the bundle was made (``torch``); for a precision of
+            less than fp32, from what its own model gave then, whose loss against fp32 the manifest tells.
         engines: what really ran each hop.
         skipped: engines that the bundle has a file for but this machine has not.
     """
@@ -56,7 +57,7 @@ def verify(bundle: str | Path, *, threads: int | None = None, tolerances: Tolera
     for backend in present:
         with load_engine(model, threads=threads, backend=backend) as engine:
             tally = _tally(model, backend, tolerances or Tolerances())
-            stage = Stage(backend, engine.run)
+            stage = Stage.of(backend, engine)
             for vector in vectors:
                 tally.add(vector.expected, vector.choose(stage.sample(vector.picture, model.manifest)))
             hops.append(tally.result())
@@ -67,7 +68,7 @@ def verify(bundle: str | Path, *, threads: int | None = None, tolerances: Tolera
 def _tally(model: Model, backend: str, tolerances: Tolerances) -> HopTally:
     manifest = model.manifest
     return HopTally(
-        "torch",
+        "torch" if manifest.precision == "fp32" else f"{manifest.precision} as exported",
         next(one.name for one in FORMATS.values() if one.backend == backend),
         spec=manifest.heads,
         schema=manifest.keypoints,

@@ -10,6 +10,13 @@ from collections.abc import Collection
 HEAD_ORDER = ("hm", "wh", "hps", "reg", "hm_hp", "hp_offset")  # CenterNet's
 OPTIONAL_HEADS = ("reg", "hm_hp", "hp_offset")
 
+LAYOUTS = {  # of an exported graph
+    "dense": "every head as a whole map",
+    "sparse": "the two heatmaps and the features; the other heads are computed where they are read",
+}
+FEATURES = "features"  # the output that a sparse graph has in place of these:
+GATHERED_HEADS = ("wh", "hps", "reg", "hp_offset")
+
 
 def head_channels(classes: int, groups: int, *, optional: Collection[str] = OPTIONAL_HEADS) -> dict[str, int]:
     """Return the channels of each head of a network with these counts, in order.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from deepmark.runtime.engines import load_engine as load_engine
     from deepmark.runtime.heads import Heads as Heads
     from deepmark.runtime.params import DecoderParams as DecoderParams
+    from deepmark.runtime.sparse_heads import SparseHeads as SparseHeads
     from deepmark.runtime.transform import Letterbox as Letterbox
     from deepmark.runtime.transform import letterbox as letterbox
 
@@ -24,12 +25,23 @@ _HOME = {
     "Detector": "detector",
     "Heads": "heads",
     "Letterbox": "transform",
+    "SparseHeads": "sparse_heads",
     "decode": "decoding.decoder",
     "letterbox": "transform",
     "load_engine": "engines",
 }
 
-__all__ = ["DecoderParams", "Detections", "Detector", "Heads", "Letterbox", "decode", "letterbox", "load_engine"]
+__all__ = [
+    "DecoderParams",
+    "Detections",
+    "Detector",
+    "Heads",
+    "Letterbox",
+    "SparseHeads",
+    "decode",
+    "letterbox",
+    "load_engine",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import DataError
-from deepmark.runtime.detections import Detections
-from deepmark.runtime.drawing.annotate import annotate, scaled
-from deepmark.runtime.drawing.contact_sheet import MAX_TILES, Tile, fit_factor
+from deepmark.runtime.drawing.annotate import annotate
+from deepmark.runtime.drawing.contact_sheet import MAX_TILES, Tile, fill_tile
 from deepmark.runtime.media.output_folder import OutputFolder
 from deepmark.runtime.media.records import FrameRecord, object_records
 from deepmark.runtime.media.sources import Camera, Source, open_source
@@ -97,18 +96,8 @@ class Batch:
                     outcome.frames += 1
                     outcome.objects += len(detections)
                     if self.tiles and number == 0 and len(outcome.tiles) < MAX_TILES:
-                        outcome.tiles.append(Tile(self._tile(image, detections), name))
+                        outcome.tiles.append(Tile(fill_tile(image, detections, self.detector.schema), name))
                     self.on_frame(record, still)
                     if self.window and not self.window.show(drawn, still=still):
                         return False
         return True
-
-    def _tile(self, image: Image, detections: Detections) -> Image:
-        """Draw detections on a picture of a tile's size: a drawing made smaller would not be legible."""
-        import cv2
-
-        factor = fit_factor(image)
-        size = [max(1, round(side * factor)) for side in image.shape[1::-1]]
-        way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-        small = np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)
-        return annotate(small, scaled(detections, factor), self.detector.schema)

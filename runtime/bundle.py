@@ -1,13 +1,14 @@
 """Open a model: a bundle folder, a bundle zip, or a bare ``.mnn``/``.onnx`` file that carries its manifest.
 
-A bundle ``NAME.deepmark/`` holds `MANIFEST_NAME`, the model files of `MODEL_FILES` and golden vectors. Its manifest
-lists every other file with length and sha256, and `open_model` checks them all: a flipped byte in the weights would
-load and run, so only the hash can find it. Loading writes nothing into a bundle.
+A bundle ``NAME.deepmark/`` holds `MANIFEST_NAME`, the model files of `MODEL_FILES`, `HEADS_FILE` where they are sparse,
+and golden vectors. Its manifest lists every other file with length and sha256, and `open_model` checks them all: a
+flipped byte in the weights would load and run, so only the hash can find it. Loading writes nothing into a bundle.
 
 What is refused: a listed file that is missing or differs, a file that is not listed (except names that begin with a
 dot, which file managers leave behind), links, and anything that is not a plain file. A ``.deepmark.zip`` holds the
 same files below one folder ``NAME.deepmark/``; `deepmark.runtime.archive` says what is refused there. A bare file has
-no hash of itself: what can be checked is its format and its manifest.
+no hash of itself: what can be checked is its format and its manifest. Of a sparse graph that manifest has the hash of
+the one `HEADS_FILE` that belongs to it, which must lie beside it.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
 from deepmark.errors import BundleError
+from deepmark.models.heads import FEATURES
 from deepmark.runtime.archive import ZipFiles
 from deepmark.runtime.embedded import read_embedded
+from deepmark.runtime.head_weights import HeadWeights, read_head_weights
 from deepmark.runtime.manifest import FileEntry, Manifest
 
 Backend = Literal["mnn", "onnxruntime"]
@@ -32,6 +35,7 @@ BUNDLE_SUFFIX = ".deepmark"
 ZIP_SUFFIX = ".deepmark.zip"
 MANIFEST_NAME = "manifest.json"
 MODEL_FILES: Mapping[Backend, str] = {"mnn": "model.mnn", "onnxruntime": "model.onnx"}  # in order of preference
+HEADS_FILE = "heads.npz"  # `deepmark.runtime.head_weights`
 BARE_SUFFIXES: Mapping[str, Backend] = {".mnn": "mnn", ".onnx": "onnxruntime"}
 
 MAX_MANIFEST_BYTES = 16 << 20  # the manifest of 294 landmarks has 60 KB
@@ -92,6 +96,19 @@ class Model:
         _compare(self.path, name, self.entries[name], len(content), hashlib.sha256(content).hexdigest())
         return content
 
+    def head_weights(self) -> HeadWeights | None:
+        """Read the weights of the heads that the graph leaves to the runtime; None where it leaves none.
+
+        Raises:
+            BundleError: the file changed since the model was opened, or is not what the manifest says.
+        """
+        spec = self.manifest.heads
+        if spec.gathered is None:
+            return None
+        source = f"{HEADS_FILE} of {self.path}"
+        content = self.read(HEADS_FILE)
+        return read_head_weights(content, spec.gathered.channels, features=spec.channels[FEATURES], source=source)
+
     def weights_file(self, backend: Backend) -> AbstractContextManager[Path]:
         """Give the path of an engine's model file; out of a zip it exists only inside the ``with`` block."""
         return self._files.local(self.weights[backend])
@@ -135,6 +152,7 @@ def _open_bundle(path: Path, files: Files) -> Model:
     weights = {backend: name for backend, name in MODEL_FILES.items() if name in manifest.files}
     if not weights:
         raise BundleError(f"{path} holds no model: expected {' or '.join(MODEL_FILES.values())}", hint=_DAMAGED)
+    _require_own_heads(path, manifest, manifest.files)
     return Model(path, manifest, weights, manifest.files, files)
 
 
@@ -165,7 +183,36 @@ def _open_bare(path: Path) -> Model:
     manifest = Manifest.from_json(read_embedded(path, memoryview(content)), source=f"the manifest inside {path}")
     entry = FileEntry(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
     weights: dict[Backend, str] = {BARE_SUFFIXES[path.suffix.lower()]: path.name}
-    return Model(path, manifest, weights, {path.name: entry}, FolderFiles(path.parent))
+    entries = {path.name: entry} | _heads_beside(path, manifest)
+    _require_own_heads(path, manifest, entries)
+    return Model(path, manifest, weights, entries, FolderFiles(path.parent))
+
+
+def _heads_beside(path: Path, manifest: Manifest) -> dict[str, FileEntry]:
+    """List the heads' weights that lie beside a bare sparse graph."""
+    beside = path.with_name(HEADS_FILE)
+    if manifest.heads.gathered is None or not beside.is_file():
+        return {}
+    content = beside.read_bytes()
+    return {HEADS_FILE: FileEntry(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))}
+
+
+def _require_own_heads(path: Path, manifest: Manifest, entries: Mapping[str, FileEntry]) -> None:
+    """Require the one heads file that belongs to a sparse graph."""
+    gathered = manifest.heads.gathered
+    if gathered is None:
+        return
+    if HEADS_FILE not in entries:
+        raise BundleError(
+            f"{path} has sparse heads and needs {HEADS_FILE}, which is missing",
+            hint=f"keep {HEADS_FILE} beside the model file, open the whole bundle, or export with --heads dense",
+        )
+    if entries[HEADS_FILE].sha256 != gathered.sha256:
+        raise BundleError(
+            f"{path}: {HEADS_FILE} does not belong to this model: expected sha256 {gathered.sha256},"
+            f" found {entries[HEADS_FILE].sha256}",
+            hint=_DAMAGED,
+        )
 
 
 def _no_manifest(path: Path) -> BundleError:

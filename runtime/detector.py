@@ -15,9 +15,10 @@ from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import suppress
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.engines import Engine, EngineRecord, load_engine
+from deepmark.runtime.heads import ReadableHeads
 from deepmark.runtime.params import DecoderParams
 from deepmark.runtime.preprocess import require_picture
-from deepmark.runtime.transform import letterbox
+from deepmark.runtime.transform import Letterbox, letterbox
 
 
 class Detector:
@@ -82,10 +83,27 @@ class Detector:
         require_picture(image)
         size = self.engine.manifest.input
         image_in, transform = letterbox(image, (size.height, size.width))
-        in_cells = decode(self.engine.heads(image_in), self.schema, replace(self.params, nms=None))
-        in_pixels = replace(
-            in_cells,
-            boxes=transform.to_image(in_cells.boxes.reshape(-1, 2, 2)).reshape(-1, 4),
-            keypoints=tuple(transform.to_image(points) for points in in_cells.keypoints),
-        )
-        return suppress(in_pixels, self.params)
+        return detect_in_picture(self.engine.heads(image_in), self.schema, self.params, transform)
+
+
+def detect_in_picture(
+    heads: ReadableHeads, schema: KeypointSchema, params: DecoderParams, transform: Letterbox
+) -> Detections:
+    """Decode heads, go back to the picture, and suppress there, where boxes have their own shape.
+
+    Args:
+        heads: of the picture.
+        schema: classes and groups of the network.
+        params: how to decode and suppress.
+        transform: where the picture lies in the network's input.
+
+    Raises:
+        DataError: the heads do not fit the schema, or hold values that no network gives.
+    """
+    in_cells = decode(heads, schema, replace(params, nms=None))
+    in_pixels = replace(
+        in_cells,
+        boxes=transform.to_image(in_cells.boxes.reshape(-1, 2, 2)).reshape(-1, 4),
+        keypoints=tuple(transform.to_image(points) for points in in_cells.keypoints),
+    )
+    return suppress(in_pixels, params)

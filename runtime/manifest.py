@@ -14,14 +14,16 @@ from typing import Annotated, Literal
 import msgspec
 
 from deepmark.errors import BundleError, DataError
-from deepmark.models.heads import OPTIONAL_HEADS, head_channels
+from deepmark.models.heads import FEATURES, GATHERED_HEADS, HEAD_ORDER, OPTIONAL_HEADS, head_channels
 from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.heads import STRIDE
 from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.quantisation import PrecisionName, Quantisation
 
 SCHEMA_VERSION = 1
 MAX_INPUT_PIXELS = 4096 * 4096  # at about 220 bytes a pixel: 3.7 GB; an engine that runs out of memory dies wordlessly
 
+Activation = Literal["probabilities", "logits"]
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 UNSEALED: Sha256 = "0" * 64  # stands in for the checksum while it is computed
 _CHECKSUM = re.compile(rb'"checksum": ?"([0-9a-f]{64})"')
@@ -65,20 +67,46 @@ class Preprocess(_Strict, frozen=True):
     std: tuple[float, float, float] = (0.28863828, 0.27408164, 0.27809835)
 
 
+class GatheredSpec(_Strict, frozen=True):
+    """The heads that a sparse graph leaves to the runtime.
+
+    Attributes:
+        channels: name of each -> its channels.
+        sha256: of ``heads.npz``, which holds their weights, hex. The manifest inside the graph has it too: so a graph
+            knows the only file that belongs to it.
+    """
+
+    channels: dict[str, int]
+    sha256: Sha256
+
+
 class HeadsSpec(_Strict, frozen=True):
     """What the graph gives.
 
     Attributes:
-        layout: ``"dense"``: every head as a whole map.
+        layout: ``"dense"``: every head as a whole map; ``"sparse"``: the heatmaps and the features.
         activation: whether ``hm`` and ``hm_hp`` come as probabilities or as logits (before the sigmoid).
         stride: input pixels per cell.
         channels: name of each output -> its channels. Outputs are found by name, never by order.
+        gathered: the other heads of a sparse graph.
     """
 
-    layout: Literal["dense"]
-    activation: Literal["probabilities", "logits"]
+    layout: Literal["dense", "sparse"]
+    activation: Activation
     stride: int
     channels: dict[str, int]
+    gathered: GatheredSpec | None = None
+
+    @property
+    def heads(self) -> dict[str, int]:
+        """Channels of every head in CenterNet's order, whoever computes it."""
+        channels = self.channels | (self.gathered.channels if self.gathered else {})
+        return {name: channels[name] for name in HEAD_ORDER if name in channels}
+
+    @property
+    def tensors(self) -> dict[str, int]:
+        """Channels of everything that can be held against the network: `heads`, and the features of a sparse graph."""
+        return self.heads | {name: count for name, count in self.channels.items() if name == FEATURES}
 
 
 class FileEntry(_Strict, frozen=True):
@@ -93,7 +121,7 @@ class HeadParity(_Strict, frozen=True):
 
     Attributes:
         head: its name.
-        unit: ``"probability"``, ``"logit"`` or ``"cells"``.
+        unit: ``"probability"``, ``"logit"``, ``"cells"``, or ``"activation"`` (of features).
         max_error: largest absolute difference over all pictures.
         mean_error: mean absolute difference.
         tolerance_used: largest ``difference / (atol + rtol * scale)``, where ``scale`` is the head's largest absolute
@@ -170,6 +198,32 @@ class Source(_Strict, frozen=True):
     parameters: int
 
 
+class Tuning(_Strict, frozen=True):
+    """Where the decoder parameters come from, if they were searched for.
+
+    Attributes:
+        by: program and version.
+        backend: engine whose outputs were searched on.
+        annotations_sha256: names what was to be found in the pictures.
+        searched: number of pictures that the search saw.
+        checked: number of further pictures, which the gains are of.
+        before: the parameters before.
+        map_pt: mAP of landmarks before and after, [0, 1].
+        map_pt_gain: lower and upper end of the 95 % interval of its difference.
+        map_box: mAP of boxes before and after.
+    """
+
+    by: str
+    backend: str
+    annotations_sha256: Sha256
+    searched: int
+    checked: int
+    before: DecoderParams
+    map_pt: tuple[float, float]
+    map_pt_gain: tuple[float, float]
+    map_box: tuple[float, float]
+
+
 class Manifest(_Strict, frozen=True, kw_only=True):
     """The whole document.
 
@@ -186,9 +240,11 @@ class Manifest(_Strict, frozen=True, kw_only=True):
         flip_pairs: group channels that change places in a mirrored picture (follows from ``keypoints``; written out
             for programs that do not derive it).
         decoder: parameters that the model is decoded with.
+        tuning: where these come from, if they were searched for.
         source: the checkpoint.
         versions: library -> version that made the bundle.
         parity: results of every step of the export.
+        quantisation: how a model of less than fp32 was made, and what that costs.
         files: every other file of the bundle, by its path with ``/``.
     """
 
@@ -196,16 +252,18 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     checksum: Sha256 = UNSEALED
     name: str
     created_by: str
-    precision: Literal["fp32"]
+    precision: PrecisionName
     input: InputSpec
     preprocess: Preprocess
     heads: HeadsSpec
     keypoints: KeypointSchema
     flip_pairs: tuple[tuple[int, int], ...]
     decoder: DecoderParams
+    tuning: Tuning | None = None
     source: Source
     versions: dict[str, str]
     parity: tuple[HopParity, ...] = ()
+    quantisation: Quantisation | None = None
     files: dict[str, FileEntry] = {}
 
     def __post_init__(self) -> None:
@@ -284,10 +342,20 @@ def _check_input(spec: InputSpec) -> None:
 def _check_heads(spec: HeadsSpec, keypoints: KeypointSchema) -> None:
     if spec.stride != STRIDE:
         raise DataError(f"heads.stride must be {STRIDE}, found {spec.stride}")
+    if (spec.layout == "sparse") != (spec.gathered is not None):
+        raise DataError(f"heads.gathered must stand in a sparse layout and in no other, found layout {spec.layout!r}")
     expected = head_channels(len(keypoints.classes), keypoints.num_groups)
-    if missing := [name for name in expected if name not in spec.channels and name not in OPTIONAL_HEADS]:
-        raise DataError(f"heads.channels lacks {', '.join(missing)}")
-    for name, channels in spec.channels.items():
+    if spec.gathered is not None:
+        gathered = {name: expected.pop(name) for name in GATHERED_HEADS}
+        expected[FEATURES] = max(spec.channels.get(FEATURES, 0), 1)  # the network's own affair, but some
+        _check_channels(spec.gathered.channels, gathered, "heads.gathered.channels")
+    _check_channels(spec.channels, expected, "heads.channels")
+
+
+def _check_channels(found: dict[str, int], expected: dict[str, int], field: str) -> None:
+    if missing := [name for name in expected if name not in found and name not in OPTIONAL_HEADS]:
+        raise DataError(f"{field} lacks {', '.join(missing)}")
+    for name, channels in found.items():
         if channels != expected.get(name):
             what = f"must be {expected[name]}" if name in expected else "is no known head"
-            raise DataError(f"heads.channels[{name!r}] {what}, found {channels}")
+            raise DataError(f"{field}[{name!r}] {what}, found {channels}")

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepmark.console import output_options, print_json, print_table, progress, say
-from deepmark.errors import UsageError
-from deepmark.extras import require
+from deepmark.benchmarks.accuracy.options import PATH, HeadsOptions, heads_options
+from deepmark.benchmarks.eta import progress_with_eta
+from deepmark.console import output_options, print_json, printable
+from deepmark.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from deepmark.benchmarks.accuracy.metric import AveragePrecision
-    from deepmark.benchmarks.accuracy.report import AccuracyReport, SubsetAccuracy
+    from deepmark.benchmarks.accuracy.report import AccuracyReport
     from deepmark.benchmarks.accuracy.results import ClassResults
-    from deepmark.models.deepfashion2 import Dataset, Labels
-    from deepmark.runtime.engines import Engine
+    from deepmark.benchmarks.accuracy.store import HeadStore
+    from deepmark.benchmarks.accuracy.table2 import TableRow
+    from deepmark.benchmarks.accuracy.truth import Truth
+    from deepmark.models.deepfashion2 import Labels
 
 EPILOG = """\b
 Examples:
@@ -25,15 +27,15 @@ Examples:
   deepmark eval shirt.deepmark --images drawings --annotations drawings --subsets --save found.json
   deepmark eval shirt.deepmark --images val.zip --annotations val.zip --password-file password.txt
   deepmark eval shirt.deepmark --images drawings --annotations drawings --techniques 1,3 --json
+  deepmark eval shirt.deepmark --images drawings --annotations drawings --workers 8 --table 2
+  deepmark eval shirt.deepmark --images drawings --annotations drawings --dask tcp://127.0.0.1:8786
   deepmark eval model_best.pth --size 256 --images drawings --annotations drawings
-  deepmark eval --detections found.json --annotations drawings --visible-only
+  deepmark eval shirt.deepmark --images drawings --annotations drawings --report accuracy.html
+  deepmark eval --detections found.json --annotations val-coco_style.json --visible-only
 """
-PATH = click.Path(path_type=Path)
-CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".bin", ".safetensors")
-DEFAULT_SIZE = "256"
 
 
-class _Techniques(click.ParamType[frozenset[int]]):
+class TechniquesType(click.ParamType[frozenset[int]]):
     """``all``, ``none``, or some of 1, 2, 3, 4 with commas."""
 
     name = "techniques"
@@ -54,7 +56,11 @@ class _Techniques(click.ParamType[frozenset[int]]):
 @click.argument("model", type=PATH, required=False)
 @click.option("--images", metavar="DIR", type=PATH, help="Data set with image/ in it, or that folder, or the zip.")
 @click.option(
-    "--annotations", metavar="DIR", type=PATH, required=True, help="Data set with annos/ in it, or that, or the zip."
+    "--annotations",
+    metavar="DIR",
+    type=PATH,
+    required=True,
+    help="Data set with annos/ in it, or that, or the zip; or the official converter's COCO file (.json).",
 )
 @click.option("--detections", metavar="FILE", type=PATH, help="Detections in COCO's result format, instead of MODEL.")
 @click.option("--password-file", metavar="FILE", type=PATH, help="Its first line opens the official zip.")
@@ -64,14 +70,15 @@ class _Techniques(click.ParamType[frozenset[int]]):
 @click.option(
     "--techniques",
     metavar="all|none|1,2,3,4",
-    type=_Techniques(),
+    type=TechniquesType(),
     help="The paper's techniques to decode with.  [default: as in the model]",
 )
 @click.option("--save", metavar="FILE", type=PATH, help="Write the detections in COCO's result format.")
-@click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: usable cores, at most 4]")
-@click.option("--backend", type=click.Choice(["mnn", "onnxruntime"]), help="Engine.  [default: by the model's files]")
-@click.option("--size", metavar="N|HxW", help="Input size of a checkpoint, pixels, multiples of 32.  [default: 256]")
-@click.option("--schema", metavar="CSV", type=PATH, help="Keypoint table of a checkpoint.  [default: by its groups]")
+@click.option(
+    "--table", type=click.Choice(["2"]), help="Make this table of the paper too; 2: each technique by itself, and all."
+)
+@click.option("--report", "page", metavar="FILE.html", type=PATH, help="Write a page with tables, curves and pictures.")
+@heads_options
 @output_options
 def eval_(
     *,
@@ -85,11 +92,10 @@ def eval_(
     subsets: bool,
     techniques: frozenset[int] | None,
     save: Path | None,
-    threads: int | None,
-    backend: Literal["mnn", "onnxruntime"] | None,
-    size: str | None,
-    schema: Path | None,
+    table: str | None,
+    page: Path | None,
     as_json: bool,
+    **heads: Any,
 ) -> None:
     """Measure MODEL on a data set in DeepFashion2's format: mAP of landmarks and of boxes, by class.
 
@@ -98,102 +104,108 @@ def eval_(
 
     mAP is the mean over the classes that occur in the data set. A subset ignores the garments outside it: what finds
     them is neither right nor wrong.
+
+    What the network says of each picture is kept in a cache, without loss: after an interruption the same command goes
+    on where it was, and another one on the same pictures, with other techniques for example, does not run the network.
     """
-    given: dict[str, object] = {"techniques": techniques, "save": save, "threads": threads, "backend": backend}
-    _check_request(model, detections, images, {**given, "size": size, "schema": schema})
+    options = HeadsOptions(**heads)
+    _check_request(model, detections, images, options, {"techniques": techniques, "save": save, "table": table})
     from deepmark.benchmarks.accuracy.metric import require_hotcoco
     from deepmark.benchmarks.accuracy.report import measure, steps
+    from deepmark.benchmarks.accuracy.report_page import REPORT_STEPS, write_report
     from deepmark.benchmarks.accuracy.results import load_results, save_results
+    from deepmark.benchmarks.accuracy.tables import print_report, print_table2
     from deepmark.benchmarks.accuracy.truth import collect_truth
+    from deepmark.benchmarks.page import require_report
     from deepmark.models.deepfashion2 import open_dataset
     from deepmark.models.deepfashion2.storage import read_password
 
     require_hotcoco()
+    if page is not None:
+        require_report()
     password = read_password(password_file) if password_file else None
     dataset = open_dataset(annotations, images, password=password)
-    with progress("reading annotations", len(dataset.ids)) as advance:
+    if subsets and not dataset.has_attributes:
+        raise DataError(f"{annotations} does not say scale, occlusion, zoom-in and viewpoint", hint="no --subsets")
+    with progress_with_eta("reading annotations", len(dataset.ids)) as advance:
         labels = dataset.read_all(skip_bad=skip_bad, advance=advance)
     truth = collect_truth(labels.annotations, dataset.schema)
-    run: dict[str, object]
-    if detections is not None:
+    rows: tuple[TableRow, ...] = ()
+    run: dict[str, object] = {}
+    if model is None:
+        assert detections is not None
         skipped = frozenset(dataset.ids).difference(truth.image_ids)
-        results, run = load_results(detections, truth.image_ids, dataset.schema, skipped=skipped), {}
+        results = load_results(detections, truth.image_ids, dataset.schema, skipped=skipped)
     else:
-        assert model is not None
-        with _open_engine(model, threads, backend, size=size, schema=schema) as engine:
-            results, run = _run_model(engine, dataset, truth.image_ids, techniques)
+        assert images is not None
+        with options.collect(model, dataset, images, truth.image_ids, password=password) as store:
+            results, run = _decode(store, truth, techniques)
+            if table is not None:
+                rows = _make_table2(store, truth, visible_only=visible_only)
     if save is not None:
         save_results(save, results, dataset.schema)
-    with progress("measuring", steps(subsets=subsets)) as advance:
+    with progress_with_eta("measuring", steps(subsets=subsets), "steps") as advance:
         report = measure(truth, results, visible_only=visible_only, subsets=subsets, advance=advance)
+    if page is not None:
+        evaluated = model or detections
+        assert evaluated is not None
+        what = {"evaluated": printable(evaluated), "annotations": printable(annotations), **run}
+        with progress_with_eta("writing the report", REPORT_STEPS, "steps") as advance:
+            write_report(
+                page, report, truth, results, dataset, run=what, faults=labels.faults, table2=rows, advance=advance
+            )
     if as_json:
-        print_json(_document(model or detections, annotations, run, labels, report))
+        print_json(_document(model or detections, annotations, run, labels, report, rows))
     else:
-        _print_report(report, labels)
-
-
-def _is_checkpoint(model: Path) -> bool:
-    return model.suffix.lower() in CHECKPOINT_SUFFIXES and not model.is_dir()
+        print_report(report, labels.faults)
+        if rows:
+            print_table2(rows)
 
 
 def _check_request(
-    model: Path | None, detections: Path | None, images: Path | None, given: Mapping[str, object]
+    model: Path | None, detections: Path | None, images: Path | None, options: HeadsOptions, given: dict[str, object]
 ) -> None:
     """Refuse options that contradict each other, before the work."""
     if (model is None) == (detections is None):
         raise UsageError("give either MODEL or --detections", hint="deepmark eval --help")
     if model is None:
-        useless, why = list(given), "--detections, where no model is run"
-    elif images is None:
+        useless = [f"--{name}" for name, value in given.items() if value is not None] + options.given()
+        if useless:
+            raise UsageError(f"{', '.join(useless)} has no meaning with --detections, where no model is run")
+        return
+    if images is None:
         raise UsageError("MODEL needs the pictures", hint="give --images DIR")
-    elif _is_checkpoint(model):
-        useless, why = ["backend"], "a checkpoint, which torch runs"
-    else:
-        useless, why = ["size", "schema"], "an exported model, which brings its own"
-    named = [f"--{name}" for name in useless if given[name] is not None]
-    if named:
-        raise UsageError(f"{', '.join(named)} has no meaning with {why}")
+    options.check(model)
 
 
-def _open_engine(
-    model: Path,
-    threads: int | None,
-    backend: Literal["mnn", "onnxruntime"] | None,
-    *,
-    size: str | None,
-    schema: Path | None,
-) -> Engine:
-    from deepmark.models.schema import KeypointSchema
-    from deepmark.models.size import parse_size
-    from deepmark.runtime.engines import load_engine
-
-    if not _is_checkpoint(model):
-        return load_engine(model, threads, backend)
-    require("running a checkpoint", "torch", "onnx", "onnxruntime", extra="export")
-    from deepmark.benchmarks.accuracy.torch_engine import load_checkpoint_engine
-
-    table = KeypointSchema.from_csv(schema) if schema else None
-    return load_checkpoint_engine(model, parse_size(size or DEFAULT_SIZE), schema=table, threads=threads)
-
-
-def _run_model(
-    engine: Engine, dataset: Dataset, image_ids: Sequence[int], techniques: frozenset[int] | None
+def _decode(
+    store: HeadStore, truth: Truth, techniques: frozenset[int] | None
 ) -> tuple[tuple[ClassResults, ...], dict[str, object]]:
     """Return the detections, and what made them."""
-    from deepmark.benchmarks.accuracy.prediction import find_all, with_techniques
-    from deepmark.runtime.detector import Detector
+    from deepmark.benchmarks.accuracy.prediction import detect_all, with_techniques
 
-    params = engine.manifest.decoder
+    params = store.manifest.decoder
     if techniques is not None:
         params = with_techniques(params, techniques)
-    detector = Detector(engine, params=params)
-    with progress("detecting", len(image_ids)) as advance:
-        results = find_all(detector, dataset, image_ids, advance)
-    return results, {"engine": detector.record, "decoder": detector.params}
+    with progress_with_eta("decoding", len(store)) as advance:
+        results = detect_all(store, truth.schema, params, advance)
+    return results, {"engine": store.record, "decoder": params}
+
+
+def _make_table2(store: HeadStore, truth: Truth, *, visible_only: bool) -> tuple[TableRow, ...]:
+    from deepmark.benchmarks.accuracy.table2 import ROWS, make_table2
+
+    with progress_with_eta("decoding for table 2", len(store) * len(ROWS)) as advance:
+        return make_table2(store, truth, store.manifest.decoder, visible_only=visible_only, advance=advance)
 
 
 def _document(
-    evaluated: Path | None, annotations: Path, run: dict[str, object], labels: Labels, report: AccuracyReport
+    evaluated: Path | None,
+    annotations: Path,
+    run: dict[str, object],
+    labels: Labels,
+    report: AccuracyReport,
+    rows: Sequence[TableRow],
 ) -> dict[str, object]:
     return {
         "evaluated": str(evaluated),
@@ -202,38 +214,6 @@ def _document(
         "mAP_pt": report.map_pt.ap if report.map_pt else None,
         "mAP_box": report.map_box.ap if report.map_box else None,
         "accuracy": report,
+        **({"table2": rows} if rows else {}),
         "skipped": labels.faults,
     }
-
-
-def _print_report(report: AccuracyReport, labels: Labels) -> None:
-    columns = ("class", "items", "AP_pt", "AP50_pt", "AP75_pt", "AP_box", "AP50_box", "AP75_box")
-    rows = [(one.name, f"{one.items:,}", *_cells(one.points), *_cells(one.boxes)) for one in report.classes]
-    rows.append(("mean (mAP)", f"{report.items:,}", *_cells(report.map_pt), *_cells(report.map_box)))
-    title = "visible landmarks only" if report.visible_only else None
-    print_table(columns, rows, title=title)
-    if report.overall is not None:
-        print_table(
-            ("subset", "", "items", "mAP_pt", "mAP_pt visible only", "mAP_box"),
-            [
-                (one.attribute, one.value, f"{one.items:,}", *(_cells(p)[0] for p in _precisions(one)))
-                for one in (*report.subsets, report.overall)
-            ],
-        )
-    for fault in labels.faults:
-        say(f"left out: {fault}")
-    left_out = f"; {len(labels.faults):,} left out" if labels.faults else ""
-    say(
-        f"mAP_pt {_cells(report.map_pt)[0]}, mAP_box {_cells(report.map_box)[0]} on {report.pictures:,} pictures"
-        f" with {report.items:,} garments, {report.detections:,} detections{left_out}"
-    )
-
-
-def _precisions(one: SubsetAccuracy) -> tuple[AveragePrecision | None, ...]:
-    return one.points, one.points_visible, one.boxes
-
-
-def _cells(precision: AveragePrecision | None) -> tuple[str, str, str]:
-    if precision is None:
-        return ("-", "-", "-")
-    return (f"{precision.ap:.4f}", f"{precision.ap50:.4f}", f"{precision.ap75:.4f}")

@@ -23,6 +23,7 @@ Kind = Literal["keypoints", "bbox"]
 
 MOST_DETECTIONS = {"keypoints": 20, "bbox": 100}  # per picture and class, the best by score
 _IOU_50, _IOU_75 = 0, 5  # positions of these thresholds
+_NOTHING = -1  # precision where nothing was to be found
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,22 @@ def class_precision(
     Raises:
         DeepMarkError: hotcoco is not installed.
     """
+    curves = class_curves(truth, results, index, schema, kinds)
+    return {kind: None if curve is None else _average(curve) for kind, curve in curves.items()}
+
+
+def class_curves(
+    truth: ClassTruth, results: ClassResults, index: int, schema: KeypointSchema, kinds: Iterable[Kind]
+) -> dict[Kind, FloatArray | None]:
+    """Give the precision of one class at every threshold and recall, which `class_precision` averages.
+
+    Returns:
+        Kind -> (10 thresholds .50:.05:.95, 101 recalls 0:.01:1) precision in [0, 1]; None where nothing was to be
+        found.
+
+    Raises:
+        DeepMarkError: hotcoco is not installed.
+    """
     require_hotcoco()
     from hotcoco import COCO, COCOeval
 
@@ -80,7 +97,7 @@ def class_precision(
         }
     )
     coco_found = coco_truth.load_res(list(coco_results(results, found, index + 1)))
-    precision: dict[Kind, AveragePrecision | None] = {}
+    curves: dict[Kind, FloatArray | None] = {}
     for kind in kinds:
         evaluation = COCOeval(coco_truth, coco_found, kind)
         evaluation.params.max_dets = [MOST_DETECTIONS[kind]]
@@ -89,8 +106,9 @@ def class_precision(
         evaluation.evaluate()
         evaluation.accumulate()
         assert evaluation.eval is not None
-        precision[kind] = _average(np.asarray(evaluation.eval["precision"])[..., 0, 0])
-    return precision
+        precision = np.asarray(evaluation.eval["precision"])[:, :, 0, 0, 0]
+        curves[kind] = None if np.all(precision == _NOTHING) else precision
+    return curves
 
 
 def mean(classes: Iterable[AveragePrecision | None]) -> AveragePrecision | None:
@@ -119,9 +137,6 @@ def _points(
     return to_294(truth.keypoints, index, schema), to_294(found, index, schema), sigmas_294(schema)
 
 
-def _average(precision: FloatArray) -> AveragePrecision | None:
-    """Average precision (10 thresholds, 101 recalls, 1 class), -1 where nothing was to be found."""
-    if np.all(precision == -1):
-        return None
-    by_threshold = precision.reshape(len(precision), -1).mean(axis=1)
+def _average(curve: FloatArray) -> AveragePrecision:
+    by_threshold = curve.mean(axis=1)
     return AveragePrecision(float(by_threshold.mean()), float(by_threshold[_IOU_50]), float(by_threshold[_IOU_75]))

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from deepmark.benchmarks.accuracy.layout import require_same_classes
 from deepmark.benchmarks.accuracy.results import ClassResults, ResultsBuilder
+from deepmark.benchmarks.accuracy.store import HeadStore
 from deepmark.models.deepfashion2 import Dataset
+from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.detector import Detector
 from deepmark.runtime.media.picture_file import decode_picture
 from deepmark.runtime.params import DecoderParams
@@ -37,6 +39,27 @@ def find_all(
     for image_id in image_ids:
         content, source = dataset.picture(image_id)
         builder.add_detections(image_id, detector(decode_picture(content, source=source)))
+        advance()
+    return builder.build()
+
+
+def detect_all(
+    store: HeadStore, schema: KeypointSchema, params: DecoderParams, advance: Callable[[], None] = lambda: None
+) -> tuple[ClassResults, ...]:
+    """Decode heads that were computed before: what `find_all` finds with a detector of these parameters.
+
+    Args:
+        store: the heads.
+        schema: of the data set.
+        params: how to decode and suppress.
+        advance: called after every picture.
+
+    Returns:
+        The detections, one entry per class.
+    """
+    builder = ResultsBuilder(schema)
+    for picture in store:
+        builder.add_detections(picture.image_id, picture.detect(params))
         advance()
     return builder.build()
 

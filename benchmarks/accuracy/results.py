@@ -20,6 +20,8 @@ from deepmark.runtime.media.whole_file import in_one_step
 
 Keypoints = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
+_PARTS = 500  # of a class, before they are joined
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassResults:
@@ -53,7 +55,10 @@ class ResultsBuilder:
 
     def add(self, class_index: int, found: ClassResults) -> None:
         """Take detections of one class."""
-        self._parts[class_index].append(found)
+        parts = self._parts[class_index]
+        parts.append(found)
+        if len(parts) > _PARTS:  # small arrays take more memory than what is in them
+            parts[:] = [_join(parts)]
 
     def add_detections(self, image_id: int, found: Detections) -> None:
         """Take what a `Detector` found in a picture."""

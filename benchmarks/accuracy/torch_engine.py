@@ -1,16 +1,20 @@
-"""A checkpoint as an engine: what an exported model is held against."""
+"""A network in torch as an engine: what an exported model is held against, and what a training looks through."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from deepmark.exporter.describe import describe
-from deepmark.models.loading import LoadedNetwork, load_checkpoint
+from deepmark.models.heads import head_channels
+from deepmark.models.loading import LoadedNetwork, LoadReport, load_checkpoint
 from deepmark.models.schema import KeypointSchema
+from deepmark.models.variants import EXPLANATIONS
 from deepmark.runtime.engines import Engine, EngineRecord, SessionFacts, usable_cores
 from deepmark.runtime.engines.engine import Shape
 
@@ -18,15 +22,20 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class TorchSession:
-    """A network on the CPU. The number of threads is the whole process's while it is open."""
+    """A network on the device where it is. The number of threads is the whole process's while it is open."""
 
-    def __init__(self, loaded: LoadedNetwork, threads: int) -> None:
-        self._network = loaded.eval()
-        self._channels = loaded.report.heads
+    def __init__(self, network: nn.Module, channels: Mapping[str, int], threads: int) -> None:
+        self._network = network.eval()
+        self._channels = channels
+        self._device = next(network.parameters()).device
         self._threads_before = torch.get_num_threads()
         torch.set_num_threads(threads)
         self.facts = SessionFacts(
-            version=str(torch.__version__), device="CPU", threads=threads, precision="fp32", settings={}
+            version=str(torch.__version__),
+            device=str(self._device).upper(),
+            threads=threads,
+            precision="fp32",
+            settings={},
         )
 
     def output_shapes(self, input_shape: Shape) -> dict[str, tuple[int | None, ...]]:  # noqa: ARG002  the protocol's
@@ -36,8 +45,8 @@ class TorchSession:
     def run(self, x: FloatArray) -> dict[str, FloatArray]:
         """Run on a (1, 3, H, W) array; `hm` and `hm_hp` come as logits."""
         with torch.inference_mode():
-            raw = self._network(torch.from_numpy(x))
-        return {name: head.numpy() for name, head in raw.items()}
+            raw = self._network(torch.from_numpy(x).to(self._device))
+        return {name: head.cpu().numpy() for name, head in raw.items()}
 
     def close(self) -> None:
         """Give the process its threads back."""
@@ -58,15 +67,41 @@ def load_checkpoint_engine(
     Raises:
         CheckpointError: it is no checkpoint that can be loaded faithfully, or no schema is known for it.
     """
-    loaded = load_checkpoint(path, schema)
     asked = usable_cores() if threads is None else threads
-    manifest = describe(loaded, path.stem, size, dynamic=False, logits=True)
-    session = TorchSession(loaded, min(asked, usable_cores()))
+    return _engine(load_checkpoint(path, schema), path.name, size, asked)
+
+
+def network_engine(network: nn.Module, schema: KeypointSchema, size: tuple[int, int]) -> Engine:
+    """Make an engine of a network that is in no file, for example one in training.
+
+    Args:
+        network: an mDLA-34 with all six heads; it is not copied, and is in evaluation mode from here on.
+        schema: it is trained with.
+        size: height, width of the input in pixels, multiples of 32.
+    """
+    report = LoadReport(
+        file="in memory",
+        sha256="",
+        container="none",
+        architecture="mdla34",
+        variant="A",
+        explanation=EXPLANATIONS["A"],
+        classes=len(schema.classes),
+        groups=schema.num_groups,
+        head_conv=256,
+        heads=head_channels(len(schema.classes), schema.num_groups),
+        parameters=sum(weight.numel() for weight in network.parameters()),
+        unused=(),
+        dtype="float32",
+        besides=(),
+    )
+    return _engine(LoadedNetwork(network, schema, report), "in memory", size, torch.get_num_threads())
+
+
+def _engine(loaded: LoadedNetwork, name: str, size: tuple[int, int], threads: int) -> Engine:
+    manifest = describe(loaded, Path(name).stem, size, dynamic=False, logits=True)
+    session = TorchSession(loaded.network, loaded.report.heads, min(threads, usable_cores()))
     record = EngineRecord.of(
-        session.facts,
-        backend="torch",
-        threads_asked=asked,
-        model_file=path.name,
-        model_sha256=loaded.report.sha256,
+        session.facts, backend="torch", threads_asked=threads, model_file=name, model_sha256=loaded.report.sha256
     )
     return Engine(session, manifest, record)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import DataError
+from deepmark.models.deepfashion2.wording import field_first, why_no_json
 from deepmark.models.schema import KeypointSchema
 
 ATTRIBUTES = ("scale", "occlusion", "zoom_in", "viewpoint")
@@ -49,7 +49,7 @@ class Item:
         category_id: 1-13.
         box: x1, y1, x2, y2 in pixels; x1 < x2 and y1 < y2.
         landmarks: (P, 3) float64 x, y in pixels and v: 2 visible, 1 occluded, 0 not labelled; in the class's order.
-        scale: 1 small, 2 moderate, 3 large.
+        scale: 1 small, 2 moderate, 3 large; this and the next three are 0 where they are not known.
         occlusion: 1 slight, 2 medium, 3 heavy.
         zoom_in: 1 none, 2 medium, 3 large.
         viewpoint: 1 not worn, 2 from the front, 3 from the side or behind.
@@ -72,14 +72,14 @@ class Annotation:
 
     Attributes:
         image_id: the number in the file's name.
-        source: ``"shop"`` or ``"user"``.
-        pair_id: pictures of one garment share it.
+        source: ``"shop"`` or ``"user"``; None where it is not known.
+        pair_id: pictures of one garment share it; None where it is not known.
         items: in the file's order; may be empty.
     """
 
     image_id: int
-    source: str
-    pair_id: int
+    source: str | None
+    pair_id: int | None
     items: tuple[Item, ...]
 
 
@@ -120,9 +120,9 @@ def read_annotation(
         head = msgspec.json.decode(content, type=_Head)
         names = sorted((name for name in parts if _ITEM.fullmatch(name)), key=lambda name: int(name[4:]))
     except msgspec.ValidationError as error:
-        raise DataError(f"{source}: {_field_first(error)}") from error
+        raise DataError(f"{source}: {field_first(error)}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{source}: {_why_no_json(content, error)}") from error
+        raise DataError(f"{source}: {why_no_json(content, error)}") from error
     keys = [key.decode() for key in _ITEM_KEY.findall(content)]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
         raise DataError(f"{source}: {twice} stands there twice")
@@ -134,10 +134,10 @@ def _item(raw: msgspec.Raw, where: str, schema: KeypointSchema, size: PictureSiz
     try:
         item = msgspec.json.decode(raw, type=_RawItem)
     except msgspec.ValidationError as error:
-        raise DataError(f"{where}.{_field_first(error)}") from error
+        raise DataError(f"{where}.{field_first(error)}") from error
     _check_class(item, where, schema)
     landmarks = _landmarks(item, where, schema)
-    _check_box(item.bounding_box, where, size)
+    _check_box(item.bounding_box, f"{where}.bounding_box", size)
     return Item(
         category_id=item.category_id,
         box=item.bounding_box,
@@ -168,59 +168,52 @@ def _landmarks(item: _RawItem, where: str, schema: KeypointSchema) -> npt.NDArra
             f"{where}.landmarks must hold {expected} numbers, x, y, v for the {len(one.groups)} landmarks of"
             f" {one.name}, found {len(item.landmarks)}"
         )
-    flags = item.landmarks[2::3]
-    if not _FLAGS.issuperset(flags):
-        at = next(at for at, flag in enumerate(flags) if flag not in _FLAGS)
-        raise DataError(
-            f"{where}.landmarks[{3 * at + 2}], v of landmark {at + 1}, must be 0, 1 or 2, found {flags[at]:g}"
-        )
+    check_flags(item.landmarks, f"{where}.landmarks")
     return np.array(item.landmarks).reshape(-1, 3)
 
 
-def _check_box(box: tuple[float, float, float, float], where: str, size: PictureSize | None) -> None:
+def _check_box(box: tuple[float, float, float, float], field: str, size: PictureSize | None) -> None:
     x1, y1, x2, y2 = box
     if x2 <= x1 or y2 <= y1:
-        raise DataError(f"{where}.bounding_box is empty: expected x1 < x2 and y1 < y2, found {_numbers(box)}")
+        raise DataError(f"{field} is empty: expected x1 < x2 and y1 < y2, found {numbers(box)}")
+    check_inside(box, field, size)
+
+
+def check_flags(landmarks: Sequence[float], field: str) -> None:
+    """Refuse landmarks, x, y, v one after the other, with a v that means nothing.
+
+    Raises:
+        DataError: names the first.
+    """
+    flags = landmarks[2::3]
+    if not _FLAGS.issuperset(flags):
+        at = next(at for at, flag in enumerate(flags) if flag not in _FLAGS)
+        raise DataError(f"{field}[{3 * at + 2}], v of landmark {at + 1}, must be 0, 1 or 2, found {flags[at]:g}")
+
+
+def check_inside(box: tuple[float, float, float, float], field: str, size: PictureSize | None) -> None:
+    """Refuse a box that is not in its picture; people drew these boxes, so it may reach a little beyond.
+
+    Args:
+        box: x1, y1, x2, y2 in pixels.
+        field: names it in errors.
+        size: of the picture; None where nobody knows.
+
+    Raises:
+        DataError: says what the box is.
+    """
+    x1, y1, x2, y2 = box
     if size is None:
         if x2 <= 0 or y2 <= 0:
-            raise DataError(f"{where}.bounding_box lies outside the picture: {_numbers(box)}")
+            raise DataError(f"{field} lies outside the picture: {numbers(box)}")
         return
     x_slack, y_slack = _OVERHANG * size.width, _OVERHANG * size.height
     reaches_in = x1 < size.width and y1 < size.height and x2 > 0 and y2 > 0
     stays_in = min(x1 + x_slack, y1 + y_slack) >= 0 and x2 <= size.width + x_slack and y2 <= size.height + y_slack
     if not (reaches_in and stays_in):
-        raise DataError(f"{where}.bounding_box lies outside the picture of {size.width}x{size.height}: {_numbers(box)}")
+        raise DataError(f"{field} lies outside the picture of {size.width}x{size.height}: {numbers(box)}")
 
 
-def _numbers(box: tuple[float, ...]) -> str:
+def numbers(box: tuple[float, ...]) -> str:
+    """Write a box for an error."""
     return ", ".join(f"{value:g}" for value in box)
-
-
-def _field_first(error: msgspec.ValidationError) -> str:
-    """Turn msgspec's ``Expected X, got Y - at `$.field``` into ``field: Expected X, got Y``."""
-    said, _, path = str(error).partition(" - at `$")
-    field = path.rstrip("`").removeprefix(".")
-    missing = re.fullmatch(r"Object missing required field `(\w+)`", said)
-    if missing:
-        return f"{missing[1]} is missing"
-    return f"{field}: {said[0].lower()}{said[1:]}" if field else f"{said[0].lower()}{said[1:]}"
-
-
-def _why_no_json(content: bytes, error: Exception) -> str:
-    """Name the field of a NaN or an infinity, which Python writes though JSON has no such numbers."""
-    try:
-        found = _non_finite(json.loads(content), "")
-    except (ValueError, RecursionError):
-        found = None
-    return found or f"is not JSON: {error}"
-
-
-def _non_finite(value: object, path: str) -> str | None:
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"{path or 'the document'} must be a finite number, found {value}"
-    inner: list[tuple[str, object]] = []
-    if isinstance(value, dict):
-        inner = [(f"{path}.{name}".removeprefix("."), part) for name, part in value.items()]
-    elif isinstance(value, list):
-        inner = [(f"{path}[{at}]", part) for at, part in enumerate(value)]
-    return next((found for name, part in inner if (found := _non_finite(part, name))), None)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Protocol
 
 from deepmark.errors import DataError
 from deepmark.models.deepfashion2.annotation import Annotation, PictureSize, read_annotation
+from deepmark.models.deepfashion2.coco import CocoFile
 from deepmark.models.deepfashion2.storage import Storage, open_storage
 from deepmark.models.schema import KeypointSchema
 
@@ -30,24 +32,68 @@ class Labels:
     faults: tuple[str, ...]
 
 
+class AnnotationSource(Protocol):
+    """Where annotations come from.
+
+    Attributes:
+        ids: numbers of the pictures that are described, ascending.
+        faults: a sentence for everything that is wrong before any annotation is read.
+        has_attributes: whether items say scale, occlusion, zoom-in and viewpoint.
+    """
+
+    ids: tuple[int, ...]
+    faults: tuple[str, ...]
+    has_attributes: bool
+
+    def label(self, image_id: int) -> str:
+        """Say where an annotation lies, for errors."""
+        ...
+
+    def read(self, image_id: int, size: PictureSize | None) -> Annotation:
+        """Read and check an annotation; ``size`` of its picture, where there are pictures."""
+        ...
+
+
+class AnnotationFiles:
+    """One file a picture, as the data set was released."""
+
+    has_attributes = True
+
+    def __init__(self, files: Storage, schema: KeypointSchema) -> None:
+        self._files, self._schema = files, schema
+        self._names, faults = _by_number(files, (ANNOTATION_SUFFIX,))
+        self.ids, self.faults = tuple(sorted(self._names)), tuple(faults)
+
+    def label(self, image_id: int) -> str:
+        """Give the file's path."""
+        return self._files.label(self._names[image_id])
+
+    def read(self, image_id: int, size: PictureSize | None) -> Annotation:
+        """Read and check the file."""
+        content, source = self._files.read(self._names[image_id]), self.label(image_id)
+        return read_annotation(content, image_id=image_id, source=source, schema=self._schema, size=size)
+
+
 class Dataset:
-    """Pictures and annotations by number; files are read when they are asked for, and not kept.
+    """Pictures and annotations by number; pictures are read when they are asked for, and not kept.
 
     Attributes:
         schema: classes and landmarks.
         ids: numbers of the annotations, ascending.
+        has_pictures: whether it was opened with its pictures.
+        has_attributes: whether its items say scale, occlusion, zoom-in and viewpoint; official COCO files drop them.
     """
 
-    def __init__(self, annotations: Storage, pictures: Storage | None, schema: KeypointSchema) -> None:
+    def __init__(self, annotations: AnnotationSource, pictures: Storage | None, schema: KeypointSchema) -> None:
         self.schema = schema
+        self.ids, self.has_attributes = annotations.ids, annotations.has_attributes
+        self.has_pictures = pictures is not None
         self._annotations, self._pictures = annotations, pictures
-        self._annotation_names, faults = _by_number(annotations, (ANNOTATION_SUFFIX,))
+        self._index_faults = annotations.faults
         self._picture_names: Mapping[int, str] = {}
         if pictures is not None:
-            self._picture_names, more = _by_number(pictures, PICTURE_SUFFIXES)
-            faults += more
-        self._index_faults = tuple(faults)
-        self.ids = tuple(sorted(self._annotation_names))
+            self._picture_names, faults = _by_number(pictures, PICTURE_SUFFIXES)
+            self._index_faults += tuple(faults)
 
     def annotation(self, image_id: int) -> Annotation:
         """Read and check one annotation; its boxes against the picture too, where there are pictures.
@@ -55,13 +101,10 @@ class Dataset:
         Raises:
             DataError: the picture is missing, or something in the file is wrong; the message names the field.
         """
-        name = self._annotation_names[image_id]
-        source = self._annotations.label(name)
-        if self._pictures is not None and image_id not in self._picture_names:
-            raise DataError(f"{source}: its picture {image_id:06d}{PICTURE_SUFFIXES[0]} is missing")
-        size = None if self._pictures is None else self._size(image_id)
-        content = self._annotations.read(name)
-        return read_annotation(content, image_id=image_id, source=source, schema=self.schema, size=size)
+        if self.has_pictures and image_id not in self._picture_names:
+            where = self._annotations.label(image_id)
+            raise DataError(f"{where}: its picture {image_id:06d}{PICTURE_SUFFIXES[0]} is missing")
+        return self._annotations.read(image_id, self._size(image_id) if self.has_pictures else None)
 
     def picture(self, image_id: int) -> tuple[bytes, str]:
         """Read a picture file, not decoded, and say where it lies.
@@ -72,6 +115,19 @@ class Dataset:
         assert self._pictures is not None
         name = self._picture_names[image_id]
         return self._pictures.read(name), self._pictures.label(name)
+
+    def picture_name(self, image_id: int) -> str:
+        """Give a picture's file name, by which `open_storage` finds it too."""
+        return self._picture_names[image_id]
+
+    def picture_fingerprint(self, image_id: int) -> str:
+        """Tell a picture's content from any other.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        assert self._pictures is not None
+        return self._pictures.fingerprint(self._picture_names[image_id])
 
     def read_all(self, *, skip_bad: bool = False, advance: Callable[[], None] = lambda: None) -> Labels:
         """Read all annotations.
@@ -116,20 +172,26 @@ def open_dataset(
     password: bytes | None = None,
     schema: KeypointSchema | None = None,
 ) -> Dataset:
-    """Open a data set; only the names of its files are read.
+    """Open a data set; of a folder or a zip only the names of its files are read.
 
     Args:
-        annotations: the data set's folder, its ``annos/``, or the official zip.
+        annotations: the data set's folder, its ``annos/``, the official zip, or the official converter's COCO file
+            (``.json``).
         images: likewise with ``image/``; None to do without pictures.
         password: of the zip.
         schema: classes and landmarks; None for DeepFashion2's.
 
     Raises:
-        DataError: there is no such folder or zip, or it holds no annotations or no pictures.
+        DataError: there is no such folder, zip or file, or it holds no annotations or no pictures.
     """
-    labels = open_storage(annotations, "annos", password=password)
+    schema = schema or KeypointSchema.deepfashion2()
+    labels: AnnotationSource
+    if annotations.suffix.lower() == ANNOTATION_SUFFIX and not annotations.is_dir():
+        labels = CocoFile(annotations, schema)
+    else:
+        labels = AnnotationFiles(open_storage(annotations, "annos", password=password), schema)
     pictures = None if images is None else open_storage(images, "image", password=password)
-    dataset = Dataset(labels, pictures, schema or KeypointSchema.deepfashion2())
+    dataset = Dataset(labels, pictures, schema)
     if not dataset.ids:
         raise DataError(f"{annotations} holds no annotation", hint="expected annos/NNNNNN.json")
     if pictures is not None and not any(_is(name, PICTURE_SUFFIXES) for name in pictures.names()):

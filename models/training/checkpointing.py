@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class TrainState:
         average: their moving average.
         average_updates: steps that the average has seen.
         optimiser: state of the optimiser.
+        best: highest score of a validation so far, None before the first.
     """
 
     config: TrainConfig
@@ -44,6 +46,12 @@ class TrainState:
     average: dict[str, Tensor]
     average_updates: int
     optimiser: dict[str, Any]
+    best: float | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Times that every picture was seen."""
+        return self.step * self.config.batch // self.pictures
 
 
 def save_state(state: TrainState, path: Path) -> None:
@@ -52,19 +60,29 @@ def save_state(state: TrainState, path: Path) -> None:
     Raises:
         DataError: it cannot be written, for example because the disk is full; the old file is as it was.
     """
-    document = {
-        "epoch": state.step * state.config.batch // state.pictures,
-        "state_dict": state.average,
-        "resume": {
-            "format": FORMAT,
-            "config": state.config.document(),
-            "pictures": state.pictures,
-            "step": state.step,
-            "weights": state.weights,
-            "average_updates": state.average_updates,
-            "optimiser": state.optimiser,
-        },
+    resume = {
+        "format": FORMAT,
+        "config": state.config.document(),
+        "pictures": state.pictures,
+        "step": state.step,
+        "weights": state.weights,
+        "average_updates": state.average_updates,
+        "optimiser": state.optimiser,
+        "best": state.best,
     }
+    _write({"epoch": state.epoch, "state_dict": state.average, "resume": resume}, path)
+
+
+def save_weights(weights: Mapping[str, Tensor], epoch: int, path: Path) -> None:
+    """Write weights alone in CenterNet's layout, whole or not at all.
+
+    Raises:
+        DataError: they cannot be written; the old file is as it was.
+    """
+    _write({"epoch": epoch, "state_dict": dict(weights)}, path)
+
+
+def _write(document: dict[str, Any], path: Path) -> None:
     # torch.save into a file turns a full disk into an error of its own that does not say so: write the bytes ourselves.
     buffer = io.BytesIO()
     torch.save(document, buffer)
@@ -116,4 +134,5 @@ def load_state(path: Path) -> TrainState:
         average=document["state_dict"],
         average_updates=resume["average_updates"],
         optimiser=resume["optimiser"],
+        best=resume.get("best"),  # absent from checkpoints of before there were validations
     )

@@ -21,14 +21,16 @@ class TrainConfig:
     Attributes:
         schema: ``"62"``, ``"81"`` or ``"294"`` groups of DeepFashion2's landmarks, or a CSV file with another grouping.
         size: side of the network's input in pixels, a multiple of 32.
-        batch: pictures a step.
+        batch: pictures a step, of all processes together.
         steps: of the whole training; the learning rate reaches 0 at its end.
         lr: highest learning rate.
         weight_decay: of convolution weights; normalisation and biases have none.
         clip: largest norm of a step's gradient.
         ema: decay of the average of the weights, which is what is exported.
         seed: of the fresh weights, the order of the pictures and their augmentation.
-        data: folder of a data set in DeepFashion2's format, or None to train on drawings.
+        data: a data set in DeepFashion2's format, folder or zip, or None to train on drawings.
+        password_file: holds the zip's password, or None.
+        skip_bad: whether pictures that something is wrong with are left out, instead of refusing the data set.
         pictures: number of drawings; each is seen again and again, otherwise augmented.
         drawn: seed of the drawings.
         init: checkpoint to start from, or None.
@@ -46,6 +48,8 @@ class TrainConfig:
     ema: float = 0.999
     seed: int = 0
     data: str | None = None
+    password_file: str | None = None
+    skip_bad: bool = False
     pictures: int = 2000
     drawn: int = 1
     init: str | None = None

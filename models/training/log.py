@@ -29,7 +29,8 @@ class LogLine:
         hp_offset: likewise.
         grad_norm: norm of the gradient before clipping.
         lr: learning rate.
-        step_s: seconds that the step took, data included.
+        step_s: seconds that the step took, waiting for its batch included.
+        rss_mib: memory of the process in MiB, without files that are mapped into it (`memory.resident_mib`).
     """
 
     step: int
@@ -43,6 +44,7 @@ class LogLine:
     grad_norm: float
     lr: float
     step_s: float
+    rss_mib: float
 
 
 COLUMNS = tuple(field.name for field in fields(LogLine))
@@ -62,9 +64,9 @@ def open_log(path: Path, steps_done: int) -> Iterator[Writer]:
     Raises:
         DataError: the log cannot be written.
     """
-    header = ",".join(COLUMNS)
-    kept = path.read_text(encoding="utf-8").splitlines()[1 : steps_done + 1] if path.exists() and steps_done else []
-    write_whole(path, "".join(f"{line}\n" for line in (header, *kept)).encode())
+    kept = path.read_text(encoding="utf-8").splitlines()[: steps_done + 1] if path.exists() and steps_done else []
+    rows = [[row.get(name) or "" for name in COLUMNS] for row in csv.DictReader(kept)]  # maybe of fewer columns
+    write_whole(path, "".join(f"{','.join(row)}\n" for row in (COLUMNS, *rows)).encode())
     with path.open("a", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
 

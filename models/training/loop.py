@@ -1,39 +1,30 @@
-"""The training itself: pictures, steps, checkpoints.
-
-Everything that a step depends on is the state after the step before and the step's number. So a run that was killed
-goes on from its last checkpoint as if nothing had happened, bit for bit on the same machine and number of threads.
-"""
+"""The training from its first step to its last: batches, checkpoints, log, validations, and an early end."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from signal import SIGTERM
 
 import torch
-from torch import Tensor
 
-from deepmark.errors import DataError, DeepMarkError, DeviceError
-from deepmark.models.heads import head_channels
-from deepmark.models.mdla34 import MDLA34
-from deepmark.models.training.batches import Batch, collate
-from deepmark.models.training.checkpointing import TrainState, load_state, save_state
-from deepmark.models.training.config import Precision, TrainConfig
-from deepmark.models.training.log import LogLine, open_log
-from deepmark.models.training.losses import batch_losses, total_loss
-from deepmark.models.training.optimiser import Ema, learning_rate, make_optimiser
-from deepmark.models.training.samples import Pictures, Samples
-from deepmark.models.training.warm_start import WarmStart, warm_start
+from deepmark.errors import DataError
+from deepmark.models.training.checkpointing import TrainState, load_state, save_state, save_weights
+from deepmark.models.training.config import TrainConfig
+from deepmark.models.training.loaders import made_ahead
+from deepmark.models.training.log import LogLine, Writer, open_log
+from deepmark.models.training.ranks import Ranks
+from deepmark.models.training.samples import Pictures
+from deepmark.models.training.stopping import InterruptedTrainingError, StopRequest
+from deepmark.models.training.trainer import ALONE, CPU, Training
+from deepmark.models.training.validation import DECIDING, Scored, Validate, is_better, is_due, write_scores
+from deepmark.models.training.warm_start import WarmStart
 
-CHECKPOINT, LOG = "last.pth", "log.csv"
-CPU = torch.device("cpu")
-
-
-class DivergedError(DeepMarkError):
-    """A loss or a gradient became NaN or infinite."""
+CHECKPOINT, BEST, LOG, VALIDATION = "last.pth", "best.pth", "log.csv", "validation.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +36,9 @@ class TrainSummary:
         log: file with a line a step.
         steps: steps done in all.
         resumed_at: steps that were done before.
-        pictures_per_s: speed of the steps done now, checkpoints included.
+        pictures_per_s: speed of the steps done now, checkpoints and validations included.
         loss: mean of the last steps' (at most 50).
+        best: the highest score of a validation, None if there was none.
         warm_start: what was taken from ``init``, if there was one.
     """
 
@@ -56,113 +48,8 @@ class TrainSummary:
     resumed_at: int
     pictures_per_s: float
     loss: float
+    best: float | None
     warm_start: WarmStart | None
-
-
-class Training:
-    """A network on its way, with all that moves with it.
-
-    Args:
-        config: of the training.
-        pictures: to train on.
-        device: where.
-        resume: where to go on, of `find_state`; None starts anew, from ``config.init`` if there is one.
-    """
-
-    def __init__(
-        self,
-        config: TrainConfig,
-        pictures: Pictures,
-        device: torch.device = CPU,
-        resume: TrainState | None = None,
-    ) -> None:
-        schema = config.load_schema()
-        self.config = config
-        self.samples = Samples(pictures, schema, (config.size, config.size), seed=config.seed)
-        torch.manual_seed(config.seed)
-        network = MDLA34(head_channels(len(schema.classes), schema.num_groups))
-        self.warm_start = warm_start(network, Path(config.init)) if config.init and not resume else None
-        # torch's annotations of Module.to do not know memory_format
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.device = device
-        self.network = network.train()
-        self.optimiser = make_optimiser(self.network, lr=config.lr, weight_decay=config.weight_decay)
-        self.average = Ema(self.network, config.ema)
-        self.step = 0
-        if resume:
-            self._restore(resume)
-
-    def batch(self) -> Batch:
-        """Make the next step's batch."""
-        first = self.step * self.config.batch
-        return collate([self.samples[position] for position in range(first, first + self.config.batch)])
-
-    def advance(self) -> LogLine:
-        """Do one step.
-
-        Raises:
-            DivergedError: the loss or its gradient is not finite; the weights are those of the step before.
-        """
-        start = time.perf_counter()
-        lr = learning_rate(self.step, self.config.steps, self.config.lr)
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            losses = batch_losses(self.network, self.batch().to(self.device))
-        loss = total_loss(losses)
-        self._require_finite("loss", loss)
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
-        self._require_finite("gradient", norm)
-        self.optimiser.step()
-        self.average.update(self.network)
-        self.step += 1
-        by_head = {name: value.item() for name, value in losses.items()}
-        return LogLine(
-            self.step, loss.item(), **by_head, grad_norm=norm.item(), lr=lr, step_s=time.perf_counter() - start
-        )
-
-    def _require_finite(self, what: str, value: Tensor) -> None:
-        if not math.isfinite(value.item()):
-            raise DivergedError(
-                f"step {self.step + 1}: the {what} is {value.item()}; the training diverged and was stopped",
-                hint="the checkpoint from before is kept; train again, from it (--init) or anew, with a lower --lr",
-            )
-
-    def state(self) -> TrainState:
-        """Return all that is needed to go on.
-
-        Raises:
-            DivergedError: a weight is not finite; nobody could go on from there.
-        """
-        for weight in self.network.parameters():
-            self._require_finite("largest weight", weight.abs().max())
-        return TrainState(
-            config=self.config,
-            pictures=len(self.samples.pictures),
-            step=self.step,
-            weights=self.network.state_dict(),
-            average=self.average.state_dict(),
-            average_updates=self.average.updates,
-            optimiser=self.optimiser.state_dict(),
-        )
-
-    def _restore(self, state: TrainState) -> None:
-        """Go on from a state.
-
-        Raises:
-            DataError: the data set has another number of pictures than it had: their order would be another.
-        """
-        if state.pictures != len(self.samples.pictures):
-            raise DataError(
-                f"the training to resume had {state.pictures} pictures, now there are {len(self.samples.pictures)}",
-                hint="put the data set back as it was, or start another training from the checkpoint with --init",
-            )
-        self.network.load_state_dict(state.weights, strict=True)
-        self.average.load(state.average, state.average_updates)
-        self.optimiser.load_state_dict(state.optimiser)
-        self.step = state.step
 
 
 def train(
@@ -171,43 +58,66 @@ def train(
     folder: Path,
     *,
     device: torch.device = CPU,
+    ranks: Ranks = ALONE,
     resume: TrainState | None = None,
     save_every: int = 250,
+    loaders: int = 1,
+    validate: Validate | None = None,
+    validate_every: int | None = None,
+    stop: StopRequest | None = None,
     report: Callable[[LogLine], None] = lambda _: None,
+    scored: Callable[[Scored], None] = lambda _: None,
     account: Callable[[WarmStart], None] = lambda _: None,
 ) -> TrainSummary:
     """Train a network, with a checkpoint every ``save_every`` steps and at the end.
 
+    Of several processes the leading one writes, validates and calls back.
+
     Args:
         config: of the training.
         pictures: to train on.
-        folder: of the run: checkpoint and log.
+        folder: of the run: checkpoints and tables.
         device: where to train, of `choose_device`.
+        ranks: the processes that share every batch, `connected`.
         resume: where to go on, of `find_state`; None starts anew.
         save_every: steps between checkpoints.
+        loaders: threads that make batches ahead; 0 makes each when it is needed. The result is the same.
+        validate: scores the averaged network; the best one is kept as `BEST`.
+        validate_every: steps between validations; None for once an epoch.
+        stop: asks for an end between two steps, with a checkpoint.
         report: called after every step.
+        scored: called after every validation.
         account: called before the first step with what was taken from ``config.init``.
 
     Raises:
         DivergedError: a loss or gradient is not finite; the last checkpoint is kept.
+        InterruptedTrainingError: it was asked to stop.
         DataError: nothing can be written into the folder, or a picture cannot be read.
         CheckpointError: ``config.init`` cannot be used.
     """
-    training = Training(config, pictures, device, resume)
-    if training.warm_start is not None:
+    training = Training(config, pictures, device, resume, ranks)
+    if training.warm_start is not None and ranks.leads:
         account(training.warm_start)
-    if resume is None:  # a run can go on from step 0, and a full disk shows now
+    if resume is None and ranks.leads:  # a run can go on from step 0, and a full disk shows now
         save_state(training.state(), folder / CHECKPOINT)
     start, resumed_at = time.perf_counter(), training.step
     last: list[float] = []
-    with open_log(folder / LOG, training.step) as write:
-        while training.step < config.steps:
-            line = training.advance()
-            write(line)
-            report(line)
+    steps = range(training.step, config.steps)
+    with _log(folder, training) as write, made_ahead(training.batch, steps, loaders) as batches:
+        for batch in batches:
+            line = training.advance(batch, stop=stop is not None and stop.signal_number > 0)
             last = [*last[-49:], line.loss]
-            if training.step % save_every == 0 or training.step == config.steps:
-                save_state(training.state(), folder / CHECKPOINT)
+            ended = training.step == config.steps
+            stopping = training.stopping and not ended
+            if ranks.leads:
+                write(line)
+                report(line)
+                if validate and not stopping and _is_due(training, validate_every):
+                    scored(_validate(training, validate, folder))
+                if stopping or ended or training.step % save_every == 0:
+                    save_state(training.state(), folder / CHECKPOINT)
+            if stopping:
+                raise InterruptedTrainingError(training.step, (stop and stop.signal_number) or SIGTERM)
     done = training.step - resumed_at
     return TrainSummary(
         checkpoint=str(folder / CHECKPOINT),
@@ -216,34 +126,37 @@ def train(
         resumed_at=resumed_at,
         pictures_per_s=round(done * config.batch / (time.perf_counter() - start), 1),
         loss=sum(last) / len(last) if last else math.nan,
+        best=training.best,
         warm_start=training.warm_start,
     )
 
 
-def choose_device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
-    """Return a device by name; ``"auto"`` is the GPU where there is one.
-
-    Raises:
-        DeviceError: the GPU was asked for, but there is none.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(
-            "a GPU was asked for, but torch finds none",
-            hint="give --device cpu, or install a driver and a CUDA build of torch",
-        )
-    return torch.device(name)
+@contextmanager
+def _log(folder: Path, training: Training) -> Iterator[Writer]:
+    """Open the log; where another process leads, nothing is written."""
+    if not training.ranks.leads:
+        yield lambda _: None
+        return
+    with open_log(folder / LOG, training.step) as write:
+        yield write
 
 
-def choose_precision(name: Literal["auto"] | Precision, device: torch.device) -> Precision:
-    """Return a precision by name; ``"auto"`` is bfloat16 where the device has units for it, which halves a step."""
-    if name != "auto":
-        return name
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    units = torch.cpu.get_capabilities()
-    return "bf16" if units.get("avx512_bf16") or units.get("amx_bf16") else "fp32"
+def _is_due(training: Training, every: int | None) -> bool:
+    pictures, config = len(training.samples.pictures), training.config
+    return is_due(training.step, every=every, batch=config.batch, pictures=pictures, steps=config.steps)
+
+
+def _validate(training: Training, validate: Validate, folder: Path) -> Scored:
+    """Score the averaged network, and keep it if it is the best so far."""
+    with torch.no_grad():
+        scores = validate(training.average.network, training.step)
+    best = is_better(scores[DECIDING], training.best)
+    if best:
+        training.best = scores[DECIDING]
+        state = training.state()
+        save_weights(state.average, state.epoch, folder / BEST)
+    write_scores(folder / VALIDATION, training.step, scores)
+    return Scored(training.step, scores, best)
 
 
 def start_run(folder: Path) -> None:

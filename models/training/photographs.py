@@ -14,13 +14,29 @@ class Photographs:
     """A data set's pictures, read when they are asked for; its labels are read and checked at once.
 
     Args:
-        folder: holds ``image/`` and ``annos/``.
+        path: a folder that holds ``image/`` and ``annos/``, or the official zip.
+        password: of the zip.
+        skip_bad: leave pictures out that something is wrong with, instead of refusing the data set.
         advance: called after every annotation.
+
+    Attributes:
+        faults: what is wrong with those that were left out.
+
+    Raises:
+        DataError: the data set cannot be opened, or has faults.
     """
 
-    def __init__(self, folder: Path, *, advance: Callable[[], None] = lambda: None) -> None:
-        self._dataset = open_dataset(folder, folder)
-        self._annotations = self._dataset.read_all(advance=advance).annotations
+    def __init__(
+        self,
+        path: Path,
+        *,
+        password: bytes | None = None,
+        skip_bad: bool = False,
+        advance: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._dataset = open_dataset(path, path, password=password)
+        labels = self._dataset.read_all(skip_bad=skip_bad, advance=advance)
+        self._annotations, self.faults = labels.annotations, labels.faults
 
     def __len__(self) -> int:
         """Return the number of pictures."""

@@ -15,9 +15,9 @@ from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.decoding.gaussian import blur
 from deepmark.runtime.decoding.landmarks import Landmarks, Pairs, refine
 from deepmark.runtime.decoding.nms import suppress
-from deepmark.runtime.decoding.peaks import Centres, boxes_at, find_centres, gather
+from deepmark.runtime.decoding.peaks import Centres, SenselessHeadsError, boxes_at, find_centres, require_cells
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.heads import PROBABILITY_HEADS, Heads
+from deepmark.runtime.heads import PROBABILITY_HEADS, ReadableHeads
 from deepmark.runtime.params import DecoderParams
 
 FloatArray = npt.NDArray[np.float32]
@@ -26,13 +26,13 @@ DoubleArray = npt.NDArray[np.float64]
 PROBABILITY_SLACK = 1e-3  # rounding, and engines of low precision, may leave [0, 1] by this much
 
 
-def decode(heads: Heads, schema: KeypointSchema, params: DecoderParams) -> Detections:
+def decode(heads: ReadableHeads, schema: KeypointSchema, params: DecoderParams) -> Detections:
     """Find the objects in one image's heads.
 
     Args:
-        heads: maps of (C, H, W); ``hm`` and ``hm_hp`` are probabilities. Without ``reg`` or ``hp_offset`` positions are
-            the middle of the cell; without ``hm_hp`` all landmarks are coarse and, as there is nothing to average,
-            scores stay centre scores.
+        heads: `Heads` or `SparseHeads`; ``hm`` and ``hm_hp`` are probabilities. Without ``reg`` or ``hp_offset``
+            positions are the middle of the cell; without ``hm_hp`` all landmarks are coarse and, as there is nothing to
+            average, scores stay centre scores.
         schema: classes and groups of the network.
         params: techniques, thresholds, and suppression (which counts heatmap cells here).
 
@@ -47,12 +47,14 @@ def decode(heads: Heads, schema: KeypointSchema, params: DecoderParams) -> Detec
     _require_probabilities(heads)
     centres = find_centres(blur(heads.hm, params.sigma_center, params.border), params.top_k)
     centres = centres.take(_can_reach(centres.scores, params))
-    sizes = np.maximum(gather(heads.wh, centres.cells, "wh"), 0)
-    boxes = boxes_at(centres, sizes, heads.reg)
     pairs = Pairs.of(schema, centres.class_ids)
-    landmarks = refine(pairs, pairs.coarse(heads.hps, centres), sizes, boxes, heads, params)
-    means = _mean_values(pairs, landmarks, params)
-    scores = centres.scores if heads.hm_hp is None else _rescore(centres.scores, means, params)
+    regressed = heads.at_centres(centres.cells, pairs.owner, pairs.group)
+    sizes = np.maximum(require_cells(regressed.sizes, "wh"), 0)
+    boxes = boxes_at(centres, sizes, regressed.offsets)
+    coarse = centres.xy.take(pairs.owner, axis=1) + require_cells(regressed.displacements, "hps")
+    landmarks = refine(pairs, coarse, sizes, boxes, heads, params)
+    means = mean_values(pairs, landmarks, params)
+    scores = centres.scores if heads.hm_hp is None else rescore(centres.scores, means, params)
     found = _collect(centres, scores, boxes, pairs, landmarks, means, floor=params.score_threshold)
     return suppress(found, params)
 
@@ -63,7 +65,7 @@ def _can_reach(box_scores: FloatArray, params: DecoderParams) -> npt.NDArray[np.
     return best + PROBABILITY_SLACK >= params.score_threshold
 
 
-def _mean_values(pairs: Pairs, landmarks: Landmarks, params: DecoderParams) -> DoubleArray:
+def mean_values(pairs: Pairs, landmarks: Landmarks, params: DecoderParams) -> DoubleArray:
     """Average the landmark values of each object: ``Score_kps`` of Eq. (1), (N,).
 
     In float64, so that the result does not depend on the order of the sum.
@@ -76,7 +78,7 @@ def _mean_values(pairs: Pairs, landmarks: Landmarks, params: DecoderParams) -> D
     return totals / np.diff(pairs.bounds)
 
 
-def _rescore(box_scores: FloatArray, means: DoubleArray, params: DecoderParams) -> FloatArray:
+def rescore(box_scores: FloatArray, means: DoubleArray, params: DecoderParams) -> FloatArray:
     """Technique 1, Eq. (1): centre and landmark scores combined, (N,)."""
     return (params.alpha * box_scores.astype(np.float64) + (1 - params.alpha) * means).astype(np.float32)
 
@@ -109,8 +111,8 @@ def _collect(
     )
 
 
-def _require_fit(heads: Heads, schema: KeypointSchema) -> None:
-    classes, groups = len(heads.hm), len(heads.hps) // 2
+def _require_fit(heads: ReadableHeads, schema: KeypointSchema) -> None:
+    classes, groups = len(heads.hm), heads.groups
     if (classes, groups) != (len(schema.classes), schema.num_groups):
         raise DataError(
             f"the heads have {classes} classes and {groups} keypoint groups,"
@@ -119,14 +121,14 @@ def _require_fit(heads: Heads, schema: KeypointSchema) -> None:
         )
 
 
-def _require_probabilities(heads: Heads) -> None:
+def _require_probabilities(heads: ReadableHeads) -> None:
     for name in PROBABILITY_HEADS:
         head: FloatArray | None = getattr(heads, name)
         if head is None or not head.size:
             continue
         low, high = float(head.min()), float(head.max())
         if not (low >= -PROBABILITY_SLACK and high <= 1 + PROBABILITY_SLACK):  # this way round NaN is refused too
-            raise DataError(
+            raise SenselessHeadsError(
                 f"head {name!r} must hold probabilities from 0 to 1, found values from {low:.4g} to {high:.4g}",
                 hint="raw heads (logits) need a sigmoid; NaN means a broken model or engine",
             )

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.decoding.candidates import Candidates, find_candidates
-from deepmark.runtime.decoding.peaks import Centres, offsets, require_cells
+from deepmark.runtime.decoding.peaks import inside_cells
 from deepmark.runtime.decoding.ragged import argmax_of_each, expand
-from deepmark.runtime.heads import Heads
+from deepmark.runtime.heads import ReadableHeads
 from deepmark.runtime.params import DecoderParams
 
 FloatArray = npt.NDArray[np.float32]
@@ -53,13 +53,6 @@ class Pairs:
         owner, position = expand((per_class.cumsum() - per_class)[class_ids], counts)
         return cls(owner, channels.take(position), np.concatenate([[0], counts.cumsum()]))
 
-    def coarse(self, hps: FloatArray, centres: Centres) -> FloatArray:
-        """Read the regressed positions, (2, P): relative to the integer centre, channels alternate x, y."""
-        cells_in_map = hps.shape[1] * hps.shape[2]
-        x = 2 * self.group * cells_in_map + centres.cells.take(self.owner)
-        offset = hps.reshape(-1).take(np.stack([x, x + cells_in_map]))
-        return centres.xy.take(self.owner, axis=1) + require_cells(offset, "hps")
-
 
 @dataclass(frozen=True, slots=True)
 class Landmarks:
@@ -86,7 +79,7 @@ class Found:
 
 
 def refine(
-    pairs: Pairs, coarse: FloatArray, sizes: FloatArray, boxes: FloatArray, heads: Heads, params: DecoderParams
+    pairs: Pairs, coarse: FloatArray, sizes: FloatArray, boxes: FloatArray, heads: ReadableHeads, params: DecoderParams
 ) -> Landmarks:
     """Replace coarse positions by heatmap positions where the heatmap has one.
 
@@ -107,7 +100,7 @@ def refine(
     if not len(candidates.cells):
         return landmarks
     search = _highest_under_mask if params.mask else _nearest_peak
-    found = search(pairs, coarse, sizes, candidates, heads.hp_offset)
+    found = search(pairs, coarse, sizes, candidates, heads)
     box = boxes.take(pairs.owner.take(found.pair), axis=1)
     inside = ((found.xy >= box[:2]) & (found.xy <= box[2:])).all(axis=0)
     pair = found.pair[inside]
@@ -119,7 +112,7 @@ def refine(
 
 
 def _highest_under_mask(
-    pairs: Pairs, coarse: FloatArray, sizes: FloatArray, candidates: Candidates, hp_offset: FloatArray | None
+    pairs: Pairs, coarse: FloatArray, sizes: FloatArray, candidates: Candidates, heads: ReadableHeads
 ) -> Found:
     """Technique 4, Eq. (4): the maximum of the heatmap times a Gaussian around the coarse cell.
 
@@ -139,14 +132,14 @@ def _highest_under_mask(
     value = candidates.values.take(candidate) * np.exp(squared / spread)
     passes = np.flatnonzero(value > candidates.floor)
     best = passes[argmax_of_each(pair[passes], value[passes])]
-    return Found(pair[best], value[best], _position(candidates, candidate[best], hp_offset))
+    return Found(pair[best], value[best], _position(candidates, candidate[best], heads))
 
 
 def _nearest_peak(
-    pairs: Pairs, coarse: FloatArray, sizes: FloatArray, candidates: Candidates, hp_offset: FloatArray | None
+    pairs: Pairs, coarse: FloatArray, sizes: FloatArray, candidates: Candidates, heads: ReadableHeads
 ) -> Found:
     """CenterNet's choice: the local maximum nearest to the coarse position, unless it is too far for the box."""
-    position = _position(candidates, np.arange(len(candidates.cells)), hp_offset)
+    position = _position(candidates, np.arange(len(candidates.cells)), heads)
     pair, candidate = expand(*candidates.in_group(pairs.group))
     away = position.take(candidate, axis=1) - coarse.take(pair, axis=1)
     away *= away
@@ -158,5 +151,6 @@ def _nearest_peak(
     return Found(pair[best], candidates.values[chosen], position.take(chosen, axis=1))
 
 
-def _position(candidates: Candidates, index: IndexArray, hp_offset: FloatArray | None) -> FloatArray:
-    return candidates.xy.take(index, axis=1) + offsets(hp_offset, candidates.cells[index], "hp_offset")
+def _position(candidates: Candidates, index: IndexArray, heads: ReadableHeads) -> FloatArray:
+    offsets = heads.at_landmarks(candidates.cells.take(index))
+    return candidates.xy.take(index, axis=1) + inside_cells(offsets, "hp_offset")

@@ -1,4 +1,4 @@
-"""Object centres: local maxima of the centre heatmap, the best K of them, and what the other heads say there."""
+"""Object centres: local maxima of the centre heatmap, the best K of them, and boxes around them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ BoolArray = npt.NDArray[np.bool_]
 
 CELL_CENTRE = np.float32(0.5)  # where a peak lies in its cell when the network has no offset head
 FARTHEST = 1e6  # cells; no network means it, and squares of larger distances would leave float32
+
+
+class SenselessHeadsError(DataError):
+    """What a network says is nothing that a network could mean: NaN, or far beyond any picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,38 +82,30 @@ def unravel(cells: IndexArray, height: int, width: int) -> tuple[IndexArray, Ind
     return channel, row - channel * (height + 2) - 1, cells - row * (width + 2) - 1
 
 
-def boxes_at(centres: Centres, sizes: FloatArray, offset_head: FloatArray | None) -> FloatArray:
-    """Put a box of ``sizes`` (2, N) width and height around every centre: (4, N) x1, y1, x2, y2 in cells."""
-    middle = centres.xy + offsets(offset_head, centres.cells, "reg")
+def boxes_at(centres: Centres, sizes: FloatArray, offsets: FloatArray | None) -> FloatArray:
+    """Put a box of ``sizes`` (2, N) width and height around every centre: (4, N) x1, y1, x2, y2 in cells.
+
+    ``offsets`` (2, N) are positions inside the cells, or None.
+    """
+    middle = centres.xy + inside_cells(offsets, "reg")
     half = sizes / 2
     return np.concatenate([middle - half, middle + half])
 
 
-def offsets(head: FloatArray | None, cells: IndexArray, name: str) -> FloatArray:
-    """Read the position inside each cell, (2, n), from an offset head (2, H, W), or take the cell's middle."""
-    if head is None:
-        return np.full((2, len(cells)), CELL_CENTRE)
-    return gather(head, cells, name)
-
-
-def gather(head: FloatArray, cells: IndexArray, name: str) -> FloatArray:
-    """Read a head (C, H, W) at n flat cells: (C, n).
-
-    Raises:
-        DataError: a value is not finite, or no possible number of cells.
-    """
-    return require_cells(head.reshape(len(head), -1).take(cells, axis=1), name)
+def inside_cells(offsets: FloatArray | None, name: str) -> FloatArray | np.float32:
+    """Return positions inside cells, (2, n), from an offset head, or the middle where the network has none."""
+    return CELL_CENTRE if offsets is None else require_cells(offsets, name)
 
 
 def require_cells(values: FloatArray, name: str) -> FloatArray:
     """Return regressions as they are, unless no network means them.
 
     Raises:
-        DataError: a value is not finite, or more than a million cells.
+        SenselessHeadsError: a value is not finite, or more than a million cells.
     """
     sane = np.abs(values) < FARTHEST  # false for NaN too
     if not sane.all():
-        raise DataError(
+        raise SenselessHeadsError(
             f"head {name!r} must hold finite numbers of cells, found {values[~sane][0]}",
             hint="the model or the engine is broken: `deepmark verify` tells which",
         )

@@ -2,12 +2,14 @@
 
 Everything is drawn twice: first wider in a dark tone, then in the class's colour, so that it reads on light and on dark
 pictures. A landmark that the heatmap confirmed is a filled dot; one that comes from the regression alone is a ring.
+What people labelled can be drawn too: a landmark without a place (NaN) is left out, and so is a score of NaN.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -69,14 +71,21 @@ def _draw_object(pen: Pen, detections: Detections, one: int, schema: KeypointSch
     points = pen.place(detections.keypoints[one])
     pen = pen.thinner(_share_of_picture(box, pen.canvas))
     pen.lines(_corners(box, pen), colour)
-    pen.lines([points[list(line)] for line in schema.classes[class_id].outline], colour)
-    for point, refined in zip(points, detections.refined[one], strict=True):
+    placed = np.isfinite(points[:, 0])
+    outline = schema.classes[class_id].outline
+    pen.lines([points[part] for line in outline for part in _unbroken(line, placed)], colour)
+    for point, refined in zip(points[placed], detections.refined[one][placed], strict=True):
         if refined:
             pen.disc(point, pen.dot + pen.halo, HALO)
             pen.disc(point, pen.dot, colour)
         else:
             pen.disc(point, _RING * pen.dot + 0.35 * pen.line + pen.halo, HALO)
             pen.disc(point, _RING * pen.dot, colour, 0.7 * pen.line)
+
+
+def _unbroken(line: tuple[int, ...], placed: npt.NDArray[np.bool_]) -> list[list[int]]:
+    """Split an outline where a landmark has no place."""
+    return [list(part) for has_place, part in groupby(line, lambda at: bool(placed[at])) if has_place]
 
 
 def _share_of_picture(box: Points, canvas: Image) -> float:
@@ -110,11 +119,12 @@ def _draw_labels(pen: Pen, detections: Detections, schema: KeypointSchema) -> No
     pen = pen.for_labels(np.array([_side(box) for box in boxes]))
     chip_height, padding = 1.55 * pen.text, 0.5 * pen.text
     texts = [
-        _fitting((schema.classes[int(class_id)].name, f"{score:.2f}"), pen.text, width - 2 * padding)
+        _fitting(schema.classes[int(class_id)].name, float(score), pen.text, width - 2 * padding)
         for class_id, score in zip(detections.class_ids, detections.scores, strict=True)
     ]
     sizes = [(_width(words, pen.text) + 2 * padding, chip_height) for words in texts]
     landmarks = np.concatenate([pen.place(points) for points in detections.keypoints])
+    landmarks = landmarks[np.isfinite(landmarks).all(axis=1)]
     places = place_labels(
         sizes, [box.ravel().tolist() for box in boxes], (width, height), gap=2 * pen.halo, avoid=landmarks
     )
@@ -133,11 +143,12 @@ Words = tuple[tuple[str, int], ...]  # text and weight
 _SPACE = 0.4  # between name and score, as a share of the text size
 
 
-def _fitting(name_and_score: tuple[str, str], size: float, room: float) -> Words:
-    """Name and score if they fit into ``room``, else the score alone."""
-    name, score = name_and_score
-    words: Words = ((name, SEMIBOLD), (score, REGULAR))
-    return words if _width(words, size) <= room else ((score, REGULAR),)
+def _fitting(name: str, score: float, size: float, room: float) -> Words:
+    """Name and score if they fit into ``room``, else the score alone; the name where there is no score."""
+    if math.isnan(score):
+        return ((name, SEMIBOLD),)
+    words: Words = ((name, SEMIBOLD), (f"{score:.2f}", REGULAR))
+    return words if _width(words, size) <= room else words[1:]
 
 
 def _width(words: Words, size: float) -> float:

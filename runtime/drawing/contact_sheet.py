@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from deepmark.models.schema import KeypointSchema
+from deepmark.runtime.detections import Detections
+from deepmark.runtime.drawing.annotate import annotate, scaled
 from deepmark.runtime.drawing.palette import DARK_INK, Colour
 from deepmark.runtime.drawing.text import put_text, text_width
 
@@ -35,9 +38,21 @@ class Tile:
     caption: str
 
 
-def fit_factor(image: Image) -> float:
-    """Factor by which a picture is to be resized to fill a tile."""
-    return float(TILE / max(image.shape[:2]))
+def fill_tile(image: Image, detections: Detections, schema: KeypointSchema) -> Image:
+    """Resize a picture to a tile, then draw on it: a drawing made smaller would not be legible.
+
+    Args:
+        image: (H, W, 3) uint8, BGR, of any size.
+        detections: in pixels of this picture, best first.
+        schema: names and outlines of the classes.
+    """
+    import cv2
+
+    factor = TILE / max(image.shape[:2])
+    size = [max(1, round(side * factor)) for side in image.shape[1::-1]]
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    resized = np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)
+    return annotate(resized, scaled(detections, factor), schema)
 
 
 def contact_sheet(tiles: list[Tile], columns: int = 4) -> Image:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from pathlib import Path
 from typing import Literal
 
 from deepmark.errors import BundleError, UsageError
-from deepmark.runtime.bundle import MODEL_FILES, Backend, Model, open_model
+from deepmark.runtime.bundle import HEADS_FILE, MODEL_FILES, Backend, Model, open_model
+from deepmark.runtime.embedded import read_embedded
 from deepmark.runtime.engines.engine import Engine, EngineRecord, Session, SessionFacts
+from deepmark.runtime.engines.mnn_settings import Memory, MnnSettings
 from deepmark.runtime.isolation import check_in_child
+from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.native_path import native_path
 
 __all__ = ["Engine", "EngineRecord", "Session", "SessionFacts", "load_engine", "open_session", "usable_cores"]
@@ -18,7 +22,12 @@ MOST_THREADS_BY_DEFAULT = 4  # the big cores of a phone or a laptop; a network o
 
 
 def load_engine(
-    model: str | Path | Model, threads: int | None = None, backend: Backend | Literal["auto"] | None = None
+    model: str | Path | Model,
+    threads: int | None = None,
+    backend: Backend | Literal["auto"] | None = None,
+    *,
+    winograd: int | None = None,
+    memory: Memory | None = None,
 ) -> Engine:
     """Load a model into an inference engine.
 
@@ -27,10 +36,13 @@ def load_engine(
         threads: to compute with; None for the usable cores, at most 4. More than there are cores is cut to them.
         backend: ``"mnn"``, ``"onnxruntime"``, or (``"auto"``, None) the first of these that the model has a file for.
 
+        winograd: for MNN: 0 to 3, see `MnnSettings`; None for its default.
+        memory: for MNN: ``"normal"`` or ``"low"``, likewise.
+
     Raises:
         BundleError: the model is damaged, or has no file for this engine.
         EngineError: the engine is not installed, or cannot be used in this process.
-        UsageError: there is no such engine, or ``threads`` is below 1.
+        UsageError: there is no such engine or setting, or ``threads`` is below 1.
     """
     asked = default_threads() if threads is None else threads
     if asked < 1:
@@ -38,17 +50,26 @@ def load_engine(
     if not isinstance(model, Model):
         model = open_model(model)
     chosen = _choose(model, backend)
+    settings = _mnn_settings(chosen, winograd, memory)
     name = model.weights[chosen]
     sha256 = model.entries[name].sha256
     with model.weights_file(chosen) as path:
         native_path(path, BundleError)
         check_in_child(path, chosen, sha256, size=model.manifest.input, label=str(model.path))
-        session = open_session(path, chosen, min(asked, usable_cores()))
-    record = EngineRecord.of(session.facts, backend=chosen, threads_asked=asked, model_file=name, model_sha256=sha256)
-    return Engine(session, model.manifest, record)
+        _require_own_graph(path, model)
+        session = open_session(path, chosen, min(asked, usable_cores()), settings)
+    record = EngineRecord.of(
+        session.facts,
+        backend=chosen,
+        threads_asked=asked,
+        model_file=name,
+        model_sha256=sha256,
+        weights=model.manifest.precision,
+    )
+    return Engine(session, model.manifest, record, model.head_weights())
 
 
-def open_session(path: Path, backend: Backend, threads: int) -> Session:
+def open_session(path: Path, backend: Backend, threads: int, settings: MnnSettings | None = None) -> Session:
     """Load a model file in this process, unchecked: a bad one may crash it (`load_engine` is the safe way).
 
     Raises:
@@ -58,10 +79,37 @@ def open_session(path: Path, backend: Backend, threads: int) -> Session:
     if backend == "mnn":
         from deepmark.runtime.engines.mnn import MnnSession
 
-        return MnnSession(path, threads)
+        return MnnSession(path, threads, settings or MnnSettings())
     from deepmark.runtime.engines.onnxruntime import OnnxRuntimeSession
 
     return OnnxRuntimeSession(path, threads)
+
+
+def _require_own_graph(path: Path, model: Model) -> None:
+    """Require of a sparse graph that it names the heads file of its bundle: another's weights would load and run.
+
+    Raises:
+        BundleError: it was exported with another one, or carries no manifest.
+    """
+    if model.manifest.heads.gathered is None:
+        return
+    with path.open("rb") as stream:
+        mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    inside = Manifest.from_json(read_embedded(path, memoryview(mapped)), source=f"the manifest inside {path.name}")
+    if inside.heads != model.manifest.heads:
+        raise BundleError(
+            f"{model.path}: {HEADS_FILE} does not belong to {path.name}, which was exported with other heads",
+            hint="copy the bundle again, or export it again",
+        )
+
+
+def _mnn_settings(backend: Backend, winograd: int | None, memory: Memory | None) -> MnnSettings | None:
+    if backend != "mnn":
+        if winograd is not None or memory is not None:
+            raise UsageError(f"winograd and memory are settings of MNN, not of {backend}", hint="leave them out")
+        return None
+    default = MnnSettings()
+    return MnnSettings(default.winograd if winograd is None else winograd, memory or default.memory)
 
 
 def usable_cores() -> int:

@@ -11,15 +11,18 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import BundleError, EngineError
-from deepmark.runtime.heads import Heads, heads_from_outputs
+from deepmark.runtime.head_weights import HeadWeights
+from deepmark.runtime.heads import Heads
 from deepmark.runtime.manifest import MAX_INPUT_PIXELS, Manifest
+from deepmark.runtime.outputs import heads_from_outputs
 from deepmark.runtime.preprocess import normalise, require_picture
+from deepmark.runtime.sparse_heads import SparseHeads
 
 FloatArray = npt.NDArray[np.float32]
 Shape = tuple[int, ...]
@@ -50,6 +53,7 @@ class EngineRecord:
         settings: everything else that changes speed or results, by the library's own names.
         model_file: name of the model file.
         model_sha256: of that file, hex.
+        weights: precision that the file stores, see `deepmark.runtime.quantisation.PrecisionName`.
     """
 
     backend: str
@@ -61,10 +65,18 @@ class EngineRecord:
     settings: Mapping[str, str | int]
     model_file: str
     model_sha256: str
+    weights: str = "fp32"
 
     @classmethod
     def of(
-        cls, facts: SessionFacts, *, backend: str, threads_asked: int, model_file: str, model_sha256: str
+        cls,
+        facts: SessionFacts,
+        *,
+        backend: str,
+        threads_asked: int,
+        model_file: str,
+        model_sha256: str,
+        weights: str = "fp32",
     ) -> EngineRecord:
         """Complete what a session says of itself by what it was asked for."""
         return cls(
@@ -73,11 +85,22 @@ class EngineRecord:
             device=facts.device,
             threads=facts.threads,
             threads_asked=threads_asked,
-            precision=facts.precision,
+            precision=_arithmetic(facts, weights),
             settings=facts.settings,
             model_file=model_file,
             model_sha256=model_sha256,
+            weights=weights,
         )
+
+
+def _arithmetic(facts: SessionFacts, weights: str) -> str:
+    """Return what is computed in: an int8 model brings its own; other weights are unpacked to the session's.
+
+    But with low memory MNN leaves 8-bit weights packed and rounds activations to 8 bits as it goes.
+    """
+    if weights == "int8":
+        return "int8"
+    return "int8, scaled at run time" if weights == "w8" and facts.settings.get("memory") else facts.precision
 
 
 class Session(Protocol):
@@ -101,25 +124,44 @@ class Session(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsMemory(Protocol):
+    """A session whose library says how much memory it uses."""
+
+    def memory_mib(self) -> float:
+        """Return what the library uses for the model at the size that it last ran."""
+        ...
+
+
 class Engine:
     """A loaded model. Safe to use from several threads: runs take turns.
 
     It belongs to the process that loaded it: after a fork, only the parent may use it.
 
-    Attributes:
+    Args:
+        session: the loaded graph.
         manifest: what the model is.
         record: what really runs it.
+        weights: of the heads that a sparse graph leaves out.
+
+    Attributes:
+        manifest: as given.
+        record: as given.
+        weights: as given; None for a dense graph.
     """
 
-    def __init__(self, session: Session, manifest: Manifest, record: EngineRecord) -> None:
+    def __init__(
+        self, session: Session, manifest: Manifest, record: EngineRecord, weights: HeadWeights | None = None
+    ) -> None:
         self.manifest = manifest
         self.record = record
+        self.weights = weights
         self._session: Session | None = session
         self._lock = threading.Lock()
         self._process = os.getpid()
         self._check_outputs()
 
-    def heads(self, image: npt.NDArray[np.uint8]) -> Heads:
+    def heads(self, image: npt.NDArray[np.uint8]) -> Heads | SparseHeads:
         """Run on a picture of the network's size, (H, W, 3) uint8; sigmoids are applied where the graph has none.
 
         Raises:
@@ -129,7 +171,7 @@ class Engine:
         require_picture(image)
         self._check_size(*image.shape[:2])
         maps = self._run(normalise(image, self.manifest.preprocess))
-        return heads_from_outputs(maps, logits=self.manifest.heads.activation == "logits")
+        return heads_from_outputs(maps, logits=self.manifest.heads.activation == "logits", weights=self.weights)
 
     def run(self, x: object) -> dict[str, FloatArray]:
         """Run the graph as it is.
@@ -150,6 +192,12 @@ class Engine:
         if not np.isfinite(x).all():  # MNN would turn NaN into heads that look right
             raise EngineError("the input holds NaN or infinite values", hint="check how the picture was normalised")
         return self._run(np.ascontiguousarray(x))
+
+    def memory_mib(self) -> float | None:
+        """Return how much memory the library says that it uses; None where it does not tell."""
+        with self._lock:
+            session: object = self._session
+            return session.memory_mib() if isinstance(session, TellsMemory) else None
 
     def close(self) -> None:
         """Free the model; the engine cannot be used again."""

@@ -19,15 +19,15 @@ import numpy.typing as npt
 
 from deepmark.errors import BundleError, EngineError
 from deepmark.runtime.engines.engine import SessionFacts
+from deepmark.runtime.engines.mnn_settings import MnnSettings
 from deepmark.runtime.native_output import captured_stdout
 
 FloatArray = npt.NDArray[np.float32]
 
-SETTINGS = {"precision": 0, "memory": 0, "power": 0}  # all "normal"; words would be taken too, and ignored if unknown
-WINOGRAD_LEVEL = 3  # MNN's default: fastest; 1 and 0 need half and a third of the memory and are slower
+NORMAL = MnnSettings()
 
 _HINT_WINOGRAD = 3  # setSessionHint
-_INFO_BACKEND, _INFO_THREADS = 2, 4  # getSessionInfo
+_INFO_MEMORY, _INFO_BACKEND, _INFO_THREADS = 0, 2, 4  # getSessionInfo
 _CPU_EXTENSION = 13  # back end of a CPU's better instructions: AVX2 or AVX-512 on x86, fp16 arithmetic on ARM
 
 _pool_owner: int | None = None  # the process that MNN's threads live in
@@ -36,7 +36,7 @@ _pool_owner: int | None = None  # the process that MNN's threads live in
 class MnnSession:
     """One ``.mnn`` file with one session."""
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, settings: MnnSettings = NORMAL) -> None:
         """Load a model file.
 
         Raises:
@@ -44,6 +44,7 @@ class MnnSession:
             EngineError: MNN is not installed, or this process was forked from one that used MNN.
         """
         _claim_threads()
+        self._settings = settings
         self._mnn = _import_mnn()
         with captured_stdout() as said:
             self._interpreter, self._session = self._load(path, threads)
@@ -83,6 +84,10 @@ class MnnSession:
             results[name] = host.getNumpyData().copy()  # the view does not keep its tensor alive
         return results
 
+    def memory_mib(self) -> float:
+        """Return what MNN uses for weights and maps, by its own count."""
+        return round(float(self._interpreter.getSessionInfo(self._session, _INFO_MEMORY)), 1)
+
     def close(self) -> None:
         """Free tensors before the interpreter that owns them: used after it, they would crash."""
         self._host_outputs = {}
@@ -99,7 +104,7 @@ class MnnSession:
             device={0: "CPU", _CPU_EXTENSION: "CPU with extensions"}.get(code, f"MNN back end {code}"),
             threads=_bits(self._interpreter.getSessionInfo(self._session, _INFO_THREADS)),
             precision="fp16" if fp16 else "fp32",
-            settings={**SETTINGS, "winograd_level": WINOGRAD_LEVEL, "backend_code": code},
+            settings={**self._settings.session, "winograd_level": self._settings.winograd, "backend_code": code},
         )
 
     def _load(self, path: Path, threads: int) -> tuple[Any, Any]:
@@ -107,8 +112,10 @@ class MnnSession:
             interpreter = self._mnn.Interpreter(str(path))  # a Path would be refused
         except Exception:  # noqa: BLE001  MNN raises nothing more precise; the cause stands on stdout
             return None, None
-        interpreter.setSessionHint(_HINT_WINOGRAD, WINOGRAD_LEVEL)  # only counts before the session is made
-        return interpreter, interpreter.createSession({"backend": "CPU", "numThread": threads, **SETTINGS})
+        interpreter.setSessionHint(_HINT_WINOGRAD, self._settings.winograd)  # only counts before the session is made
+        return interpreter, interpreter.createSession(
+            {"backend": "CPU", "numThread": threads, **self._settings.session}
+        )
 
     def _resize(self, shape: tuple[int, ...]) -> None:
         if shape == self._shape:

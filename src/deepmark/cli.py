@@ -21,14 +21,16 @@ class _Entry(NamedTuple):
 
 COMMANDS = {
     "inspect": _Entry("deepmark.models.cli", "inspect", "Tell what network a checkpoint holds, and what it costs."),
-    "export": _Entry("deepmark.exporter.cli", "export", "Turn a checkpoint into ONNX and MNN, proven equal."),
+    "export": _Entry("deepmark.export", "export", "Turn a checkpoint into ONNX and MNN, proven equal."),
     "verify": _Entry("deepmark.exporter.cli", "verify", "Run a bundle's own test vectors on this machine."),
     "detect": _Entry("deepmark.runtime.cli", "detect", "Draw garments and landmarks on pictures, videos, a camera."),
     "synth": _Entry("deepmark.models.training.cli", "synth", "Draw a data set in DeepFashion2's own format."),
     "eval": _Entry(
         "deepmark.benchmarks.accuracy.cli", "eval_", "Measure a model on labelled pictures: mAP_pt and mAP_box."
     ),
-    "train": _Entry("deepmark.models.training.cli", "train", "Train the network: on drawings, without a data set."),
+    "tune": _Entry("deepmark.benchmarks.tuning.cli", "tune", "Find the decoder's parameters for a model."),
+    "train": _Entry("deepmark.train", "train", "Train the network: on drawings, without a data set."),
+    "bench": _Entry("deepmark.benchmarks.cli", "bench", "Measure speed and memory of models on this computer."),
     "doctor": _Entry("deepmark.doctor", "doctor", "Tell what of the tool chain is here, and how to get the rest."),
     "completion": _Entry("deepmark.cli", "completion", "Print a script that completes commands in a shell."),
 }

@@ -116,6 +116,11 @@ def _set_level(ctx: click.Context, level: int) -> None:
     logging.getLogger("deepmark").setLevel(level)
 
 
+def be_quiet() -> None:
+    """Print errors only from here on, as if ``-q`` was given to the running command."""
+    _set_level(click.get_current_context(), logging.ERROR)
+
+
 def is_quiet() -> bool:
     """Tell whether ``-q`` was given to the running command."""
     ctx = click.get_current_context(silent=True)

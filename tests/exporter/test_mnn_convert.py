@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from deepmark.errors import ConversionError
 from deepmark.exporter import mnn_convert
-from deepmark.exporter.mnn_convert import convert_to_mnn, run_converter
+from deepmark.exporter.mnn_child import Tool, run_tool
+from deepmark.exporter.mnn_convert import CONVERTER, STAGE, convert_to_mnn
+from deepmark.exporter.precision.formats import FP16, FP32, W8, Precision
 from deepmark.runtime.engines import load_engine
 
 
@@ -101,13 +104,13 @@ def test_an_unknown_flag_is_refused_where_the_converter_goes_on_without_it(tiny_
     arguments = (*_plain(tiny_onnx, tmp_path / "net.mnn"), "--nonsense")
     assert "Converted Success" in _converter(tmp_path, *arguments).stdout
     with pytest.raises(ConversionError, match="Not support option: nonsense"):
-        run_converter(arguments, tmp_path)
+        run_tool(CONVERTER, arguments, tmp_path, stage=STAGE)
 
 
 def test_success_without_a_file_is_refused(tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = tmp_path / "no such folder" / "net.mnn"
     assert "Converted Success" in _converter(tmp_path, *_plain(tiny_onnx, nowhere)).stdout
-    monkeypatch.setattr(mnn_convert, "run_converter", lambda *_: "Converted Success!")
+    monkeypatch.setattr(mnn_convert, "run_tool", lambda *_, **__: "Converted Success!")
     with pytest.raises(ConversionError, match="wrote no file"):
         convert_to_mnn(tiny_onnx, tmp_path / "net.mnn")
 
@@ -131,33 +134,55 @@ def test_nan_weights_are_refused_where_the_converter_takes_them(tiny_onnx: Path,
     "flags", [["--weightQuantBits", "1"], ["--weightQuantBits", "9"], ["--fp16"], ["--fp16", "--weightQuantBits", "8"]]
 )
 def test_weights_that_were_silently_shortened_are_found_by_size(
-    tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+    tiny_onnx: Path, tmp_path: Path, flags: list[str]
 ) -> None:
-    def shorten(arguments: list[str], folder: Path) -> str:  # 1 and 9 bits become 2 and 8; --fp16 beats the bits
-        return run_converter([*arguments, *flags], folder)
-
-    monkeypatch.setattr(mnn_convert, "run_converter", shorten)
+    shorter = replace(FP32, flags=tuple(flags))  # 1 and 9 bits become 2 and 8; --fp16 beats the bits
     with pytest.raises(ConversionError, match="the weights alone have"):
-        convert_to_mnn(tiny_onnx, tmp_path / "net.mnn")
+        convert_to_mnn(tiny_onnx, tmp_path / "net.mnn", shorter)
 
 
-def test_wrong_arguments_kill_the_child_and_not_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnn_convert, "_CHILD", "import _tools; _tools.mnnconvert(['MNNConvert', 1])")
-    with pytest.raises(ConversionError, match=r"the converter crashed \(exit status -6\)"):
-        run_converter([], tmp_path)
+@pytest.mark.parametrize("precision", [FP16, W8])
+def test_weights_that_silently_stayed_float_are_found_by_size(
+    tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: Precision
+) -> None:
+    monkeypatch.setattr(mnn_convert, "GRAPH_BYTES", 0)  # the tiny network is mostly graph
+    with pytest.raises(ConversionError, match=rf"expected \d+ at most in {precision.name}"):
+        convert_to_mnn(tiny_onnx, tmp_path / "net.mnn", replace(precision, flags=()))
 
 
-def test_a_hanging_converter_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnn_convert, "_CHILD", "import time; time.sleep(60)")
-    monkeypatch.setattr(mnn_convert, "TIMEOUT_S", 0.5)
-    with pytest.raises(ConversionError, match="did not finish"):
-        run_converter([], tmp_path)
+@pytest.mark.parametrize("precision", [FP16, W8])
+def test_a_precision_is_smaller_and_gives_nearly_the_same(
+    tiny_onnx: Path, tiny_mnn: Path, tmp_path: Path, precision: Precision
+) -> None:
+    convert_to_mnn(tiny_onnx, tmp_path / "net.mnn", precision)
+    assert (tmp_path / "net.mnn").stat().st_size < tiny_mnn.stat().st_size
+    x = np.random.default_rng(0).standard_normal((1, 3, 64, 96), np.float32)
+    with load_engine(tiny_mnn, threads=1) as whole, load_engine(tmp_path / "net.mnn", threads=1) as short:
+        assert short.manifest.name == "tiny"
+        expected, found = whole.run(x), short.run(x)
+    for name, head in expected.items():
+        error = np.abs(found[name] - head).max()
+        assert 0 < error <= 0.02 * np.abs(head).max(), name
 
 
-def test_a_missing_mnn_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnn_convert, "_CHILD", "raise ModuleNotFoundError(\"No module named '_tools'\")")
+def _broken(code: str, timeout_s: float = 60) -> Tool:
+    """The converter, with its first call replaced."""
+    return replace(CONVERTER, function=f"__name__; {code}; (lambda _: 0)", timeout_s=timeout_s)
+
+
+def test_wrong_arguments_kill_the_child_and_not_us(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match="the converter crashed with SIGABRT"):
+        run_tool(_broken("_tools.mnnconvert(['MNNConvert', 1])"), [], tmp_path, stage=STAGE)
+
+
+def test_a_hanging_converter_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match=r"did not finish within 0\.5 s"):
+        run_tool(_broken("import time; time.sleep(60)", timeout_s=0.5), [], tmp_path, stage=STAGE)
+
+
+def test_a_missing_mnn_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(ConversionError, match="MNN is not installed") as error:
-        run_converter([], tmp_path)
+        run_tool(_broken("raise ModuleNotFoundError(\"No module named '_tools'\")"), [], tmp_path, stage=STAGE)
     assert error.value.hint == "pip install mnn"
 
 

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.mnn_convert import run_converter
+from deepmark.exporter.mnn_child import run_tool
+from deepmark.exporter.mnn_convert import CONVERTER, STAGE
 from deepmark.exporter.mnn_identity import with_fixed_uuid
 
 ONE, OTHER = "01" * 32, "02" * 32
 
 
 def _converted(source: Path, target: Path) -> bytes:
-    run_converter(["-f", "ONNX", "--modelFile", str(source), "--MNNModel", str(target)], target.parent)
+    arguments = ["-f", "ONNX", "--modelFile", str(source), "--MNNModel", str(target)]
+    run_tool(CONVERTER, arguments, target.parent, stage=STAGE)
     return target.read_bytes()
 
 

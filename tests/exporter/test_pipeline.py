@@ -84,7 +84,7 @@ def test_weights_changed_on_the_way_to_onnx_are_found(tiny_export: TinyExport, m
 def test_a_converter_without_result_leaves_nothing(
     tiny_export: TinyExport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mnn_convert, "run_converter", lambda *_: "Converted Success!")
+    monkeypatch.setattr(mnn_convert, "run_tool", lambda *_, **__: "Converted Success!")
     with pytest.raises(ConversionError, match="wrote no file"):
         tiny_export()
     assert not (tmp_path / "out").exists()

@@ -8,15 +8,16 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from tiny import Tiny, assert_close, noise, truth
 
 from deepmark.errors import BundleError, EngineError
-from deepmark.runtime.engines import load_engine, mnn
+from deepmark.runtime.engines import load_engine
 from deepmark.runtime.engines.mnn import MnnSession
+from deepmark.runtime.engines.mnn_settings import Memory, MnnSettings
 from deepmark.runtime.native_output import captured_stdout
 
 
@@ -91,7 +92,7 @@ def test_outputs_do_not_point_into_mnn_s_memory(session: MnnSession) -> None:
 def test_an_absent_back_end_falls_back_without_a_word_and_the_record_says_so(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mnn, "SETTINGS", mnn.SETTINGS | {"backend": "CUDA"})
+    monkeypatch.setattr(MnnSettings, "session", {**MnnSettings().session, "backend": "CUDA"})
     with load_engine(tiny.mnn, threads=1) as engine:
         assert engine.record.device.startswith("CPU")
         assert engine.record.settings["backend_code"] in {0, 13}
@@ -155,4 +156,5 @@ def test_engines_can_come_and_go_in_any_order(tiny: Tiny) -> None:
 
 def test_settings_are_given_as_numbers() -> None:
     """A word that MNN does not know, as in {"precision": "bogus"}, would be ignored."""
-    assert all(type(value) is int for value in mnn.SETTINGS.values())
+    for memory in get_args(Memory):
+        assert all(type(value) is int for value in MnnSettings(memory=memory).session.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -79,6 +79,30 @@ def _set(*path: str, to: object) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+GATHERED = {"channels": {"wh": 2, "hps": 6}, "sha256": "0" * 64}
+
+
+def _sparse(
+    channels: Mapping[str, int] = {"hm": 2, "hm_hp": 3, "features": 8},
+    gathered: Mapping[str, int] = GATHERED["channels"],
+) -> dict[str, Any]:
+    return {
+        "layout": "sparse",
+        "activation": "probabilities",
+        "stride": 4,
+        "channels": channels,
+        "gathered": {**GATHERED, "channels": gathered},
+    }
+
+
+def test_a_sparse_layout_is_read(manifest: Manifest) -> None:
+    document = json.loads(manifest.to_json())
+    document["heads"] = _sparse()
+    heads = msgspec.convert(document, Manifest).heads
+    assert heads.heads == {"hm": 2, "wh": 2, "hps": 6, "hm_hp": 3}
+    assert heads.tensors == {**heads.heads, "features": 8}
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -94,6 +118,18 @@ def _set(*path: str, to: object) -> Callable[[dict[str, Any]], None]:
         (_set("heads", "channels", "hm", to=3), r"heads.channels\['hm'\] must be 2, found 3"),
         (_set("heads", "channels", "depth", to=1), r"heads.channels\['depth'\] is no known head, found 1"),
         (_set("heads", "channels", to={"hm": 2, "hps": 6}), "heads.channels lacks wh"),
+        (_set("heads", "layout", to="thin"), "Invalid enum value 'thin'"),
+        (_set("heads", "layout", to="sparse"), "heads.gathered must stand in a sparse layout and in no other"),
+        (_set("heads", "gathered", to=GATHERED), "heads.gathered must stand in a sparse layout and in no other"),
+        (_set("heads", to=_sparse(channels={"hm": 2, "hm_hp": 3})), "heads.channels lacks features"),
+        (_set("heads", to=_sparse(channels={"hm": 2, "features": 0})), r"heads.channels\['features'\] must be 1"),
+        (_set("heads", to=_sparse(channels={"hm": 2, "features": 8, "wh": 2})), r"\['wh'\] is no known head, found 2"),
+        (_set("heads", to=_sparse(gathered={"wh": 2})), "heads.gathered.channels lacks hps"),
+        (_set("heads", to=_sparse(gathered={"wh": 2, "hps": 4})), r"gathered.channels\['hps'\] must be 6, found 4"),
+        (
+            _set("heads", to=_sparse(gathered={"wh": 2, "hps": 6, "hm": 2})),
+            r"gathered.channels\['hm'\] is no known head",
+        ),
         (_set("flip_pairs", to=[]), "flip_pairs do not follow"),
         (_set("decoder", "alpha", to=2), r"alpha must be in \[0, 1\], found 2"),
         (_set("files", to={"a": {"sha256": "xyz", "bytes": 1}}), "matching regex"),

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from deepmark.models.deepfashion2.annotation import CONVERTER_NAMES
 from deepmark.models.schema import KeypointSchema
 
 SCHEMA = KeypointSchema.deepfashion2()
@@ -52,6 +53,40 @@ def write_set(folder: Path, documents: Mapping[int, object], *, side: int = 80) 
         raw = content if isinstance(content, bytes) else json.dumps(content).encode()
         (folder / "annos" / f"{number:06d}.json").write_bytes(raw)
     return folder
+
+
+def coco_document(documents: Mapping[int, Mapping[str, Any]], *, side: int = 80) -> dict[str, Any]:
+    """The same annotations as the official converter writes them."""
+    starts = [sum(len(one.groups) for one in SCHEMA.classes[:index]) for index in range(len(SCHEMA.classes))]
+    images, annotations = [], []
+    for number, content in documents.items():
+        images.append({"id": number, "file_name": f"{number:06d}.jpg", "width": side, "height": side, "license": 0})
+        for name, one in content.items():
+            if not name.startswith("item"):
+                continue
+            x1, y1, x2, y2 = one["bounding_box"]
+            keypoints, start = [0.0] * (3 * SCHEMA.num_landmarks), 3 * starts[one["category_id"] - 1]
+            keypoints[start : start + len(one["landmarks"])] = one["landmarks"]
+            annotations.append(
+                {
+                    "area": (x2 - x1) * (y2 - y1),
+                    "bbox": [x1, y1, x2 - x1, y2 - y1],
+                    "category_id": one["category_id"],
+                    "id": len(annotations) + 1,
+                    "pair_id": content["pair_id"],
+                    "image_id": number,
+                    "iscrowd": 0,
+                    "style": one["style"],
+                    "num_keypoints": sum(flag > 0 for flag in one["landmarks"][2::3]),
+                    "keypoints": keypoints,
+                    "segmentation": one["segmentation"],
+                }
+            )
+    names = [CONVERTER_NAMES.get(name, name) for name in SCHEMA.class_names]
+    categories = [
+        {"id": number, "name": name, "supercategory": "clothes", "skeleton": []} for number, name in enumerate(names, 1)
+    ]
+    return {"info": {}, "licenses": [], "images": images, "annotations": annotations, "categories": categories}
 
 
 def write_zip(path: Path, folder: Path, prefix: str, password: bytes | None) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -21,21 +21,23 @@ HEADS = {"hm": 2, "wh": 2, "hps": 6, "reg": 2, "hm_hp": 3, "hp_offset": 2}
 class TinyNetwork(nn.Module):
     """(B, 3, H, W) -> raw heads (B, C, H/4, W/4); everything that mDLA-34 is made of, once."""
 
-    def __init__(self) -> None:
+    def __init__(self, heads: Mapping[str, int] = HEADS, head_conv: int = 8) -> None:
         super().__init__()
+        self.heads = dict(heads)
         self.stem = _block(3, 8, stride=2)
         self.level = _block(8, 16, stride=2)
         self.down = nn.MaxPool2d(2)
         self.deep = _block(16, 16, stride=1)
         self.up = nn.ConvTranspose2d(16, 16, 4, stride=2, padding=1, groups=16, bias=False)
-        for name, channels in HEADS.items():
-            head = nn.Sequential(nn.Conv2d(16, 8, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(8, channels, 1))
-            self.add_module(name, head)
+        for name, channels in heads.items():
+            last = nn.Conv2d(head_conv or 16, channels, 1)
+            first = (nn.Conv2d(16, head_conv, 3, padding=1), nn.ReLU(inplace=True)) if head_conv else ()
+            self.add_module(name, nn.Sequential(*first, last) if first else last)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         features = self.level(self.stem(image))
         features = features + self.up(self.deep(self.down(features)))
-        return {name: self.get_submodule(name)(features) for name in HEADS}
+        return {name: self.get_submodule(name)(features) for name in self.heads}
 
 
 def _block(channels_in: int, channels: int, *, stride: int) -> nn.Sequential:
@@ -43,18 +45,19 @@ def _block(channels_in: int, channels: int, *, stride: int) -> nn.Sequential:
     return nn.Sequential(conv, nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
 
 
-def tiny_network(seed: int = 0) -> TinyNetwork:
+def tiny_network(seed: int = 0, heads: Mapping[str, int] = HEADS, head_conv: int = 8) -> TinyNetwork:
     """Make one whose weights are asymmetric, whose norms do something, and which finds objects in anything."""
     torch.manual_seed(seed)
-    network = TinyNetwork()
+    network = TinyNetwork(heads, head_conv)
     for name, values in network.state_dict().items():
         if name.endswith("running_var"):
             values.uniform_(0.5, 1.5)
         elif name.endswith("running_mean"):
             values.normal_(0, 0.2)
-    for name in ("hm", "hm_hp"):
-        network.get_submodule(f"{name}.2").weight.data.mul_(4)
-    network.get_submodule("wh.2").bias.data.fill_(8)
+    last = {name: [*network.get_submodule(name).modules()][-1] for name in heads}
+    for name in {"hm", "hm_hp"} & set(heads):
+        last[name].weight.data.mul_(4)
+    last["wh"].bias.data.fill_(8)
     return network.eval().requires_grad_(False)
 
 
@@ -67,6 +70,7 @@ def tiny_schema() -> KeypointSchema:
 def tiny_loaded(network: nn.Module | None = None, *, schema: KeypointSchema | None = None) -> LoadedNetwork:
     """Return what `load_checkpoint` would, had it read this network from a file."""
     network = network or tiny_network()
+    heads = getattr(network, "heads", HEADS)
     report = LoadReport(
         file="folder/tiny.pth",
         sha256="0" * 64,
@@ -77,7 +81,7 @@ def tiny_loaded(network: nn.Module | None = None, *, schema: KeypointSchema | No
         classes=2,
         groups=3,
         head_conv=8,
-        heads=dict(HEADS),
+        heads=dict(heads),
         parameters=sum(weight.numel() for weight in network.parameters()),
         unused=(),
         dtype="float32",

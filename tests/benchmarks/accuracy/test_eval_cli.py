@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 import pytest
 from deepfashion2_files import document, item, write_set, write_zip
 from outcome import Deepmark
+from small_models import deepfashion2_bundle
 
 from deepmark.benchmarks.accuracy.prediction import with_techniques
+from deepmark.models.schema import KeypointSchema
 from deepmark.models.training.drawings.dataset import write_dataset
 from deepmark.runtime.params import DecoderParams
 
@@ -163,15 +172,159 @@ def test_detections_that_do_not_fit_are_refused_and_not_zero(
     deepmark("eval", "--detections", found, "--annotations", small).assert_refused(1, "found.json", *words)
 
 
-def test_a_model_of_other_classes_is_refused_and_not_zero(
-    deepmark: Deepmark, demo_bundle: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_model_of_other_classes_is_refused_and_not_zero(deepmark: Deepmark, small: Path, tmp_path: Path) -> None:
+    person = deepfashion2_bundle(tmp_path, KeypointSchema.coco_person())
+
+    deepmark("eval", person, "--images", small, "--annotations", small).assert_refused(1, "1 classes", "13")
+
+
+def test_a_model_of_renamed_classes_is_refused_and_not_zero(deepmark: Deepmark, small: Path, tmp_path: Path) -> None:
+    schema = KeypointSchema.deepfashion2()
+    classes = (replace(schema.classes[1], name="shirt"), *schema.classes[1:])
+    bundle = deepfashion2_bundle(tmp_path, replace(schema, classes=(schema.classes[0], *classes[:1], *classes[2:])))
+
+    outcome = deepmark("eval", bundle, "--images", small, "--annotations", small)
+
+    outcome.assert_refused(1, "class 2 of the model is 'shirt'", "'long sleeve top'")
+
+
+def test_one_picture_is_a_data_set(deepmark: Deepmark, small_bundle: Path, tmp_path: Path) -> None:
+    one = write_set(tmp_path / "one", {7: document(item(1))})
+
+    outcome = deepmark("eval", small_bundle, "--images", one, "--annotations", one, "--subsets", "--json")
+
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["accuracy"]["pictures"] == 1
+
+
+def test_a_picture_without_garments_has_no_figure(deepmark: Deepmark, small_bundle: Path, tmp_path: Path) -> None:
+    one = write_set(tmp_path / "one", {7: document()})
+
+    outcome = deepmark("eval", small_bundle, "--images", one, "--annotations", one, "--json")
+
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["mAP_pt"] is None
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [("annos", ["holds no annotation"]), ("image", ["holds no picture"]), ("both", ["annotation"])],
+)
+def test_folders_without_files_are_named(
+    deepmark: Deepmark, small_bundle: Path, small: Path, missing: str, words: list[str]
 ) -> None:
-    from deepmark.models.schema import KeypointSchema
-    from deepmark.runtime.detector import Detector
+    for part in ("annos", "image"):
+        if missing in {part, "both"}:
+            for file in (small / part).iterdir():
+                file.unlink()
 
-    monkeypatch.setattr(Detector, "schema", KeypointSchema.coco_person())
+    deepmark("eval", small_bundle, "--images", small, "--annotations", small).assert_refused(1, *words)
 
-    deepmark("eval", demo_bundle, "--images", small, "--annotations", small).assert_refused(1, "1 classes", "13")
+
+def test_table_2_has_its_rows_and_ends_with_the_model_as_it_is(
+    deepmark: Deepmark, demo_bundle: Path, drawings: Path
+) -> None:
+    request = ("eval", demo_bundle, "--images", drawings, "--annotations", drawings, "--table", "2")
+    printed = deepmark(*request)
+    found = json.loads(deepmark(*request, "--json").out)
+
+    rows = {row["name"]: row for row in found["table2"]}
+    assert list(rows) == ["Baseline", "NMS", *(f"Technique ({n})" for n in (1, 2, 3, 4)), "Combined"]
+    assert rows["Combined"]["map_pt"] == found["accuracy"]["map_pt"]
+    assert rows["Combined"]["map_box"] == found["accuracy"]["map_box"]
+    assert rows["Combined"]["paper"] == {"map_pt": 0.445, "map_box": 0.652}
+    assert [row["decoder"]["nms"] for row in rows.values()] == [None, "soft", None, None, None, None, "soft"]
+    assert rows["Technique (3)"]["decoder"]["gamma"] == 0.75
+    assert len({row["map_pt"]["ap"] for row in rows.values()}) > 3
+    assert "the paper's figures are of mDLA-34 at 256x256" in " ".join(printed.err.split())
+
+
+def test_every_spread_and_cache_gives_the_same_document(
+    deepmark: Deepmark, small_bundle: Path, forty: Path, tmp_path: Path
+) -> None:
+    request = ("eval", small_bundle, "--images", forty, "--annotations", forty, "--json")
+    variants = (
+        ("--cache", "none", "--threads", 1),
+        ("--cache", tmp_path / "cache", "--workers", 2),
+        ("--cache", tmp_path / "cache", "--workers", 1),
+        ("--cache", "none", "--workers", 1),
+    )
+    documents = [json.loads(deepmark(*request, *one).out) for one in variants]
+
+    for one in documents:
+        one["engine"].pop("threads_asked")
+        assert one == documents[0]
+    assert documents[0]["accuracy"]["detections"] > 0
+    assert len(list((tmp_path / "cache").rglob("*.heads"))) == 3
+
+
+def _start(*arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "deepmark", "eval", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def _alive(group: int) -> list[str]:
+    """Name the processes of a group that still run."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+    return found
+
+
+def _wait_for_heads(cache: Path, child: subprocess.Popen[str]) -> None:
+    """Return as soon as the first file is there."""
+    end = time.monotonic() + 120
+    while not list(cache.rglob("[!.]*.heads")):
+        assert child.poll() is None, child.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spread", [(), ("--workers", 2)])
+def test_a_killed_evaluation_goes_on_where_it_was(
+    small_bundle: Path, tmp_path: Path, spread: tuple[object, ...]
+) -> None:
+    write_dataset(tmp_path / "set", count=80, seed=3, size=64, workers=1)
+    data = ("--images", tmp_path / "set", "--annotations", tmp_path / "set", "--json")
+    cache = tmp_path / "cache"
+    child = _start(small_bundle, *data, "--cache", cache, *spread)
+    _wait_for_heads(cache, child)
+    os.kill(child.pid, signal.SIGKILL)  # its workers are not told
+    child.communicate(timeout=60)
+    before = {path: path.stat().st_mtime_ns for path in cache.rglob("[!.]*.heads")}
+    assert len(before) < 5
+
+    out, err = _start(small_bundle, *data, "--cache", cache, *spread).communicate(timeout=120)
+    whole, _ = _start(small_bundle, *data, "--cache", "none", *spread).communicate(timeout=120)
+
+    after = {path: path.stat().st_mtime_ns for path in cache.rglob("[!.]*.heads")}
+    assert len(after) == 5, err
+    assert before.items() <= after.items()
+    assert json.loads(out) == json.loads(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spread", [(), ("--workers", 2)])
+def test_ctrl_c_is_one_line_and_ends_all_processes(
+    small_bundle: Path, tmp_path: Path, spread: tuple[object, ...]
+) -> None:
+    write_dataset(tmp_path / "set", count=80, seed=3, size=64, workers=1)
+    data = ("--images", tmp_path / "set", "--annotations", tmp_path / "set")
+    child = _start(small_bundle, *data, "--cache", tmp_path / "cache", *spread)
+    _wait_for_heads(tmp_path / "cache", child)
+    os.killpg(child.pid, signal.SIGINT)  # as a terminal does
+    _, err = child.communicate(timeout=60)
+
+    assert child.returncode == 130, err
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == "error: interrupted"
+    end = time.monotonic() + 30
+    while _alive(child.pid) and time.monotonic() < end:  # Python's own tracker ends a moment after its parent
+        time.sleep(0.05)
+    assert _alive(child.pid) == []
 
 
 @pytest.mark.parametrize(
@@ -184,6 +337,10 @@ def test_a_model_of_other_classes_is_refused_and_not_zero(
         (["--detections", "f.json", "--annotations", "set", "--techniques", "1"], ["--techniques has no meaning"]),
         (["model", "--images", "s", "--annotations", "s", "--size", "64"], ["--size has no meaning", "exported"]),
         (["m.pth", "--images", "s", "--annotations", "s", "--backend", "mnn"], ["--backend has no meaning", "torch"]),
+        (["model", "--images", "s", "--annotations", "s", "--threads", 2, "--workers", 2], ["--threads, --workers"]),
+        (["model", "--images", "s", "--annotations", "s", "--workers", 2, "--dask", "tcp://a:1"], ["only one of"]),
+        (["--detections", "f.json", "--annotations", "s", "--cache", "none"], ["--cache has no meaning"]),
+        (["--detections", "f.json", "--annotations", "s", "--table", 2], ["--table has no meaning"]),
         (["model", "--images", "s", "--annotations", "s", "--techniques", "5"], ["'5' is none of all, none"]),
         (["model", "--images", "s", "--annotations", "s", "--techniques", ""], ["is none of all, none"]),
     ],

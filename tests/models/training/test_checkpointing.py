@@ -25,6 +25,18 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert torch.equal(found.weights["base.weight"], torch.full((64, 64), 3.0))
 
 
+def test_a_checkpoint_from_before_there_were_validations_is_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "last.pth"
+    save_state(_state(3), path)
+    document = torch.load(path)
+    del document["resume"]["best"]
+    for name in ("password_file", "skip_bad"):
+        del document["resume"]["config"][name]
+    torch.save(document, path)
+    assert load_state(path).best is None
+    assert load_state(path).config == TrainConfig()
+
+
 def test_a_full_disk_leaves_the_checkpoint_before_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "last.pth"
     save_state(_state(1), path)

@@ -80,6 +80,13 @@ def _dense_losses(network: MDLA34, batch: Batch) -> dict[str, Tensor]:
     }
 
 
+def test_a_picture_without_garments_has_finite_losses() -> None:
+    samples = Samples([(draw(5, 0, 64).image_bgr_u8, ())], SCHEMA, (64, 64), augment=False)
+    losses = batch_losses(MDLA34(head_channels(13, 62)), collate([samples[0]] * 2))
+    assert losses["hm"].item() > 0
+    assert [losses[name].item() for name in ("wh", "hps", "reg", "hp_offset")] == [0, 0, 0, 0]
+
+
 def test_the_networks_losses_and_gradients_equal_those_of_dense_heads(batch: Batch) -> None:
     torch.manual_seed(1)
     network = MDLA34(head_channels(13, 62), head_conv=32).eval()  # eval: the same statistics both times

@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from deepfashion2_files import document, item, write_set, write_zip
 
 from deepmark.errors import DataError, DeviceError, UsageError
 from deepmark.models.schema import KeypointSchema
-from deepmark.models.training import loop
 from deepmark.models.training.batches import collate
-from deepmark.models.training.cli import train
 from deepmark.models.training.config import TrainConfig
+from deepmark.models.training.devices import choose_device
 from deepmark.models.training.drawings import draw
 from deepmark.models.training.drawings.dataset import write_dataset
-from deepmark.models.training.loop import CHECKPOINT, LOG, Training
+from deepmark.models.training.loop import CHECKPOINT, LOG
 from deepmark.models.training.losses import batch_losses
 from deepmark.models.training.photographs import Photographs
+from deepmark.models.training.trainer import Training
+from deepmark.train import train
 
 
 def _train(*arguments: object) -> Result:
@@ -45,6 +47,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("--synthetic", "--device", "tpu"),
         ("--synthetic", "--seed", "-1"),
         ("--synthetic", "--save-every", "0"),
+        ("--synthetic", "--skip-bad"),
+        ("--synthetic", "--password-file", "somewhere"),
+        ("--synthetic", "--loaders", "-1"),
     ],
 )
 def test_senseless_requests_are_usage_errors_and_make_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
@@ -64,7 +69,7 @@ def test_a_gpu_that_is_not_there_is_an_error(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     result = _train("-o", tmp_path / "run", "--synthetic", "--device", "cuda")
     assert isinstance(result.exception, DeviceError)
-    assert loop.choose_device("auto") == torch.device("cpu")
+    assert choose_device("auto") == torch.device("cpu")
 
 
 @pytest.mark.slow
@@ -87,9 +92,49 @@ def test_a_data_sets_labels_are_those_of_its_files(folder: Path) -> None:
         image, labels = photographs[index]
         original = draw(8, index + 1, 64)
         assert np.abs(image.astype(int) - original.image_bgr_u8).mean() < 8  # JPEG
-        for label, item in zip(labels, original.items, strict=True):
-            assert (label.category_id, label.bounding_box) == (item.category_id, item.bounding_box)
-            np.testing.assert_array_equal(label.landmarks, item.landmarks)
+        for label, one in zip(labels, original.items, strict=True):
+            assert (label.category_id, label.bounding_box) == (one.category_id, one.bounding_box)
+            np.testing.assert_array_equal(label.landmarks, one.landmarks)
+
+
+def test_the_official_zip_gives_what_its_folder_gives(tmp_path: Path, folder: Path) -> None:
+    packed = write_zip(tmp_path / "train.zip", folder, "train/", b"secret")
+    photographs, plain = Photographs(packed, password=b"secret"), Photographs(folder)
+    assert len(photographs) == len(plain) == 3
+    image, labels = photographs[2]
+    np.testing.assert_array_equal(image, plain[2][0])
+    assert [label.bounding_box for label in labels] == [label.bounding_box for label in plain[2][1]]
+
+
+def test_faults_end_a_training_unless_they_are_to_be_skipped(tmp_path: Path) -> None:
+    documents = {1: document(item()), 2: document(item(category_id=14)), 3: document(item(3))}
+    faulty = write_set(tmp_path / "set", documents)
+    result = _train("-o", tmp_path / "run", "--data", faulty, "--val", "none")
+    assert isinstance(result.exception, DataError)
+    assert "000002.json: item1.category_id" in str(result.exception)
+    assert "--skip-bad" in (result.exception.hint or "")
+    photographs = Photographs(faulty, skip_bad=True)
+    assert (len(photographs), len(photographs.faults)) == (2, 1)
+
+
+@pytest.mark.slow
+def test_a_training_on_a_zip_is_repeated_from_what_it_wrote(tmp_path: Path, folder: Path) -> None:
+    packed = write_zip(tmp_path / "train.zip", folder, "train/", b"secret")
+    (tmp_path / "password.txt").write_text("secret\n")
+    options = ("--data", packed, "--password-file", tmp_path / "password.txt", "--val", "none")
+    first = _train("-o", tmp_path / "a", *options, "--size", "32", "--batch", "2", "--steps", "2", "--loaders", "2")
+    assert first.exit_code == 0, first.output
+    assert "secret" not in (tmp_path / "a" / "config.toml").read_text()
+    again = _train("-o", tmp_path / "b", "--config", tmp_path / "a" / "config.toml", "--loaders", "0")
+    assert again.exit_code == 0, again.output
+    losses = [(tmp_path / run / LOG).read_text().splitlines()[-1].split(",")[1:9] for run in ("a", "b")]
+    assert losses[0] == losses[1]
+    resumed = _train("-o", tmp_path / "b", "--resume", "--config", tmp_path / "a" / "config.toml")
+    assert resumed.exit_code == 0, resumed.output
+    other = _train("-o", tmp_path / "c", "--config", tmp_path / "a" / "config.toml", "--synthetic", "--lr", "nan")
+    assert isinstance(other.exception, UsageError)  # not of --data, which the command line overruled
+    for run in ("a", "b"):
+        (tmp_path / run / CHECKPOINT).unlink()
 
 
 def _training(**options: Any) -> Training:

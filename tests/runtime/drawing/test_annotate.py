@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing import labels, text
 from deepmark.runtime.drawing.annotate import annotate, scaled
-from deepmark.runtime.drawing.contact_sheet import TILE, Tile, contact_sheet, fit_factor
+from deepmark.runtime.drawing.contact_sheet import TILE, Tile, contact_sheet, fill_tile
 from deepmark.runtime.drawing.palette import HALO, class_colour, contrast, ink_on
 from deepmark.runtime.drawing.text import text_width
 
@@ -255,6 +255,10 @@ def test_a_long_caption_keeps_its_end() -> None:
     assert (margin == sheet[0, 0]).all()
 
 
-def test_a_picture_is_fitted_into_a_tile_by_its_longer_side() -> None:
-    assert fit_factor(_grey(96, 48)) == TILE / 96
-    assert fit_factor(_grey(48, 960)) == TILE / 960
+def test_a_picture_is_fitted_into_a_tile_by_its_longer_side_before_it_is_drawn_on() -> None:
+    one = garments([(4, 4, 40, 40)], [8])
+    for image, shape in ((_grey(96, 48), (TILE, TILE // 2)), (_grey(48, 960), (TILE // 20, TILE))):
+        tile = fill_tile(image, one, SCHEMA)
+        assert tile.shape == (*shape, 3)
+        by_hand = scaled(one, TILE / max(image.shape[:2]))
+        assert (tile == annotate(_grey(*shape), by_hand, SCHEMA)).all()

@@ -1,0 +1,132 @@
+"""One call that measures: models and rivals in, the document of results out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deepmark import __version__
+from deepmark.benchmarks.speed import samples
+from deepmark.benchmarks.speed.contestants import Contestant, Engines, enter, open_models
+from deepmark.benchmarks.speed.machine import choose_cores, describe_machine, usable_cores
+from deepmark.benchmarks.speed.process import COMMAND
+from deepmark.benchmarks.speed.references import dense_model, enter_rivals, find_rivals, references
+from deepmark.benchmarks.speed.results import FORMAT, Failure, Plan, Result
+from deepmark.benchmarks.speed.rounds import Setup, measure, steps
+from deepmark.errors import DeepMarkError
+from deepmark.extras import require
+from deepmark.runtime.bundle import Model
+
+Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to measure.
+
+    Attributes:
+        models: paths, as `open_model` takes them.
+        engines: for all of them: one, ``"auto"`` or ``"all"``.
+        sizes: height, width of the inputs; none: each model's own.
+        threads: numbers of threads.
+        cores: ``"auto"``, or a list such as ``"0,2-3"``.
+        rivals: names out of `deepmark.benchmarks.speed.rivals.RIVALS`.
+        checkpoint: for the rival torch.
+        images: folder of pictures; None for the models' golden inputs.
+        plan: how long to measure.
+        command: that is recorded in the result.
+    """
+
+    models: tuple[Path, ...]
+    engines: Engines = "auto"
+    sizes: tuple[tuple[int, int], ...] = ()
+    threads: tuple[int, ...] = (1,)
+    cores: str = "auto"
+    rivals: tuple[str, ...] = ()
+    checkpoint: Path | None = None
+    images: Path | None = None
+    plan: Plan = field(default_factory=Plan)
+    command: str = ""
+
+
+def _silent(_: int) -> AbstractContextManager[Callable[[], None]]:
+    return nullcontext(lambda: None)
+
+
+def run_benchmark(request: Request, child: Sequence[str] = COMMAND, progress: Progress = _silent) -> Result:
+    """Measure; what cannot be measured is named in the result, and the rest goes on.
+
+    Args:
+        request: what to measure.
+        child: command that starts a contestant's process.
+        progress: is given the number of steps and yields a function to call after each.
+
+    Raises:
+        DeepMarkError: there is nothing to measure, or nothing could be measured.
+        DataError: the pictures cannot be read.
+        UsageError: the cores cannot be used, or no model can be held against rivals.
+    """
+    require("deepmark bench", "psutil", extra="bench")
+    choose_cores(request.cores, min(max(request.threads), len(usable_cores())))
+    models, failures = open_models(request.models)
+    entered, unfit = enter(models, request.engines, request.sizes, request.threads)
+    failures += unfit
+    pictures = samples.gather(request.images, models)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="deepmark-bench-")))
+        samples.save(pictures, folder / "pictures.npz")
+        setup = Setup(request.plan, folder / "pictures.npz", request.cores, _no_rivals, child)
+        if request.rivals and entered:
+            setup, rivals, absent = _invite(request, models, entered, pictures, setup, folder, stack)
+            entered = _by_heats([*entered, *rivals])
+            failures += absent
+        machine, created = describe_machine(), datetime.now(UTC).isoformat(timespec="seconds")
+        with progress(steps(entered, request.plan)) as advance:
+            measured, failed = measure(entered, setup, advance)
+    failures += failed
+    if not measured:
+        first = failures[0]
+        raise DeepMarkError(first.error, hint=first.hint)
+    return Result(
+        format=FORMAT,
+        created=created,
+        command=request.command,
+        program=__version__,
+        machine=machine,
+        plan=request.plan,
+        pictures=pictures.record(),
+        contestants=tuple(measured),
+        failures=tuple(failures),
+    )
+
+
+def _invite(
+    request: Request,
+    models: Sequence[Model],
+    entered: Sequence[Contestant],
+    pictures: samples.SamplePictures,
+    setup: Setup,
+    folder: Path,
+    stack: ExitStack,
+) -> tuple[Setup, list[Contestant], list[Failure]]:
+    """Make what the rivals need, and enter those that can run."""
+    present, absent = find_rivals(request.rivals, request.checkpoint)
+    if not present:
+        return setup, [], absent
+    dense = dense_model(models)
+    found, unwritten = stack.enter_context(references(dense, present, request.checkpoint, pictures, folder))
+    invited = enter_rivals(found, present, entered)
+    complete = Setup(setup.plan, setup.pictures, setup.cores, found.expected, setup.command)
+    return complete, invited, [*absent, *unwritten]
+
+
+def _by_heats(contestants: Sequence[Contestant]) -> list[Contestant]:
+    return sorted(contestants, key=lambda one: (one.size, one.threads))
+
+
+def _no_rivals(size: tuple[int, int]) -> Path:
+    raise AssertionError(f"no rival was invited at {size}")

@@ -1,0 +1,138 @@
+"""Who takes part: every model with every engine, size and number of threads, and the rivals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+from pathlib import Path
+from typing import Literal
+
+from deepmark.benchmarks.speed.results import Failure
+from deepmark.errors import BundleError, DeepMarkError, UsageError
+from deepmark.runtime.bundle import Backend, Model, open_model
+
+Engines = Literal["auto", "all"] | Backend
+MAX_THREADS = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contestant:
+    """One thing to measure.
+
+    Attributes:
+        name: as results show it.
+        kind: ``"model"``: whole frames; ``"rival"``: the network alone, in another library.
+        model: that it is, or that a rival computes.
+        path: what its process loads.
+        engine: library; None for the model's own choice.
+        size: height and width of the input, pixels.
+        threads: to compute with, as asked for.
+    """
+
+    name: str
+    kind: Literal["model", "rival"]
+    model: Model
+    path: Path
+    engine: str | None
+    size: tuple[int, int]
+    threads: int
+
+
+def open_models(paths: Sequence[Path]) -> tuple[list[Model], list[Failure]]:
+    """Open all models that can be opened; the others are named, so that one bad file among good ones costs only itself.
+
+    Raises:
+        DeepMarkError: the error of the first, if none can be opened.
+    """
+    models, failures, first = [], [], None
+    for path in paths:
+        try:
+            models.append(open_model(path))
+        except DeepMarkError as error:
+            failures.append(Failure(name=str(path), kind="model", error=str(error), hint=error.hint))
+            first = first or error
+    if first is not None and not models:
+        raise first
+    return models, failures
+
+
+def enter(
+    models: Sequence[Model], engines: Engines, sizes: Sequence[tuple[int, int]], threads: Sequence[int]
+) -> tuple[list[Contestant], list[Failure]]:
+    """Combine models with engines, sizes and threads; those that take the same turns stand together.
+
+    Args:
+        models: opened.
+        engines: one for all, ``"auto"`` for each model's own choice, or ``"all"`` that it has a file for.
+        sizes: height, width; none: each model's own.
+        threads: numbers of threads.
+    """
+    entered: list[Contestant] = []
+    failures: list[Failure] = []
+    asked: Sequence[tuple[int, int] | None] = sizes or (None,)
+    for size in asked:
+        for count in threads:
+            for model in models:
+                fault = _fault(model, engines, size)
+                if fault is not None:
+                    failures.append(Failure(name=str(model.path), kind="model", error=str(fault), hint=fault.hint))
+                    continue
+                own = model.manifest.input
+                chosen: Iterable[str | None] = (
+                    model.weights if engines == "all" else [None if engines == "auto" else engines]
+                )
+                entered += [
+                    Contestant(
+                        model.manifest.name, "model", model, model.path, one, size or (own.height, own.width), count
+                    )
+                    for one in chosen
+                ]
+    return name_apart(sorted(entered, key=lambda one: (one.size, one.threads))), list(dict.fromkeys(failures))
+
+
+def _fault(model: Model, engines: Engines, size: tuple[int, int] | None) -> DeepMarkError | None:
+    spec = model.manifest.input
+    if engines not in {"auto", "all"} and engines not in model.weights:
+        return BundleError(
+            f"{model.path} has no model for the engine {engines!r}, only for {', '.join(model.weights)}",
+            hint="leave --backend out",
+        )
+    if size is None or size == (spec.height, spec.width):
+        return None
+    if not spec.dynamic:
+        return UsageError(
+            f"{model.path} takes {spec.height}x{spec.width} only, asked for {size[0]}x{size[1]}",
+            hint="export it without a fixed size",
+        )
+    if any(side % spec.multiple for side in size):
+        return UsageError(f"{model.path} takes multiples of {spec.multiple} only, asked for {size[0]}x{size[1]}")
+    return None
+
+
+def name_apart(contestants: Sequence[Contestant]) -> list[Contestant]:
+    """Give each a name of its own: the model's, and whatever else is not the same for all."""
+    traits = [_traits(one) for one in contestants]
+    varying = [len(set(column)) > 1 for column in zip(*traits, strict=True)]
+    names = [
+        " ".join([one.name, *compress(trait, varying)]).strip() for one, trait in zip(contestants, traits, strict=True)
+    ]
+    seen: Counter[str] = Counter()
+    named = []
+    for one, name in zip(contestants, names, strict=True):
+        seen[name] += 1
+        named.append(replace(one, name=f"{name} #{seen[name]}" if seen[name] > 1 else name))
+    return named
+
+
+def _traits(one: Contestant) -> tuple[str, ...]:
+    manifest = one.model.manifest
+    return (
+        one.engine or "",
+        manifest.precision,
+        manifest.heads.layout,
+        f"{manifest.keypoints.num_groups} groups",
+        f"{one.size[0]}x{one.size[1]}",
+        f"{one.threads} thread{'s' if one.threads > 1 else ''}",
+    )

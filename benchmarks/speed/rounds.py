@@ -1,0 +1,191 @@
+"""The measurement itself: children are loaded one after the other, then take turns, so that only one ever computes.
+
+Contestants of the same size and number of threads form a heat and take turns A-B-C-A-B-C: what changes on the machine
+in the meantime changes for all of them. Heats follow one another, and the processes of a heat end with it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import TypeVar
+
+from deepmark.benchmarks.speed.contestants import Contestant
+from deepmark.benchmarks.speed.machine import CoreClock, choose_cores, frequency_mhz, usable_cores
+from deepmark.benchmarks.speed.memory import MemoryWatch, Usage
+from deepmark.benchmarks.speed.messages import Job, Ready, Samples, Turn, Waiting
+from deepmark.benchmarks.speed.process import COMMAND, Child
+from deepmark.benchmarks.speed.results import Failure, Measured, Memory, Plan, Round
+from deepmark.errors import DeepMarkError, EngineError
+from deepmark.runtime.bundle import HEADS_FILE, Model
+
+T = TypeVar("T")
+
+LOAD_TIMEOUT_S = 180.0
+TURN_TIMEOUT_S = 120.0  # beside the turn's own length; a large input on a slow core takes seconds a run
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What all contestants share.
+
+    Attributes:
+        plan: how long to measure.
+        pictures: file of the pictures.
+        cores: ``"auto"`` or a list.
+        expected: size -> file of the right outputs, for rivals.
+        command: of a child.
+    """
+
+    plan: Plan
+    pictures: Path
+    cores: str
+    expected: Callable[[tuple[int, int]], Path]
+    command: Sequence[str] = COMMAND
+
+
+@dataclass(slots=True)
+class _Running:
+    """A contestant whose process is there."""
+
+    contestant: Contestant
+    child: Child
+    watch: MemoryWatch
+    cores: tuple[int, ...]
+    before: Usage
+    ready: Ready
+    rounds: list[Round] = field(default_factory=list)
+    last: Samples | None = None
+
+
+def steps(contestants: Sequence[Contestant], plan: Plan) -> int:
+    """Count the steps that `measure` will advance by."""
+    return len(contestants) * (plan.rounds + 1)
+
+
+def measure(
+    contestants: Sequence[Contestant], setup: Setup, advance: Callable[[], None] = lambda: None
+) -> tuple[list[Measured], list[Failure]]:
+    """Measure all contestants; one whose process fails is named, and the others go on."""
+    measured: list[Measured] = []
+    failures: list[Failure] = []
+    start = time.monotonic()
+    for _, heat in groupby(contestants, key=lambda one: (one.size, one.threads)):
+        with ExitStack() as children:
+            running = []
+            for one in heat:
+                try:
+                    running.append(_load(one, setup, children))
+                except DeepMarkError as error:
+                    failures.append(_failure(one, error))
+                advance()
+            for _ in range(setup.plan.rounds):
+                for entry in list(running):
+                    try:
+                        _take_turn(entry, setup.plan, start)
+                    except EngineError as error:
+                        failures.append(_failure(entry.contestant, error))
+                        running.remove(entry)
+                    advance()
+            measured += [_finish(entry) for entry in running]
+    return measured, failures
+
+
+def _load(one: Contestant, setup: Setup, children: ExitStack) -> _Running:
+    threads = min(one.threads, len(usable_cores()))
+    cores = choose_cores(setup.cores, threads)
+    job = Job(
+        kind=one.kind,
+        path=str(one.path.absolute()),
+        engine=one.engine,
+        height=one.size[0],
+        width=one.size[1],
+        threads=threads,
+        cores=cores,
+        pictures=str(setup.pictures),
+        expected=str(setup.expected(one.size)) if one.kind == "rival" else None,
+    )
+    child = children.enter_context(Child(one.name, {"OMP_NUM_THREADS": str(threads)}, setup.command))
+    watch = MemoryWatch(child.pid)
+    child.tell(job)
+    _require(child.hear(LOAD_TIMEOUT_S), Waiting)
+    before = watch.now() or Usage(0.0, None)
+    ready = _require(child.hear(LOAD_TIMEOUT_S, watch.look), Ready)
+    warm_up = Turn(setup.plan.warm_up_runs, setup.plan.warm_up_s, LOAD_TIMEOUT_S, counts=False)
+    child.tell(warm_up)
+    _require(child.hear(2 * LOAD_TIMEOUT_S, watch.look), Samples)
+    watch.look()
+    return _Running(one, child, watch, cores, before, ready)
+
+
+def _take_turn(entry: _Running, plan: Plan, start: float) -> None:
+    turn = Turn(plan.runs_a_round, 0.0, plan.seconds_a_round, counts=True)
+    clock = CoreClock.read(entry.cores)
+    entry.child.tell(turn)
+    samples = _require(entry.child.hear(plan.seconds_a_round + TURN_TIMEOUT_S), Samples)
+    later = CoreClock.read(entry.cores)
+    conditions = clock.until(later, samples.own_s, frequency_mhz(entry.cores))
+    entry.rounds.append(Round(at_s=round(clock.at_s - start, 3), phases=samples.phases, conditions=conditions))
+    entry.last = samples
+
+
+def _finish(entry: _Running) -> Measured:
+    one, ready, manifest = entry.contestant, entry.ready, entry.contestant.model.manifest
+    steady = entry.watch.now() or Usage(0.0, None)
+    peak = entry.watch.peak or steady
+    assert entry.last is not None
+    return Measured(
+        name=one.name,
+        kind=one.kind,
+        model=manifest.name,
+        sha256=ready.sha256,
+        file_bytes=ready.file_bytes or _file_bytes(one.model, ready.sha256),
+        engine=ready.engine,
+        version=ready.version,
+        device=ready.device,
+        settings=ready.settings,
+        precision=manifest.precision,
+        layout=manifest.heads.layout,
+        groups=manifest.keypoints.num_groups,
+        channels=manifest.heads.heads,
+        parameters=manifest.source.parameters,
+        height=one.size[0],
+        width=one.size[1],
+        threads=ready.threads,
+        threads_asked=one.threads,
+        cores=entry.cores,
+        objects=entry.last.objects,
+        memory=Memory(
+            before=entry.before.uss,
+            peak_uss=max(peak.uss, steady.uss),
+            peak_pss=_larger(peak.pss, steady.pss),
+            peak_rss=entry.last.peak_rss_mib,
+            steady_uss=steady.uss,
+            steady_pss=steady.pss,
+            engine=entry.last.engine_mib,
+        ),
+        rounds=tuple(entry.rounds),
+    )
+
+
+def _file_bytes(model: Model, sha256: str) -> int:
+    """Add up the files that a model is run from: the graph, and the heads that a sparse one leaves out."""
+    return sum(entry.bytes for name, entry in model.entries.items() if entry.sha256 == sha256 or name == HEADS_FILE)
+
+
+def _require(answer: object, kind: type[T]) -> T:
+    if not isinstance(answer, kind):
+        raise EngineError(f"the child process answered with {type(answer).__name__}, expected {kind.__name__}")
+    return answer
+
+
+def _larger(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else max(one, other)
+
+
+def _failure(one: Contestant, error: DeepMarkError) -> Failure:
+    return Failure(name=one.name, kind=one.kind, error=str(error), hint=error.hint)

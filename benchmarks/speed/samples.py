@@ -1,0 +1,96 @@
+"""The pictures that every contestant runs on, and the file that carries them to the child processes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.benchmarks.speed.results import Pictures
+from deepmark.errors import BundleError, DataError
+from deepmark.runtime.bundle import Model
+
+MAX_PICTURES = 16
+MAX_PIXELS = 64 << 20  # of all together: they stay in the memory of every child
+
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SamplePictures:
+    """Pictures to run on.
+
+    Attributes:
+        source: where they come from.
+        images: (H, W, 3) uint8, BGR, of any sizes.
+    """
+
+    source: str
+    images: tuple[Image, ...]
+
+    def record(self) -> Pictures:
+        """Describe them for the document of results."""
+        digest = hashlib.sha256(b"".join(image.tobytes() for image in self.images)).hexdigest()
+        sizes = tuple((image.shape[0], image.shape[1]) for image in self.images)
+        return Pictures(source=self.source, sizes=sizes, sha256=digest)
+
+
+def gather(folder: Path | None, models: Sequence[Model]) -> SamplePictures:
+    """Return the first `MAX_PICTURES` of a folder; by default the golden inputs of the first model that has some.
+
+    Seeded noise among those is left out: it decodes into more than any picture.
+
+    Raises:
+        DataError: the folder has no picture, one cannot be read, or they are too large for all children to hold.
+    """
+    if folder is not None:
+        return _checked(SamplePictures(folder.name, _read(folder)))
+    from deepmark.exporter.vectors import read_vectors
+
+    for model in models:
+        try:
+            vectors = read_vectors(model)
+        except BundleError:  # a bare model file, or a bundle without vectors
+            continue
+        images = [one.picture.image for one in vectors if one.picture.name != "noise"] or [vectors[0].picture.image]
+        return SamplePictures(f"golden inputs of {model.manifest.name}", tuple(images))
+    return SamplePictures("drawings of this program", _read(Path(str(files("deepmark.exporter") / "data"))))
+
+
+def _read(folder: Path) -> tuple[Image, ...]:
+    from deepmark.runtime.media.picture_file import read_picture
+    from deepmark.runtime.media.sources import PICTURE_SUFFIXES
+
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    except OSError as error:
+        raise DataError(f"cannot read the folder {folder}: {error.strerror}", hint="check --images") from error
+    if not paths:
+        raise DataError(f"{folder} holds no pictures", hint=f"expected {', '.join(PICTURE_SUFFIXES)}")
+    return tuple(read_picture(path) for path in paths[:MAX_PICTURES])
+
+
+def _checked(pictures: SamplePictures) -> SamplePictures:
+    pixels = sum(image.shape[0] * image.shape[1] for image in pictures.images)
+    if pixels > MAX_PIXELS:
+        raise DataError(
+            f"the pictures of {pictures.source} have {pixels:,} pixels, at most {MAX_PIXELS:,} fit into the benchmark",
+            hint="give fewer, or smaller ones",
+        )
+    return pictures
+
+
+def save(pictures: SamplePictures, path: Path) -> None:
+    """Write pictures for the children."""
+    np.savez(path, allow_pickle=False, **{f"{number:03}": image for number, image in enumerate(pictures.images)})
+
+
+def load(path: Path) -> list[Image]:
+    """Read what `save` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        return [file[name] for name in sorted(file.files)]

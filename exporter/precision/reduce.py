@@ -1,0 +1,125 @@
+"""fp32 -> the precision asked for, and what that costs: a model and its record, or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from deepmark.errors import BundleError, ConversionError
+from deepmark.exporter.mnn_convert import convert_to_mnn
+from deepmark.exporter.parity import Sample
+from deepmark.exporter.pictures import Picture
+from deepmark.exporter.precision.calibrate import JUDGE_PICTURES, JUDGE_SEED, CalibrationSet, drawn_pictures
+from deepmark.exporter.precision.layers import Layer, kept_layers, read_layers
+from deepmark.exporter.precision.loss import LossTally, require
+from deepmark.exporter.precision.map_drop import measure_drop
+from deepmark.exporter.precision.plan import PrecisionPlan
+from deepmark.exporter.precision.quantise import quantise
+from deepmark.exporter.stages import THREADS, Stage
+from deepmark.runtime.engines import Engine, load_engine
+from deepmark.runtime.manifest import Manifest
+from deepmark.runtime.quantisation import PrecisionLoss, Quantisation
+
+OnSample = Callable[[Picture, Sample], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fp32:
+    """The proven model to start from.
+
+    Attributes:
+        onnx: that the other was converted from.
+        mnn: the model.
+        manifest: of the export.
+    """
+
+    onnx: Path
+    mnn: Path
+    manifest: Manifest
+
+
+def reduce_precision(
+    fp32: Fp32,
+    target: Path,
+    plan: PrecisionPlan,
+    *,
+    calibration: CalibrationSet | None,
+    pictures: Sequence[Picture],
+    on_sample: OnSample,
+    on_progress: Callable[[str], None],
+) -> Quantisation:
+    """Write the model in the precision of the plan and judge it.
+
+    Args:
+        fp32: the proven model.
+        target: the file to write, beside it.
+        plan: what is asked for.
+        calibration: for int8.
+        pictures: network inputs to judge on; drawings that were not calibrated on are added.
+        on_sample: is given what the new model says of each.
+        on_progress: is given one line at each step.
+
+    Returns:
+        What the manifest records.
+
+    Raises:
+        UsageError: a layer to keep in float does not exist.
+        ConversionError: the model could not be written or used.
+        ParityError: it costs more than it may.
+    """
+    kept: tuple[Layer, ...] = ()
+    if calibration is None:
+        on_progress(f"onnx -> mnn {plan.precision.name}")
+        convert_to_mnn(fp32.onnx, target, plan.precision)
+    else:
+        layers = read_layers(fp32.onnx)
+        kept = kept_layers(layers, plan.keep_float)
+        on_progress(f"mnn -> int8, calibrated on {len(calibration.images)} {calibration.source}")
+        quantise(
+            fp32.mnn,
+            target,
+            calibration=calibration,
+            preprocess=fp32.manifest.preprocess,
+            layers=layers,
+            float_layers=kept,
+        )
+    with _open(fp32.mnn, "mnn") as whole, _open(target, plan.precision.name) as reduced:
+        loss = _measure(whole, reduced, pictures, on_sample, on_progress)
+        require(loss, plan.limits, plan.precision.name)
+        if plan.meter is not None and plan.limits.max_map_drop is not None:
+            on_progress(f"measuring accuracy on {plan.meter.pictures} drawings, in fp32 and in {plan.precision.name}")
+            accuracy = measure_drop(plan.meter, whole, reduced, on_progress)
+            loss = msgspec.structs.replace(loss, accuracy=accuracy)
+            require(loss, plan.limits, plan.precision.name)
+    record = None if calibration is None else calibration.record
+    return Quantisation(loss=loss, calibration=record, float_layers=tuple(layer.name for layer in kept))
+
+
+def _open(path: Path, name: str) -> Engine:
+    """Load a model file as its users will, and make sure that it runs."""
+    try:
+        return load_engine(path, threads=THREADS, backend="mnn")
+    except BundleError as error:
+        raise ConversionError(f"the converted model cannot be used: {error}", stage=f"-> {name}") from error
+
+
+def _measure(
+    whole: Engine,
+    reduced: Engine,
+    pictures: Sequence[Picture],
+    on_sample: OnSample,
+    on_progress: Callable[[str], None],
+) -> PrecisionLoss:
+    manifest = whole.manifest
+    drawn = drawn_pictures(JUDGE_PICTURES, JUDGE_SEED, (manifest.input.height, manifest.input.width))
+    on_progress(f"comparing {manifest.precision} with fp32 on {len(pictures) + len(drawn)} pictures")
+    tally = LossTally(manifest.keypoints, manifest.decoder)
+    right, other = Stage.of("fp32", whole), Stage.of(manifest.precision, reduced)
+    for picture in (*pictures, *drawn):
+        found = other.sample(picture, manifest)
+        tally.add(right.sample(picture, manifest), found)
+        on_sample(picture, found)
+    return tally.result()

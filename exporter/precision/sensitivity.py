@@ -1,0 +1,205 @@
+"""What each convolution costs in int8: how much of the error goes when this one, too, is kept in float.
+
+Every row is a real model, quantised, run and decoded; nothing is simulated. So it tells what ``--keep-float`` would do.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deepmark.exporter.describe import describe
+from deepmark.exporter.head_archive import archive_heads
+from deepmark.exporter.mnn_convert import convert_to_mnn
+from deepmark.exporter.onnx_export import export_onnx
+from deepmark.exporter.parity import Sample
+from deepmark.exporter.pictures import Picture
+from deepmark.exporter.precision.calibrate import (
+    JUDGE_PICTURES,
+    JUDGE_SEED,
+    CalibrationSet,
+    drawn_pictures,
+    gather_calibration,
+)
+from deepmark.exporter.precision.layers import Layer, choose_layers, read_layers
+from deepmark.exporter.precision.loss import LossTally
+from deepmark.exporter.precision.quantise import quantise
+from deepmark.exporter.request import make_request
+from deepmark.exporter.stages import THREADS, Stage
+from deepmark.models.schema import KeypointSchema
+from deepmark.runtime.bundle import HEADS_FILE
+from deepmark.runtime.engines import load_engine
+from deepmark.runtime.manifest import Manifest
+
+CALIBRATION_PICTURES = 16  # a calibration for every layer: half of an export's
+REPORT_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCost:
+    """A model with one layer in float, or none.
+
+    Attributes:
+        layer: that is kept in float; empty for none.
+        weights: of the layer.
+        heads: head -> mean absolute error against fp32, of probabilities or in cells.
+        landmark_error: mean distance of the landmarks of kept objects, in cells.
+        kept: share of objects that are kept.
+    """
+
+    layer: str
+    weights: int
+    heads: dict[str, float]
+    landmark_error: float
+    kept: float
+
+    @property
+    def extra_bytes(self) -> int:
+        """What keeping it in float adds to the file."""
+        return 3 * self.weights
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """What layers cost.
+
+    Attributes:
+        all_int8: no layer in float.
+        layers: each layer alone in float, in the order in which they compute.
+    """
+
+    all_int8: LayerCost
+    layers: tuple[LayerCost, ...]
+
+    def relative(self, one: LayerCost) -> tuple[float, ...]:
+        """Return the heads' errors as shares of those with no layer in float."""
+        return tuple(error / max(self.all_int8.heads[head], 1e-12) for head, error in one.heads.items())
+
+    def gain(self, one: LayerCost) -> float:
+        """Return the share of error, on average over the heads, that is gone with this layer in float."""
+        return 1 - float(np.mean(self.relative(one)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    fp32: Path
+    manifest: Manifest
+    layers: tuple[Layer, ...]
+    calibration: CalibrationSet
+    pictures: tuple[Picture, ...]
+    expected: tuple[Sample, ...]
+
+
+def measure_sensitivity(
+    checkpoint: str | Path,
+    *,
+    size: tuple[int, int],
+    schema: KeypointSchema | None = None,
+    heads: str = "dense",
+    calibration: str | Path | None = None,
+    only: Sequence[str] = (),
+    on_progress: Callable[[str], None],
+) -> Sensitivity:
+    """Quantise a network once for every convolution, with this one in float, and once with none.
+
+    Args:
+        checkpoint: what `load_checkpoint` takes.
+        size: height, width of the network's input, pixels.
+        schema: keypoint schema; by default the built-in one with the checkpoint's counts.
+        heads: layout of the graph.
+        calibration: folder of pictures; by default drawings.
+        only: modules whose layers are measured; by default all.
+        on_progress: is given a line now and then, with the time left.
+
+    Raises:
+        UsageError, CheckpointError, DataError, ConversionError: as for an export.
+    """
+    request = make_request(checkpoint, ("mnn",), None, None, size, heads)
+    inputs = gather_calibration(None if calibration is None else Path(calibration), request.size)
+    step = max(len(inputs.images) // CALIBRATION_PICTURES, 1)
+    inputs = CalibrationSet(inputs.source, inputs.images[::step])
+    with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
+        setup = _prepare(request.checkpoint, Path(folder), size, schema, heads, inputs)
+        target = Path(folder) / "int8.mnn"
+        none = _cost(setup, None, target)
+        costs: list[LayerCost] = []
+        asked = choose_layers(setup.layers, only) if only else setup.layers
+        measured = [layer for layer in asked if not layer.last]
+        start = said = time.monotonic()
+        for number, layer in enumerate(measured, 1):
+            costs.append(_cost(setup, layer, target))
+            now = time.monotonic()
+            if now - said >= REPORT_EVERY_S:
+                said, left = now, (now - start) / number * (len(measured) - number)
+                on_progress(f"{number} of {len(measured)} layers, {left / 60:.0f} min {left % 60:.0f} s left")
+    return Sensitivity(none, tuple(costs))
+
+
+def _prepare(
+    checkpoint: Path,
+    folder: Path,
+    size: tuple[int, int],
+    schema: KeypointSchema | None,
+    heads: str,
+    calibration: CalibrationSet,
+) -> _Setup:
+    from deepmark.models.loading import load_checkpoint
+
+    loaded = load_checkpoint(checkpoint, schema)
+    archive = archive_heads(loaded.network, loaded.report.heads) if heads == "sparse" else None
+    if archive:
+        (folder / HEADS_FILE).write_bytes(archive.content)
+    manifest = describe(loaded, "sensitivity", size, dynamic=True, logits=True, archive=archive, precision="int8")
+    export_onnx(
+        loaded.network,
+        folder / "network.onnx",
+        heads=tuple(manifest.heads.channels),
+        size=size,
+        dynamic=True,
+        logits=True,
+        metadata=manifest.to_json(compact=True).decode(),
+    )
+    convert_to_mnn(folder / "network.onnx", folder / "network.mnn")
+    pictures = drawn_pictures(JUDGE_PICTURES, JUDGE_SEED, size)
+    return _Setup(
+        fp32=folder / "network.mnn",
+        manifest=manifest,
+        layers=read_layers(folder / "network.onnx"),
+        calibration=calibration,
+        pictures=tuple(pictures),
+        expected=_samples(folder / "network.mnn", manifest, pictures),
+    )
+
+
+def _cost(setup: _Setup, layer: Layer | None, target: Path) -> LayerCost:
+    kept = [one for one in setup.layers if one.last or one == layer]
+    quantise(
+        setup.fp32,
+        target,
+        calibration=setup.calibration,
+        preprocess=setup.manifest.preprocess,
+        layers=setup.layers,
+        float_layers=kept,
+    )
+    tally = LossTally(setup.manifest.keypoints, setup.manifest.decoder, by_head=False)
+    for expected, found in zip(setup.expected, _samples(target, setup.manifest, setup.pictures), strict=True):
+        tally.add(expected, found)
+    loss = tally.result()
+    return LayerCost(
+        layer=layer.name if layer else "",
+        weights=layer.weights if layer else 0,
+        heads={one.head: one.mean_error for one in loss.heads},
+        landmark_error=loss.landmark_error,
+        kept=loss.kept,
+    )
+
+
+def _samples(path: Path, manifest: Manifest, pictures: Sequence[Picture]) -> tuple[Sample, ...]:
+    with load_engine(path, threads=THREADS, backend="mnn") as engine:
+        stage = Stage.of("mnn", engine)
+        return tuple(stage.sample(picture, manifest) for picture in pictures)

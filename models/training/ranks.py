@@ -1,0 +1,139 @@
+"""Several processes that train one network: ``torchrun --nproc-per-node N -m deepmark train ...``.
+
+Each computes its share of every batch; gradients, normalisers and batch statistics are those of the whole batch, so the
+result is that of one process (docs/decisions/0009-training-on-several-processes.md).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import Tensor, nn
+
+from deepmark.errors import DeepMarkError, UsageError
+
+_PATIENCE = timedelta(hours=2)  # with one that draws all pictures, or validates, while the others wait
+
+
+class RankLostError(DeepMarkError):
+    """Another process of the training ended."""
+
+
+class JointError(DeepMarkError):
+    """All processes of a training end with this at the same step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """This process among those that train together; alone by default.
+
+    Attributes:
+        rank: 0-based number; 0 leads: it alone writes files and talks.
+        size: number of processes.
+        local: number on this machine, which is that of its GPU.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local: int = 0
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes and talks."""
+        return self.rank == 0
+
+    def share(self, first: int, count: int) -> range:
+        """Return this process's share of so many samples from a position on; ranks one after the other."""
+        own = count // self.size
+        return range(first + self.rank * own, first + (self.rank + 1) * own)
+
+    def check_batch(self, batch: int) -> None:
+        """Refuse a batch that cannot be shared evenly.
+
+        Raises:
+            UsageError: it is no multiple of the number of processes.
+        """
+        if batch % self.size:
+            raise UsageError(
+                f"the batch must be a multiple of the {self.size} processes that share it, found {batch}",
+                hint="--batch is the number of pictures a step of all processes together",
+            )
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Add up what every process has; in place, no gradient."""
+        if self.size > 1:
+            torch.distributed.all_reduce(values)
+        return values
+
+    def joined(self, module: nn.Module) -> nn.Module:
+        """Return a module whose gradients are the mean over all processes."""
+        if self.size == 1:
+            return module
+        # A 1x1 kernel is channels last and not, both in the same order; torch warns that it need not be fast.
+        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+        # "unused": two projections of mDLA-34 never get a gradient.
+        return nn.parallel.DistributedDataParallel(module, find_unused_parameters=True)
+
+    @contextmanager
+    def lead_first(self) -> Iterator[None]:
+        """Let the leading process run the block alone, and then all others."""
+        if not self.leads:
+            torch.distributed.barrier()
+        yield
+        if self.leads and self.size > 1:
+            torch.distributed.barrier()
+
+
+def find_ranks() -> Ranks:
+    """Read what torchrun says of this process; without torchrun it is alone.
+
+    Raises:
+        UsageError: what it says is no number.
+    """
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    if not all(name in os.environ for name in names):
+        return Ranks()
+    try:
+        return Ranks(*(int(os.environ[name]) for name in names))
+    except ValueError as error:
+        found = ", ".join(f"{name}={os.environ[name]}" for name in names)
+        raise UsageError(f"RANK, WORLD_SIZE and LOCAL_RANK must be numbers, found {found}") from error
+
+
+@contextmanager
+def connected(ranks: Ranks, device: torch.device) -> Iterator[None]:
+    """Connect the processes while the block runs. A `JointError` is the leading one's to tell; others end silently.
+
+    Raises:
+        RankLostError: another one ended, or cannot be reached.
+    """
+    if ranks.size == 1:
+        yield
+        return
+    gpu = device if device.type == "cuda" else None
+    try:
+        torch.distributed.init_process_group("nccl" if gpu else "gloo", timeout=_PATIENCE, device_id=gpu)
+        yield
+    except JointError as error:
+        if ranks.leads:
+            raise
+        sys.exit(error.exit_code)
+    except RuntimeError as error:
+        if not _is_of_connection(error):
+            raise
+        raise RankLostError(
+            f"rank {ranks.rank}: another process of the training ended",
+            hint="the last checkpoint is whole: start all processes again with --resume",
+        ) from error
+    torch.distributed.destroy_process_group()  # not after an error: it could wait for a process that is gone
+
+
+def _is_of_connection(error: RuntimeError) -> bool:
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error).lower()

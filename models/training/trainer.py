@@ -1,0 +1,171 @@
+"""A network in training and one step of it.
+
+Everything that a step depends on is the state after the step before and the step's number. So a run that was killed
+goes on from its last checkpoint as if nothing had happened, bit for bit on the same machine and number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from deepmark.errors import DataError
+from deepmark.models.heads import head_channels
+from deepmark.models.mdla34 import MDLA34
+from deepmark.models.training.batch_norm import share_statistics
+from deepmark.models.training.batches import Batch, collate
+from deepmark.models.training.checkpointing import TrainState
+from deepmark.models.training.config import TrainConfig
+from deepmark.models.training.log import LogLine
+from deepmark.models.training.losses import BatchLosses, count_entries, total_loss
+from deepmark.models.training.memory import resident_mib
+from deepmark.models.training.optimiser import Ema, learning_rate, make_optimiser
+from deepmark.models.training.ranks import JointError, Ranks
+from deepmark.models.training.samples import Pictures, Samples
+from deepmark.models.training.warm_start import warm_start
+
+CPU = torch.device("cpu")
+ALONE = Ranks()
+
+
+class DivergedError(JointError):
+    """A loss or a gradient became NaN or infinite."""
+
+
+class Training:
+    """A network on its way, with all that moves with it.
+
+    Args:
+        config: of the training.
+        pictures: to train on.
+        device: where.
+        resume: where to go on, of `load_state`; None starts anew, from ``config.init`` if there is one.
+        ranks: the processes that share every batch; all are given the same of everything else.
+
+    Attributes:
+        step: steps done.
+        stopping: whether any of the processes was asked, before the last step, to stop after it.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        pictures: Pictures,
+        device: torch.device = CPU,
+        resume: TrainState | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        ranks.check_batch(config.batch)
+        schema = config.load_schema()
+        self.config = config
+        self.ranks = ranks
+        self.samples = Samples(pictures, schema, (config.size, config.size), seed=config.seed)
+        torch.manual_seed(config.seed)
+        network = MDLA34(head_channels(len(schema.classes), schema.num_groups))
+        self.warm_start = warm_start(network, Path(config.init)) if config.init and not resume else None
+        # torch's annotations of Module.to do not know memory_format
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.device = device
+        self.average = Ema(network, config.ema)
+        if ranks.size > 1:
+            share_statistics(network, ranks)
+        self.network = network.train()
+        self.optimiser = make_optimiser(self.network, lr=config.lr, weight_decay=config.weight_decay)
+        self.step = 0
+        self.best: float | None = None
+        self.stopping = False
+        if resume:
+            self._restore(resume)
+        self._losses = ranks.joined(BatchLosses(self.network))
+
+    def batch(self, step: int | None = None) -> Batch:
+        """Make this process's share of a step's batch; it depends on the step (0-based; None: the next) alone."""
+        first = (self.step if step is None else step) * self.config.batch
+        return collate([self.samples[position] for position in self.ranks.share(first, self.config.batch)])
+
+    def advance(self, batch: Batch | None = None, *, stop: bool = False) -> LogLine:
+        """Do one step.
+
+        Args:
+            batch: of the step, where it was made before.
+            stop: whether this process was asked to stop.
+
+        Raises:
+            DivergedError: the loss or its gradient is not finite; the weights are those of the step before.
+        """
+        start = time.perf_counter()
+        lr = learning_rate(self.step, self.config.steps, self.config.lr)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        batch = (batch or self.batch()).to(self.device)
+        entries = self.ranks.sum(count_entries(batch))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            losses: dict[str, Tensor] = self._losses(batch, entries)
+        loss = total_loss(losses)
+        told = self._tell(losses, loss, stop=stop)
+        self._require_finite("loss", told["loss"])
+        self.optimiser.zero_grad()
+        # Losses are parts of a sum over the processes, of whose gradients they take the mean.
+        (loss * self.ranks.size).backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip).item()
+        self._require_finite("gradient", norm)
+        self.optimiser.step()
+        self.average.update(self.network)
+        self.step += 1
+        return LogLine(
+            self.step, **told, grad_norm=norm, lr=lr, step_s=time.perf_counter() - start, rss_mib=resident_mib()
+        )
+
+    def _tell(self, losses: Mapping[str, Tensor], loss: Tensor, *, stop: bool) -> dict[str, float]:
+        """Return the losses of the whole batch by name; every process learns here whether one wants to stop."""
+        own = torch.stack([loss, *losses.values(), torch.full_like(loss, stop)]).detach()
+        *values, stopping = self.ranks.sum(own).tolist()
+        self.stopping = stopping > 0
+        return dict(zip(("loss", *losses), values, strict=True))
+
+    def _require_finite(self, what: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise DivergedError(
+                f"step {self.step + 1}: the {what} is {value}; the training diverged and was stopped",
+                hint="the checkpoint from before is kept; train again, from it (--init) or anew, with a lower --lr",
+            )
+
+    def state(self) -> TrainState:
+        """Return all that is needed to go on.
+
+        Raises:
+            DivergedError: a weight is not finite; nobody could go on from there.
+        """
+        for weight in self.network.parameters():
+            self._require_finite("largest weight", weight.abs().max().item())
+        return TrainState(
+            config=self.config,
+            pictures=len(self.samples.pictures),
+            step=self.step,
+            weights=self.network.state_dict(),
+            average=self.average.state_dict(),
+            average_updates=self.average.updates,
+            optimiser=self.optimiser.state_dict(),
+            best=self.best,
+        )
+
+    def _restore(self, state: TrainState) -> None:
+        """Go on from a state.
+
+        Raises:
+            DataError: the data set has another number of pictures than it had: their order would be another.
+        """
+        if state.pictures != len(self.samples.pictures):
+            raise DataError(
+                f"the training to resume had {state.pictures} pictures, now there are {len(self.samples.pictures)}",
+                hint="put the data set back as it was, or start another training from the checkpoint with --init",
+            )
+        self.network.load_state_dict(state.weights, strict=True)
+        self.average.load(state.average, state.average_updates)
+        self.optimiser.load_state_dict(state.optimiser)
+        self.step, self.best = state.step, state.best

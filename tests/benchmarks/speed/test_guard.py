@@ -1,0 +1,92 @@
+"""The guard compares ratios: what grew beyond the margin fails, and engines are compared on their own CPU only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from deepmark.benchmarks.speed.guard import check, main, make_baseline, ratios, read_baseline
+from deepmark.benchmarks.speed.results import Measured, Result, write_result
+from deepmark.errors import DataError, DeepMarkError
+
+Make = Callable[..., Measured]
+Document = Callable[..., Result]
+
+
+def four(measured: Make, result: Document, *, sparse: float = 80.0, mnn: float = 100.0) -> Result:
+    def times(ms: float) -> list[list[float]]:
+        return [[ms - 3] * 5] * 4  # letterbox and decoding take 3
+
+    return result(
+        measured("mnn", times(mnn)),
+        measured("sparse", times(sparse), layout="sparse"),
+        measured("ort", times(110), engine="onnxruntime"),
+        measured("ncnn", times(103), kind="rival", engine="ncnn"),
+    )
+
+
+def states(baseline: Result, now: Result) -> dict[str, str]:
+    checks = check(make_baseline(baseline), now)
+    return {one.name.partition(",")[0]: one.state for one in checks if "dense" in one.name or "sparse /" in one.name}
+
+
+def test_ratios_of_all_kinds_are_found(measured: Make, result: Document) -> None:
+    found = {name: (ratio.value, depends) for name, (ratio, depends) in ratios(four(measured, result)).items()}
+
+    about = "mnn fp32 dense 62 groups 256x256 1 thread(s)"
+    sparse = about.replace("dense", "sparse")
+    assert found[f"decode / network, {about}"] == (pytest.approx(2 / 97), False)
+    assert found[f"sparse / dense, {sparse}"] == (pytest.approx(0.8), False)
+    assert found[f"mnn / onnxruntime, {about}"] == (pytest.approx(100 / 110), True)
+    assert found[f"frame / ncnn's network, {about}"] == (pytest.approx(1.0), True)
+
+
+def test_what_did_not_change_passes(measured: Make, result: Document) -> None:
+    assert set(states(four(measured, result), four(measured, result)).values()) == {"ok"}
+
+
+def test_sparse_heads_that_lost_their_advantage_fail(measured: Make, result: Document) -> None:
+    found = states(four(measured, result), four(measured, result, sparse=95))
+
+    assert found["sparse / dense"] == "slower"
+
+
+def test_what_became_faster_passes(measured: Make, result: Document) -> None:
+    assert states(four(measured, result), four(measured, result, sparse=60))["sparse / dense"] == "ok"
+
+
+def test_engines_are_not_compared_on_another_cpu_but_the_rest_is(measured: Make, result: Document) -> None:
+    now = four(measured, result, mnn=200, sparse=190)
+    now = msgspec.structs.replace(now, machine=msgspec.structs.replace(now.machine, cpu="Another CPU"))
+
+    found = states(four(measured, result), now)
+
+    assert found["mnn / onnxruntime"] == "other CPU"
+    assert found["sparse / dense"] == "slower"
+
+
+def test_the_command_writes_a_baseline_and_holds_against_it(tmp_path: Path, measured: Make, result: Document) -> None:
+    baseline, good, bad = (str(tmp_path / name) for name in ("baseline.json", "good.json", "bad.json"))
+    write_result(Path(good), four(measured, result))
+    write_result(Path(bad), four(measured, result, sparse=95))
+    run = CliRunner().invoke
+
+    assert run(main, [baseline, good, "--write"]).exit_code == 0
+    assert run(main, [baseline, good]).exit_code == 0
+    failed = run(main, [baseline, bad])
+    assert isinstance(failed.exception, DeepMarkError)
+    assert "sparse / dense" in str(failed.exception)
+    assert failed.exception.exit_code == 1
+    assert run(main, [baseline, bad, "--margin", "0.3"]).exit_code == 0
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"format": "deepmark-bench/1"}'])
+def test_a_file_that_is_no_baseline_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "baseline.json").write_text(content)
+
+    with pytest.raises(DataError, match="is no baseline"):
+        read_baseline(tmp_path / "baseline.json")
