@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,13 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DEEPMARK_CACHE", os.fspath(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def log_level() -> Iterator[None]:
+    """Undo what -q and -v of a command that a test ran in this process did to the messages of later tests."""
+    yield
+    logging.getLogger("deepmark").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
