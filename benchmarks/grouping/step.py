@@ -81,7 +81,7 @@ class Step:
         schema = KeypointSchema.deepfashion2(arm.groups)
         drawings = [draw(work.seed, number, work.size) for number in range(1, work.batch + 1)]
         pictures = [(drawing.image_bgr_u8, drawing.items) for drawing in drawings]
-        samples = Samples(pictures, schema, (work.size, work.size), augment=False)
+        samples = Samples(pictures, schema, (work.size, work.size), augment=None)
         self._batch = collate([samples[number] for number in range(work.batch)])
         self._device = torch.device(work.device)
         self._bfloat16 = work.precision == "bf16"

@@ -15,6 +15,7 @@ from deepmark.runtime.transform import Letterbox
 
 Image = npt.NDArray[np.uint8]  # (H, W, 3): BGR
 
+# CenterNet's, at strength 1:
 ZOOM = (0.6, 1.4)  # shown side / longer side of the picture: below 1 enlarges
 CENTRE_MARGIN = 128  # pixels from the rim that the shown centre keeps, less in small pictures
 COLOUR = 0.4  # largest change of brightness, contrast and saturation
@@ -76,24 +77,37 @@ class View:
     mirrored: bool = False
 
 
-def random_view(rng: np.random.Generator, image_hw: tuple[int, int], input_hw: tuple[int, int]) -> View:
-    """Choose a view: mirrored every other time, zoomed by `ZOOM`, its centre anywhere but near the rim."""
+def random_view(
+    rng: np.random.Generator, image_hw: tuple[int, int], input_hw: tuple[int, int], strength: float = 1.0
+) -> View:
+    """Choose a view: mirrored every other time, zoomed by `ZOOM`, its centre anywhere but near the rim.
+
+    Args:
+        rng: of chance; as much is taken from it at every strength.
+        image_hw: height and width of the picture in pixels.
+        input_hw: height and width of the network's input in pixels.
+        strength: 1 for CenterNet's zoom and shift, 0 for the whole picture in the middle.
+    """
     height, width = image_hw
-    zoom = rng.uniform(*ZOOM)
+    zoom = 1 + strength * (rng.uniform(*ZOOM) - 1)
     box = Letterbox(
         scale=input_hw[1] / (max(height, width) * zoom),
-        image_centre=(_random_centre(rng, width), _random_centre(rng, height)),
+        image_centre=(_random_centre(rng, width, strength), _random_centre(rng, height, strength)),
         input_centre=(input_hw[1] / 2, input_hw[0] / 2),
     )
     return View(box, mirrored=bool(rng.random() < 0.5))
 
 
-def _random_centre(rng: np.random.Generator, side: int) -> float:
-    """Choose a pixel along one side, not nearer to its ends than the margin, halved until there is room."""
+def _random_centre(rng: np.random.Generator, side: int, strength: float) -> float:
+    """Choose a pixel along one side, not nearer to its ends than the margin, halved until there is room.
+
+    With less strength it lies nearer to the middle.
+    """
     margin = CENTRE_MARGIN
     while side - margin <= margin:
         margin //= 2
-    return float(rng.integers(margin, side - margin))
+    middle = side / 2
+    return middle + strength * (float(rng.integers(margin, side - margin)) - middle)
 
 
 def show_image(image: Image, view: View, input_hw: tuple[int, int]) -> Image:
@@ -130,13 +144,20 @@ def show_label(label: Label, view: View, image_width: int, schema: KeypointSchem
     return Garment(class_id, corners.reshape(4), points)
 
 
-def jitter_colours(rng: np.random.Generator, image: Image) -> Image:
-    """Change brightness, contrast and saturation, in any order, and the lighting (Krizhevsky et al., AlexNet)."""
+def jitter_colours(rng: np.random.Generator, image: Image, strength: float = 1.0) -> Image:
+    """Change brightness, contrast and saturation, in any order, and the lighting (Krizhevsky et al., AlexNet).
+
+    Args:
+        rng: of chance.
+        image: (H, W, 3).
+        strength: 1 for CenterNet's changes, 0 for none.
+    """
+    colour = COLOUR * strength
     pixels = image.astype(np.float32)
     grey = (pixels @ _GREY)[..., None]
     for change in rng.permutation(3):
-        factor = np.float32(rng.uniform(1 - COLOUR, 1 + COLOUR))
+        factor = np.float32(rng.uniform(1 - colour, 1 + colour))
         other = (np.float32(0), grey.mean(), grey)[change]  # brightness, contrast, saturation
         pixels = pixels * factor + other * (1 - factor)
-    lighting = 255 * _EIGENVECTORS @ (_EIGENVALUES * rng.normal(scale=LIGHTING, size=3))
+    lighting = 255 * _EIGENVECTORS @ (_EIGENVALUES * rng.normal(scale=LIGHTING * strength, size=3))
     return np.clip(np.rint(pixels + lighting.astype(np.float32)), 0, 255).astype(np.uint8)

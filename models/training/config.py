@@ -27,6 +27,7 @@ class TrainConfig:
         weight_decay: of convolution weights; normalisation and biases have none.
         clip: largest norm of a step's gradient.
         ema: decay of the average of the weights, which is what is exported.
+        augment: strength of zoom, shift and colour changes: 1 is CenterNet's, 0 none; mirrored are half in any case.
         seed: of the fresh weights, the order of the pictures and their augmentation.
         data: a data set in DeepFashion2's format, folder or zip, or None to train on drawings.
         password_file: holds the zip's password, or None.
@@ -46,6 +47,7 @@ class TrainConfig:
     weight_decay: float = 1e-4
     clip: float = 10.0
     ema: float = 0.999
+    augment: float = 1.0
     seed: int = 0
     data: str | None = None
     password_file: str | None = None
@@ -68,6 +70,7 @@ class TrainConfig:
             self._require(name, 0 < getattr(self, name) < float("inf"), "finite and above 0")
         self._require("precision", self.precision in get_args(Precision), "fp32 or bf16")
         self._require("weight_decay", 0 <= self.weight_decay < 1, "in [0, 1)")
+        self._require("augment", 0 <= self.augment <= 1, "in [0, 1]")
         self._require("ema", 0 <= self.ema < 1, "in [0, 1)")
 
     def _require(self, name: str, holds: bool, expected: str) -> None:

@@ -64,33 +64,30 @@ class Samples:
         schema: which channel stands for each landmark.
         input_hw: height and width of the network's input in pixels, multiples of 32.
         seed: of order and augmentation.
-        augment: False shows every picture whole, as it is, in its order.
+        augment: strength of augmentation; None shows every picture whole, as it is, in its order.
     """
 
     pictures: Pictures
     schema: KeypointSchema
     input_hw: tuple[int, int]
     seed: int = 0
-    augment: bool = True
+    augment: float | None = 1.0
 
     def __getitem__(self, position: int) -> Sample:
         """Return sample ``position``, from 0 on."""
         epoch, index = divmod(position, len(self.pictures))
-        if not self.augment:
+        if self.augment is None:
             image, labels = self.pictures[index]
-            return self._sample(image, labels, View(Letterbox.fit(image.shape[:2], self.input_hw)))
+            view = View(Letterbox.fit(image.shape[:2], self.input_hw))
+            return self._sample(show_image(image, view, self.input_hw), labels, view, image.shape[1])
         image, labels = self.pictures[int(_order(self.seed, epoch, len(self.pictures))[index])]
         rng = _stream(self.seed, _AUGMENTATION, position)
-        view = random_view(rng, image.shape[:2], self.input_hw)
-        return self._sample(image, labels, view, rng)
+        view = random_view(rng, image.shape[:2], self.input_hw, self.augment)
+        shown = jitter_colours(rng, show_image(image, view, self.input_hw), self.augment)
+        return self._sample(shown, labels, view, image.shape[1])
 
-    def _sample(
-        self, image: Image, labels: Sequence[Label], view: View, rng: np.random.Generator | None = None
-    ) -> Sample:
-        shown = show_image(image, view, self.input_hw)
-        if rng is not None:
-            shown = jitter_colours(rng, shown)
-        garments = [show_label(label, view, image.shape[1], self.schema) for label in labels]
+    def _sample(self, shown: Image, labels: Sequence[Label], view: View, image_width: int) -> Sample:
+        garments = [show_label(label, view, image_width, self.schema) for label in labels]
         map_hw = (self.input_hw[0] // STRIDE, self.input_hw[1] // STRIDE)
         return Sample(normalise(shown, Preprocess())[0], make_targets(garments, self.schema, map_hw))
 

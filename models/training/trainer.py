@@ -64,7 +64,7 @@ class Training:
         schema = config.load_schema()
         self.config = config
         self.ranks = ranks
-        self.samples = Samples(pictures, schema, (config.size, config.size), seed=config.seed)
+        self.samples = Samples(pictures, schema, (config.size, config.size), config.seed, config.augment)
         torch.manual_seed(config.seed)
         network = MDLA34(head_channels(len(schema.classes), schema.num_groups))
         self.warm_start = warm_start(network, Path(config.init)) if config.init and not resume else None

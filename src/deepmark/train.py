@@ -123,6 +123,13 @@ class _ValidationOptions:
 @click.option("--weight-decay", type=float, default=1e-4, show_default=True, help="Of convolution weights.")
 @click.option("--clip", type=float, default=10.0, show_default=True, help="Largest norm of a step's gradient.")
 @click.option("--ema", type=float, default=0.999, show_default=True, help="Decay of the averaged weights.")
+@click.option(
+    "--augment",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Strength of zoom, shift and colour changes; 1 is CenterNet's, 0 is none but mirroring.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of weights, order, augmentation.")
 @click.option("--pictures", type=int, default=2000, show_default=True, help="Drawings to train on.")
 @click.option("--drawn", type=click.IntRange(0), default=1, show_default=True, help="Seed of the drawings.")

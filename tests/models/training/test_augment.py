@@ -85,3 +85,27 @@ def test_colours_change_and_shapes_do_not() -> None:
     assert means.std() > 5
     assert np.corrcoef(image[..., 1].ravel(), changed[0][..., 1].ravel())[0, 1] > 0.8
     assert all(one.dtype == np.uint8 and one.shape == image.shape for one in changed)
+
+
+def test_without_strength_a_picture_is_whole_and_keeps_its_colours() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (90, 140, 3), np.uint8)
+    whole, box = letterbox(image, (64, 64))
+    for seed in range(4):
+        view = random_view(np.random.default_rng(seed), (90, 140), (64, 64), strength=0)
+        assert view.letterbox == box
+        expected = letterbox(image[:, ::-1], (64, 64))[0] if view.mirrored else whole
+        shown = jitter_colours(np.random.default_rng(seed), show_image(image, view, (64, 64)), strength=0)
+        assert np.abs(shown.astype(int) - expected).max() <= 1  # the saturation's grey is rounded
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
+def test_zoom_and_shift_stay_within_their_strength(strength: float) -> None:
+    scales, centres = [], []
+    for seed in range(200):
+        box = random_view(np.random.default_rng(seed), (1000, 1000), (64, 64), strength).letterbox
+        scales.append(1000 * box.scale / 64)
+        centres.extend(box.image_centre)
+    assert 1 / (1 + 0.4 * strength) <= min(scales)
+    assert max(scales) <= 1 / (1 - 0.4 * strength)
+    assert max(abs(centre - 500) for centre in centres) <= strength * 372
+    assert (np.std(scales) > 0.02) == (strength > 0)

@@ -65,7 +65,16 @@ def test_every_difference_to_the_stored_configuration_is_listed() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"size": 100}, {"size": 0}, {"batch": 0}, {"steps": 0}, {"lr": 0.0}, {"lr": float("nan")}, {"ema": 1.0}],
+    [
+        {"size": 100},
+        {"size": 0},
+        {"batch": 0},
+        {"steps": 0},
+        {"lr": 0.0},
+        {"lr": float("nan")},
+        {"ema": 1.0},
+        {"augment": -0.1},
+    ],
 )
 def test_what_cannot_be_trained_is_refused_by_name(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):

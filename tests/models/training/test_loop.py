@@ -181,7 +181,7 @@ def test_eight_drawings_are_learned_by_heart() -> None:
     config = TrainConfig(size=64, batch=8, steps=90, lr=2e-3, ema=0.9)
     pictures = _pictures(8, 256)
     training = Training(config, pictures)
-    plain = Samples(pictures, training.samples.schema, (64, 64), augment=False)
+    plain = Samples(pictures, training.samples.schema, (64, 64), augment=None)
     training.samples = plain
     for _ in range(config.steps):
         training.advance()

@@ -23,7 +23,7 @@ SCHEMA = KeypointSchema.deepfashion2(62)
 @pytest.fixture(scope="module")
 def batch() -> Batch:
     drawings = [draw(5, index, 64) for index in range(2)]
-    samples = Samples([(d.image_bgr_u8, d.items) for d in drawings], SCHEMA, (64, 64), augment=False)
+    samples = Samples([(d.image_bgr_u8, d.items) for d in drawings], SCHEMA, (64, 64), augment=None)
     return collate([samples[0], samples[1]])
 
 
@@ -81,7 +81,7 @@ def _dense_losses(network: MDLA34, batch: Batch) -> dict[str, Tensor]:
 
 
 def test_a_picture_without_garments_has_finite_losses() -> None:
-    samples = Samples([(draw(5, 0, 64).image_bgr_u8, ())], SCHEMA, (64, 64), augment=False)
+    samples = Samples([(draw(5, 0, 64).image_bgr_u8, ())], SCHEMA, (64, 64), augment=None)
     losses = batch_losses(MDLA34(head_channels(13, 62)), collate([samples[0]] * 2))
     assert losses["hm"].item() > 0
     assert [losses[name].item() for name in ("wh", "hps", "reg", "hp_offset")] == [0, 0, 0, 0]
