@@ -110,10 +110,10 @@ def eval_(
     """
     options = HeadsOptions(**heads)
     _check_request(model, detections, images, options, {"techniques": techniques, "save": save, "table": table})
+    from deepmark.benchmarks.accuracy.coco_file import load_results, save_results
     from deepmark.benchmarks.accuracy.metric import require_hotcoco
     from deepmark.benchmarks.accuracy.report import measure, steps
     from deepmark.benchmarks.accuracy.report_page import REPORT_STEPS, write_report
-    from deepmark.benchmarks.accuracy.results import load_results, save_results
     from deepmark.benchmarks.accuracy.tables import print_report, print_table2
     from deepmark.benchmarks.accuracy.truth import collect_truth
     from deepmark.benchmarks.page import require_report
@@ -144,7 +144,7 @@ def eval_(
                 rows = _make_table2(store, truth, visible_only=visible_only)
     if save is not None:
         save_results(save, results, dataset.schema)
-    with progress_with_eta("measuring", steps(subsets=subsets), "steps") as advance:
+    with progress_with_eta("measuring", steps(truth), "classes") as advance:
         report = measure(truth, results, visible_only=visible_only, subsets=subsets, advance=advance)
     if page is not None:
         evaluated = model or detections

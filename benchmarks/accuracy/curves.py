@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepmark.benchmarks.accuracy.layout import FloatArray
-from deepmark.benchmarks.accuracy.metric import class_curves
+from deepmark.benchmarks.accuracy.metric import ClassMetric
 from deepmark.benchmarks.accuracy.results import ClassResults
 from deepmark.benchmarks.accuracy.truth import Truth
 
@@ -37,7 +37,8 @@ def measure_curves(truth: Truth, results: Sequence[ClassResults]) -> Curves:
     """
     points, boxes = [], []
     for index, (expected, found) in enumerate(zip(truth.classes, results, strict=True)):
-        curves = class_curves(expected, found, index, truth.schema, ("keypoints", "bbox"))
+        metric = ClassMetric(found, expected.image_ids, index, truth.schema)
+        curves = metric.curves(expected, ("keypoints", "bbox"))
         points.append(curves["keypoints"])
         boxes.append(curves["bbox"])
     return Curves(_mean(points), _mean(boxes))

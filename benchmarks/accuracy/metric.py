@@ -7,17 +7,25 @@ points, at most 20 detections per picture and class for landmarks and 100 for bo
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from deepmark.benchmarks.accuracy.coco_file import Widen, coco_rows, write_rows
 from deepmark.benchmarks.accuracy.layout import FloatArray, sigmas_294, to_294
-from deepmark.benchmarks.accuracy.results import ClassResults, coco_results, with_ones
+from deepmark.benchmarks.accuracy.results import ClassResults, temporary_folder_full
 from deepmark.benchmarks.accuracy.truth import ClassTruth, coco_annotations
 from deepmark.extras import require
 from deepmark.models.schema import KeypointSchema
+
+if TYPE_CHECKING:
+    from hotcoco import COCO
 
 Kind = Literal["keypoints", "bbox"]
 
@@ -50,65 +58,90 @@ def require_hotcoco() -> None:
     require("evaluation", "hotcoco", extra="eval")
 
 
-def class_precision(
-    truth: ClassTruth, results: ClassResults, index: int, schema: KeypointSchema, kinds: Iterable[Kind]
-) -> dict[Kind, AveragePrecision | None]:
-    """Evaluate one class by itself, which is exactly what an evaluation of all classes does with it.
+class ClassMetric:
+    """One class's detections, loaded once and held against any truth of its items.
+
+    A class by itself is exactly what an evaluation of all classes does with it.
 
     Args:
-        truth: its items.
-        results: its detections.
+        results: the detections.
+        image_ids: of the pictures with items of the class.
         index: of the class, 0-based.
         schema: of the data set.
-        kinds: what to evaluate: landmarks, boxes.
-
-    Returns:
-        Kind -> average precision; None where nothing was to be found.
 
     Raises:
         DeepMarkError: hotcoco is not installed.
     """
-    curves = class_curves(truth, results, index, schema, kinds)
-    return {kind: None if curve is None else _average(curve) for kind, curve in curves.items()}
 
-
-def class_curves(
-    truth: ClassTruth, results: ClassResults, index: int, schema: KeypointSchema, kinds: Iterable[Kind]
-) -> dict[Kind, FloatArray | None]:
-    """Give the precision of one class at every threshold and recall, which `class_precision` averages.
-
-    Returns:
-        Kind -> (10 thresholds .50:.05:.95, 101 recalls 0:.01:1) precision in [0, 1]; None where nothing was to be
-        found.
-
-    Raises:
-        DeepMarkError: hotcoco is not installed.
-    """
-    require_hotcoco()
-    from hotcoco import COCO, COCOeval
-
-    expected, found, sigmas = _points(truth, results, index, schema)
-    pictures = sorted({*truth.image_ids.tolist(), *results.image_ids.tolist()})
-    coco_truth = COCO(
-        {
-            "images": [{"id": image_id} for image_id in pictures],
+    def __init__(
+        self, results: ClassResults, image_ids: npt.NDArray[np.int64], index: int, schema: KeypointSchema
+    ) -> None:
+        require_hotcoco()
+        self._results, self._index, self._schema = results, index, schema
+        self._base = {
+            "images": [{"id": image_id} for image_id in np.union1d(image_ids, results.image_ids).tolist()],
             "categories": [{"id": index + 1, "name": schema.class_names[index]}],
-            "annotations": list(coco_annotations(truth, expected, index + 1)),
         }
-    )
-    coco_found = coco_truth.load_res(list(coco_results(results, found, index + 1)))
-    curves: dict[Kind, FloatArray | None] = {}
-    for kind in kinds:
-        evaluation = COCOeval(coco_truth, coco_found, kind)
-        evaluation.params.max_dets = [MOST_DETECTIONS[kind]]
-        if kind == "keypoints":
-            evaluation.params.kpt_oks_sigmas = sigmas.tolist()
-        evaluation.evaluate()
-        evaluation.accumulate()
-        assert evaluation.eval is not None
-        precision = np.asarray(evaluation.eval["precision"])[:, :, 0, 0, 0]
-        curves[kind] = None if np.all(precision == _NOTHING) else precision
-    return curves
+        self._found: dict[bool, COCO] = {}
+
+    def precision(self, truth: ClassTruth, kinds: Iterable[Kind]) -> dict[Kind, AveragePrecision | None]:
+        """Evaluate the class.
+
+        Args:
+            truth: its items, in the pictures that were named.
+            kinds: what to evaluate: landmarks, boxes.
+
+        Returns:
+            Kind -> average precision; None where nothing was to be found.
+        """
+        curves = self.curves(truth, kinds)
+        return {kind: None if curve is None else _average(curve) for kind, curve in curves.items()}
+
+    def curves(self, truth: ClassTruth, kinds: Iterable[Kind]) -> dict[Kind, FloatArray | None]:
+        """Give the precision at every threshold and recall, which `precision` averages.
+
+        Returns:
+            Kind -> (10 thresholds .50:.05:.95, 101 recalls 0:.01:1) precision in [0, 1]; None where nothing was to be
+            found.
+        """
+        from hotcoco import COCO, COCOeval
+
+        # The smallest layout that is exact is the class's own, a tenth of the 294. But COCO compares an item without
+        # any labelled landmark by all landmarks of the layout, zeros included, to see if a detection may be forgiven.
+        wide = not bool(np.all(np.any(truth.keypoints[..., 2] > 0, axis=1)))
+        sigmas = sigmas_294(self._schema) if wide else np.array(self._schema.classes[self._index].sigmas)
+        annotations = coco_annotations(truth, self._layout(wide)(truth.keypoints), self._index + 1)
+        expected = COCO({**self._base, "annotations": list(annotations)})
+        curves: dict[Kind, FloatArray | None] = {}
+        for kind in kinds:
+            evaluation = COCOeval(expected, self._load(wide), kind)
+            evaluation.params.max_dets = [MOST_DETECTIONS[kind]]
+            if kind == "keypoints":
+                evaluation.params.kpt_oks_sigmas = sigmas.tolist()
+            evaluation.evaluate()
+            evaluation.accumulate()
+            assert evaluation.eval is not None
+            precision = np.asarray(evaluation.eval["precision"])[:, :, 0, 0, 0]
+            curves[kind] = None if np.all(precision == _NOTHING) else precision
+        return curves
+
+    def _layout(self, wide: bool) -> Widen:
+        return partial(to_294, class_index=self._index, schema=self._schema) if wide else np.asarray
+
+    def _load(self, wide: bool) -> COCO:
+        """Give hotcoco the detections in a file: as Python's objects they take five times the memory."""
+        from hotcoco import COCO
+
+        if wide not in self._found:
+            rows = coco_rows(self._results, self._index + 1, self._layout(wide))
+            with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
+                path = Path(folder) / "found.json"
+                try:
+                    write_rows(path, rows)
+                except OSError as error:
+                    raise temporary_folder_full(error) from error
+                self._found = {wide: COCO({**self._base, "annotations": []}).load_res(str(path))}
+        return self._found[wide]
 
 
 def mean(classes: Iterable[AveragePrecision | None]) -> AveragePrecision | None:
@@ -121,20 +154,6 @@ def mean(classes: Iterable[AveragePrecision | None]) -> AveragePrecision | None:
         ap50=float(np.mean([one.ap50 for one in present])),
         ap75=float(np.mean([one.ap75 for one in present])),
     )
-
-
-def _points(
-    truth: ClassTruth, results: ClassResults, index: int, schema: KeypointSchema
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Give expected and found landmarks, (N, K, 3), and the sigmas, (K,), in the smallest layout that is exact.
-
-    That is the class's own, a tenth of the memory of the 294. But COCO compares an item without any labelled landmark
-    by all landmarks of the layout, zeros included, to see whether a detection may be forgiven.
-    """
-    found = with_ones(results.keypoints)
-    if np.all(np.any(truth.keypoints[..., 2] > 0, axis=1)):
-        return truth.keypoints, found, np.array(schema.classes[index].sigmas)
-    return to_294(truth.keypoints, index, schema), to_294(found, index, schema), sigmas_294(schema)
 
 
 def _average(curve: FloatArray) -> AveragePrecision:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from deepmark.benchmarks.accuracy.metric import AveragePrecision, class_precision, mean
+from deepmark.benchmarks.accuracy.metric import AveragePrecision, ClassMetric, mean
 from deepmark.benchmarks.accuracy.results import ClassResults
-from deepmark.benchmarks.accuracy.truth import Truth
+from deepmark.benchmarks.accuracy.truth import ClassTruth, Truth
 
 SUBSETS = {  # attribute -> name of each value, in Table 5's order
     "scale": {1: "small", 2: "moderate", 3: "large"},
@@ -17,6 +18,21 @@ SUBSETS = {  # attribute -> name of each value, in Table 5's order
     "zoom_in": {1: "no", 2: "medium", 3: "large"},
     "viewpoint": {1: "no wear", 2: "frontal", 3: "side or back"},
 }
+
+
+class SubsetName(NamedTuple):
+    """One value of an attribute: its number in the annotations and its name in Table 5."""
+
+    attribute: str
+    number: int
+    value: str
+
+
+OVERALL = SubsetName("all", 0, "overall")
+SUBSET_NAMES = (
+    OVERALL,
+    *(SubsetName(attribute, number, name) for attribute, values in SUBSETS.items() for number, name in values.items()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +122,13 @@ def measure(
     Raises:
         DeepMarkError: hotcoco is not installed.
     """
-    classes = _classes(truth, results, visible_only=visible_only)
-    advance()
-    parts: list[SubsetAccuracy] = []
-    whole = None
-    if subsets:
-        whole = _subset(truth, results, "all", "overall")
+    rows = []
+    for index, (expected, found) in enumerate(zip(truth.classes, results, strict=True)):
+        metric = ClassMetric(found, expected.image_ids, index, truth.schema)
+        rows.append(_class_row(metric, truth, index, len(found), visible_only=visible_only, subsets=subsets))
         advance()
-        for attribute, values in SUBSETS.items():
-            for value, name in values.items():
-                chosen = tuple(one.only(attribute, value) for one in truth.classes)
-                parts.append(_subset(Truth(truth.schema, truth.image_ids, chosen), results, attribute, name))
-                advance()
+    classes = tuple(row.accuracy for row in rows)
+    parts = [_subset(name, [row.subsets[name] for row in rows]) for name in (SUBSET_NAMES if subsets else ())]
     return AccuracyReport(
         pictures=len(truth.image_ids),
         items=sum(one.items for one in classes),
@@ -126,44 +137,66 @@ def measure(
         map_pt=mean(one.points for one in classes),
         map_box=mean(one.boxes for one in classes),
         classes=classes,
-        subsets=tuple(parts),
-        overall=whole,
+        subsets=tuple(parts[1:]),
+        overall=parts[0] if parts else None,
     )
 
 
-def steps(*, subsets: bool) -> int:
+def steps(truth: Truth) -> int:
     """Tell how often `measure` calls ``advance``."""
-    return 1 + (1 + sum(map(len, SUBSETS.values())) if subsets else 0)
+    return len(truth.classes)
 
 
-def _classes(truth: Truth, results: Sequence[ClassResults], *, visible_only: bool) -> tuple[ClassAccuracy, ...]:
-    rows = []
-    for index, (expected, found) in enumerate(zip(truth.classes, results, strict=True)):
-        chosen = expected.visible_only() if visible_only else expected
-        precision = class_precision(chosen, found, index, truth.schema, ("keypoints", "bbox"))
-        rows.append(
-            ClassAccuracy(
-                name=truth.schema.class_names[index],
-                items=int(np.count_nonzero(~expected.ignored)),
-                detections=len(found),
-                points=precision["keypoints"],
-                boxes=precision["bbox"],
-            )
-        )
-    return tuple(rows)
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one class adds to a subset."""
+
+    items: int
+    points: AveragePrecision | None
+    points_visible: AveragePrecision | None
+    boxes: AveragePrecision | None
 
 
-def _subset(truth: Truth, results: Sequence[ClassResults], attribute: str, value: str) -> SubsetAccuracy:
-    occluded_too = _classes(truth, results, visible_only=False)
-    visible = [
-        class_precision(expected.visible_only(), found, index, truth.schema, ("keypoints",))["keypoints"]
-        for index, (expected, found) in enumerate(zip(truth.classes, results, strict=True))
-    ]
+@dataclass(frozen=True, slots=True)
+class _ClassRow:
+    accuracy: ClassAccuracy
+    subsets: dict[SubsetName, _Part]
+
+
+def _class_row(
+    metric: ClassMetric, truth: Truth, index: int, detections: int, *, visible_only: bool, subsets: bool
+) -> _ClassRow:
+    """Measure a class in every way that is asked for, while its detections are loaded."""
+    items = truth.classes[index]
+    precision = metric.precision(items.visible_only() if visible_only else items, ("keypoints", "bbox"))
+    accuracy = ClassAccuracy(
+        name=truth.schema.class_names[index],
+        items=_count(items),
+        detections=detections,
+        points=precision["keypoints"],
+        boxes=precision["bbox"],
+    )
+    names = SUBSET_NAMES if subsets else ()
+    chosen = {name: items if name == OVERALL else items.only(name.attribute, name.number) for name in names}
+    both = {name: metric.precision(one, ("keypoints", "bbox")) for name, one in chosen.items()}
+    visible = {name: metric.precision(one.visible_only(), ("keypoints",)) for name, one in chosen.items()}
+    parts = {
+        name: _Part(_count(one), both[name]["keypoints"], visible[name]["keypoints"], both[name]["bbox"])
+        for name, one in chosen.items()
+    }
+    return _ClassRow(accuracy, parts)
+
+
+def _count(items: ClassTruth) -> int:
+    return int(np.count_nonzero(~items.ignored))
+
+
+def _subset(name: SubsetName, parts: Sequence[_Part]) -> SubsetAccuracy:
     return SubsetAccuracy(
-        attribute=attribute,
-        value=value,
-        items=sum(one.items for one in occluded_too),
-        points=mean(one.points for one in occluded_too),
-        points_visible=mean(visible),
-        boxes=mean(one.boxes for one in occluded_too),
+        attribute=name.attribute,
+        value=name.value,
+        items=sum(one.items for one in parts),
+        points=mean(one.points for one in parts),
+        points_visible=mean(one.points_visible for one in parts),
+        boxes=mean(one.boxes for one in parts),
     )

@@ -376,7 +376,8 @@ def test_a_file_that_cannot_be_written_is_one_line(
 
 
 def test_no_detections_are_saved_as_an_empty_list(tmp_path: Path) -> None:
-    from deepmark.benchmarks.accuracy.results import ResultsBuilder, load_results, save_results
+    from deepmark.benchmarks.accuracy.coco_file import load_results, save_results
+    from deepmark.benchmarks.accuracy.results import ResultsBuilder
     from deepmark.models.schema import KeypointSchema
 
     schema = KeypointSchema.deepfashion2()

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from deepfashion2_files import SCHEMA, document, item
 
+from deepmark.benchmarks.accuracy.coco_file import save_results
 from deepmark.benchmarks.accuracy.metric import AveragePrecision, Kind
 from deepmark.benchmarks.accuracy.report import AccuracyReport, measure
-from deepmark.benchmarks.accuracy.results import ClassResults, ResultsBuilder, save_results
+from deepmark.benchmarks.accuracy.results import ClassResults, ResultsBuilder
 from deepmark.benchmarks.accuracy.truth import Truth, coco_document, collect_truth
 from deepmark.models.deepfashion2 import Annotation, read_annotation
 from deepmark.models.training.drawings import annotation as drawn
