@@ -80,7 +80,9 @@ def watch(command: Sequence[str], every_s: float) -> Watched:
     try:
         process = psutil.Process(child.pid)
         while child.poll() is None:
-            looks.append(_look(process, time.monotonic() - start))
+            look = _look(process, time.monotonic() - start)
+            if look.resident_mib:  # else it ended in between
+                looks.append(look)
             try:
                 child.wait(every_s)
             except subprocess.TimeoutExpired:
@@ -104,7 +106,7 @@ def _look(process: psutil.Process, seconds: float) -> Look:
         try:
             info = one.memory_full_info()
         except psutil.Error:
-            continue  # it ended in between
+            continue
         own += info.uss
         anonymous += info.rss - getattr(info, "shared", 0)
         resident += info.rss
