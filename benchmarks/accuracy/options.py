@@ -34,7 +34,7 @@ _OPTIONS = (
         "--cache",
         metavar="DIR|none",
         type=PATH,
-        help="Keep the network's outputs there, to go on after an interruption.  [default: the user's cache folder]",
+        help="Keep the network's outputs there, to go on later.  [default: the user's cache, 20 GB at most]",
     ),
 )
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from deepmark.benchmarks.accuracy.cache_room import SUFFIX, make_room
 from deepmark.benchmarks.accuracy.chunks import CHUNK, Chunk, HeadsJob, maker
 from deepmark.benchmarks.accuracy.compact import Reach
 from deepmark.benchmarks.accuracy.jobs import Done, do_here
@@ -35,8 +36,6 @@ from deepmark.runtime.engines import EngineRecord
 from deepmark.runtime.isolation import cache_folder
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.media.whole_file import in_one_step
-
-SUFFIX = ".heads"
 
 Progress = Callable[[str, int], AbstractContextManager[Advance]]  # label, number of pictures
 
@@ -127,6 +126,13 @@ def default_cache() -> Path:
         raise DataError(f"there is no cache folder: {error}", hint="give --cache DIR, or --cache none") from error
 
 
+def _own_cache() -> Path | None:
+    try:
+        return default_cache()
+    except DataError:
+        return None
+
+
 @contextmanager
 def collect_heads(
     model: ModelRequest,
@@ -143,7 +149,8 @@ def collect_heads(
         model: to run.
         files: pictures to look at.
         spread: where to compute; None for this process.
-        cache: folder to keep heads in; None for a temporary one, which goes when the block ends.
+        cache: folder to keep heads in; None for a temporary one, which goes when the block ends. The user's cache
+            folder is kept from growing, others are not.
         check: raises for a model that is not to be run.
         progress: shows how far it is.
 
@@ -163,6 +170,8 @@ def collect_heads(
         chunks = {folder / f"{_key(chunk)}{SUFFIX}": chunk for chunk in _chunks(files)}
         image_ids = tuple(file.image_id for file in files.files)
         store = HeadStore(manifest, record, reach, image_ids, tuple(chunks))
+        if cache is not None and cache == _own_cache():
+            make_room(cache, folder)
         _fill(store, chunks, job, spread, progress)
         yield store
 

@@ -159,14 +159,23 @@ def _validate(training: Training, validate: Validate, folder: Path) -> Scored:
     return Scored(training.step, scores, best)
 
 
+def refuse_second_run(folder: Path) -> None:
+    """Require a folder without a run.
+
+    Raises:
+        DataError: a run is there already.
+    """
+    if (folder / CHECKPOINT).exists():
+        raise DataError(f"{folder} holds a training already", hint="go on with --resume, or choose another folder")
+
+
 def start_run(folder: Path) -> None:
     """Make the folder of a new run.
 
     Raises:
         DataError: a run is there already, or the folder cannot be made.
     """
-    if (folder / CHECKPOINT).exists():
-        raise DataError(f"{folder} holds a training already", hint="go on with --resume, or choose another folder")
+    refuse_second_run(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from deepmark.errors import DataError
 from deepmark.models.deepfashion2 import open_dataset
 from deepmark.models.training.augment import Image, PlainLabel
 from deepmark.runtime.media.picture_file import decode_picture
@@ -34,6 +35,11 @@ class Photographs:
         skip_bad: bool = False,
         advance: Callable[[], None] = lambda: None,
     ) -> None:
+        if path.suffix.lower() == ".json" and not path.is_dir():
+            raise DataError(
+                f"cannot train on {path}: a COCO file has no pictures",
+                hint="give the data set's folder with image/ and annos/ in it, or the official zip",
+            )
         self._dataset = open_dataset(path, path, password=password)
         labels = self._dataset.read_all(skip_bad=skip_bad, advance=advance)
         self._annotations, self.faults = labels.annotations, labels.faults

@@ -203,8 +203,10 @@ def train(
     with connected(ranks, where):
         with ranks.lead_first():
             if ranks.leads and state is None:
-                _start(ctx, folder, config)
+                _refuse_second_run(folder)
             pictures = _open_pictures(config, folder, workers)
+            if ranks.leads and state is None:
+                _start(ctx, folder, config)
             validation = _open_validation(asked, config, folder, workers) if ranks.leads else None
         draw_curves = _drawing_curves(folder)
 
@@ -259,6 +261,13 @@ def _plan(
     if options["data"] is None and typed & {"password_file", "skip_bad"}:
         raise click.UsageError("--password-file and --skip-bad go with --data", ctx)
     return None, TrainConfig(**options)
+
+
+def _refuse_second_run(folder: Path) -> None:
+    """Look before anything is read or drawn: that may take long."""
+    from deepmark.models.training.loop import refuse_second_run
+
+    refuse_second_run(folder)
 
 
 def _start(ctx: click.Context, folder: Path, config: TrainConfig) -> None:

@@ -168,3 +168,18 @@ def test_294_single_landmarks_can_be_trained_too() -> None:
     batch = collate([training.samples[0]])
     assert batch.hm_hp.shape == (1, 294, 16, 16)
     assert batch_losses(training.network, batch)["hm_hp"].isfinite()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("labels.json", "{}", "a COCO file has no pictures"),
+        ("set.zip", "no zip", "is no zip, or a damaged one"),
+    ],
+)
+def test_what_is_no_data_set_leaves_no_folder_behind(name: str, content: str, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    done = _train("-o", tmp_path / "run", "--data", tmp_path / name)
+    assert done.exit_code == 1
+    assert sentence in str(done.exception)
+    assert not (tmp_path / "run").exists()
