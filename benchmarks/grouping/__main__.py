@@ -54,6 +54,7 @@ Examples:
   python -m deepmark.benchmarks.grouping
   python -m deepmark.benchmarks.grouping --size 128 --batch 1 --batch 4 --rounds 20 --json
   python -m deepmark.benchmarks.grouping --size 128 --train 3000 -o runs/grouping
+  python -m deepmark.benchmarks.grouping --size 128 --train 600 -o runs/warm --init runs/first/last.pth
 """
 )
 @click.option("--size", type=int, default=256, show_default=True, help="Side of the input, pixels.")
@@ -62,6 +63,12 @@ Examples:
 @click.option("--dense/--no-dense", default=True, show_default=True, help="Compare with all heads dense too.")
 @click.option("--train", "steps", type=click.IntRange(1), help="Also train both for so many steps, and evaluate both.")
 @click.option("-o", "--output", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Of both trainings.")
+@click.option(
+    "--init",
+    metavar="CKPT",
+    type=click.Path(path_type=Path),
+    help="Begin both trainings with this checkpoint's body and boxes; the heads of landmarks begin fresh in both.",
+)
 @click.option("--train-batch", type=click.IntRange(1), default=16, show_default=True)
 @click.option("--pictures", type=click.IntRange(1), default=2000, show_default=True, help="Drawings to train on.")
 @click.option("--held-out", type=click.IntRange(1), default=200, show_default=True, help="Drawings to evaluate on.")
@@ -77,6 +84,7 @@ def main(
     dense: bool,
     steps: int | None,
     folder: Path | None,
+    init: Path | None,
     train_batch: int,
     pictures: int,
     held_out: int,
@@ -93,6 +101,8 @@ def main(
     """
     if (steps is None) != (folder is None):
         raise UsageError("--train needs a folder for the trainings, and -o is of use to it only")
+    if init is not None and folder is None:
+        raise UsageError("--init is where trainings begin", hint="give --train STEPS and -o DIR too")
     require("training", "torch", extra="export")
     from deepmark.benchmarks.grouping.paper import TABLE_1
     from deepmark.models.training.config import TrainConfig
@@ -103,7 +113,7 @@ def main(
     config = TrainConfig(size=size, batch=train_batch, steps=steps or 1, pictures=pictures, precision=exact)
     ways: tuple[Regressions, ...] = ("sparse", "dense") if dense else ("sparse",)
     compared = _compare(config, where.type, batches, ways, rounds)
-    trained = _train(config, folder, held_out, where.type, workers or os.cpu_count() or 1) if folder else ()
+    trained = _train(config, folder, init, held_out, where.type, workers or os.cpu_count() or 1) if folder else ()
     report = _report(where.type, compared, trained, TABLE_1)
     if as_json:
         console.print_json(report)
@@ -127,7 +137,9 @@ def _compare(
     return tuple(found)
 
 
-def _train(config: TrainConfig, folder: Path, held_out: int, device: str, workers: int) -> tuple[Accuracy, ...]:
+def _train(
+    config: TrainConfig, folder: Path, init: Path | None, held_out: int, device: str, workers: int
+) -> tuple[Accuracy, ...]:
     import torch
 
     from deepmark.benchmarks.accuracy.metric import require_hotcoco
@@ -144,6 +156,7 @@ def _train(config: TrainConfig, folder: Path, held_out: int, device: str, worker
                     groups,
                     config,
                     folder,
+                    init=init,
                     held_out=held_out,
                     device=torch.device(device),
                     workers=workers,

@@ -12,7 +12,9 @@ from deepmark.benchmarks.accuracy.held_out import DrawnSet, draw_held_out, held_
 from deepmark.benchmarks.accuracy.validation import ValidationSet, figures, open_detector, validate
 from deepmark.benchmarks.grouping.step import Groups
 from deepmark.models import load_checkpoint
+from deepmark.models.checkpoint import read_checkpoint
 from deepmark.models.deepfashion2 import open_dataset
+from deepmark.models.training.checkpointing import save_weights
 from deepmark.models.training.config import TrainConfig, check_same
 from deepmark.models.training.drawn import draw_pictures
 from deepmark.models.training.log import LogLine
@@ -38,11 +40,16 @@ class Accuracy:
     map_box: float
 
 
+BODY = "body.pth"  # what both groupings begin with
+GROUPED = ("hps.", "hm_hp.")  # heads with channels for groups
+
+
 def train_and_measure(
     groups: Groups,
     config: TrainConfig,
     folder: Path,
     *,
+    init: Path | None = None,
     held_out: int,
     device: torch.device,
     workers: int,
@@ -56,16 +63,19 @@ def train_and_measure(
         groups: landmark channels.
         config: of the training; its schema is replaced by ``groups``.
         folder: of the comparison; the run is in the folder ``groups`` in it.
+        init: a checkpoint whose tensors both groupings share are where the training begins; None: everything is fresh.
         held_out: drawings to evaluate on.
         device: where to train.
         workers: processes that draw.
         report: called after every step.
 
     Raises:
+        CheckpointError: ``init`` cannot be used.
         UsageError: the folder has such a training with another configuration.
         DataError: the folder cannot be written, or holds other drawings.
     """
-    config = TrainConfig.from_document({**config.document(), "schema": str(groups)})
+    body = None if init is None else str(_keep_body(init, folder / BODY))
+    config = TrainConfig.from_document({**config.document(), "schema": str(groups), "init": body})
     run = folder / str(groups)
     pictures = draw_pictures(
         folder / "drawings", seed=config.drawn, size=config.size, count=config.pictures, workers=workers
@@ -85,3 +95,11 @@ def train_and_measure(
     detector = open_detector(loaded.network.to(device), loaded.schema, config.size)
     found = figures(validate(detector, ValidationSet.read(open_dataset(drawings, drawings))))
     return Accuracy(groups, config.steps, held_out, found["mAP_pt"], found["mAP_box"])
+
+
+def _keep_body(init: Path, path: Path) -> Path:
+    """Write a checkpoint without the heads whose channels depend on the grouping: to neither an advantage."""
+    tensors = {name: one for name, one in read_checkpoint(init).tensors.items() if not name.startswith(GROUPED)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_weights(tensors, 0, path)
+    return path

@@ -12,7 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from deepmark.benchmarks.grouping import cost
+from deepmark.benchmarks.grouping import cost, trained
 from deepmark.benchmarks.grouping.__main__ import main
 from deepmark.benchmarks.grouping.cost import WARM_UP, compare, ratio_of_medians, steps, time_in_turn
 from deepmark.benchmarks.grouping.paper import TABLE_1
@@ -25,6 +25,7 @@ from deepmark.models.training.batches import collate
 from deepmark.models.training.drawings import draw
 from deepmark.models.training.losses import batch_losses
 from deepmark.models.training.samples import Samples
+from deepmark.models.training.warm_start import warm_start
 
 WORK = Workload(size=32, batch=2, device="cpu", precision="fp32")
 
@@ -170,6 +171,24 @@ def test_two_short_trainings_make_table_1_and_are_not_trained_twice(
     with pytest.raises(DataError, match="holds 3 drawings"):
         _run(*arguments, "--held-out", 4)
     (tmp_path / "62" / "last.pth").unlink()  # 300 MB that nobody needs
+
+
+def test_both_begin_with_one_body_and_with_fresh_landmark_heads(tmp_path: Path) -> None:
+    network = MDLA34(head_channels(13, 62))
+    torch.save(network.state_dict(), tmp_path / "init.pth")
+
+    body = trained._keep_body(tmp_path / "init.pth", tmp_path / "run" / trained.BODY)
+
+    for groups in (62, 294):
+        fresh = MDLA34(head_channels(13, groups))
+        account = warm_start(fresh, body)
+        assert sorted(account.fresh) == ["hm_hp", "hps"]
+        assert torch.equal(fresh.get_submodule("wh")[2].weight, network.get_submodule("wh")[2].weight)
+
+
+def test_init_without_a_training_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--init is where trainings begin"):
+        _run("--init", tmp_path / "x.pth")
 
 
 def test_a_batch_must_have_statistics() -> None:
