@@ -69,10 +69,8 @@ class _Rivals(click.ParamType[tuple[str, ...]]):
 @click.option("--size", "sizes", metavar="N|HxW", multiple=True, help="Input size; may be repeated.  [default: own]")
 @click.option(
     "--backend",
-    type=click.Choice(["auto", "all", "mnn", "onnxruntime"]),
-    default="auto",
-    show_default=True,
-    help="Engine; all: every one that a model has a file for.",
+    type=click.Choice(["all", "mnn", "onnxruntime"]),
+    help="Engine; all: every one that a model has a file for.  [default: by the model's files]",
 )
 @click.option(
     "--against",
@@ -121,7 +119,7 @@ def bench(
     threads: tuple[int, ...],
     cores: str,
     sizes: tuple[str, ...],
-    backend: Literal["auto", "all", "mnn", "onnxruntime"],
+    backend: Literal["all", "mnn", "onnxruntime"] | None,
     against: tuple[str, ...],
     checkpoint: Path | None,
     sweep: bool,
@@ -157,7 +155,7 @@ def bench(
     _check_outputs(report, accuracy)
     result = _measure(
         models=models,
-        engines=backend,
+        engines=backend or "auto",
         sizes=sizes or (tuple(map(str, SWEEP_SIZES)) if sweep else ()),
         threads=threads or (_sweep_threads() if sweep else (1,)),
         cores=cores,

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from deepmark.errors import BundleError, UsageError
 from deepmark.runtime.bundle import HEADS_FILE, MODEL_FILES, Backend, Model, open_model
 from deepmark.runtime.embedded import read_embedded
+from deepmark.runtime.engines.choice import choose_engine, is_installed
 from deepmark.runtime.engines.engine import Engine, EngineRecord, Session, SessionFacts
 from deepmark.runtime.engines.mnn_settings import Memory, MnnSettings
 from deepmark.runtime.isolation import check_in_child
@@ -34,8 +40,9 @@ def load_engine(
     Args:
         model: a path that `open_model` takes, or an opened model.
         threads: to compute with; None for the usable cores, at most 4. More than there are cores is cut to them.
-        backend: ``"mnn"``, ``"onnxruntime"``, or (``"auto"``, None) the first of these that the model has a file for.
-
+        backend: ``"mnn"``, ``"onnxruntime"``; None for the first of these that the model has a file for; ``"auto"`` for
+            the faster one, which is measured for about a second on first use and remembered
+            (`deepmark.runtime.engines.choice`); `EngineRecord.choice` says what was found.
         winograd: for MNN: 0 to 3, see `MnnSettings`; None for its default.
         memory: for MNN: ``"normal"`` or ``"low"``, likewise.
 
@@ -49,6 +56,11 @@ def load_engine(
         raise UsageError(f"threads must be at least 1, found {asked}")
     if not isinstance(model, Model):
         model = open_model(model)
+    if backend == "auto" and (winograd is not None or memory is not None):
+        raise UsageError("winograd and memory are settings of MNN, and auto may choose another", hint="name the engine")
+    found = ""
+    if backend == "auto":
+        backend, found = _faster(model, asked)
     chosen = _choose(model, backend)
     settings = _mnn_settings(chosen, winograd, memory)
     name = model.weights[chosen]
@@ -66,7 +78,7 @@ def load_engine(
         model_sha256=sha256,
         weights=model.manifest.precision,
     )
-    return Engine(session, model.manifest, record, model.head_weights())
+    return Engine(session, model.manifest, replace(record, choice=found), model.head_weights())
 
 
 def open_session(path: Path, backend: Backend, threads: int, settings: MnnSettings | None = None) -> Session:
@@ -124,8 +136,30 @@ def default_threads() -> int:
     return min(usable_cores(), MOST_THREADS_BY_DEFAULT)
 
 
-def _choose(model: Model, backend: Backend | Literal["auto"] | None) -> Backend:
-    if backend is None or backend == "auto":
+def _faster(model: Model, threads: int) -> tuple[Backend | None, str]:
+    """Return the faster engine of this model and what was measured; None where there is nothing to choose."""
+    with ExitStack() as engines:
+
+        def load(backend: Backend) -> Callable[[], object]:
+            engine = engines.enter_context(load_engine(model, threads, backend))
+            size = model.manifest.input
+            noise = np.random.default_rng(0).normal(size=(1, 3, size.height, size.width)).astype(np.float32)
+            return lambda: engine.run(noise)
+
+        choice = choose_engine(model, min(threads, usable_cores()), load)
+    if choice is None:
+        return _installed(model), ""
+    return choice.fastest, choice.sentence()
+
+
+def _installed(model: Model) -> Backend | None:
+    """Return the engine of this model that is installed; None if none is, or more than one."""
+    present = [name for name in model.weights if is_installed(name)]
+    return present[0] if len(present) == 1 else None
+
+
+def _choose(model: Model, backend: Backend | None) -> Backend:
+    if backend is None:
         return next(iter(model.weights))
     if backend not in MODEL_FILES:
         raise UsageError(f"unknown engine {backend!r}", hint=f"choose one of {', '.join(MODEL_FILES)}")

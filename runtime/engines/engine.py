@@ -54,6 +54,7 @@ class EngineRecord:
         model_file: name of the model file.
         model_sha256: of that file, hex.
         weights: precision that the file stores, see `deepmark.runtime.quantisation.PrecisionName`.
+        choice: what was measured where the engine was chosen for its speed; "" where it was not.
     """
 
     backend: str
@@ -66,6 +67,7 @@ class EngineRecord:
     model_file: str
     model_sha256: str
     weights: str = "fp32"
+    choice: str = ""
 
     @classmethod
     def of(

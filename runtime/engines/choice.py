@@ -1,0 +1,189 @@
+"""Which engine is faster depends on the CPU, so it is measured: on first use, and remembered.
+
+Both engines run a model in turns for about a second. What was found is kept in the cache folder, one small file for
+every CPU, version of the libraries, number of threads, input size and content of the model files. A file that cannot
+be read, or that says something else than it should, is measured again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import logging
+import platform
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from deepmark.errors import DeepMarkError
+from deepmark.runtime.bundle import Backend, Model
+from deepmark.runtime.isolation import cache_folder
+from deepmark.runtime.media.whole_file import in_one_step
+
+SECONDS = 1.0  # for all engines together
+LEAST_RUNS, MOST_RUNS = 3, 50  # of each engine
+
+Run = Callable[[], object]
+Clock = Callable[[], float]
+Load = Callable[[Backend], Run]
+
+logger = logging.getLogger(__name__)
+
+
+class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a choice depends on; two equal ones have one answer.
+
+    Attributes:
+        cpu: as it calls itself.
+        versions: engine -> version of its library; engines that are not installed are left out.
+        threads: to compute with.
+        height: of the input, pixels.
+        width: likewise.
+        models: engine -> sha256 of its file, hex.
+    """
+
+    cpu: str
+    versions: dict[str, str]
+    threads: int
+    height: int
+    width: int
+    models: dict[str, str]
+
+
+class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was found: engine -> median milliseconds of one run of the network."""
+
+    format: Literal["deepmark-engine-choice/1"]
+    conditions: Conditions
+    milliseconds: dict[Backend, float]
+
+    @property
+    def fastest(self) -> Backend:
+        """The engine that took the least time; of equal ones the first."""
+        return min(self.milliseconds, key=self.milliseconds.__getitem__)
+
+    def sentence(self) -> str:
+        """Say what was found, for example ``mnn 81.5 ms, onnxruntime 95.0 ms``."""
+        return ", ".join(f"{name} {spent:.1f} ms" for name, spent in self.milliseconds.items())
+
+
+def choose_engine(model: Model, threads: int, load: Load, clock: Clock = time.perf_counter) -> Choice | None:
+    """Return what is known of a model's engines on this computer; measure it if nothing is.
+
+    Args:
+        model: an opened model.
+        threads: to compute with.
+        load: gives a function that runs the model once in an engine.
+        clock: seconds; tests bring their own.
+
+    Returns:
+        The choice; None where there is nothing to choose, as only one of the model's engines is installed.
+
+    Raises:
+        DeepMarkError: no engine runs the model; the error of the first.
+    """
+    conditions = _conditions(model, threads)
+    if len(conditions.models) < 2:
+        return None
+    place = _place(conditions)
+    known = None if place is None else _read(place, conditions)
+    if known is not None:
+        logger.debug("the faster engine is known: %s", known.sentence())
+        return known
+    choice = Choice("deepmark-engine-choice/1", conditions, _measure(conditions, load, clock))
+    logger.info("measured both engines: %s; %s is used from now on", choice.sentence(), choice.fastest)
+    if place is not None and len(choice.milliseconds) == len(conditions.models):  # one that failed is tried again
+        _write(place, choice)
+    return choice
+
+
+def _measure(conditions: Conditions, load: Load, clock: Clock) -> dict[Backend, float]:
+    """Run all engines in turns; one that fails is left out, and the first error is raised if all do."""
+    runs: dict[Backend, Run] = {}
+    errors: list[DeepMarkError] = []
+    for name in conditions.models:
+        backend: Backend = "mnn" if name == "mnn" else "onnxruntime"
+        try:
+            runs[backend] = load(backend)
+            runs[backend]()  # the first run prepares memory
+        except DeepMarkError as error:
+            logger.warning("%s is left out of the choice: %s", name, error)
+            errors.append(error)
+    if not runs:
+        raise errors[0]
+    samples: dict[Backend, list[float]] = {name: [] for name in runs}
+    start = clock()
+    for turn in range(MOST_RUNS):
+        if turn >= LEAST_RUNS and clock() - start >= SECONDS:
+            break
+        for name, run in runs.items():
+            before = clock()
+            run()
+            samples[name].append(1e3 * (clock() - before))
+    return {name: round(median(times), 3) for name, times in samples.items()}
+
+
+def _conditions(model: Model, threads: int) -> Conditions:
+    versions = {str(name): importlib.metadata.version(name) for name in model.weights if is_installed(name)}
+    size = model.manifest.input
+    hashes = {str(name): model.entries[file].sha256 for name, file in model.weights.items() if name in versions}
+    return Conditions(cpu_name(), dict(versions), threads, size.height, size.width, hashes)
+
+
+def is_installed(backend: Backend) -> bool:
+    """Whether the library of an engine is here; a backend is named as its distribution."""
+    try:
+        return bool(importlib.metadata.version(backend))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+def cpu_name() -> str:
+    """Return what the CPU calls itself, or the best that the system tells."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() in {"model name", "Hardware"} and value.strip():
+                return value.strip()
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def _place(conditions: Conditions) -> Path | None:
+    """The file of these conditions, or None where there is no home to keep it in."""
+    digest = hashlib.sha256(msgspec.json.encode(conditions, order="sorted")).hexdigest()
+    try:
+        return cache_folder() / "engines" / f"{digest[:32]}.json"
+    except RuntimeError:
+        return None
+
+
+def _read(place: Path, conditions: Conditions) -> Choice | None:
+    try:
+        choice = msgspec.json.decode(place.read_bytes(), type=Choice)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        logger.debug("measuring the engines again: %s cannot be used: %s", place, error)
+        return None
+    if choice.conditions != conditions or not _complete(choice.milliseconds, conditions.models):
+        logger.debug("measuring the engines again: %s is about something else", place)
+        return None
+    return choice
+
+
+def _complete(milliseconds: Mapping[Backend, float], models: Mapping[str, str]) -> bool:
+    return set(milliseconds) == set(models) and all(np.isfinite(one) and one >= 0 for one in milliseconds.values())
+
+
+def _write(place: Path, choice: Choice) -> None:
+    try:
+        with in_one_step(place) as hidden:
+            hidden.write_bytes(msgspec.json.encode(choice) + b"\n")
+    except DeepMarkError as error:
+        logger.debug("cannot remember the faster engine, it will be measured again: %s", error)
