@@ -3,6 +3,7 @@
 #   make demo    export the demo network to ONNX and MNN, prove parity, verify the bundle, detect on the samples
 #   make test    linters, type checks and every test
 #   make fast    the same without the tests marked slow
+#   make bench   ratios of speed on this machine against the committed ones (minutes; wants a quiet machine)
 #   make clean   remove build products; `make distclean` removes the environment too
 #
 # On Linux, PyPI's torch is a CUDA build of several gigabytes. A smaller index can be named:
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := build/demo
 
-.PHONY: demo test fast lint clean distclean
+.PHONY: demo test fast lint bench bench-baseline clean distclean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -38,6 +39,22 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Ratios of what takes turns: sparse to dense heads, decoding to network, one engine to the other, ours to a rival.
+CHECKPOINT := models/demo/mdla34_synthetic_fp16.pth
+BASELINE := benchmarks/baseline.json
+bench: build/bench/result.json
+	$(BIN)/python -m deepmark.benchmarks.speed.guard $(BASELINE) $<
+
+bench-baseline: build/bench/result.json
+	$(BIN)/python -m deepmark.benchmarks.speed.guard $(BASELINE) $< --write
+
+.PHONY: build/bench/result.json
+build/bench/result.json: $(READY)
+	for heads in dense sparse; do $(BIN)/deepmark export $(CHECKPOINT) --to onnx --to mnn --size 256 --heads $$heads \
+		--name $$heads -o build/bench --quiet || exit; done
+	$(BIN)/deepmark bench build/bench/dense.deepmark build/bench/sparse.deepmark --backend all --against mnn,onnxruntime \
+		--images models/demo/samples -o $@ || [ $$? -eq 5 ]
 
 # One stamp file: set-up runs again only when what it installs has changed.
 $(READY): constraints.txt pyproject.toml tools/setup.sh

@@ -98,6 +98,13 @@ class _Rivals(click.ParamType[tuple[str, ...]]):
     show_default=True,
     help="At least so long, and at least 5 runs.",
 )
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=0.3,
+    show_default=True,
+    help="Floor of an object's final score, as of detect; 0 decodes everything.",
+)
 @click.option("--images", metavar="DIR", type=PATH, help="Pictures to run on.  [default: the model's golden inputs]")
 @click.option("-o", "--output", metavar="FILE.json", type=PATH, help="Write every sample and the environment.")
 @click.option("--csv", "csv", metavar="FILE.csv", type=PATH, help="Write every sample as a line.")
@@ -127,6 +134,7 @@ def bench(
     runs: int,
     seconds: float,
     warm_up: float,
+    threshold: float,
     images: Path | None,
     output: Path | None,
     csv: Path | None,
@@ -162,7 +170,7 @@ def bench(
         rivals=against,
         checkpoint=checkpoint,
         images=images,
-        plan={"rounds": rounds, "runs": runs, "seconds": seconds, "warm_up_s": warm_up},
+        plan={"rounds": rounds, "runs": runs, "seconds": seconds, "warm_up_s": warm_up, "threshold": threshold},
     )
     _write(result, output=output, csv=csv, report=report, accuracy=accuracy)
     if as_json:

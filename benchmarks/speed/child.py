@@ -106,7 +106,7 @@ def _prepare_model(job: Job, images: Sequence[samples.Image]) -> Preparation:
             sha256=record.model_sha256,
             file_bytes=None,
         )
-        return Frames(engine, images, (job.height, job.width)), ready, engine.memory_mib
+        return Frames(engine, images, (job.height, job.width), job.threshold), ready, engine.memory_mib
 
     return load
 

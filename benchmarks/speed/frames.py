@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -38,14 +39,16 @@ class Timed(Protocol):
 class Frames:
     """Whole frames: letterbox, network (normalisation and graph), decoding with the model's own parameters.
 
+    Objects below a floor of the final score are left out, as `deepmark detect` does it.
     Decoding includes the way back to the picture's pixels and the suppression, as a user gets it.
     """
 
     phases: tuple[Phase, ...] = ("letterbox", "network", "decode")
 
-    def __init__(self, engine: Engine, pictures: Sequence[Image], size: tuple[int, int]) -> None:
+    def __init__(self, engine: Engine, pictures: Sequence[Image], size: tuple[int, int], threshold: float) -> None:
         self._engine, self._pictures, self._size = engine, pictures, size
-        self._schema, self._params = engine.manifest.keypoints, engine.manifest.decoder
+        self._schema = engine.manifest.keypoints
+        self._params = replace(engine.manifest.decoder, score_threshold=threshold)
         self._found = self._runs = 0
 
     def run(self, number: int) -> tuple[int, ...]:

@@ -24,6 +24,7 @@ class Job(msgspec.Struct, frozen=True, tag=True):
         width: likewise.
         threads: to compute with.
         cores: to stay on; none for all.
+        threshold: floor of an object's final score, as `deepmark detect` has it.
         pictures: file of the pictures (`deepmark.benchmarks.speed.samples`).
         expected: file of the right outputs, for a rival.
     """
@@ -35,6 +36,7 @@ class Job(msgspec.Struct, frozen=True, tag=True):
     width: int
     threads: int
     cores: tuple[int, ...]
+    threshold: float
     pictures: str
     expected: str | None = None
 

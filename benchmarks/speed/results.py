@@ -69,6 +69,7 @@ class Plan(_Strict, frozen=True):
         seconds: after which a contestant needs no more runs, over all rounds.
         warm_up_runs: before the first round, and
         warm_up_s: at least as many seconds.
+        threshold: floor of an object's final score; those that cannot reach it are skipped, exactly.
     """
 
     rounds: Annotated[int, msgspec.Meta(ge=1)] = 6
@@ -76,6 +77,7 @@ class Plan(_Strict, frozen=True):
     seconds: Annotated[float, msgspec.Meta(gt=0)] = 10.0
     warm_up_runs: Annotated[int, msgspec.Meta(ge=1)] = 5
     warm_up_s: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
 
     @property
     def runs_a_round(self) -> int:

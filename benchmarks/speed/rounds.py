@@ -106,6 +106,7 @@ def _load(one: Contestant, setup: Setup, children: ExitStack) -> _Running:
         width=one.size[1],
         threads=threads,
         cores=cores,
+        threshold=setup.plan.threshold,
         pictures=str(setup.pictures),
         expected=str(setup.expected(one.size)) if one.kind == "rival" else None,
     )
