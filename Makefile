@@ -23,7 +23,7 @@ demo: $(READY)
 	$(BIN)/deepmark export models/demo/mdla34_synthetic_fp16.pth --to onnx --to mnn --size 128 --name demo -o $(DEMO)
 	$(BIN)/deepmark verify $(DEMO)/demo.deepmark
 	$(BIN)/deepmark detect $(DEMO)/demo.deepmark models/demo/samples -o $(DEMO)/pictures \
-		--threshold 0.25 --contact-sheet $(DEMO)/contact-sheet.png
+		--threshold 0.2 --contact-sheet $(DEMO)/contact-sheet.png
 	@echo "The bundle:             $(DEMO)/demo.deepmark"
 	@echo "The annotated pictures: $(DEMO)/pictures"
 	@echo "All of them at once:    $(DEMO)/contact-sheet.png"

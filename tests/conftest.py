@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,15 @@ def demo_checkpoint() -> Path:
 def demo_pictures() -> tuple[Path, ...]:
     """The eight drawings beside the demo network, in order."""
     return tuple(sorted((ROOT / "models" / "demo" / "samples").glob("*.png")))
+
+
+@pytest.fixture(scope="session")
+def demo_objects() -> dict[str, list[tuple[str, float]]]:
+    """What the model card says is found in each picture: classes and scores from .20 on, best first."""
+    card = (ROOT / "models" / "demo" / "README.md").read_text()
+    found = dict(re.findall(r"^\| (\d) \| [^|]+ \| ([^|]+) \|$", card, re.MULTILINE))
+    objects = {number: re.findall(r"([a-z]+(?: [a-z]+)*) (\.\d\d)", text) for number, text in found.items()}
+    return {f"sample{number}.png": [(name, float(score)) for name, score in one] for number, one in objects.items()}
 
 
 @pytest.fixture(scope="session")
