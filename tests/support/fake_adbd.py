@@ -18,9 +18,10 @@ import struct
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from fake_phone import PERSONALITIES, Faults, FakePhone
+from fake_phone import PERSONALITIES, FakePhone, Faults
 
 VERSION, MAX_PAYLOAD = 0x01000001, 256 * 1024
 CNXN, AUTH, OPEN, OKAY, CLSE, WRTE = (int.from_bytes(name, "little") for name in
@@ -368,6 +369,9 @@ class FakeAdbd:
         self.listener.close()
         self.faults.back_after_s = None
         self.unplug()
+
+
+Plug = Callable[..., FakeAdbd]  # of the fixture that connects one
 
 
 def main() -> None:
