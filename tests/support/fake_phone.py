@@ -94,7 +94,7 @@ _PROGRAMS = {
 thermalservice|battery|power) f="$PHONE/dumpsys/$1" ;; *) exit 1 ;; esac
 [ -r "$f" ] || { echo "Can't find service: $1"; exit 0; }
 if [ "$1" = battery ] && [ -r "$PHONE/state/cooling" ]; then # one step at every look
-  t=$(sed -n 's/.*temperature: //p' "$f"); [ "$t" -gt 300 ] && sed -i "s/temperature: .*/temperature: $((t - 20))/" "$f"
+  t=$(sed -n 's/.*temperature: //p' "$f"); [ "$t" -gt 300 ] && sed -i "s/temperature: .*/temperature: $((t - 10))/" "$f"
 fi
 cat "$f"
 """,
