@@ -194,6 +194,19 @@ def test_what_speaks_against_the_times_is_told(
     _clean(device)
 
 
+def test_throttling_shows_in_the_clocks_that_the_kernel_counted(plug: Plug, bench: Bench) -> None:
+    device = plug("p40")
+
+    def throttle(line: str) -> None:
+        if line.startswith("turn 1"):
+            device.phone.write("state/throttled", "")
+
+    result = bench(device.serial, say=throttle)
+
+    assert [turn.conditions.frequency_mhz for turn in result.contestants[0].rounds] == [2860.0, 1430.0, 1430.0]
+    assert any("between 1430 and 2860 MHz" in reason for reason in judge(result)[0].reasons)
+
+
 def test_a_hot_phone_is_waited_for(plug: Plug, bench: Bench) -> None:
     device = plug()
     device.phone.battery(celsius=44.0, cooling=True)
