@@ -1,22 +1,29 @@
-"""Start the native programs on a phone, bound to cores and with a time limit, and turn their ends into errors."""
+"""Start the native programs on a phone, bound to cores and with a time limit, and turn their ends into errors.
+
+They print into a file there, which is fetched afterwards: while a turn runs, nothing passes over the cable.
+"""
 
 from __future__ import annotations
 
 import shlex
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from deepmark.benchmarks.device.events import Turn, VerifyEvent, read_problem, read_turn, read_verification
 from deepmark.benchmarks.device.native import NativeBuild
 from deepmark.benchmarks.device.place import Place
+from deepmark.benchmarks.device.process import MAX_OUTPUT
 from deepmark.benchmarks.device.tables import mask
-from deepmark.benchmarks.device.text import one_line
+from deepmark.benchmarks.device.text import clean, one_line
 from deepmark.errors import DeviceError, EngineError, ParityError
 
 Precision = Literal["fp32", "fp16"]
 Power = Literal["normal", "high", "low"]
 
+_OUT, _ERR = "out.jsonl", "err.txt"
 LOAD_S = 180  # loading and one long frame; generous, because a phone that hangs is rare and a slow one is not
 VERIFY_S = 600
 GRACE_S = 15  # this computer waits so much longer than the phone's own limit
@@ -84,8 +91,19 @@ class Programs:
         bound = ("taskset", mask(self.cores)) if self.cores else ()
         library = ("env", "LD_LIBRARY_PATH=.") if len(launch) == 1 else ()
         command = shlex.join(("timeout", "-k", "5", str(limit_s), *bound, *library, *launch, *arguments))
-        answer = self.place.run(f"{command} & echo $! > run.pid; wait $!", limit_s + GRACE_S)
-        return answer.code, answer.out, answer.err
+        after = f"c=$?; wc -c < {_OUT}; tail -c 2000 {_ERR}; (exit $c)"
+        answer = self.place.run(
+            f"{command} > {_OUT} 2> {_ERR} & echo $! > run.pid; wait $!; {after}", limit_s + GRACE_S
+        )
+        size, _, err = answer.out.partition("\n")
+        if not size.strip().isdigit():
+            raise DeviceError(f"{program} left no output on the phone", hint="is the phone full? adb shell df /data")
+        if int(size) > MAX_OUTPUT:
+            raise DeviceError(f"{program} printed more than {MAX_OUTPUT >> 20} MB on the phone", hint="run it again")
+        with tempfile.TemporaryDirectory(prefix="deepmark-turn-") as folder:
+            file = Path(folder) / _OUT
+            self.place.adb.pull(f"{self.place.folder}/{_OUT}", file)
+            return answer.code, clean(file.read_bytes()), err
 
 
 def _failure(program: str, code: int, out: str, err: str) -> DeviceError | EngineError:

@@ -150,6 +150,8 @@ class _Connection:
         self.device.children.append(child)
         assert child.stdout is not None
         unplug = bool(faults.unplug_during_run and faults.unplug_during_run in command)
+        if unplug:
+            threading.Timer(0.3, self.device.unplug).start()
         cut = faults.cut_output.get(next((key for key in faults.cut_output if key in command), ""))
 
         def pump(pipe: int, number: int) -> None:
@@ -162,9 +164,6 @@ class _Connection:
                     sent += len(data)
                     if data:
                         stream.write(struct.pack("<BI", number, len(data)) + data if v2 else data)
-                    if unplug:
-                        self.device.unplug()
-                        return
 
         readers = [threading.Thread(target=pump, args=(child.stdout.fileno(), STDOUT), daemon=True)]
         if child.stderr is not None:

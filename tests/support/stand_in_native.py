@@ -1,7 +1,7 @@
 """Programs that speak as ``dm_bench`` and ``dm_verify`` do and compute nothing: for tests of what is done around them.
 
-What they do on a phone is told by files in its folder ``state``: ``act`` (killed, crash, abort, hang, cut, differ,
-refuse, hostile, backwards, jump, slower, twice) and ``mask`` (what taskset was given).
+What they do on a phone is told by a word in the file ``state/act`` of its folder: killed, crash, hang, cut, flood,
+differ, refuse, hostile, backwards, jump or slower.
 """
 
 from __future__ import annotations
@@ -58,6 +58,9 @@ if act == "crash":
     os.kill(os.getpid(), signal.SIGSEGV)
 if act == "hang":
     time.sleep(60)
+if act == "flood":
+    sys.stdout.write("x" * 100_000_000)
+    sys.exit(0)
 if act == "hostile":
     sys.stdout.buffer.write(b"\\x1b[2J\\xff\\xfe{not json\\n{\\"event\\": \\"\\x1b]0;owned\\x07\\"}\\n")
     sys.exit(0)

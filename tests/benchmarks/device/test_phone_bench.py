@@ -134,6 +134,7 @@ def test_a_wrong_result_is_never_timed(plug: Plug, bench: Bench) -> None:
         ("cut", "cut short"),
         ("hostile", "none of its lines"),
         ("backwards", "clock went backwards"),
+        ("flood", "printed more than 32 MB"),
     ],
 )
 def test_a_program_that_ends_badly_is_exit_status_4(plug: Plug, bench: Bench, act: str, said: str) -> None:
@@ -261,7 +262,9 @@ def test_a_screen_that_was_off_is_off_again(plug: Plug, bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("reboots", [False, True])
-@pytest.mark.parametrize("fault", [{"unplug_during_push": True}, {"unplug_during_run": "dm_bench"}])
+@pytest.mark.parametrize(
+    "fault", [{"unplug_during_push": True}, {"unplug_during_run": "--pictures"}, {"unplug_during_pull": True}]
+)
 def test_a_phone_that_comes_back_is_cleaned(plug: Plug, bench: Bench, fault: dict[str, object], reboots: bool) -> None:
     device = plug(faults=Faults(**fault, back_after_s=0.2, reboots=reboots))
 
@@ -274,7 +277,7 @@ def test_a_phone_that_comes_back_is_cleaned(plug: Plug, bench: Bench, fault: dic
 
 
 def test_a_phone_that_stays_away_is_told_what_is_left_and_the_next_run_makes_it_good(plug: Plug, bench: Bench) -> None:
-    device = plug(faults=Faults(unplug_during_run="dm_bench"))
+    device = plug(faults=Faults(unplug_during_run="--pictures"))
 
     with pytest.raises(DeviceError, match="left on it: /data/local/tmp/deepmark-"):
         bench(device.serial, comes_back_s=1.0)
