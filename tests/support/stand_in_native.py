@@ -67,7 +67,7 @@ if act == "hostile":
 tell("loaded", load_ms=12.5, precision_used=options["--precision"], backend="CPU",
      threads_used=int(options["--threads"]), mnn_memory_mib=21.5, mnn_mflops=100.0, memory=kib)
 tell("warm", runs=5, seconds=0.1)
-slower = 1.0 + (0.05 * done if act == "slower" else 0.0)
+slower = 1.0 + (0.2 * done if act == "slower" else 0.0)
 t = 0.0
 for run in range(runs):
     network = (40.0 + 0.01 * (run % 3)) * slower

@@ -92,9 +92,9 @@ def bench(build: StandIn, phone_bundle: Path) -> Callable[..., Result]:
         values: dict[str, object] = {
             "models": (phone_bundle,),
             "serial": serial,
-            "plan": Plan(rounds=3, runs=9, seconds=3, warm_up_s=0),
+            "plan": Plan(rounds=2, runs=6, seconds=3, warm_up_s=0),
             "build": lambda: build,
-            "cooling": Cooling(sleep=lambda _: None),
+            "cooling": Cooling(longest_s=10.0, sleep=lambda _: None),
             "comes_back_s": 5.0,
         }
         return run_on_phone(Request(**{**values, **changes}))

@@ -16,11 +16,12 @@ from stand_in_native import StandIn
 from deepmark.benchmarks.device.cooling import Cooling
 from deepmark.benchmarks.device.lock import phone_lock
 from deepmark.benchmarks.device.paper import standing
-from deepmark.benchmarks.speed.results import Result, read_result, write_result
+from deepmark.benchmarks.speed.results import Plan, Result, read_result, write_result
 from deepmark.benchmarks.speed.verdict import judge
 from deepmark.errors import BundleError, DeepMarkError, DeviceError, EngineError, ParityError
 
 Bench = Callable[..., Result]
+THREE_ROUNDS = Plan(rounds=3, runs=9, seconds=3, warm_up_s=0)
 
 
 def _clean(device: FakeAdbd) -> None:
@@ -37,7 +38,7 @@ def test_a_result_is_the_same_document_as_the_hosts(plug: Plug, bench: Bench, tm
     device = plug("p40")
     told: list[str] = []
 
-    result = bench(device.serial, say=told.append)
+    result = bench(device.serial, say=told.append, plan=THREE_ROUNDS)
 
     write_result(tmp_path / "r.json", result)
     assert read_result(tmp_path / "r.json") == result
@@ -74,7 +75,7 @@ def test_models_take_turns(plug: Plug, bench: Bench) -> None:
 
     assert len(result.contestants) == 4
     names = [command.split("--precision ")[1][:4] for command in device.phone.commands if "--pictures" in command]
-    assert names == ["fp32", "fp32", "fp16", "fp16"] * 3
+    assert names == ["fp32", "fp32", "fp16", "fp16"] * 2
     ran = [command.split("--precision ")[1][:4] for command in device.phone.commands if "/dm_verify" in command]
     assert ran == ["fp32", "fp16"]
     assert "fp16 techniques none" in " ".join(one.name for one in result.contestants)
@@ -202,7 +203,7 @@ def test_throttling_shows_in_the_clocks_that_the_kernel_counted(plug: Plug, benc
         if line.startswith("turn 1"):
             device.phone.write("state/throttled", "")
 
-    result = bench(device.serial, say=throttle)
+    result = bench(device.serial, say=throttle, plan=THREE_ROUNDS)
 
     assert [turn.conditions.frequency_mhz for turn in result.contestants[0].rounds] == [2860.0, 1430.0, 1430.0]
     assert any("between 1430 and 2860 MHz" in reason for reason in judge(result)[0].reasons)
@@ -342,7 +343,7 @@ def test_the_command_from_end_to_end(
     page, file = tmp_path / "r.html", tmp_path / "r.json"
 
     done = deepmark(
-        "bench", phone_bundle, "--device", "adb", "--rounds", 3, "--runs", 9, "--warm-up", 0, "--compare", "paper",
+        "bench", phone_bundle, "--device", "adb", "--rounds", 2, "--runs", 6, "--warm-up", 0, "--compare", "paper",
         "--precision", "fp32", "--precision", "fp16", "--report", page, "-o", file, "--csv", tmp_path / "r.csv",
     )  # fmt: skip
 
@@ -361,7 +362,7 @@ def test_throttling_is_exit_status_5_after_all_output(
     device = plug("p40")
     _act(device, "slower")
 
-    done = deepmark("bench", phone_bundle, "--device", "adb", "--rounds", 3, "--runs", 9, "--warm-up", 0, "--json")
+    done = deepmark("bench", phone_bundle, "--device", "adb", "--rounds", 2, "--runs", 6, "--warm-up", 0, "--json")
 
     assert done.code == 5
     assert json.loads(done.out)["contestants"]
