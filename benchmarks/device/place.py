@@ -22,6 +22,9 @@ from deepmark.errors import DeviceError
 COMES_BACK_S = 15.0
 _HASHING_S = 120.0
 _SAFE = re.compile(r"(?!.*\.\.)[\w.+-]+(?:/[\w.+-]+)*")
+_STOP = (  # ``timeout`` and its child; the number may be another program's by now, as after a restart
+    "p=$(cat run.pid 2>/dev/null) && grep -q dm_ /proc/$p/cmdline && { pkill -9 -P $p; kill -9 $p; } 2>/dev/null"
+)
 _BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 
@@ -94,6 +97,7 @@ class Place:
             re.findall(r"^(stay_on|screen)=(\w{1,20})$", self.run("cat journal 2>/dev/null").out, re.MULTILINE)
         )
         self.boot = self._boot()
+        self.run(_STOP)  # what an earlier run may have left running
         if not noted:
             now = self.adb.shell("settings get global stay_on_while_plugged_in 2>/dev/null").out.strip()
             noted = {"stay_on": now if re.fullmatch(r"\d{1,2}|null", now) else "unknown"}
@@ -118,7 +122,7 @@ class Place:
 
     def restore(self, *, keep: bool) -> None:
         """Stop what runs there, put settings back, and remove the folder unless it shall be kept."""
-        self.run("[ -f run.pid ] && kill -9 $(cat run.pid) 2>/dev/null")
+        self.run(_STOP)
         if self.stay_on == "null":
             self.adb.shell("settings delete global stay_on_while_plugged_in")
         elif self.stay_on is not None:

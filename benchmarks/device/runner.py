@@ -91,7 +91,7 @@ class Programs:
         bound = ("taskset", mask(self.cores)) if self.cores else ()
         library = ("env", "LD_LIBRARY_PATH=.") if len(launch) == 1 else ()
         command = shlex.join(("timeout", "-k", "5", str(limit_s), *bound, *library, *launch, *arguments))
-        after = f"c=$?; wc -c < {_OUT}; tail -c 2000 {_ERR}; (exit $c)"
+        after = f"c=$?; rm -f run.pid; wc -c < {_OUT}; tail -c 2000 {_ERR}; (exit $c)"
         answer = self.place.run(
             f"{command} > {_OUT} 2> {_ERR} & echo $! > run.pid; wait $!; {after}", limit_s + GRACE_S
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import json
 import subprocess
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -303,6 +306,24 @@ def test_ctrl_c_leaves_nothing_behind(plug: Plug, bench: Bench) -> None:
         bench(device.serial, say=interrupt)
 
     _clean(device)
+
+
+def test_ctrl_c_during_a_turn_stops_it(plug: Plug, bench: Bench) -> None:
+    device = plug()
+    _act(device, "hang")
+
+    def interrupt() -> None:
+        while not any("--pictures" in command for command in device.phone.commands):
+            time.sleep(0.05)
+        _thread.interrupt_main()
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        bench(device.serial)
+
+    _clean(device)
+    running = subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True).stdout
+    assert str(device.phone.root) not in running
 
 
 def test_a_second_benchmark_on_the_same_phone_is_refused(plug: Plug, bench: Bench) -> None:
