@@ -183,7 +183,7 @@ def _grouping_rows(result: Result) -> list[Claim]:
         what = f"62 groups / 294 landmarks, mnn {layout}"
         rows += [
             Claim(f"{what}: frame (paper: 0.75)", found.value, found.low, found.high, "", None),
-            Claim(f"{what}: memory (paper: 0.85)", few.memory.peak_uss / many.memory.peak_uss, None, None, "", None),
+            Claim(f"{what}: memory (paper: 0.85)", few.memory.peak / many.memory.peak, None, None, "", None),
             Claim(f"{what}: file", few.file_bytes / many.file_bytes, None, None, "", None),
         ]
     return rows

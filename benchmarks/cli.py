@@ -1,4 +1,4 @@
-"""``deepmark bench``: speed and memory of models on this computer."""
+"""``deepmark bench``: speed and memory of models on this computer or on a phone."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
 from deepmark import console
+from deepmark.benchmarks.device.options import PHONE_THREADS, check_options, measure_on_phone, phone_options
 from deepmark.console import output_options, print_json, print_table, say
 from deepmark.errors import DeepMarkError, UnstableError, UsageError
 
@@ -26,6 +27,7 @@ Examples:
   deepmark bench shirt.deepmark --backend all --against ncnn,openvino --report result.html
   deepmark bench shirt62.deepmark shirt294.deepmark --sweep --compare paper
   deepmark bench shirt.deepmark --size 128 --size 256 --images pictures --json > result.json
+  deepmark bench shirt.deepmark --device adb --precision fp32 --precision fp16 --report phone.html
   deepmark bench --diff before.json after.json
 """
 PATH = click.Path(path_type=Path)
@@ -52,12 +54,18 @@ class _Rivals(click.ParamType[tuple[str, ...]]):
 
 @click.command(epilog=EPILOG)
 @click.argument("models", metavar="MODEL...", nargs=-1, type=PATH)
-@click.option("--device", type=click.Choice(["host"]), default="host", show_default=True, help="Where to measure.")
+@click.option(
+    "--device",
+    type=click.Choice(["host", "adb"]),
+    default="host",
+    show_default=True,
+    help="Where to measure; adb: on a phone.",
+)
 @click.option(
     "--threads",
     type=click.IntRange(1, 256),
     multiple=True,
-    help="Threads to compute with; may be repeated.  [default: 1]",
+    help="Threads to compute with; may be repeated.  [default: 1; adb: 4]",
 )
 @click.option(
     "--cores",
@@ -118,11 +126,12 @@ class _Rivals(click.ParamType[tuple[str, ...]]):
 )
 @click.option("--compare", type=click.Choice(["paper"]), help="Print the paper's times beside (another machine's).")
 @click.option("--diff", nargs=2, metavar="A.json B.json", type=PATH, help="Compare two results; no MODEL is run.")
+@phone_options
 @output_options
 def bench(
     *,
     models: tuple[Path, ...],
-    device: Literal["host"],  # noqa: ARG001  the only one so far
+    device: Literal["host", "adb"],
     threads: tuple[int, ...],
     cores: str,
     sizes: tuple[str, ...],
@@ -143,8 +152,9 @@ def bench(
     compare: Literal["paper"] | None,
     diff: tuple[Path, Path] | None,
     as_json: bool,
+    **phone: Any,
 ) -> None:
-    """Measure speed and memory of every MODEL on this computer.
+    """Measure speed and memory of every MODEL on this computer, or on a phone (--device adb).
 
     MODEL is a bundle folder, a bundle zip (.deepmark.zip), or a bare .mnn or .onnx file. Each has a process of its own,
     pinned to cores, and they take turns: A B A B. Letterbox, network (with normalisation) and decoding (with the
@@ -153,25 +163,44 @@ def bench(
 
     Exit status 5, after all output: a result is unstable. That is when the last third of a model's runs was more than
     5 % slower or faster than the first, the runs spread by more than 5 % (MAD), other programs used more than 10 % of
-    its cores' time, other machines took more than 2 %, or the frequency fell by more than 10 %.
+    its cores' time, other machines took more than 2 %, or the frequency fell by more than 10 %. On a phone also: heat
+    (battery above 38 degrees, thermal status 2 or more), held clocks, withheld cores, battery saver, clock jumps.
+
+    On a phone the test vectors run first (exit status 3 if one differs); turns are bound to its fast cores and wait for
+    it to cool down; its settings and /data/local/tmp are left as they were. Exit status 4: no phone could be used, or
+    it went away. docs/phone.md has all of it.
     """
     if diff is not None:
         _diff(models, *diff, as_json=as_json)
         return
     if not models:
         raise UsageError("give a MODEL to measure", hint="deepmark bench --help")
+    check_options(device)
     _check_outputs(report, accuracy)
-    result = _measure(
-        models=models,
-        engines=backend or "auto",
-        sizes=sizes or (tuple(map(str, SWEEP_SIZES)) if sweep else ()),
-        threads=threads or (_sweep_threads() if sweep else (1,)),
-        cores=cores,
-        rivals=against,
-        checkpoint=checkpoint,
-        images=images,
-        plan={"rounds": rounds, "runs": runs, "seconds": seconds, "warm_up_s": warm_up, "threshold": threshold},
-    )
+    plan = {"rounds": rounds, "runs": runs, "seconds": seconds, "warm_up_s": warm_up}
+    asked = sizes or (tuple(map(str, SWEEP_SIZES)) if sweep else ())
+    if device == "adb":
+        result = measure_on_phone(
+            models=models,
+            sizes=asked,
+            threads=threads or (SWEEP_THREADS if sweep else (PHONE_THREADS,)),
+            images=images,
+            plan=plan,
+            command=_command(),
+            options=phone,
+        )
+    else:
+        result = _measure(
+            models=models,
+            engines=backend or "auto",
+            sizes=asked,
+            threads=threads or (_sweep_threads() if sweep else (1,)),
+            cores=cores,
+            rivals=against,
+            checkpoint=checkpoint,
+            images=images,
+            plan={**plan, "threshold": threshold},
+        )
     _write(result, output=output, csv=csv, report=report, accuracy=accuracy)
     if as_json:
         print_json(result)
@@ -192,6 +221,10 @@ def _check_outputs(report: Path | None, accuracy: tuple[Path, ...]) -> None:
         from deepmark.benchmarks.speed.accuracy import read_accuracies
 
         read_accuracies(accuracy)
+
+
+def _command() -> str:
+    return " ".join(["deepmark", *sys.argv[1:]])
 
 
 def _sweep_threads() -> tuple[int, ...]:
@@ -224,7 +257,7 @@ def _measure(
         sizes=tuple(dict.fromkeys(map(parse_size, sizes))),
         threads=tuple(dict.fromkeys(threads)),
         plan=msgspec.convert(plan, Plan),
-        command=" ".join(["deepmark", *sys.argv[1:]]),
+        command=_command(),
         **options,  # type: ignore[arg-type]
     )
     return run_benchmark(request, progress=_telling)
@@ -311,7 +344,9 @@ def _raise_faults(result: Result) -> None:
     if unstable:
         raise UnstableError(
             f"the result is unstable: {unstable[0].name}: {unstable[0].reasons[0]}",
-            hint="close other programs and measure again; give more --rounds",
+            hint="let the phone cool down, plug it in, and measure again"
+            if result.phone
+            else "close other programs and measure again; give more --rounds",
         )
 
 

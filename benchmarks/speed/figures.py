@@ -87,7 +87,7 @@ class Saving:
 
     Attributes:
         time: of a whole frame.
-        memory: of the peak USS.
+        memory: of the peak USS, on a phone of the peak RSS.
     """
 
     time: float
@@ -108,7 +108,7 @@ def savings(result: Result) -> list[tuple[str, Saving]]:
             )
             if same and few.groups < many.groups:
                 ratio = paired(few, "total", many, "total").value
-                memory = few.memory.peak_uss / many.memory.peak_uss
+                memory = few.memory.peak / many.memory.peak
                 name = f"{few.size}, {few.threads} thread(s), {few.engine}: {few.groups} groups against {many.groups}"
                 found.append((name, Saving(1 - ratio, 1 - memory)))
     return found

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmark.benchmarks.device.page import phone_section
+from deepmark.benchmarks.device.paper import standing
 from deepmark.benchmarks.page import SERIES, Block, Chart, Facts, Headline, Number, Page, Section, Table, draw
 from deepmark.benchmarks.page.blocks import Cell
 from deepmark.benchmarks.page.charts import INK
@@ -34,7 +36,8 @@ def make_page(result: Result, accuracies: Sequence[Accuracy] = ()) -> Page:
         *_sweep_sections(result, found),
         *_accuracy_sections(found, accuracies),
         Section("Stability", _STABILITY, (_stability_table(found), _over_time(found))),
-        Section("The paper", _PAPER, (_paper_table(found),)),
+        *([phone_section(result.phone, result.contestants)] if result.phone else []),
+        Section("The paper", _PAPER, (_paper_table(result, found),)),
         Section("Environment", "", (_environment(result), *_failures(result))),
     ]
     subtitle = f"{result.machine.cpu}, {result.created}; every sample counts, intervals are 95 % by bootstrap"
@@ -151,7 +154,7 @@ def _sweep_sections(result: Result, found: Sequence[Row]) -> list[Section]:
             one.layout,
             Number(one.groups),
             Number(row.total.median, ".2f"),
-            Number(one.memory.peak_uss, ".0f"),
+            Number(one.memory.peak, ".0f"),
             Number(paper_gflops(one), ".3f"),
             Number(GFLOPS.get(one.height) if one.height == one.width else None, ".3f"),
         )
@@ -180,7 +183,7 @@ def _figure_12(models: Sequence[Row]) -> Chart:
             sides = [f"{row.measured.size}" for row in line]
             colour = SERIES[number % len(SERIES)]
             time.plot(sides, [row.total.median for row in line], marker="o", color=colour, label=name)
-            memory.plot(sides, [row.measured.memory.peak_uss for row in line], marker="o", color=colour)
+            memory.plot(sides, [row.measured.memory.peak for row in line], marker="o", color=colour)
         time.set_ylabel("ms, total")
         memory.set_ylabel("MiB, peak USS")
         figure.legend(*time.get_legend_handles_labels(), loc="outside lower center")
@@ -257,10 +260,11 @@ def _over_time(found: Sequence[Row]) -> Chart:
     )
 
 
-def _paper_table(found: Sequence[Row]) -> Table:
+def _paper_table(result: Result, found: Sequence[Row]) -> Table:
+    where = "this machine" if result.phone is None else standing(result.phone)
     cells = [(f"paper: {name}", MACHINE, Number(value, ".2f")) for name, value in TOTALS_MS.items()]
     cells += [
-        (row.measured.name, f"this machine, {row.measured.threads} thread(s)", Number(row.total.median, ".2f"))
+        (row.measured.name, f"{where}, {row.measured.threads} thread(s)", Number(row.total.median, ".2f"))
         for row in found
         if row.fps and row.measured.size == PAPER_SIZE
     ]

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 import numpy as np
 
+from deepmark.benchmarks.device.record import Phone, PhoneTurn
 from deepmark.benchmarks.speed.statistics import Times
 from deepmark.errors import DataError
 from deepmark.runtime.media.whole_file import in_one_step
@@ -115,15 +116,19 @@ class Round(_Strict, frozen=True):
         at_s: its beginning, in seconds from that of the measurement.
         phases: phase -> time of every run, in milliseconds.
         conditions: of the machine.
+        phone: how the phone was, where it ran on one.
     """
 
     at_s: float
     phases: dict[Literal["letterbox", "network", "decode"], list[Milliseconds]]
     conditions: Conditions
+    phone: PhoneTurn | None = None
 
 
 class Memory(_Strict, frozen=True):
     """Of the contestant's process, in MiB. USS: what would be free without it; PSS: with its part of shared pages.
+
+    A phone tells no USS.
 
     Attributes:
         before: USS with all libraries and pictures, before the model.
@@ -135,13 +140,18 @@ class Memory(_Strict, frozen=True):
         engine: what the engine itself says that it uses, or None.
     """
 
-    before: float
-    peak_uss: float
+    before: float | None
+    peak_uss: float | None
     peak_pss: float | None
     peak_rss: float
-    steady_uss: float
+    steady_uss: float | None
     steady_pss: float | None
     engine: float | None
+
+    @property
+    def peak(self) -> float:
+        """The peak to show where one number must do: USS, on a phone the resident size."""
+        return self.peak_rss if self.peak_uss is None else self.peak_uss
 
 
 class Measured(_Strict, frozen=True):
@@ -247,6 +257,7 @@ class Result(_Strict, frozen=True):
         pictures: that were run on.
         contestants: in the order of their turns; the first is what the others are compared with.
         failures: what could not be measured.
+        phone: that was measured on; None: on the machine itself.
     """
 
     format: Literal["deepmark-bench/1"]  # `FORMAT`
@@ -258,6 +269,7 @@ class Result(_Strict, frozen=True):
     pictures: Pictures
     contestants: tuple[Measured, ...]
     failures: tuple[Failure, ...]
+    phone: Phone | None = None
 
 
 def write_result(path: Path, result: Result) -> None:

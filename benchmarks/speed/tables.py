@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deepmark.benchmarks.device.paper import standing
+from deepmark.benchmarks.device.tables import print_phone, print_turns
 from deepmark.benchmarks.speed.figures import Row, against_fastest, rows, savings
 from deepmark.benchmarks.speed.operations import paper_gflops
 from deepmark.benchmarks.speed.paper import CLAIM_MEMORY, CLAIM_TIME, MACHINE, PAPER_SIZE, TOTALS_MS
@@ -15,10 +17,15 @@ from deepmark.console import print_table, say
 def print_result(result: Result) -> None:
     """Print times, memory, and what speaks against them."""
     found = rows(result)
-    say(f"{machine_line(result.machine)}; {result.created}")
+    if result.phone is None:
+        say(f"{machine_line(result.machine)}; {result.created}")
+    else:
+        print_phone(result.phone, result.created)
     say(f"pictures: {len(result.pictures.sizes)}, {result.pictures.source}")
     _print_times(found)
     _print_memory(found)
+    if result.phone is not None:
+        print_turns([(one.name, one.rounds) for one in result.contestants])
     for one in against_fastest(result):
         say(f"{one.name}: a whole frame takes {ratio_text(one.ratio)} of {one.rival}, the fastest rival")
     for row in found:
@@ -89,12 +96,13 @@ def ratio_text(ratio: Ratio) -> str:
 
 def print_grid(result: Result) -> None:
     """Print Figures 11 and 12 in shape: time and memory over sizes and threads, with Table 6's operations beside."""
-    columns = ("size", "threads", "", "precision", "heads", "groups", "total ms", "FPS", "peak USS", "GFLOPs, Table 6")
+    peak = "peak RSS" if result.phone else "peak USS"
+    columns = ("size", "threads", "", "precision", "heads", "groups", "total ms", "FPS", peak, "GFLOPs, Table 6")
     cells = []
     for row in sorted(rows(result), key=lambda row: row.measured.heat):
         one, operations = row.measured, paper_gflops(row.measured)
         about = (one.size, str(one.threads), one.name, one.precision, one.layout, str(one.groups))
-        figures = (f"{row.total.median:.2f}", f"{row.fps:.1f}" if row.fps else "-", f"{one.memory.peak_uss:.0f}")
+        figures = (f"{row.total.median:.2f}", f"{row.fps:.1f}" if row.fps else "-", f"{one.memory.peak:.0f}")
         cells.append((*about, *figures, f"{operations:.3f}" if operations else "-"))
     title = "Over sizes and threads (the paper counts the dense network in GFLOPs)"
     print_table(columns, cells, title=title)
@@ -107,11 +115,12 @@ def print_grid(result: Result) -> None:
 
 def print_paper(result: Result) -> None:
     """Print the paper's times beside ours, as another machine's."""
+    where = "this machine" if result.phone is None else standing(result.phone)
     cells = [(f"paper: {name}", MACHINE, f"{value:.2f}", f"{1000 / value:.1f}") for name, value in TOTALS_MS.items()]
     cells += [
         (
             row.measured.name,
-            f"this machine, {_threads(row)}",
+            f"{where}, {_threads(row)}",
             f"{row.total.median:.2f}",
             f"{row.fps:.1f}",
         )
@@ -119,7 +128,10 @@ def print_paper(result: Result) -> None:
         if row.fps and row.measured.size == PAPER_SIZE
     ]
     print_table(("", "where", "total ms", "FPS"), cells, title=f"The paper's times (Table 2, {PAPER_SIZE}) and ours")
-    say("the paper's phone and this computer are different machines: these times cannot be divided by each other")
+    if result.phone is None:
+        say("the paper's phone and this computer are different machines: these times cannot be divided by each other")
+    else:
+        say("the paper used MNN 1.0.2 and weights that were never published: read its times as a band, not as a rival")
 
 
 def _threads(row: Row) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from deepmark.benchmarks.device.verdict import phone_reasons
 from deepmark.benchmarks.speed.results import Measured, Result
 from deepmark.benchmarks.speed.statistics import drift, summarise
 
@@ -37,7 +38,12 @@ class Verdict:
 
 def judge(result: Result) -> tuple[Verdict, ...]:
     """Judge every contestant."""
-    return tuple(Verdict(one.name, tuple(_reasons(one))) for one in result.contestants)
+    bound = () if result.phone is None or result.phone.identity.emulated else result.phone.cores
+    return tuple(Verdict(one.name, (*_reasons(one), *_on_phone(one, bound))) for one in result.contestants)
+
+
+def _on_phone(one: Measured, bound: tuple[int, ...]) -> Iterator[str]:
+    return phone_reasons([turn.phone for turn in one.rounds if turn.phone is not None], bound)
 
 
 def _reasons(one: Measured) -> Iterator[str]:

@@ -31,6 +31,7 @@ COMMANDS = {
     "tune": _Entry("deepmark.benchmarks.tuning.cli", "tune", "Find the decoder's parameters for a model."),
     "train": _Entry("deepmark.train", "train", "Train the network: on drawings, without a data set."),
     "bench": _Entry("deepmark.benchmarks.cli", "bench", "Measure speed and memory of models on this computer."),
+    "device": _Entry("deepmark.benchmarks.device.cli", "device", "List phones and whether they can be measured on."),
     "doctor": _Entry("deepmark.doctor", "doctor", "Tell what of the tool chain is here, and how to get the rest."),
     "completion": _Entry("deepmark.cli", "completion", "Print a script that completes commands in a shell."),
 }

@@ -34,7 +34,7 @@ OPENCV_WHEELS = (
     "opencv-contrib-python-headless",
     "opencv-contrib-python",
 )
-_DETECT, _EXPORT, _SPEED = "detect, verify", "export", "speed on a phone (not there yet)"
+_DETECT, _EXPORT, _SPEED = "detect, verify", "export", "bench --device adb"
 _CHILD_TIMEOUT_S = 60
 
 PACKAGES = (  # distribution, module to load where that is part of the check, what needs it, how to get it

@@ -125,7 +125,7 @@ def test_nothing_but_bad_models_is_an_error(bench: Callable[..., Outcome], tmp_p
         (["{model}", "--against", "caffe"], ["'caffe' is none of torch, onnxruntime"]),
         (["{model}", "--accuracy", "a.json"], ["--report"]),
         (["{model}", "--diff", "a.json", "b.json"], ["runs no MODEL"]),
-        (["{model}", "--device", "adb"], ["adb"]),
+        (["{model}", "--device", "usb"], ["adb"]),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_a_hint(

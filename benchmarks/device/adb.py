@@ -1,0 +1,223 @@
+"""The ``adb`` program, wrapped thinly: every failure is a `DeviceError` with a hint, every output bounded and cleaned.
+
+What adb itself returns is not enough (measured with 29.0.6, 34.0.1 and 36.0.0): a phone that is unplugged during
+``adb shell`` ends it with 0 in adb 29 and 255 in adb 36, and the old shell protocol has no exit status. So every remote
+command ends by printing its own, and where that line is missing the connection was lost.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepmark.benchmarks.device.process import Ended, run_bounded
+from deepmark.benchmarks.device.text import clean, one_line
+from deepmark.errors import DeviceError
+
+SENTINEL = "DM_RC="
+READY = "device"
+_CUT = re.compile(r"closed|not found|EOF|offline|protocol fault|reset|failed to read|connect failed")
+_ANSWER_S = 20.0
+_PUSH_S = 300.0
+_STATES = {
+    "offline": ("does not answer (offline)", "unplug it and plug it in again; adb kill-server"),
+    "unauthorized": (
+        "has not allowed this computer (unauthorized)",
+        "unlock the phone and confirm “Allow USB debugging?”",
+    ),
+    "authorizing": ("is still being asked (authorizing)", "unlock the phone and confirm “Allow USB debugging?”"),
+    "connecting": ("is still connecting", "wait a moment; adb devices"),
+    "no permissions": ("may not be opened by this user (no permissions)", "add udev rules for it; adb devices"),
+    "recovery": ("is in recovery", "start Android on it"),
+    "sideload": ("is in sideload mode", "start Android on it"),
+    "bootloader": ("is in its boot loader", "start Android on it"),
+}
+
+
+class PhoneLostError(DeviceError):
+    """The connection went away while it was in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of ``adb devices``.
+
+    Attributes:
+        serial: number of the device, or host:port.
+        state: in adb's words; `READY` where it can be used.
+        model: as adb tells it, or "".
+    """
+
+    serial: str
+    state: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a remote command printed, cleaned, and its exit status."""
+
+    code: int
+    out: str
+    err: str
+
+
+def find_adb() -> str:
+    """Return adb's path.
+
+    Raises:
+        DeviceError: there is none.
+    """
+    path = shutil.which("adb")
+    if path is None:
+        raise DeviceError("adb is not installed on this computer", hint="deepmark doctor tells how to get it")
+    return path
+
+
+def list_devices(adb: str) -> tuple[Listed, ...]:
+    """Return every device that adb's server knows, starting that server where none runs.
+
+    Raises:
+        DeviceError: the server cannot be used, for example because another version of it is in the way.
+    """
+    ended = _run([adb, "devices", "-l"], _ANSWER_S)
+    text = clean(ended.out)
+    if ended.code or "List of devices" not in text:
+        raise _no_server(ended)
+    found = []
+    for line in text.partition("List of devices attached")[2].splitlines():
+        matched = re.match(r"(\S+)\s+(no permissions|\S+)(.*)", line)
+        if matched and not line.startswith("*"):
+            serial, state, rest = matched.groups()
+            model = re.search(r"model:(\S+)", rest)
+            found.append(Listed(serial, state, model.group(1) if model else ""))
+    return tuple(found)
+
+
+def choose(devices: tuple[Listed, ...], serial: str | None) -> Listed:
+    """Return the device to use: the one of that serial, or the only one there is.
+
+    Raises:
+        DeviceError: there is none, several, or it is in no state to be used.
+    """
+    named = ", ".join(f"{one.serial} ({one.model or one.state})" for one in devices)
+    if serial is not None:
+        chosen = next((one for one in devices if one.serial == serial), None)
+        if chosen is None:
+            found = f"there: {named}" if devices else "there is none at all"
+            raise DeviceError(f"no phone with the serial {serial}; {found}", hint="deepmark device lists them")
+    elif not devices:
+        hint = "plug it in and turn on USB debugging (docs/phone.md)"
+        raise DeviceError("no phone is connected", hint=hint)
+    elif len(devices) > 1:
+        raise DeviceError(f"{len(devices)} phones are connected: {named}", hint="choose one with --serial")
+    else:
+        chosen = devices[0]
+    if chosen.state != READY:
+        what, hint = _STATES.get(chosen.state, (f"is in the state {chosen.state}", "adb devices"))
+        raise DeviceError(f"the phone {chosen.serial} {what}", hint=hint)
+    return chosen
+
+
+class Adb:
+    """One device, reached through adb.
+
+    Args:
+        adb: path of the program.
+        serial: of the device.
+    """
+
+    def __init__(self, adb: str, serial: str) -> None:
+        self.path, self.serial = adb, serial
+
+    def shell(self, command: str, timeout_s: float = _ANSWER_S) -> Answer:
+        """Run a command line on the device; a status other than 0 is an answer, not an error.
+
+        Raises:
+            PhoneLostError: the connection ended before the command did, or it did not end in time.
+            DeviceError: the device printed without end.
+        """
+        ended = _run([self.path, "-s", self.serial, "shell", f"{command}; echo {SENTINEL}$?"], timeout_s)
+        if ended.flooded:
+            raise DeviceError(
+                f"the phone {self.serial} printed more than {len(ended.out) >> 20} MB and was stopped",
+                hint="something on the phone writes into the shell of adb; restart the phone",
+            )
+        if ended.timed_out:
+            raise PhoneLostError(
+                f"the phone {self.serial} did not answer within {timeout_s:.0f} s",
+                hint="unlock it, check the cable, and try again",
+            )
+        out = clean(ended.out)
+        body, mark, tail = out.rpartition(SENTINEL)
+        if not mark or not tail.strip().isdigit():
+            raise self._lost(clean(ended.err))
+        return Answer(int(tail), body, clean(ended.err))
+
+    def push(self, source: Path, target: str) -> None:
+        """Copy a file to the device.
+
+        Raises:
+            PhoneLostError: the connection ended.
+            DeviceError: the device refuses it.
+        """
+        self._transfer(["push", str(source), target], f"cannot copy {source.name} to {target}")
+
+    def pull(self, source: str, target: Path) -> None:
+        """Copy a file from the device.
+
+        Raises:
+            PhoneLostError: the connection ended.
+            DeviceError: it is not there.
+        """
+        self._transfer(["pull", source, str(target)], f"cannot copy {source} from the phone")
+
+    def comes_back(self, timeout_s: float) -> bool:
+        """Wait for a device that went away; tell whether it is there again."""
+        if re.fullmatch(r"\S+:\d+", self.serial):  # over a network adb forgets it
+            _run([self.path, "connect", self.serial], timeout_s)
+        ended = _run([self.path, "-s", self.serial, "wait-for-device"], timeout_s)
+        return ended.code == 0 and not ended.timed_out
+
+    def _transfer(self, arguments: list[str], failed: str) -> None:
+        ended = _run([self.path, "-s", self.serial, *arguments], _PUSH_S)
+        if ended.code == 0:
+            return
+        said = f"{clean(ended.out)}\n{clean(ended.err)}"
+        if "No space left" in said:
+            raise DeviceError(f"{failed}: the phone is full", hint="free some room on the phone (adb shell df /data)")
+        if "Read-only file system" in said or "Permission denied" in said:
+            reason = "read-only" if "Read-only" in said else "permission denied"
+            raise DeviceError(f"{failed}: {reason}", hint="adb shell must be able to write in /data/local/tmp")
+        refusal = re.search(r"error: .*remote .*", said)
+        if ended.timed_out or refusal is None or _CUT.search(said):
+            raise self._lost(said)
+        raise DeviceError(f"{failed}: {one_line(refusal.group(0))}", hint="adb devices")
+
+    def _lost(self, said: str) -> PhoneLostError:
+        reason = re.search(r"error: .*", said)
+        detail = f" ({one_line(reason.group(0))})" if reason else ""
+        return PhoneLostError(
+            f"the connection to the phone {self.serial} was lost{detail}", hint="check the cable; adb devices"
+        )
+
+
+def _run(argv: list[str], timeout_s: float) -> Ended:
+    try:
+        return run_bounded(argv, timeout_s)
+    except OSError as error:
+        raise DeviceError(
+            f"cannot run {argv[0]}: {error.strerror}", hint="deepmark doctor tells how to get adb"
+        ) from error
+
+
+def _no_server(ended: Ended) -> DeviceError:
+    said = f"{clean(ended.out)}\n{clean(ended.err)}"
+    version = re.search(r"adb server (?:version|is out of date).*", said)
+    reason = "it did not answer" if ended.timed_out else one_line(version.group(0) if version else said)
+    return DeviceError(
+        f"adb's server cannot be used: {reason or 'it said nothing'}",
+        hint="another program's adb of another version may run: close it, then adb kill-server",
+    )

@@ -1,0 +1,170 @@
+"""The lines that ``dm_bench`` and ``dm_verify`` print: one JSON object each, checked strictly.
+
+They come from a device and are not trusted: a line that is none of these is an error, and so is a missing last line,
+because then the output was cut short.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import msgspec
+
+from deepmark.benchmarks.device.text import one_line
+from deepmark.errors import DeviceError
+
+Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=1e7)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
+_AGAIN = "run it again; if it stays, restart the phone"
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """One line."""
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """Memory of the program at a stage, KiB; PSS is None where the kernel does not show it."""
+
+    rss_kib: Count
+    hwm_kib: Count
+    pss_kib: Count | None = None
+
+
+class Start(_Event, frozen=True, kw_only=True, tag="start"):
+    """The program began; nothing is loaded."""
+
+    format: Literal["dm_bench/1"]
+    mnn_version: str
+    runtime: str
+    abi: str
+    cpus_allowed: str
+    memory: Stage
+
+
+class Loaded(_Event, frozen=True, kw_only=True, tag="loaded"):
+    """The model is ready; what the engine really does."""
+
+    load_ms: Milliseconds
+    precision_used: str
+    backend: str
+    threads_used: Annotated[int, msgspec.Meta(ge=1, le=256)]
+    mnn_memory_mib: float | None = None
+    mnn_mflops: float | None = None
+    memory: Stage
+
+
+class Warm(_Event, frozen=True, kw_only=True, tag="warm"):
+    """Warm-up is over."""
+
+    runs: Count
+    seconds: float
+
+
+class Sample(_Event, frozen=True, kw_only=True, tag="sample"):
+    """One frame."""
+
+    t_ms: float
+    letterbox_ms: Milliseconds
+    network_ms: Milliseconds
+    decode_ms: Milliseconds
+    objects: Count
+    cpu: int
+
+
+class End(_Event, frozen=True, kw_only=True, tag="end"):
+    """All runs are done."""
+
+    runs: Count
+    seconds: float
+    cpus_used: tuple[int, ...]
+    memory: Stage
+
+
+class Problem(_Event, frozen=True, kw_only=True, tag="error"):
+    """The program could not do what it was asked."""
+
+    message: str
+    hint: str | None = None
+
+
+Event = Start | Loaded | Warm | Sample | End | Problem
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one run of ``dm_bench`` printed."""
+
+    start: Start
+    loaded: Loaded
+    samples: tuple[Sample, ...]
+    end: End
+
+
+def read_turn(text: str) -> Turn:
+    """Read the output of ``dm_bench``.
+
+    Raises:
+        DeviceError: a line is none of its lines, lines are missing, or the phone's clock went backwards.
+    """
+    events = [_event(line) for line in text.splitlines() if line.startswith("{")]
+    starts = [one for one in events if isinstance(one, Start)]
+    loaded = [one for one in events if isinstance(one, Loaded)]
+    samples = tuple(one for one in events if isinstance(one, Sample))
+    ends = [one for one in events if isinstance(one, End)]
+    if not (len(starts) == len(loaded) == len(ends) == 1 and samples and ends[0].runs == len(samples)):
+        missing = "its last line" if not ends else f"{len(samples)} of {ends[0].runs} samples"
+        raise DeviceError(f"the output of dm_bench was cut short: {missing} did not arrive whole", hint=_AGAIN)
+    stamps = [one.t_ms for one in samples]
+    if not all(map(math.isfinite, stamps)) or stamps != sorted(stamps):
+        raise DeviceError("the phone's clock went backwards during a turn", hint=_AGAIN)
+    return Turn(start=starts[0], loaded=loaded[0], samples=samples, end=ends[0])
+
+
+def read_problem(text: str) -> Problem | None:
+    """Return the error that a program ended with, if it told one."""
+    for line in reversed(text.splitlines()):
+        if line.startswith("{"):
+            try:
+                event = msgspec.json.decode(line, type=Event)
+            except msgspec.MsgspecError:
+                return None
+            return event if isinstance(event, Problem) else None
+    return None
+
+
+def _event(line: str) -> Event:
+    try:
+        event: Event = msgspec.json.decode(line, type=Event)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise DeviceError(
+            f"dm_bench printed a line that is none of its lines ({error}): {one_line(line, 80)}", hint=_AGAIN
+        ) from error
+    return event
+
+
+class VerifyEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of ``dm_verify``: a vector, or the end."""
+
+    event: str
+    number: str | None = None
+    equal: bool | None = None
+    heads: dict[str, dict[str, float | None]] = {}
+    objects: dict[str, float | None] = {}
+    precision: str | None = None
+    mnn_version: str | None = None
+
+
+def read_verification(text: str) -> tuple[VerifyEvent, ...]:
+    """Read the output of ``dm_verify``: its vectors, then its end.
+
+    Raises:
+        DeviceError: a line is none of its lines, or the end is missing.
+    """
+    try:
+        lines = [line for line in text.splitlines() if line.startswith("{")]
+        events = tuple(msgspec.json.decode(line, type=VerifyEvent) for line in lines)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise DeviceError(f"dm_verify printed a line that is none of its lines ({error})", hint=_AGAIN) from error
+    if not events or events[-1].event != "end" or events[-1].equal is None:
+        raise DeviceError("the output of dm_verify was cut short: its last line did not arrive", hint=_AGAIN)
+    return events

@@ -1,0 +1,224 @@
+"""The measurement on a phone: contestants take turns A B A B, each turn one run of ``dm_bench``, cool in between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from deepmark.benchmarks.device.cooling import Cooling
+from deepmark.benchmarks.device.events import Turn
+from deepmark.benchmarks.device.probe import look, mean_mhz, times_in_state
+from deepmark.benchmarks.device.record import Cluster, PhoneTurn, State
+from deepmark.benchmarks.device.runner import Power, Precision, Programs
+from deepmark.benchmarks.speed.contestants import Contestant
+from deepmark.benchmarks.speed.results import Conditions, Failure, Measured, Memory, Plan, Round
+from deepmark.errors import EngineError
+from deepmark.runtime.bundle import HEADS_FILE
+
+PICTURES = "pictures"
+MODEL = "model.mnn"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One thing to measure on a phone.
+
+    Attributes:
+        base: model, size and threads.
+        bundle: its folder's name on the phone.
+        precision: asked of the engine.
+        techniques: of the decoder: ``"manifest"``, ``"all"``, ``"none"`` or a list such as ``"1,2"``.
+    """
+
+    base: Contestant
+    bundle: str
+    precision: Precision
+    techniques: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What all turns share.
+
+    Attributes:
+        plan: how long to measure.
+        power: mode of the engine.
+        cooling: how to wait.
+        clusters: of the phone, slowest first.
+        runtime: label of the programs.
+        say: is told after every turn how it went.
+    """
+
+    plan: Plan
+    power: Power
+    cooling: Cooling
+    clusters: tuple[Cluster, ...]
+    runtime: str
+    say: Callable[[str], None]
+
+
+@dataclass(slots=True)
+class _Running:
+    entry: Entry
+    rounds: list[Round] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+
+
+def verify_all(programs: Programs, entries: Sequence[Entry]) -> dict[str, int]:
+    """Run every bundle's test vectors on the phone before anything is timed; return how many, by contestant.
+
+    Raises:
+        ParityError: one differs.
+        DeepMarkError: one cannot be run.
+    """
+    done: dict[tuple[str, Precision], int] = {}
+    for one in entries:
+        key = (one.bundle, one.precision)
+        if key not in done:
+            done[key] = programs.verify(one.bundle, one.precision, one.base.threads)
+    return {one.base.name: done[one.bundle, one.precision] for one in entries}
+
+
+def measure(programs: Programs, entries: Sequence[Entry], settings: Settings) -> tuple[list[Measured], list[Failure]]:
+    """Measure all; one that cannot run is named and the others go on.
+
+    Raises:
+        DeviceError: the phone went away, or a program did not end as it should.
+    """
+    measured: list[Measured] = []
+    failures: list[Failure] = []
+    start = time.monotonic()
+    total, done = len(entries) * settings.plan.rounds, 0
+    goal: float | None = None
+    for _, heat in groupby(entries, key=lambda one: (one.base.size, one.base.threads)):
+        running = [_Running(one) for one in heat]
+        for number in range(settings.plan.rounds):
+            state, waited = settings.cooling.wait(programs.place.adb, goal, settings.say)
+            if goal is None:
+                goal = state.battery_c
+            elif state.battery_c is None and number:
+                settings.cooling.sleep(settings.cooling.blind_s)
+                waited += settings.cooling.blind_s
+            for one in list(running):
+                done += 1
+                try:
+                    _take_turn(programs, one, settings, start, waited)
+                except EngineError as error:
+                    failures.append(Failure(name=one.entry.base.name, kind="model", error=str(error), hint=error.hint))
+                    running.remove(one)
+                    continue
+                left = (time.monotonic() - start) / done * (total - done)
+                settings.say(f"turn {done} of {total}: {_told(one, settings)}; {left:.0f} s left")
+                waited = 0.0
+        measured += [_finish(one, programs, settings) for one in running]
+    return measured, failures
+
+
+def _take_turn(programs: Programs, one: _Running, settings: Settings, start: float, waited: float) -> None:
+    plan, adb = settings.plan, programs.place.adb
+    before, counted = look(adb), times_in_state(adb)
+    began = time.monotonic()
+    turn = programs.bench(one.entry.bundle, _options(one.entry, settings), plan.warm_up_s + plan.seconds_a_round)
+    took = time.monotonic() - began
+    clocks, after = mean_mhz(counted, times_in_state(adb)), look(adb)
+    stamps = [sample.t_ms for sample in turn.samples]
+    about = PhoneTurn(
+        before=before,
+        after=after,
+        mean_mhz=clocks,
+        cpus_allowed=turn.start.cpus_allowed[:80],
+        cpus_used=tuple(sorted(set(turn.end.cpus_used))),
+        device_s=round(max(stamps[-1] / 1000, turn.end.seconds), 3),
+        host_s=round(took, 3),
+        waited_s=waited,
+    )
+    fastest = str(settings.clusters[-1].cores[0]) if settings.clusters else ""
+    phases: dict[str, list[float]] = {
+        "letterbox": [sample.letterbox_ms for sample in turn.samples],
+        "network": [sample.network_ms for sample in turn.samples],
+        "decode": [sample.decode_ms for sample in turn.samples],
+    }
+    conditions = Conditions(core_s=0.0, own_s=0.0, busy_s=0.0, steal_s=0.0, frequency_mhz=clocks.get(fastest))
+    at_s = round(began - start, 3)
+    one.rounds.append(Round(at_s=at_s, phases=phases, conditions=conditions, phone=about))  # type: ignore[arg-type]
+    one.turns.append(turn)
+
+
+def _options(one: Entry, settings: Settings) -> tuple[str, ...]:
+    plan = settings.plan
+    height, width = one.base.size
+    options = {
+        "--pictures": PICTURES,
+        "--size": f"{height}x{width}",
+        "--threads": one.base.threads,
+        "--precision": one.precision,
+        "--power": settings.power,
+        "--techniques": one.techniques,
+        "--warm-up-runs": plan.warm_up_runs,
+        "--warm-up": f"{plan.warm_up_s:g}",
+        "--runs": plan.runs_a_round,
+        "--seconds": f"{plan.seconds_a_round:g}",
+    }
+    return tuple(str(part) for pair in options.items() for part in pair)
+
+
+def _told(one: _Running, settings: Settings) -> str:
+    about, samples = one.rounds[-1].phone, one.turns[-1].samples
+    assert about is not None
+    totals = sorted(sample.letterbox_ms + sample.network_ms + sample.decode_ms for sample in samples)
+    clock = one.rounds[-1].conditions.frequency_mhz
+    shown = "clock not readable" if clock is None else f"{clock:.0f} MHz"
+    median = f"{totals[len(totals) // 2]:.1f} ms ({settings.runtime})"
+    return f"{one.entry.base.name} {median}, battery {_celsius(about.after)}, {shown}"
+
+
+def _celsius(state: State) -> str:
+    return "not readable" if state.battery_c is None else f"{state.battery_c:.1f} °C"
+
+
+def _finish(one: _Running, programs: Programs, settings: Settings) -> Measured:
+    base, manifest, entries = one.entry.base, one.entry.base.model.manifest, one.entry.base.model.entries
+    last, samples = one.turns[-1], [sample for turn in one.turns for sample in turn.samples]
+    shares = [stage.pss_kib for turn in one.turns for stage in (turn.start.memory, turn.loaded.memory, turn.end.memory)]
+    known = [share for share in shares if share is not None]
+    steady = last.end.memory.pss_kib
+    return Measured(
+        name=base.name,
+        kind="model",
+        model=manifest.name,
+        sha256=entries[MODEL].sha256,
+        file_bytes=sum(entry.bytes for name, entry in entries.items() if name in {MODEL, HEADS_FILE}),
+        engine="mnn",
+        version=last.start.mnn_version[:40],
+        device=last.loaded.backend[:40],
+        settings={
+            "runtime": settings.runtime,
+            "precision_asked": one.entry.precision,
+            "precision_used": last.loaded.precision_used[:20],
+            "power": settings.power,
+            "techniques": one.entry.techniques,
+        },
+        precision=manifest.precision,
+        layout=manifest.heads.layout,
+        groups=manifest.keypoints.num_groups,
+        channels=manifest.heads.heads,
+        parameters=manifest.source.parameters,
+        height=base.size[0],
+        width=base.size[1],
+        threads=last.loaded.threads_used,
+        threads_asked=base.threads,
+        cores=programs.cores,
+        objects=round(sum(sample.objects for sample in samples) / len(samples), 3),
+        memory=Memory(
+            before=None,
+            peak_uss=None,
+            peak_pss=round(max(known) / 1024, 3) if known else None,
+            peak_rss=round(max(turn.end.memory.hwm_kib for turn in one.turns) / 1024, 3),
+            steady_uss=None,
+            steady_pss=None if steady is None else round(steady / 1024, 3),
+            engine=last.loaded.mnn_memory_mib,
+        ),
+        rounds=tuple(one.rounds),
+    )

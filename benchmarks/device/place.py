@@ -1,0 +1,189 @@
+"""Our own folder on the phone, and the settings that a measurement changes and puts back.
+
+What was changed is written into the folder before it is changed. A run that was cut off (the cable, a crash, a killed
+process) is so made good by the next one, and nothing but our own folder is ever removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deepmark.benchmarks.device.adb import Adb, Answer, PhoneLostError
+from deepmark.benchmarks.device.probe import PLACE, look
+from deepmark.benchmarks.device.text import one_line
+from deepmark.errors import DeviceError
+
+COMES_BACK_S = 15.0
+_HASHING_S = 120.0
+_SAFE = re.compile(r"(?!.*\.\.)[\w.+-]+(?:/[\w.+-]+)*")
+_STOP = (  # ``timeout`` and its child; the number may be another program's by now, as after a restart
+    "p=$(cat run.pid 2>/dev/null) && grep -q dm_ /proc/$p/cmdline && { pkill -9 -P $p; kill -9 $p; } 2>/dev/null"
+)
+_BOOT = "cat /proc/sys/kernel/random/boot_id"
+
+
+@dataclass(slots=True)
+class Place:
+    """A folder on a phone.
+
+    Attributes:
+        adb: the connection.
+        folder: its path there.
+        stay_on: setting before ours; None where it cannot be read.
+        screen: state before ours; likewise.
+        boot: which start of the phone it is; "" where not readable.
+    """
+
+    adb: Adb
+    folder: str
+    stay_on: str | None = None
+    screen: str | None = None
+    boot: str = field(default="")
+
+    def run(self, command: str, timeout_s: float = _HASHING_S) -> Answer:
+        """Run a command line inside the folder."""
+        return self.adb.shell(f"cd {self.folder} && {{ {command}; }}", timeout_s)
+
+    def copy(self, files: Mapping[str, Path]) -> int:
+        """Bring files there, those that are there already excepted; return how many were sent.
+
+        Args:
+            files: name below the folder -> file of this computer.
+
+        Raises:
+            DeviceError: the phone is full or refuses, or what arrived is not what was sent.
+        """
+        unsafe = next((name for name in files if not _SAFE.fullmatch(name)), None)
+        if unsafe is not None:
+            raise DeviceError(f"the file name {unsafe!r} cannot be used on a phone", hint="rename the file")
+        wanted = {name: _sha256(path) for name, path in files.items()}
+        there = self._hashes(wanted)
+        missing = [name for name in files if there.get(name) != wanted[name]]
+        for name in missing:
+            self.adb.push(files[name], f"{self.folder}/{name}")
+        if missing and (there or (there := self._hashes(wanted))):
+            now = self._hashes(missing)
+            wrong = next((name for name in missing if now.get(name) != wanted[name]), None)
+            if wrong is not None:
+                raise DeviceError(f"{wrong} arrived damaged on the phone", hint="try another cable")
+        return len(missing)
+
+    def _hashes(self, names: Mapping[str, str] | list[str]) -> dict[str, str]:
+        """Ask for the hashes of files that are there; nothing where the phone cannot compute them."""
+        line = " ".join(map(shlex.quote, names))
+        found = self.run(f"sha256sum {line} 2>/dev/null").out.splitlines()
+        pairs = [matched.groups() for one in found if (matched := re.fullmatch(r"([0-9a-f]{64}) [ *](\S+)", one))]
+        return {name: digest for digest, name in pairs}
+
+    def open(self) -> None:
+        """Make the folder and note what the settings are; those that an earlier run noted and never put back count.
+
+        Raises:
+            DeviceError: the phone refuses.
+        """
+        made = self.adb.shell(f"mkdir -p {self.folder} && [ -w {self.folder} ]")
+        if made.code:
+            said = one_line(made.err) or one_line(made.out) or "it may not be written"
+            raise DeviceError(
+                f"cannot make {self.folder} on the phone: {said}", hint=f"adb shell must be able to write in {PLACE}"
+            )
+        noted = dict(
+            re.findall(r"^(stay_on|screen)=(\w{1,20})$", self.run("cat journal 2>/dev/null").out, re.MULTILINE)
+        )
+        self.boot = self._boot()
+        self.run(_STOP)  # what an earlier run may have left running
+        if not noted:
+            now = self.adb.shell("settings get global stay_on_while_plugged_in 2>/dev/null").out.strip()
+            noted = {"stay_on": now if re.fullmatch(r"\d{1,2}|null", now) else "unknown"}
+            noted["screen"] = look(self.adb).screen or "unknown"
+            text = "; ".join(f"echo {name}={value} >> journal" for name, value in noted.items())
+            if self.run(text).code:
+                raise DeviceError(f"cannot write in {self.folder} on the phone", hint="is it full? adb shell df /data")
+        stay_on = noted.get("stay_on", "unknown")
+        self.stay_on = stay_on if re.fullmatch(r"\d{1,2}|null", stay_on) else None
+        self.screen = noted.get("screen")
+
+    def wake(self) -> None:
+        """Turn the screen on and keep it on while the cable is there.
+
+        Raises:
+            DeviceError: it stays off.
+        """
+        self.adb.shell("input keyevent 224; svc power stayon usb")
+        screen = look(self.adb).screen
+        if screen not in {None, "Awake"}:
+            raise DeviceError(f"the phone's screen stays off ({screen})", hint="turn it on, unlock it, and try again")
+
+    def restore(self, *, keep: bool) -> None:
+        """Stop what runs there, put settings back, and remove the folder unless it shall be kept."""
+        self.run(_STOP)
+        if self.stay_on == "null":
+            self.adb.shell("settings delete global stay_on_while_plugged_in")
+        elif self.stay_on is not None:
+            self.adb.shell(f"settings put global stay_on_while_plugged_in {self.stay_on}")
+        if self.screen in {"Asleep", "Dozing"}:
+            self.adb.shell("input keyevent 223")
+        if keep:
+            self.run("rm -f journal run.pid")
+        else:
+            self.adb.shell(f"cd / && rm -rf {self.folder}", _HASHING_S)
+
+    def rebooted(self) -> bool:
+        """Tell whether the phone started anew since the folder was opened."""
+        return bool(self.boot) and self._boot() != self.boot
+
+    def _boot(self) -> str:
+        return self.adb.shell(f"{_BOOT} 2>/dev/null").out.strip()[:80]
+
+
+@contextmanager
+def prepared(adb: Adb, number: str, *, keep: bool, comes_back_s: float = COMES_BACK_S) -> Iterator[Place]:
+    """Give a folder on a phone that is awake; afterwards the phone is as it was, whatever happened.
+
+    Args:
+        adb: the connection.
+        number: that the folder is named after.
+        keep: leave the folder, so that the next run has less to copy.
+        comes_back_s: how long to wait for a phone that was lost, to clean it.
+
+    Raises:
+        DeviceError: the phone refuses, or went away; the message says what was left on it.
+    """
+    place = Place(adb, f"{PLACE}/deepmark-{number}")
+    try:
+        place.open()
+        place.wake()
+        yield place
+    except PhoneLostError as error:
+        raise _after_loss(place, error, comes_back_s) from error
+    except BaseException:
+        with suppress(DeviceError):  # the first error is the one to tell
+            place.restore(keep=keep)
+        raise
+    else:
+        place.restore(keep=keep)
+
+
+def _after_loss(place: Place, error: PhoneLostError, comes_back_s: float) -> PhoneLostError:
+    try:
+        if place.adb.comes_back(comes_back_s):
+            started = place.rebooted()
+            place.restore(keep=False)
+            what = "the phone restarted meanwhile" if started else "it is back"
+            return PhoneLostError(f"{error}; {what} and was cleaned", hint=error.hint)
+    except DeviceError:
+        pass
+    return PhoneLostError(
+        f"{error}; left on it: {place.folder}", hint="plug it in and run the same command: that cleans it at its end"
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,126 @@
+"""Start the native programs on a phone, bound to cores and with a time limit, and turn their ends into errors.
+
+They print into a file there, which is fetched afterwards: while a turn runs, nothing passes over the cable.
+"""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from deepmark.benchmarks.device.events import Turn, VerifyEvent, read_problem, read_turn, read_verification
+from deepmark.benchmarks.device.native import NativeBuild
+from deepmark.benchmarks.device.place import Place
+from deepmark.benchmarks.device.process import MAX_OUTPUT
+from deepmark.benchmarks.device.tables import mask
+from deepmark.benchmarks.device.text import clean, one_line
+from deepmark.errors import DeviceError, EngineError, ParityError
+
+Precision = Literal["fp32", "fp16"]
+Power = Literal["normal", "high", "low"]
+
+_OUT, _ERR = "out.jsonl", "err.txt"
+LOAD_S = 180  # loading and one long frame; generous, because a phone that hangs is rare and a slow one is not
+VERIFY_S = 600
+GRACE_S = 15  # this computer waits so much longer than the phone's own limit
+_ENDS = {
+    124: "ran past its time and was stopped",
+    126: "may not be executed there",
+    127: "was not found",
+    132: "met an instruction that this processor has not (SIGILL)",
+    134: "gave up (SIGABRT)",
+    135: "crashed (SIGBUS)",
+    137: "was killed, most likely for its memory (SIGKILL)",
+    139: "crashed (SIGSEGV)",
+    143: "was stopped (SIGTERM)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The native programs in a folder of a phone.
+
+    Attributes:
+        place: the folder.
+        build: what lies in it.
+        cores: to bind them to; none: they run where the phone likes.
+    """
+
+    place: Place
+    build: NativeBuild
+    cores: tuple[int, ...]
+
+    def verify(self, bundle: str, precision: Precision, threads: int) -> int:
+        """Run a bundle's test vectors on the phone and return how many there were.
+
+        Raises:
+            ParityError: a result differs: nothing of it may be timed.
+            DeviceError: the program did not end as it should.
+            EngineError: it told why it cannot run.
+        """
+        arguments = (bundle, "--threads", str(threads), "--precision", precision)
+        code, out, err = self._run("dm_verify", arguments, VERIFY_S)
+        if code not in {0, 3}:
+            raise _failure("dm_verify", code, out, err)
+        events = read_verification(out)
+        vectors = [one for one in events if one.event == "vector"]
+        if code == 3 or not events[-1].equal or not all(one.equal for one in vectors):
+            raise _differs(vectors, precision)
+        if not vectors:
+            raise DeviceError("dm_verify ran no test vector on the phone", hint="export the bundle again")
+        return len(vectors)
+
+    def bench(self, bundle: str, options: Sequence[str], seconds: float) -> Turn:
+        """Run one turn that takes about so many seconds.
+
+        Raises:
+            DeviceError: the program did not end as it should.
+            EngineError: it told why it cannot run.
+        """
+        code, out, err = self._run("dm_bench", (bundle, *options), int(seconds) + LOAD_S)
+        if code:
+            raise _failure("dm_bench", code, out, err)
+        return read_turn(out)
+
+    def _run(self, program: str, arguments: Sequence[str], limit_s: int) -> tuple[int, str, str]:
+        launch = self.build.launch(program)
+        bound = ("taskset", mask(self.cores)) if self.cores else ()
+        library = ("env", "LD_LIBRARY_PATH=.") if len(launch) == 1 else ()
+        command = shlex.join(("timeout", "-k", "5", str(limit_s), *bound, *library, *launch, *arguments))
+        after = f"c=$?; rm -f run.pid; wc -c < {_OUT}; tail -c 2000 {_ERR}; (exit $c)"
+        answer = self.place.run(
+            f"{command} > {_OUT} 2> {_ERR} & echo $! > run.pid; wait $!; {after}", limit_s + GRACE_S
+        )
+        size, _, err = answer.out.partition("\n")
+        if not size.strip().isdigit():
+            raise DeviceError(f"{program} left no output on the phone", hint="is the phone full? adb shell df /data")
+        if int(size) > MAX_OUTPUT:
+            raise DeviceError(f"{program} printed more than {MAX_OUTPUT >> 20} MB on the phone", hint="run it again")
+        with tempfile.TemporaryDirectory(prefix="deepmark-turn-") as folder:
+            file = Path(folder) / _OUT
+            self.place.adb.pull(f"{self.place.folder}/{_OUT}", file)
+            return answer.code, clean(file.read_bytes()), err
+
+
+def _failure(program: str, code: int, out: str, err: str) -> DeviceError | EngineError:
+    told = read_problem(out)
+    if told is not None:
+        return EngineError(f"{program} on the phone: {one_line(told.message)}", hint=one_line(told.hint or "") or None)
+    what = _ENDS.get(code) or f"ended with exit status {code}"
+    detail = f": {one_line(err, 160)}" if one_line(err) else ""
+    hint = "close other apps and try again; deepmark device shows the memory that is left"
+    return DeviceError(f"{program} {what} on the phone{detail}", hint=hint)
+
+
+def _differs(vectors: Sequence[VerifyEvent], precision: str) -> ParityError:
+    wrong = [one.number or "?" for one in vectors if not one.equal]
+    shown = f"vector{'s' if len(wrong) > 1 else ''} {one_line(', '.join(wrong), 80)}" if wrong else "a result"
+    return ParityError(
+        f"wrong on the phone in {precision}, so it was not timed: {shown} of {len(vectors)} differ",
+        report=tuple(vectors),
+        hint="deepmark verify tells whether the bundle is right on this computer; try --precision fp32",
+    )

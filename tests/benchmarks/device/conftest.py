@@ -1,0 +1,102 @@
+"""Fake phones behind the real adb, with a server of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from fake_adbd import FakeAdbd, Plug
+from fake_phone import FakePhone, Faults
+from stand_in_native import StandIn, stand_in
+from tiny import make_manifest, write_bundle
+
+from deepmark.benchmarks.device.bench import Request, run_on_phone
+from deepmark.benchmarks.device.cooling import Cooling
+from deepmark.benchmarks.speed.results import Plan, Result
+from deepmark.models.heads import head_channels
+from deepmark.models.schema import KeypointSchema
+from deepmark.runtime.manifest import HeadsSpec
+
+
+@pytest.fixture(scope="session")
+def adb_server() -> Iterator[str]:
+    """The real adb with a server on a port of its own, out of the way of any other."""
+    adb = shutil.which("adb")
+    if adb is None:
+        pytest.skip("no adb here (tools/adb.sh installs it)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANDROID_ADB_SERVER_PORT", port)
+        subprocess.run([adb, "start-server"], capture_output=True, check=True, timeout=60)
+        yield adb
+        subprocess.run([adb, "kill-server"], capture_output=True, timeout=60)
+
+
+@pytest.fixture
+def plug(adb_server: str, tmp_path: Path) -> Iterator[Plug]:
+    """Connect fake phones; they are gone when the test ends."""
+    devices: list[FakeAdbd] = []
+
+    def connect(personality: str = "p40", faults: Faults | None = None) -> FakeAdbd:
+        one = FakeAdbd(FakePhone(tmp_path / f"phone{len(devices)}", personality), faults)
+        devices.append(one)
+        subprocess.run([adb_server, "connect", one.serial], capture_output=True, timeout=60, env=os.environ)
+        return one
+
+    yield connect
+    for one in devices:
+        one.close()
+        subprocess.run([adb_server, "disconnect", one.serial], capture_output=True, timeout=60, env=os.environ)
+
+
+@pytest.fixture(scope="session")
+def phone_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle whose model file is none: the stand-in programs only look whether it is there."""
+    folder = tmp_path_factory.mktemp("phone-bundle")
+    model = folder / "model"
+    model.write_bytes(b"stands for a model" * 1000)
+    schema = KeypointSchema.deepfashion2()
+    manifest = msgspec.structs.replace(
+        make_manifest(),
+        keypoints=schema,
+        flip_pairs=schema.flip_pairs,
+        heads=HeadsSpec(
+            layout="dense",
+            activation="probabilities",
+            stride=4,
+            channels=head_channels(len(schema.classes), schema.num_groups),
+        ),
+    )
+    return write_bundle(folder / "shirt.deepmark", manifest, {"model.mnn": model})
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> StandIn:
+    """The stand-in programs."""
+    return stand_in(tmp_path / "build")
+
+
+@pytest.fixture
+def bench(build: StandIn, phone_bundle: Path) -> Callable[..., Result]:
+    """Measure on a phone with a short plan, without waiting for real."""
+
+    def call(serial: str | None = None, **changes: object) -> Result:
+        values: dict[str, object] = {
+            "models": (phone_bundle,),
+            "serial": serial,
+            "plan": Plan(rounds=2, runs=6, seconds=3, warm_up_s=0),
+            "build": lambda: build,
+            "cooling": Cooling(longest_s=10.0, sleep=lambda _: None),
+            "comes_back_s": 5.0,
+        }
+        return run_on_phone(Request(**{**values, **changes}))
+
+    return call

@@ -1,0 +1,166 @@
+"""The thin wrapper of adb against a device that misbehaves."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from fake_adbd import Plug
+from fake_phone import Faults
+
+from deepmark.benchmarks.device.adb import Adb, Listed, PhoneLostError, choose, find_adb, list_devices
+from deepmark.benchmarks.device.text import clean, one_line
+from deepmark.errors import DeviceError
+
+
+def _adb(adb_server: str, serial: str) -> Adb:
+    return Adb(adb_server, serial)
+
+
+@pytest.mark.parametrize("personality", ["p40", "pixel", "silent"])
+def test_output_and_status_of_a_command_come_back_with_both_shell_protocols(
+    plug: Plug, adb_server: str, personality: str
+) -> None:
+    adb = _adb(adb_server, plug(personality).serial)
+
+    answer = adb.shell("echo one; echo two; false")
+
+    assert (answer.code, answer.out) == (1, "one\ntwo\n")
+    assert adb.shell("exit_status() { return 7; }; exit_status").code == 7
+
+
+@pytest.mark.parametrize("personality", ["p40", "pixel", "silent"])
+def test_a_file_comes_back_as_it_was_sent(plug: Plug, adb_server: str, tmp_path: Path, personality: str) -> None:
+    adb = _adb(adb_server, plug(personality).serial)
+    sent, back = tmp_path / "sent", tmp_path / "back"
+    sent.write_bytes(bytes(range(256)) * 2000)
+
+    adb.push(sent, "/data/local/tmp/x/there")
+    adb.pull("/data/local/tmp/x/there", back)
+
+    assert back.read_bytes() == sent.read_bytes()
+
+
+def test_no_adb_is_told_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(DeviceError, match="adb is not installed") as caught:
+        find_adb()
+    assert caught.value.exit_code == 4
+
+
+def test_no_device_and_several_devices_are_errors_that_say_so() -> None:
+    one, two = Listed("A1", "device", "ELS_NX9"), Listed("B2", "device", "")
+
+    with pytest.raises(DeviceError, match="no phone is connected"):
+        choose((), None)
+    with pytest.raises(DeviceError, match=r"2 phones are connected: A1 \(ELS_NX9\), B2") as caught:
+        choose((one, two), None)
+    assert "--serial" in str(caught.value.hint)
+    assert choose((one, two), "B2") is two
+    with pytest.raises(DeviceError, match="no phone with the serial C3; there: A1"):
+        choose((one, two), "C3")
+
+
+@pytest.mark.parametrize("fault", ["unauthorized", "offline"])
+def test_a_phone_that_cannot_be_used_tells_its_state(plug: Plug, adb_server: str, fault: str) -> None:
+    phone = plug(faults=Faults(**{fault: True}))
+
+    with pytest.raises(DeviceError, match=fault):
+        choose(list_devices(adb_server), phone.serial)
+
+
+def test_unplugged_during_a_command(plug: Plug, adb_server: str) -> None:
+    adb = _adb(adb_server, plug(faults=Faults(unplug_during_run="sleep")).serial)
+
+    with pytest.raises(PhoneLostError, match="was lost"):
+        adb.shell("echo begun; sleep 30")
+
+
+def test_unplugged_during_push_and_pull(plug: Plug, adb_server: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(bytes(1 << 20))
+    phone = plug(faults=Faults(back_after_s=0.0))
+    adb = _adb(adb_server, phone.serial)
+    adb.push(file, "/data/local/tmp/file")
+
+    phone.faults.unplug_during_pull = True
+    with pytest.raises(PhoneLostError):
+        adb.pull("/data/local/tmp/file", tmp_path / "back")
+    assert adb.comes_back(10)
+    phone.faults.unplug_during_push = True
+    with pytest.raises(PhoneLostError):
+        adb.push(file, "/data/local/tmp/file")
+
+
+def test_output_that_ends_early_is_a_lost_connection(plug: Plug, adb_server: str) -> None:
+    adb = _adb(adb_server, plug(faults=Faults(cut_output={"seq": 10})).serial)
+
+    with pytest.raises(PhoneLostError):
+        adb.shell("seq 100")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        ("couldn't write: No space left on device", "is full"),
+        ("couldn't create file: Read-only file system", "read-only"),
+        ("couldn't create file: Permission denied", "permission denied"),
+    ],
+)
+def test_a_refused_file_tells_why(plug: Plug, adb_server: str, tmp_path: Path, refusal: str, said: str) -> None:
+    adb = _adb(adb_server, plug(faults=Faults(push_refusal=refusal)).serial)
+    (tmp_path / "file").write_bytes(b"x" * 100_000)
+
+    with pytest.raises(DeviceError, match=said) as caught:
+        adb.push(tmp_path / "file", "/data/local/tmp/file")
+    assert not isinstance(caught.value, PhoneLostError)
+
+
+def test_a_command_that_never_ends_is_given_up(plug: Plug, adb_server: str) -> None:
+    adb = _adb(adb_server, plug().serial)
+
+    with pytest.raises(PhoneLostError, match="did not answer within"):
+        adb.shell("sleep 60", timeout_s=0.5)
+
+
+@pytest.mark.slow
+def test_output_without_end_is_stopped(plug: Plug, adb_server: str) -> None:
+    adb = _adb(adb_server, plug().serial)
+
+    with pytest.raises(DeviceError, match="printed more than"):
+        adb.shell("head -c 100000000 /dev/zero | tr '\\0' x", timeout_s=120)
+
+
+def test_hostile_output_becomes_plain_text() -> None:
+    raw = b"\x1b[31mred\x1b[0m \x1b]0;title\x07\xff\xfe ok\x00\x08\r\nDM\xe2\x80\xae\n"
+
+    assert clean(raw) == "red \ufffd\ufffd ok\nDM\n"
+    assert len(one_line("x" * 10_000)) == 400
+
+
+def test_a_server_of_another_version_that_cannot_be_replaced(adb_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(listener.getsockname()[1]))
+        threading.Thread(target=_old_server, args=(listener,), daemon=True).start()
+
+        with pytest.raises(DeviceError, match="adb's server cannot be used") as caught:
+            list_devices(adb_server)
+        listener.shutdown(socket.SHUT_RDWR)
+    assert "another version" in str(caught.value.hint)
+
+
+def _old_server(listener: socket.socket) -> None:
+    """Answer every question as a server of version 32 does, and ignore that it shall end."""
+    while True:
+        try:
+            link, _ = listener.accept()
+        except OSError:
+            return
+        with link:
+            link.recv(4096)
+            link.sendall(b"OKAY" + b"0004" + b"0020")

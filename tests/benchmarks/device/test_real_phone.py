@@ -1,0 +1,53 @@
+"""The whole of it on a phone that is really there: ``DEEPMARK_ADB_SERIAL=SERIAL pytest -m device``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deepmark.benchmarks.device.adb import Adb, choose, find_adb, list_devices
+from deepmark.benchmarks.device.bench import Request, run_on_phone
+from deepmark.benchmarks.device.fitness import unusable
+from deepmark.benchmarks.device.probe import PLACE, identify, look
+from deepmark.benchmarks.speed.results import Plan
+
+SERIAL = os.environ.get("DEEPMARK_ADB_SERIAL")
+pytestmark = [
+    pytest.mark.device,
+    pytest.mark.slow,
+    pytest.mark.skipif(not SERIAL, reason="DEEPMARK_ADB_SERIAL names no phone"),
+]
+
+
+@pytest.fixture
+def phone() -> Adb:
+    adb = find_adb()
+    return Adb(adb, choose(list_devices(adb), SERIAL).serial)
+
+
+def test_the_phone_tells_what_it_is(phone: Adb) -> None:
+    identity, now = identify(phone), look(phone)
+
+    assert unusable(identity) is None
+    assert identity.model
+    assert now.battery_c is not None
+
+
+def test_the_output_and_the_status_of_a_command_come_back(phone: Adb) -> None:
+    answer = phone.shell("echo one; false")
+
+    assert (answer.code, answer.out.strip()) == (1, "one")
+
+
+def test_the_demo_network_is_right_there_and_leaves_nothing_behind(phone: Adb, demo_bundle: Path) -> None:
+    before = set(phone.shell(f"ls {PLACE}").out.split())
+
+    result = run_on_phone(
+        Request(models=(demo_bundle,), serial=SERIAL, plan=Plan(rounds=2, runs=10, seconds=10, warm_up_s=0.5))
+    )
+
+    assert result.phone is not None
+    assert all(result.phone.verified.values())
+    assert set(phone.shell(f"ls {PLACE}").out.split()) == before

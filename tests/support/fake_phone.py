@@ -1,0 +1,237 @@
+"""What commands find on a phone that nobody owns: files in a folder, and a few programs of Android's.
+
+``/data/local/tmp``, ``/sys`` and ``/proc/meminfo`` of a command are looked up below the phone's folder; getprop,
+dumpsys, settings, svc, input, df and taskset are small scripts there. All else runs for real, on this machine, in a
+shell whose PATH begins with them; programs for aarch64 run under qemu. Every personality says of itself that it is
+emulated (``ro.deepmark.emulated``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+_ROOTS = ("/data/local/tmp", "/sys/", "/proc/meminfo", "/proc/sys/kernel/random/boot_id")
+EMULATOR = "qemu-aarch64-static -cpu cortex-a76"
+
+
+@dataclass
+class Faults:
+    """What goes wrong; all can be changed while the device is there."""
+
+    unauthorized: bool = False
+    offline: bool = False
+    push_refusal: str | None = None  # sentence of the device's file service
+    unplug_during_push: bool = False
+    unplug_during_pull: bool = False
+    unplug_during_run: str = ""  # part of the command
+    back_after_s: float | None = None
+    reboots: bool = False
+    cut_output: dict[str, int] = field(default_factory=dict)  # part of a command -> bytes that arrive
+
+
+@dataclass(frozen=True)
+class Personality:
+    """One phone: its properties, clusters (cores, MHz) from the slowest, and what can be read."""
+
+    features: str
+    properties: dict[str, str]
+    clusters: tuple[tuple[int, int], ...]
+    memory_kib: int = 7_800_000
+    readable: bool = True
+    thermal: bool = True
+    time_in_state: bool = True
+
+
+_V1 = ""
+_ANDROID_10 = "shell_v2,cmd,stat_v2,fixed_push_mkdir,apex"
+_ANDROID_14 = "shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir,apex,abb,fixed_push_symlink_timestamp,abb_exec,sendrecv_v2"
+
+PERSONALITIES = {
+    "p40": Personality(
+        _ANDROID_10,
+        {
+            "ro.product.manufacturer": "HUAWEI",
+            "ro.product.model": "ELS-NX9",
+            "ro.product.device": "HWELS",
+            "ro.board.platform": "kirin990",
+            "ro.hardware": "kirin990",
+            "ro.build.version.release": "10",
+            "ro.build.version.sdk": "29",
+            "ro.build.version.emui": "EmotionUI_10.1.0",
+            "ro.build.fingerprint": "HUAWEI/ELS-NX9/HWELS:10/HUAWEIELS-N29/10.1.0.131C431:user/release-keys",
+            "ro.product.cpu.abilist": "arm64-v8a,armeabi-v7a,armeabi",
+        },
+        ((4, 1950), (2, 2360), (2, 2860)),
+    ),
+    "pixel": Personality(
+        _ANDROID_14,
+        {
+            "ro.product.manufacturer": "Google",
+            "ro.product.model": "Pixel 8",
+            "ro.product.device": "shiba",
+            "ro.board.platform": "zuma",
+            "ro.hardware": "shiba",
+            "ro.soc.model": "Tensor G3",
+            "ro.build.version.release": "14",
+            "ro.build.version.sdk": "34",
+            "ro.build.fingerprint": "google/shiba/shiba:14/UD1A.230803.041/10808477:user/release-keys",
+            "ro.product.cpu.abilist": "arm64-v8a",
+        },
+        ((4, 1704), (4, 2367), (1, 2914)),
+        time_in_state=False,
+    ),
+    "silent": Personality(_V1, {}, ((8, 2000),), readable=False, thermal=False, time_in_state=False),
+}
+
+_PROGRAMS = {
+    "getprop": 'cat "$PHONE/props/$1" 2>/dev/null || echo',
+    "dumpsys": """case $1 in
+thermalservice|battery|power) f="$PHONE/dumpsys/$1" ;; *) exit 1 ;; esac
+[ -r "$f" ] || { echo "Can't find service: $1"; exit 0; }
+if [ "$1" = battery ] && [ -r "$PHONE/state/cooling" ]; then # one step at every look
+  t=$(sed -n 's/.*temperature: //p' "$f"); [ "$t" -gt 300 ] && sed -i "s/temperature: .*/temperature: $((t - 10))/" "$f"
+fi
+cat "$f"
+""",
+    "settings": """case $1 in
+get) cat "$PHONE/settings/$2.$3" 2>/dev/null || echo null ;;
+put) echo "$4" > "$PHONE/settings/$2.$3" ;;
+delete) rm -f "$PHONE/settings/$2.$3" ;;
+esac""",
+    "svc": """[ "$1 $2" = "power stayon" ] && case $3 in usb) echo 2 ;; true) echo 7 ;; *) echo 0 ;; esac \
+> "$PHONE/settings/global.stay_on_while_plugged_in" """,
+    "input": """[ "$2" = 224 ] && sed -i 's/mWakefulness=.*/mWakefulness=Awake/' "$PHONE/dumpsys/power"
+[ "$2" = 223 ] && sed -i 's/mWakefulness=.*/mWakefulness=Asleep/' "$PHONE/dumpsys/power"
+exit 0""",
+    "df": 'cat "$PHONE/state/df"',
+    "taskset": """echo "$1" > "$PHONE/state/mask"; export FAKE_MASK="$1"; shift
+row=2; [ -r "$PHONE/state/throttled" ] && row=1 # each run counts as 1 s at the highest frequency, or at half of it
+for f in "$PHONE"/sys/devices/system/cpu/cpufreq/policy*/stats/time_in_state; do
+  [ -r "$f" ] && awk -v row=$row '{ print $1, $2 + (NR == row ? 100 : 0) }' "$f" > "$f.new" && mv "$f.new" "$f"
+done
+exec "$@"
+""",
+}
+
+
+class FakePhone:
+    """A phone's folder; ``commands`` and ``pushed`` remember what was asked of it."""
+
+    def __init__(self, root: Path, personality: str = "p40") -> None:
+        self.root, self.personality = root.absolute(), PERSONALITIES[personality]
+        self.commands: list[str] = []
+        self.pushed: list[str] = []
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        own = self.personality
+        for name in ("data/local/tmp", "bin", "props", "dumpsys", "settings", "state", "sys", "proc"):
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+        for name, script in _PROGRAMS.items():
+            self.write(f"bin/{name}", f"#!/bin/sh\n{script}\n")
+            (self.root / "bin" / name).chmod(0o755)
+        for name, value in {**own.properties, "ro.deepmark.emulated": "1"}.items():
+            self.write(f"props/{name}", value + "\n")
+        self.write("state/df", "Filesystem 1K-blocks Used Available Use% Mounted on\n"
+                   "/dev/block/dm-5 112000000 40000000 72000000 36% /data/local/tmp\n")  # fmt: skip
+        self.reboot()
+        if not own.readable:
+            return
+        self.write("proc/meminfo", f"MemTotal: {own.memory_kib} kB\nMemAvailable: {own.memory_kib // 2} kB\n")
+        self.battery(celsius=29.0)
+        self.write("dumpsys/power", "POWER MANAGER\n  mWakefulness=Awake\n")
+        self.setting("low_power", "0")
+        self.setting("stay_on_while_plugged_in", "0")
+        if own.thermal:
+            self.thermal(0)
+        self._clusters()
+
+    def _clusters(self) -> None:
+        first = 0
+        for count, mhz in self.personality.clusters:
+            cores = range(first, first + count)
+            for core in cores:
+                folder = f"sys/devices/system/cpu/cpu{core}/cpufreq"
+                for name, text in {
+                    "cpuinfo_max_freq": mhz * 1000,
+                    "scaling_max_freq": mhz * 1000,
+                    "scaling_cur_freq": mhz * 1000,
+                    "scaling_governor": "schedutil",
+                    "related_cpus": " ".join(map(str, cores)),
+                }.items():
+                    self.write(f"{folder}/{name}", f"{text}\n")
+            if self.personality.time_in_state:
+                path = f"sys/devices/system/cpu/cpufreq/policy{first}/stats/time_in_state"
+                self.write(path, f"{mhz * 500} 1000\n{mhz * 1000} 9000\n")
+            first += count
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def battery(self, *, celsius: float, level: int = 80, usb: bool = True, cooling: bool = False) -> None:
+        powered = "true" if usb else "false"
+        self.write("dumpsys/battery", f"Current Battery Service state:\n  AC powered: false\n  USB powered: {powered}\n"
+                   f"  level: {level}\n  scale: 100\n  temperature: {celsius * 10:.0f}\n")  # fmt: skip
+        if cooling:
+            self.write("state/cooling", "")
+
+    def thermal(self, status: int) -> None:
+        self.write(
+            "dumpsys/thermalservice", f"IsStatusOverride: false\nThermal Status: {status}\nCached temperatures:\n"
+        )
+
+    def setting(self, name: str, value: str) -> None:
+        self.write(f"settings/global.{name}", value + "\n")
+
+    def cap(self, mhz: int) -> None:
+        """Lower what the fastest cores may do, as a hot phone does."""
+        last = sum(count for count, _ in self.personality.clusters) - 1
+        self.write(f"sys/devices/system/cpu/cpu{last}/cpufreq/scaling_max_freq", f"{mhz * 1000}\n")
+
+    def screen(self, state: str) -> None:
+        self.write("dumpsys/power", f"POWER MANAGER\n  mWakefulness={state}\n")
+
+    def program(self, name: str, script: str) -> None:
+        """Put a program before the machine's own, or in place of an emulated one."""
+        self.write(f"bin/{name}", f"#!/bin/sh\n{script}\n")
+        (self.root / "bin" / name).chmod(0o755)
+
+    def reboot(self) -> None:
+        self.write("proc/sys/kernel/random/boot_id", secrets.token_hex(16) + "\n")
+
+    def left(self) -> list[str]:
+        """Names that stand in /data/local/tmp."""
+        return sorted(one.name for one in (self.root / "data/local/tmp").iterdir())
+
+    def banner(self) -> bytes:
+        own = self.personality
+        names = {"name": "ro.product.device", "model": "ro.product.model", "device": "ro.product.device"}
+        parts = [f"ro.product.{name}={own.properties.get(key, '')}" for name, key in names.items()]
+        return ("device::" + ";".join([*parts, f"features={own.features}"]) + ";").encode()
+
+    def path(self, text: str) -> Path:
+        """Where a name of the device's lies here; ``..`` never leads out."""
+        clean = PurePosixPath(os.path.normpath("/" + text))
+        return self.root / str(clean).lstrip("/")
+
+    def shell(self, command: str) -> tuple[list[str], dict[str, str]]:
+        """Return what is executed for a command line, and its environment."""
+        line = command
+        for one in _ROOTS:
+            line = re.sub(rf"(?<![\w.]){re.escape(one)}", f"{self.root}{one}", line)
+        if shutil.which(EMULATOR.split(maxsplit=1)[0]):
+            line = line.replace("./ld-linux-aarch64.so.1", f"{EMULATOR} ./ld-linux-aarch64.so.1", 1)
+        path = f"{self.root / 'bin'}:/usr/bin:/bin"
+        environment = {"PATH": path, "PHONE": str(self.root), "HOME": "/", "LC_ALL": "C"}
+        return ["/bin/sh", "-c", line], environment
+
+    def back(self, data: bytes) -> bytes:
+        """Show the device's own names in what a command printed."""
+        return data.replace(os.fsencode(self.root) + b"/", b"/")

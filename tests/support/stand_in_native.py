@@ -1,0 +1,107 @@
+"""Programs that speak as ``dm_bench`` and ``dm_verify`` do and compute nothing: for tests of what is done around them.
+
+What they do on a phone is told by a word in the file ``state/act`` of its folder: killed, crash, hang, cut, flood,
+differ, refuse, hostile, backwards, jump or slower.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_COMMON = """\
+import json, os, pathlib, signal, sys, time
+
+state = pathlib.Path(os.environ["PHONE"]) / "state"
+act = (state / "act").read_text().strip() if (state / "act").exists() else ""
+bundle = pathlib.Path(sys.argv[1])
+options = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+assert os.environ.get("LD_LIBRARY_PATH") == "."
+manifest = json.loads((bundle / "manifest.json").read_text())
+assert (bundle / "model.mnn").exists()
+
+
+def tell(event, **values):
+    print(json.dumps({"event": event, **values}), flush=True)
+
+
+if act == "refuse":
+    tell("error", message="the bundle is of version 9", hint="export it again")
+    sys.exit(1)
+"""
+
+_VERIFY = """
+for number in range(2):
+    tell("vector", number=str(number), equal=act != "differ", heads={}, objects={"expected": 1, "matched": 1})
+tell("end", equal=act != "differ", precision=options["--precision"], mnn_version="3.6.1")
+sys.exit(3 if act == "differ" else 0)
+"""
+
+_BENCH = """
+pictures = sorted(pathlib.Path(options["--pictures"]).glob("*.ppm"))
+assert pictures and all(one.read_bytes()[:2] == b"P6" for one in pictures)
+runs = int(options["--runs"])
+mask = int(os.environ.get("FAKE_MASK", "ff"), 16)
+cores = [core for core in range(16) if mask >> core & 1]
+turns = state / "turns"
+done = int(turns.read_text()) if turns.exists() else 0
+turns.write_text(str(done + 1))
+kib = {"rss_kib": 50000, "hwm_kib": 60000, "pss_kib": 45000}
+tell("start", format="dm_bench/1", mnn_version="3.6.1", runtime="glibc-wheel", abi="aarch64", model=manifest["name"],
+     precision=options["--precision"], threads=int(options["--threads"]), power=options["--power"],
+     techniques=options["--techniques"], cpus_allowed=",".join(map(str, cores)), memory=kib)
+if act == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+if act == "crash":
+    os.kill(os.getpid(), signal.SIGSEGV)
+if act == "hang":
+    time.sleep(60)
+if act == "flood":
+    sys.stdout.write("x" * 100_000_000)
+    sys.exit(0)
+if act == "hostile":
+    sys.stdout.buffer.write(b"\\x1b[2J\\xff\\xfe{not json\\n{\\"event\\": \\"\\x1b]0;owned\\x07\\"}\\n")
+    sys.exit(0)
+tell("loaded", load_ms=12.5, precision_used=options["--precision"], backend="CPU",
+     threads_used=int(options["--threads"]), mnn_memory_mib=21.5, mnn_mflops=100.0, memory=kib)
+tell("warm", runs=5, seconds=0.1)
+slower = 1.0 + (0.2 * done if act == "slower" else 0.0)
+t = 0.0
+for run in range(runs):
+    network = (40.0 + 0.01 * (run % 3)) * slower
+    t += 2.0 + network + 1.0
+    stamp = -t if act == "backwards" else t
+    tell("sample", t_ms=stamp, letterbox_ms=2.0, network_ms=network, decode_ms=1.0, objects=1, cpu=cores[0])
+if act == "cut":
+    sys.exit(0)
+seconds = 9000.0 if act == "jump" else 0.01
+tell("end", runs=runs, seconds=seconds, cpus_used=cores, memory={**kib, "hwm_kib": 70000})
+"""
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """Has the attributes of ``deepmark.runtime.native.NativeBuild`` that the benchmark asks for."""
+
+    folder: Path
+    files: tuple[str, ...]
+    sha256: str
+    runtime: str = "glibc-wheel"
+    mnn_version: str = "3.6.1"
+
+    def launch(self, program: str) -> tuple[str, ...]:
+        return (f"./{program}",)
+
+
+def stand_in(folder: Path) -> StandIn:
+    """Write the programs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in (("dm_verify", _VERIFY), ("dm_bench", _BENCH)):
+        path = folder / name
+        path.write_text(f"#!{sys.executable}\n{_COMMON}{text}")
+        path.chmod(0o755)
+    (folder / "libMNN.so").write_bytes(bytes(300_000))
+    digest = hashlib.sha256(str(folder).encode()).hexdigest()
+    return StandIn(folder, ("dm_verify", "dm_bench", "libMNN.so"), digest)
