@@ -1,1 +1,5 @@
-"""The C++ core for phones: so far the guarded MNN engine, and what links it to MNN's PyPI wheel."""
+"""The C++ runtime: its sources, and how they are built."""
+
+from deepmark.runtime.native.build import NativeBuild, build_native
+
+__all__ = ["NativeBuild", "build_native"]

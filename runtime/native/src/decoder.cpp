@@ -360,6 +360,7 @@ void Decoder::State::collect(Detections& found) {
         object.box_score = centres[i].score;
         object.keypoints_score = float(means[i]);
         for (std::size_t side = 0; side < 4; ++side) object.box[side] = boxes[side * objects() + i];
+        object.cell = centres[i].cell;
         object.first = int(found.landmarks.size());
         object.count = bounds[i + 1] - bounds[i];
         for (auto p = std::size_t(bounds[i]); p < std::size_t(bounds[i + 1]); ++p)

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "detections.hpp"
+#include "deepmark/deepmark.hpp"
 #include "heads.hpp"
 #include "params.hpp"
 

@@ -74,6 +74,10 @@ std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int wi
     MNN::BackendConfig backend;
     backend.precision = settings.precision == Precision::fp16 ? MNN::BackendConfig::Precision_Low
                                                               : MNN::BackendConfig::Precision_High;
+    backend.power = settings.power == Power::high  ? MNN::BackendConfig::Power_High
+                    : settings.power == Power::low ? MNN::BackendConfig::Power_Low
+                                                   : MNN::BackendConfig::Power_Normal;
+    if (settings.memory == Memory::low) backend.memory = MNN::BackendConfig::Memory_Low;
     MNN::ScheduleConfig schedule;
     schedule.numThread = settings.threads;
     schedule.backendConfig = &backend;
@@ -153,5 +157,20 @@ float Engine::memory_mib() const {
     state_->net->getSessionInfo(state_->session, MNN::Interpreter::MEMORY, &memory);
     return memory;
 }
+
+float Engine::mflops() const {
+    float flops = 0;
+    state_->net->getSessionInfo(state_->session, MNN::Interpreter::FLOPS, &flops);
+    return flops;
+}
+
+bool Engine::has_extensions() const {
+    constexpr int cpu_extension = 13;
+    int backends[2] = {0, 0};
+    state_->net->getSessionInfo(state_->session, MNN::Interpreter::BACKENDS, backends);
+    return backends[0] == cpu_extension;
+}
+
+const char* Engine::mnn_version() { return MNN::getVersion(); }
 
 }  // namespace deepmark

@@ -5,15 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "deepmark/deepmark.hpp"
+
 namespace deepmark {
-
-enum class Precision { fp32, fp16 };
-
-struct EngineSettings {
-    int threads = 1;                         // 1 to 64
-    Precision precision = Precision::fp32;   // fp16 only where the processor has it: x86 stays fp32
-    int winograd_level = -1;                 // MNN's WINOGRAD_MEMORY_LEVEL, 0 and up; -1: MNN's own choice
-};
 
 // One output: (channels, height, width) float32, rows first. `values` is overwritten by the next run.
 struct Output {
@@ -37,6 +31,9 @@ public:
     const std::vector<Output>& outputs() const;
     int threads_used() const;                // as MNN reports it; it clamps silently
     float memory_mib() const;                // of the session, as MNN reports it
+    float mflops() const;                    // of one run, as MNN counts
+    bool has_extensions() const;             // MNN chose its back end of a CPU's better instructions
+    static const char* mnn_version();
 
     ~Engine();
     Engine(const Engine&) = delete;

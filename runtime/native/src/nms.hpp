@@ -1,7 +1,7 @@
 // Suppression of objects that overlap a better one of their class, as runtime/decoding/nms.py.
 #pragma once
 
-#include "detections.hpp"
+#include "deepmark/deepmark.hpp"
 #include "params.hpp"
 
 namespace deepmark {

@@ -21,7 +21,16 @@ def compile_program(folder: Path, name: str, sources: tuple[str, ...]) -> Path:
     if (compiler := shutil.which("g++")) is None:
         pytest.skip("needs g++")
     paths = [SOURCES / f"{source}.cpp" for source in sources] + [Path(__file__).parent / f"{name}.cpp"]
-    command = [compiler, *FLAGS, *SANITIZERS, f"-I{SOURCES}", *map(str, paths), "-o", str(folder / name)]
+    command = [
+        compiler,
+        *FLAGS,
+        *SANITIZERS,
+        f"-I{SOURCES}",
+        f"-I{SOURCES.parent / 'include'}",
+        *map(str, paths),
+        "-o",
+        str(folder / name),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert not done.returncode, done.stderr
     return folder / name
