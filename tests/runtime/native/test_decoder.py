@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from native_decoder import detections_of, encode_case, require_equal, run_case
+from native_programs import compile_program
 
 from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.decoding.decoder import decode
@@ -24,6 +25,12 @@ SCHEMAS = {
     "294": KeypointSchema.deepfashion2(294),
 }
 KINDS = ("random", "quantised", "plateau", "sparse", "tiny", "zero", "full")
+DECODER = ("decoder", "candidates", "gaussian", "heads", "nms", "params", "sparse_heads")
+
+
+@pytest.fixture(scope="session")
+def decode_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_program(tmp_path_factory.mktemp("decode_run"), "decode_run", DECODER)
 
 
 def heatmap(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> np.ndarray:

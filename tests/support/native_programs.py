@@ -10,17 +10,17 @@ import pytest
 
 from deepmark.runtime import native
 
+PROGRAMS = Path(__file__).parent.parent / "runtime" / "native"
 SOURCES = Path(native.__file__).parent / "src"
 FLAGS = ("-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-ffp-contract=off")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-DECODER = ("decoder", "candidates", "gaussian", "heads", "nms", "params", "sparse_heads")
 
 
 def compile_program(folder: Path, name: str, sources: tuple[str, ...]) -> Path:
     """Build tests/runtime/native/NAME.cpp with the named sources of the core."""
     if (compiler := shutil.which("g++")) is None:
         pytest.skip("needs g++")
-    paths = [SOURCES / f"{source}.cpp" for source in sources] + [Path(__file__).parent / f"{name}.cpp"]
+    paths = [SOURCES / f"{source}.cpp" for source in sources] + [PROGRAMS / f"{name}.cpp"]
     command = [
         compiler,
         *FLAGS,
@@ -34,8 +34,3 @@ def compile_program(folder: Path, name: str, sources: tuple[str, ...]) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert not done.returncode, done.stderr
     return folder / name
-
-
-@pytest.fixture(scope="session")
-def decode_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_program(tmp_path_factory.mktemp("decode_run"), "decode_run", DECODER)
