@@ -173,3 +173,12 @@ def test_senseless_heads_are_refused(decode_run: Path, head: str, value: float) 
 @pytest.mark.parametrize("kind", ["random", "quantised"])
 def test_maps_of_full_size(decode_run: Path, kind: str) -> None:
     assert check(decode_run, make_heads(7, SCHEMAS["62"], (128, 128), kind), SCHEMAS["62"], DecoderParams()) == 100
+
+
+@pytest.mark.parametrize("name", ["person_paper", "person_baseline", "person_soft", "garments_raw"])
+def test_golden_cases(decode_run: Path, data: Path, name: str) -> None:
+    done = run_case(decode_run, (data / "native" / f"{name}.case").read_bytes())
+    assert not done.returncode, done.stderr.decode()
+    expected = detections_of((data / "native" / f"{name}.expected").read_bytes())
+    assert len(expected)
+    require_equal(detections_of(done.stdout), expected)
