@@ -186,6 +186,7 @@ def export(
 @click.argument("bundle", type=PATH)
 @click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: all cores, at most 4]")
 @_tolerance_options
+@click.option("--native", is_flag=True, help="Use the C++ runtime, built on this machine, and only it.")
 @output_options
 def verify(
     bundle: Path,
@@ -193,6 +194,7 @@ def verify(
     atol: float | None,
     rtol: float | None,
     landmark_tolerance: float | None,
+    native: bool,
     as_json: bool,
 ) -> None:
     """Prove BUNDLE on this machine: check its files, run its golden vectors with every engine that is here.
@@ -203,11 +205,31 @@ def verify(
     """
     from deepmark.exporter.verify import verify as run_verify
 
+    if native:
+        if {atol, rtol, landmark_tolerance} != {None}:
+            raise UsageError(
+                "the C++ runtime has its own tolerances", hint="leave out --atol and the like with --native"
+            )
+        _verify_native(bundle, threads, as_json=as_json)
+        return
     found = run_verify(bundle, threads=threads, tolerances=_tolerances(atol, rtol, landmark_tolerance))
     for engine in found.skipped:
         say(f"skipped {engine}: not installed here")
     _show(found.report, as_json, bundle=printable(bundle), engines=found.engines, skipped=found.skipped)
     found.report.require(hint="compare versions with the manifest's; export again if this machine's are wanted")
+
+
+def _verify_native(bundle: Path, threads: int | None, *, as_json: bool) -> None:
+    from deepmark.exporter.native_verify import verify_native
+
+    lines = verify_native(bundle, threads=threads)
+    if as_json:
+        print_json(lines)
+        return
+    for line in lines[:-1]:
+        objects = line["objects"]
+        say(f"vector {line['number']}: equal, {objects['matched']} of {objects['expected']} objects")
+    say(f"C++ runtime, MNN {lines[-1]['mnn_version']}: equal")
 
 
 def _tolerances(atol: float | None, rtol: float | None, landmark_cells: float | None) -> Tolerances:

@@ -97,6 +97,8 @@ def examine() -> Iterator[Part]:
         yield _package(distribution, module, needed_for, remedy)
     yield _processor()
     yield _cache()
+    yield _native_tool("cmake")
+    yield _native_tool("g++")
     yield _adb()
     yield _ndk()
 
@@ -183,6 +185,14 @@ def _cache() -> Part:
     except (RuntimeError, OSError) as error:
         return Part("cache folder", f"cannot be written: {error}", False, why, "set DEEPMARK_CACHE to a folder")
     return Part("cache folder", str(folder), True, why, None)
+
+
+def _native_tool(name: str) -> Part:
+    found = shutil.which(name)
+    said = _output([found, "--version"]) if found else []
+    needed_for = "the C++ runtime (docs/native.md)"
+    remedy = None if found else f"apt-get install {name}"
+    return Part(name, said[0] if said else found, found is not None, needed_for, remedy)
 
 
 def _adb() -> Part:

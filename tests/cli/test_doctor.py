@@ -57,7 +57,19 @@ def test_this_machine_can_detect(deepmark: Deepmark, monkeypatch: pytest.MonkeyP
 
     assert outcome.code == 0
     assert outcome.out == ""
-    for name in ("python", "opencv", "numpy", "mnn", "onnxruntime", "torch", "processor", "cache folder", "adb"):
+    for name in (
+        "python",
+        "opencv",
+        "numpy",
+        "mnn",
+        "onnxruntime",
+        "torch",
+        "processor",
+        "cache folder",
+        "cmake",
+        "g++",
+        "adb",
+    ):
         assert name in outcome.err
 
 

@@ -1,0 +1,73 @@
+// DeepMark++ in C++: a model bundle in, pictures in, garments with landmarks out.
+//
+//   std::string error;
+//   auto detector = deepmark::Detector::open("shirt.deepmark", {}, error);
+//   deepmark::Detections found;
+//   if (!detector || !detector->detect(pixels, height, width, found, error)) { /* error says why */ }
+//
+// No function throws. A detector is used by one thread at a time; several detectors may live side by side.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace deepmark {
+
+struct Landmark {
+    float x = 0, y = 0;    // image pixels (heatmap cells before the way back to the picture)
+    float value = 0;       // of the heatmap, 0 to 1; 0 where unrefined
+    bool refined = false;  // comes from the heatmap, not from the regression alone
+};
+
+struct Object {
+    int class_id = 0;             // index into the model's classes
+    float score = 0;              // final, Eq. (1), 0 to 1; after soft-NMS where that is on
+    float box_score = 0;          // of the centre
+    float keypoints_score = 0;    // mean landmark value
+    float box[4] = {0, 0, 0, 0};  // x1, y1, x2, y2, image pixels
+    int cell = 0;                 // heatmap cell that it was decoded from, y * width + x
+    int first = 0, count = 0;     // its landmarks: landmarks[first .. first + count), in the class's order
+};
+
+// Best first.
+struct Detections {
+    std::vector<Object> objects;
+    std::vector<Landmark> landmarks;  // of all objects, those that suppression removed included
+};
+
+enum class Precision { fp32, fp16 };
+enum class Power { normal, high, low };
+enum class Memory { normal, low };
+
+struct EngineSettings {
+    int threads = 1;                        // 1 to 64
+    Precision precision = Precision::fp32;  // fp16 only where the processor has it: x86 stays fp32
+    int winograd_level = -1;                // MNN's WINOGRAD_MEMORY_LEVEL, 0 to 3; -1: MNN's own choice
+    Power power = Power::normal;
+    Memory memory = Memory::normal;
+};
+
+class Pipeline;
+
+class Detector {
+public:
+    // Open an unpacked bundle folder NAME.deepmark and check each of its files. Null on failure, `error` says why.
+    static std::unique_ptr<Detector> open(const std::string& bundle, const EngineSettings& settings,
+                                          std::string& error) noexcept;
+
+    // image: (height, width, 3) bytes, blue, green, red, rows first, 1 to 32766 pixels a side.
+    // found: objects in pixels of this image. False on failure, `error` says why.
+    bool detect(const std::uint8_t* image, int height, int width, Detections& found, std::string& error) noexcept;
+
+    const std::vector<std::string>& class_names() const noexcept;
+
+    ~Detector();
+
+private:
+    explicit Detector(std::unique_ptr<Pipeline> pipeline);
+    std::unique_ptr<Pipeline> pipeline_;
+};
+
+}  // namespace deepmark

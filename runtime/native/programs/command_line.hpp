@@ -1,0 +1,43 @@
+// What the three programs share: their words, their JSON lines, their exit codes.
+#pragma once
+
+#include <cstdio>
+#include <map>
+#include <set>
+
+#include "pipeline.hpp"
+
+namespace deepmark::program {
+
+enum Exit { ok = 0, failed = 1, usage = 2, differs = 3 };
+
+struct Words {
+    std::map<std::string, std::string> options;  // with their leading "--"
+    std::vector<std::string> files;
+    std::string wrong;  // not empty: what is wrong with the command line
+
+    std::string text(const std::string& option, const std::string& otherwise) const;
+    int whole(const std::string& option, int otherwise, int low, int high);
+    double number(const std::string& option, double otherwise, double low, double high);
+    // The position of the option's value in `choices`; 0 where the option is missing.
+    int choice(const std::string& option, const std::vector<std::string>& choices);
+};
+
+Words read_words(int count, char** words, const std::set<std::string>& known);
+
+// --threads, --precision, --power, --winograd, --memory.
+EngineSettings settings_of(Words& words);
+
+// Where JSON lines go. The process's own stdout leads to stderr: MNN prints lines there.
+std::FILE* out();
+
+// A float as JSON; null where it is not finite.
+std::string shown(double value);
+
+// The contract's error: the last line of stdout, and the sentence on stderr.
+Exit report(const std::string& message, const std::string& hint, Exit code = failed);
+
+// Run `body`, and report what it throws.
+int guarded(Exit (*body)(int, char**), int count, char** words);
+
+}  // namespace deepmark::program

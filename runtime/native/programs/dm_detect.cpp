@@ -1,0 +1,68 @@
+// dm_detect BUNDLE PICTURE.ppm...: garments and landmarks, one JSON line a picture, in image pixels.
+#include "command_line.hpp"
+#include "picture.hpp"
+
+using namespace deepmark;
+using namespace deepmark::program;
+
+namespace {
+
+std::string listed(const std::vector<double>& values) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < values.size(); ++i) text += (i ? "," : "") + shown(values[i]);
+    return text + "]";
+}
+
+std::string described(const Object& one, const Detections& found, const std::string& class_name) {
+    std::vector<double> points, scores;
+    std::string refined = "[";
+    for (int i = one.first; i < one.first + one.count; ++i) {
+        const Landmark& point = found.landmarks[std::size_t(i)];
+        points.insert(points.end(), {double(point.x), double(point.y)});
+        scores.push_back(double(point.value));
+        refined += (i > one.first ? "," : "") + std::string(point.refined ? "true" : "false");
+    }
+    return "{\"class_id\":" + std::to_string(one.class_id) + ",\"class_name\":" + quoted(class_name) +
+           ",\"score\":" + shown(double(one.score)) + ",\"box\":" + listed({one.box, one.box + 4}) +
+           ",\"keypoints\":" + listed(points) + ",\"keypoint_scores\":" + listed(scores) + ",\"refined\":" + refined + "]}";
+}
+
+Exit detect(int count, char** arguments) {
+    Words words = read_words(count, arguments, {"--threshold", "--threads", "--precision"});
+    const EngineSettings settings = settings_of(words);
+    const double threshold = words.number("--threshold", -1, 0, 1);
+    if (words.wrong.empty() && words.files.size() < 2) words.wrong = "expected BUNDLE PICTURE.ppm...";
+    if (!words.wrong.empty())
+        return report(words.wrong, "dm_detect BUNDLE PICTURE.ppm... [--threshold T] [--threads N] [--precision fp32|fp16]",
+                      usage);
+    std::string error;
+    auto pipeline = Pipeline::open(words.files[0], settings, 0, 0, error);
+    if (!pipeline) return report(error, "copy the bundle again, or export it again");
+    if (threshold >= 0) {
+        DecoderParams params = pipeline->bundle().decoder;
+        params.score_threshold = threshold;
+        pipeline->set_params(params);
+    }
+    for (std::size_t i = 1; i < words.files.size(); ++i) {
+        const std::string& path = words.files[i];
+        Bytes content;
+        Picture picture;
+        Detections found;
+        if (!read_file(path, std::size_t(1) << 30, content, error)) return report(error, "check the path");
+        if (!read_ppm(content, picture, error)) return report(path + ": " + error, "convert the picture to binary PPM");
+        if (!pipeline->letterbox(picture.pixels.data(), picture.height, picture.width, error) ||
+            !pipeline->run_network(error) || !pipeline->decode(found, error))
+            return report(path + ": " + error, "run dm_verify on the bundle");
+        std::string line = "{\"picture\":" + quoted(path) + ",\"width\":" + std::to_string(picture.width) +
+                           ",\"height\":" + std::to_string(picture.height) + ",\"objects\":[";
+        for (const Object& one : found.objects)
+            line += (&one == found.objects.data() ? "" : ",") +
+                    described(one, found, pipeline->bundle().schema.class_names[std::size_t(one.class_id)]);
+        std::fprintf(out(), "%s]}\n", line.c_str());
+    }
+    return ok;
+}
+
+}  // namespace
+
+int main(int count, char** words) { return guarded(detect, count, words); }

@@ -1,0 +1,242 @@
+// dm_verify BUNDLE: run the bundle's golden vectors and compare with what the network gave, as JSON lines.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "command_line.hpp"
+#include "picture.hpp"
+
+using namespace deepmark;
+using namespace deepmark::program;
+
+namespace {
+
+// The tolerances of `deepmark verify` (exporter/parity.py, exporter/objects.py).
+constexpr double atol = 1e-3, rtol = 5e-4, landmark_cells = 0.05, score_tolerance = 0.01, score_floor = 0.1;
+
+struct Verdict {
+    bool equal = true;
+    std::string heads, objects;
+};
+
+bool numbers(const Json* from, std::vector<double>& to) {
+    if (!from || from->kind != Json::array) return false;
+    to.clear();
+    for (const Json& one : from->items) {
+        if (one.kind != Json::number) return false;
+        to.push_back(one.value);
+    }
+    return true;
+}
+
+// What this machine gives at flat positions of a head, whoever computes it.
+std::vector<float> values_at(Pipeline& pipeline, const std::string& head, const std::vector<int>& positions) {
+    std::vector<float> found(positions.size());
+    if (pipeline.bundle().channels.count(head)) {
+        const Output* output = pipeline.output(head);
+        for (std::size_t i = 0; i < found.size(); ++i) found[i] = output->values[std::size_t(positions[i])];
+        return found;
+    }
+    const int cells_in_map = (pipeline.height() / 4) * (pipeline.width() / 4);
+    const std::size_t count = positions.size();
+    std::vector<int> cells, owner, group;
+    std::vector<std::size_t> axis;
+    for (std::size_t i = 0; i < count; ++i) {
+        const int channel = positions[i] / cells_in_map;
+        cells.push_back(positions[i] % cells_in_map);
+        owner.push_back(int(i));
+        group.push_back(head == "hps" ? channel / 2 : 0);
+        axis.push_back(std::size_t(channel % 2));
+    }
+    std::vector<float> sizes(2 * count), offsets(2 * count), displacements(2 * count);
+    if (head == "hp_offset")
+        pipeline.regressions().at_landmarks(cells, offsets.data());
+    else
+        pipeline.regressions().at_centres(cells, owner, group, sizes.data(), offsets.data(), displacements.data());
+    const auto& from = head == "wh" ? sizes : head == "hps" ? displacements : offsets;
+    for (std::size_t i = 0; i < count; ++i) found[i] = from[axis[i] * count + i];
+    return found;
+}
+
+bool compare_heads(Pipeline& pipeline, const Json& expected, Verdict& verdict, std::string& error) {
+    const Json* heads = expected.find("heads");
+    auto channels = pipeline.bundle().channels;
+    channels.insert(pipeline.bundle().gathered.begin(), pipeline.bundle().gathered.end());
+    if (!heads || heads->members.size() != channels.size()) {
+        error = "its heads are not those of the model";
+        return false;
+    }
+    const int cells = (pipeline.height() / 4) * (pipeline.width() / 4);
+    for (const auto& [name, head] : heads->members) {
+        std::vector<double> positions, values;
+        const Json* scale = head.find("scale");
+        if (!channels.count(name) || !numbers(head.find("positions"), positions) || positions.empty() ||
+            !numbers(head.find("values"), values) || values.size() != positions.size() || !scale) {
+            error = "its head " + name + " is not what it must be";
+            return false;
+        }
+        std::vector<int> where;
+        for (double position : positions) {
+            if (!(position >= 0 && position < double(channels[name]) * cells && position == std::floor(position))) {
+                error = name + " has a position outside the map";
+                return false;
+            }
+            where.push_back(int(position));
+        }
+        const auto found = values_at(pipeline, name, where);
+        double largest = 0;
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            const double difference = std::fabs(double(found[i]) - values[i]);
+            largest = std::isfinite(difference) ? std::max(largest, difference) : std::numeric_limits<double>::infinity();
+        }
+        const double used = largest / (atol + rtol * scale->value);
+        if (!(used <= 1)) verdict.equal = false;
+        verdict.heads += (verdict.heads.empty() ? "" : ",") + quoted(name) + ":{\"max_error\":" + shown(largest) +
+                         ",\"tolerance_used\":" + shown(used) + "}";
+    }
+    return true;
+}
+
+struct Expected {
+    int class_id = 0, cell = 0;
+    double score = 0;
+    std::vector<double> box, keypoints;
+};
+
+bool read_objects(const Pipeline& pipeline, const Json& expected, std::vector<Expected>& objects) {
+    const Json* listed = expected.find("objects");
+    if (!listed || listed->kind != Json::array) return false;
+    const auto& groups = pipeline.bundle().schema.groups;
+    for (const Json& one : listed->items) {
+        const Json *class_id = one.find("class_id"), *score = one.find("score");
+        std::vector<double> cell;
+        Expected object;
+        if (!class_id || !score || !numbers(one.find("cell"), cell) || cell.size() != 2 ||
+            !numbers(one.find("box"), object.box) || object.box.size() != 4 ||
+            !numbers(one.find("keypoints"), object.keypoints))
+            return false;
+        const double id = class_id->value;
+        if (!(id >= 0 && id < double(groups.size())) || object.keypoints.size() != 2 * groups[std::size_t(id)].size() ||
+            !(cell[0] >= 0 && cell[0] < pipeline.width() / 4 && cell[1] >= 0 && cell[1] < pipeline.height() / 4))
+            return false;
+        object.class_id = int(id);
+        object.cell = int(cell[1]) * (pipeline.width() / 4) + int(cell[0]);
+        object.score = score->value;
+        objects.push_back(std::move(object));
+    }
+    return true;
+}
+
+// Objects of the same class in the same cell are partners; those that score 0.1 on either side must have one.
+bool compare_objects(Pipeline& pipeline, Decoder& decoder, const Json& expected, Verdict& verdict, std::string& error) {
+    std::vector<Expected> before;
+    Detections found;
+    if (!read_objects(pipeline, expected, before)) {
+        error = "its objects are not what they must be";
+        return false;
+    }
+    if (!pipeline.decode_cells(decoder, found, error)) return false;
+    const auto top_k = std::size_t(pipeline.bundle().decoder.top_k);
+    int must_match = 0, matched = 0;
+    double landmark = 0, box = 0, score = 0;
+    const auto partner = [&](const Expected& one) {
+        return std::find_if(found.objects.begin(), found.objects.end(), [&](const Object& other) {
+            return other.class_id == one.class_id && other.cell == one.cell;
+        });
+    };
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        const Expected& one = before[i];
+        const auto other = partner(one);
+        const bool is_found = other != found.objects.end();
+        const bool counts_here = i < top_k && one.score >= score_floor;
+        const bool counts_there = is_found && std::size_t(other - found.objects.begin()) < top_k &&
+                                  double(other->score) >= score_floor;
+        if (!counts_here && !counts_there) continue;
+        ++must_match;
+        if (!is_found) continue;
+        ++matched;
+        for (std::size_t side = 0; side < 4; ++side)
+            box = std::max(box, std::fabs(double(other->box[side]) - one.box[side]));
+        score = std::max(score, std::fabs(double(other->score) - one.score));
+        for (std::size_t p = 0; p < one.keypoints.size() / 2; ++p) {
+            const Landmark& point = found.landmarks[std::size_t(other->first) + p];
+            landmark = std::max(landmark, std::hypot(double(point.x) - one.keypoints[2 * p],
+                                                     double(point.y) - one.keypoints[2 * p + 1]));
+        }
+    }
+    for (std::size_t i = 0; i < std::min(found.objects.size(), top_k); ++i) {
+        const Object& one = found.objects[i];
+        if (double(one.score) < score_floor) break;
+        if (std::none_of(before.begin(), before.end(), [&](const Expected& other) {
+                return other.class_id == one.class_id && other.cell == one.cell;
+            }))
+            ++must_match;
+    }
+    if (matched != must_match || !(landmark <= landmark_cells) || !(box <= landmark_cells) || !(score <= score_tolerance))
+        verdict.equal = false;
+    verdict.objects = "{\"expected\":" + std::to_string(must_match) + ",\"matched\":" + std::to_string(matched) +
+                      ",\"max_landmark_error\":" + shown(landmark) + ",\"max_box_error\":" + shown(box) +
+                      ",\"max_score_error\":" + shown(score) + "}";
+    return true;
+}
+
+bool check_vector(Pipeline& pipeline, Decoder& decoder, const std::string& number, Verdict& verdict, std::string& error) {
+    Bytes png, json;
+    Picture picture;
+    Json expected;
+    const std::string base = "vectors/" + number;
+    if (!pipeline.bundle().read(base + ".json", json, error) || !pipeline.bundle().read(base + ".png", png, error))
+        return false;
+    if (!read_png(png, picture, error) || picture.height != pipeline.height() || picture.width != pipeline.width() ||
+        !pipeline.take_input(picture.pixels)) {
+        error = base + ".png: " + (error.empty() ? "its size is not the network's" : error);
+        return false;
+    }
+    if (!parse_json(reinterpret_cast<const char*>(json.data()), json.size(), expected, error)) {
+        error = base + ".json: " + error;
+        return false;
+    }
+    if (!pipeline.run_network(error)) return false;
+    if (compare_heads(pipeline, expected, verdict, error) &&
+        compare_objects(pipeline, decoder, expected, verdict, error))
+        return true;
+    error = base + ".json: " + error;
+    return false;
+}
+
+Exit verify(int count, char** arguments) {
+    Words words = read_words(count, arguments, {"--threads", "--precision"});
+    const EngineSettings settings = settings_of(words);
+    if (words.wrong.empty() && words.files.size() != 1) words.wrong = "expected one BUNDLE";
+    if (!words.wrong.empty()) return report(words.wrong, "dm_verify BUNDLE [--threads N] [--precision fp32|fp16]", usage);
+    std::string error;
+    auto pipeline = Pipeline::open(words.files[0], settings, 0, 0, error);
+    if (!pipeline) return report(error, "copy the bundle again, or export it again");
+    DecoderParams params = pipeline->bundle().decoder;
+    params.nms = Nms::none;
+    params.score_threshold = 0;
+    params.top_k *= 2;
+    Decoder decoder(pipeline->bundle().schema, params);
+    bool equal = true, any = false;
+    for (const auto& [name, entry] : pipeline->bundle().files) {
+        if (name.compare(0, 8, "vectors/") != 0 || name.size() < 14 || name.compare(name.size() - 5, 5, ".json") != 0)
+            continue;
+        const std::string number = name.substr(8, name.size() - 13);
+        Verdict verdict;
+        any = true;
+        if (!check_vector(*pipeline, decoder, number, verdict, error))
+            return report(words.files[0] + ": " + error, "copy the bundle again, or export it again");
+        equal = equal && verdict.equal;
+        std::fprintf(out(), "{\"event\":\"vector\",\"number\":%s,\"equal\":%s,\"heads\":{%s},\"objects\":%s}\n",
+                    quoted(number).c_str(), verdict.equal ? "true" : "false", verdict.heads.c_str(),
+                    verdict.objects.c_str());
+    }
+    if (!any) return report(words.files[0] + " has no golden vectors", "export it again");
+    std::fprintf(out(), "{\"event\":\"end\",\"equal\":%s,\"precision\":\"%s\",\"mnn_version\":%s}\n", equal ? "true" : "false",
+                settings.precision == Precision::fp16 ? "fp16" : "fp32", quoted(Engine::mnn_version()).c_str());
+    return equal ? ok : differs;
+}
+
+}  // namespace
+
+int main(int count, char** words) { return guarded(verify, count, words); }

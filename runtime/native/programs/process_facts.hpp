@@ -1,0 +1,14 @@
+// What the system says of this process.
+#pragma once
+
+#include <string>
+
+namespace deepmark::program {
+
+// {"rss_kib":..,"hwm_kib":..,"pss_kib":..}; null where /proc does not say.
+std::string memory_now();
+
+// "0-3,5", as the scheduler allows; empty where /proc does not say.
+std::string cpus_allowed();
+
+}  // namespace deepmark::program

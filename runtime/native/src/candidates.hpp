@@ -1,0 +1,40 @@
+// The few cells of the landmark heatmap that a landmark can come from, as runtime/decoding/candidates.py.
+#pragma once
+
+#include <vector>
+
+#include "heads.hpp"
+#include "params.hpp"
+
+namespace deepmark {
+
+struct Candidate {
+    int cell, x, y;
+    float value;  // after technique 2
+};
+
+class Candidates {
+public:
+    std::vector<Candidate> cells;  // by group, then by cell
+    float floor = 0;               // a landmark's final value must be above it
+    float highest = 0;             // of all values
+
+    // List the cells of the groups with used[group] != 0 that may become landmarks.
+    void find(const Map& heatmap, const std::vector<char>& used, const DecoderParams& params);
+
+    // Position of the first candidate at or after a row, 0 to height inclusive, of a group.
+    int start(int group, int row) const { return row_starts_[std::size_t(group) * std::size_t(height_) + std::size_t(row)]; }
+    int height() const { return height_; }
+
+private:
+    void find_in(const float* map, int width, const DecoderParams& params, float threshold, std::size_t first_row);
+
+    int height_ = 0;
+    std::vector<int> row_starts_;
+    std::vector<float> padded_, listed_;
+    std::vector<unsigned char> above_;
+    std::vector<int> places_;
+    std::vector<float> values_;
+};
+
+}  // namespace deepmark

@@ -1,0 +1,29 @@
+#include <exception>
+
+#include "pipeline.hpp"
+
+namespace deepmark {
+
+Detector::Detector(std::unique_ptr<Pipeline> pipeline) : pipeline_(std::move(pipeline)) {}
+Detector::~Detector() = default;
+
+std::unique_ptr<Detector> Detector::open(const std::string& bundle, const EngineSettings& settings,
+                                         std::string& error) noexcept try {
+    auto pipeline = Pipeline::open(bundle, settings, 0, 0, error);
+    return pipeline ? std::unique_ptr<Detector>(new Detector(std::move(pipeline))) : nullptr;
+} catch (const std::exception& caught) {
+    error = bundle + ": " + caught.what();
+    return nullptr;
+}
+
+bool Detector::detect(const std::uint8_t* image, int height, int width, Detections& found, std::string& error) noexcept try {
+    return pipeline_->letterbox(image, height, width, error) && pipeline_->run_network(error) &&
+           pipeline_->decode(found, error);
+} catch (const std::exception& caught) {
+    error = caught.what();
+    return false;
+}
+
+const std::vector<std::string>& Detector::class_names() const noexcept { return pipeline_->bundle().schema.class_names; }
+
+}  // namespace deepmark

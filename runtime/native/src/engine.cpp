@@ -1,0 +1,176 @@
+#include "engine.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <limits>
+
+#include "mnn_api.hpp"
+
+namespace deepmark {
+namespace {
+
+struct DestroyNet {
+    void operator()(MNN::Interpreter* net) const { MNN::Interpreter::destroy(net); }
+};
+struct DestroyTensor {
+    void operator()(MNN::Tensor* tensor) const { MNN::Tensor::destroy(tensor); }
+};
+using HostTensor = std::unique_ptr<MNN::Tensor, DestroyTensor>;
+
+const halide_type_t float32 = {2, 32, 1};
+
+HostTensor host_tensor(const std::vector<int>& shape, std::vector<float>& values) {
+    return HostTensor(MNN::Tensor::create(shape, float32, values.data(), MNN::Tensor::CAFFE));
+}
+
+std::string in_words(const std::vector<int>& shape) {
+    std::string words = "(";
+    for (size_t i = 0; i < shape.size(); ++i) words += (i ? ", " : "") + std::to_string(shape[i]);
+    return words + ")";
+}
+
+}  // namespace
+
+struct Engine::State {
+    std::unique_ptr<MNN::Interpreter, DestroyNet> net;  // first: destroyed last, tensors die with it
+    MNN::Session* session = nullptr;
+    MNN::Tensor* input = nullptr;
+    std::vector<float> staged;
+    HostTensor staged_tensor;
+    std::vector<MNN::Tensor*> sources;
+    std::vector<HostTensor> targets;
+    std::vector<Output> outputs;
+};
+
+Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Engine::~Engine() = default;
+
+const std::vector<Output>& Engine::outputs() const { return state_->outputs; }
+
+std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int width, const EngineSettings& settings,
+                                     std::string& error) try {
+    // MNN accepts sizes that it cannot run, and then leaves the old outputs in place.
+    if (height <= 0 || width <= 0 || height % multiple || width % multiple || height > longest_side ||
+        width > longest_side) {
+        error = "the input must have sides that are multiples of 32 up to 8192, found " + std::to_string(height) +
+                "x" + std::to_string(width);
+        return nullptr;
+    }
+    if (settings.threads < 1 || settings.threads > 64) {
+        error = "threads must be 1 to 64, found " + std::to_string(settings.threads);
+        return nullptr;
+    }
+    auto state = std::make_unique<State>();
+    state->net.reset(MNN::Interpreter::createFromFile(path.c_str()));
+    if (!state->net) {
+        error = path + ": no MNN model, or one that cannot be read";
+        return nullptr;
+    }
+    auto& net = *state->net;
+    net.setSessionMode(MNN::Interpreter::Session_Release);
+    if (settings.winograd_level >= 0)
+        net.setSessionHint(MNN::Interpreter::WINOGRAD_MEMORY_LEVEL, settings.winograd_level);
+    MNN::BackendConfig backend;
+    backend.precision = settings.precision == Precision::fp16 ? MNN::BackendConfig::Precision_Low
+                                                              : MNN::BackendConfig::Precision_High;
+    backend.power = settings.power == Power::high  ? MNN::BackendConfig::Power_High
+                    : settings.power == Power::low ? MNN::BackendConfig::Power_Low
+                                                   : MNN::BackendConfig::Power_Normal;
+    if (settings.memory == Memory::low) backend.memory = MNN::BackendConfig::Memory_Low;
+    MNN::ScheduleConfig schedule;
+    schedule.numThread = settings.threads;
+    schedule.backendConfig = &backend;
+    state->session = net.createSession(schedule);
+    if (!state->session) {
+        error = path + ": MNN makes no session of this model";
+        return nullptr;
+    }
+    const auto& inputs = net.getSessionInputAll(state->session);
+    if (inputs.size() != 1) {
+        error = path + ": expected one input, found " + std::to_string(inputs.size());
+        return nullptr;
+    }
+    const std::vector<int> wanted = {1, 3, height, width};
+    state->input = inputs.begin()->second;
+    net.resizeTensor(state->input, wanted);
+    net.resizeSession(state->session);
+    if (state->input->shape() != wanted) {
+        error = path + ": expected an input of " + in_words(wanted) + ", found " + in_words(state->input->shape());
+        return nullptr;
+    }
+    state->staged.resize(size_t(3) * size_t(height) * size_t(width));
+    state->staged_tensor = host_tensor(wanted, state->staged);
+    state->outputs.reserve(net.getSessionOutputAll(state->session).size());
+    for (const auto& [name, tensor] : net.getSessionOutputAll(state->session)) {
+        const auto shape = tensor->shape();
+        if (shape.size() != 4 || shape[0] != 1 || shape[1] < 1 || shape[2] < 1 || shape[3] < 1) {
+            error = path + ": output " + name + " must be (1, C, H, W), found " + in_words(shape);
+            return nullptr;
+        }
+        Output output{name, shape[1], shape[2], shape[3], {}};
+        output.values.resize(size_t(shape[1]) * size_t(shape[2]) * size_t(shape[3]));
+        state->outputs.push_back(std::move(output));  // reserved: the host tensors point into it
+        state->targets.push_back(host_tensor(shape, state->outputs.back().values));
+        state->sources.push_back(tensor);
+    }
+    return std::unique_ptr<Engine>(new Engine(std::move(state)));
+} catch (const std::exception& caught) {
+    error = path + ": " + caught.what();
+    return nullptr;
+}
+
+bool Engine::run(const float* input, std::string& error) try {
+    // Before every run: MNN uses the input's memory for other tensors while it computes.
+    std::memcpy(state_->staged.data(), input, state_->staged.size() * sizeof(float));
+    if (!state_->input->copyFromHostTensor(state_->staged_tensor.get())) {
+        error = "MNN did not take the input";
+        return false;
+    }
+    if (const int code = state_->net->runSession(state_->session); code != MNN::NO_ERROR) {
+        error = "MNN failed to run the network, error code " + std::to_string(code);
+        return false;
+    }
+    for (size_t i = 0; i < state_->targets.size(); ++i) {
+        // MNN returns true even when it copied nothing: a mark in the first value shows it.
+        float& first = state_->outputs[i].values[0];
+        first = std::numeric_limits<float>::quiet_NaN();
+        if (!state_->sources[i]->copyToHostTensor(state_->targets[i].get()) || std::isnan(first)) {
+            error = "MNN gave nothing, or no number, as output " + state_->outputs[i].name;
+            return false;
+        }
+    }
+    return true;
+} catch (const std::exception& caught) {
+    error = caught.what();
+    return false;
+}
+
+int Engine::threads_used() const {
+    int threads = 0;
+    state_->net->getSessionInfo(state_->session, MNN::Interpreter::THREAD_NUMBER, &threads);
+    return threads;
+}
+
+float Engine::memory_mib() const {
+    float memory = 0;
+    state_->net->getSessionInfo(state_->session, MNN::Interpreter::MEMORY, &memory);
+    return memory;
+}
+
+float Engine::mflops() const {
+    float flops = 0;
+    state_->net->getSessionInfo(state_->session, MNN::Interpreter::FLOPS, &flops);
+    return flops;
+}
+
+bool Engine::has_extensions() const {
+    constexpr int cpu_extension = 13;
+    int backends[2] = {0, 0};
+    state_->net->getSessionInfo(state_->session, MNN::Interpreter::BACKENDS, backends);
+    return backends[0] == cpu_extension;
+}
+
+const char* Engine::mnn_version() { return MNN::getVersion(); }
+
+}  // namespace deepmark

@@ -1,0 +1,149 @@
+#include "pipeline.hpp"
+
+#include <algorithm>
+
+#include "letterbox.hpp"
+#include "nms.hpp"
+
+namespace deepmark {
+
+std::unique_ptr<Pipeline> Pipeline::open(const std::string& path, const EngineSettings& settings, int height, int width,
+                                         std::string& error) {
+    std::unique_ptr<Pipeline> made(new Pipeline);
+    Bundle& bundle = made->bundle_;
+    if (!Bundle::open(path, bundle, error)) return nullptr;
+    made->height_ = height ? height : bundle.height;
+    made->width_ = width ? width : bundle.width;
+    const bool own = made->height_ == bundle.height && made->width_ == bundle.width;
+    if (!own && (!bundle.dynamic || made->height_ % bundle.multiple || made->width_ % bundle.multiple)) {
+        error = path + ": the input must have " + std::to_string(bundle.height) + "x" + std::to_string(bundle.width) +
+                " pixels" + (bundle.dynamic ? ", or multiples of " + std::to_string(bundle.multiple) : "");
+        return nullptr;
+    }
+    made->engine_ = Engine::load(bundle.model_path(), made->height_, made->width_, settings, error);
+    if (!made->engine_ || !made->connect(error)) return nullptr;
+    return made;
+}
+
+// Find every output by its name, and make room for everything that a run needs.
+bool Pipeline::connect(std::string& error) {
+    for (const auto& [name, channels] : bundle_.channels) {
+        const Output* found = output(name);
+        if (!found || found->channels != channels || found->height != height_ / 4 || found->width != width_ / 4) {
+            error = bundle_.path + ": the model must give " + name + " with " + std::to_string(channels) +
+                    " channels and a quarter of its input's size";
+            return false;
+        }
+    }
+    hm_map_ = map_of("hm");
+    hm_hp_map_ = map_of("hm_hp");
+    if (bundle_.logits) {
+        hm_.resize(hm_map_.cells() * std::size_t(hm_map_.channels));
+        hm_map_.values = hm_.data();
+        if (hm_hp_map_) {
+            hm_hp_.resize(hm_hp_map_.cells() * std::size_t(hm_hp_map_.channels));
+            hm_hp_map_.values = hm_hp_.data();
+        }
+    }
+    if (bundle_.sparse) {
+        HeadWeights weights;
+        if (!bundle_.read_weights(weights, error)) return false;
+        sparse_ = std::make_unique<SparseHeads>(std::move(weights));
+        sparse_->features = map_of("features");
+    } else {
+        dense_.wh = map_of("wh");
+        dense_.hps = map_of("hps");
+        dense_.reg = map_of("reg");
+        dense_.hp_offset = map_of("hp_offset");
+    }
+    decoder_ = std::make_unique<Decoder>(bundle_.schema, bundle_.decoder);
+    const auto pixels = std::size_t(height_) * std::size_t(width_);
+    warped_.resize(3 * pixels);
+    input_.resize(3 * pixels);
+    table_.resize(3 * 256);
+    for (std::size_t channel = 0; channel < 3; ++channel)
+        for (std::size_t value = 0; value < 256; ++value)
+            table_[channel * 256 + value] =
+                float((double(value) / 255 - bundle_.mean[channel]) / bundle_.deviation[channel]);
+    return true;
+}
+
+const Output* Pipeline::output(const std::string& name) const {
+    for (const Output& one : engine_->outputs())
+        if (one.name == name) return &one;
+    return nullptr;
+}
+
+Map Pipeline::map_of(const std::string& name) const {
+    if (!bundle_.channels.count(name)) return {};
+    const Output* one = output(name);
+    return {one->values.data(), one->channels, one->height, one->width};
+}
+
+Regressions& Pipeline::regressions() {
+    if (sparse_) return *sparse_;
+    return dense_;
+}
+
+void Pipeline::set_params(const DecoderParams& params) {
+    decoder_ = std::make_unique<Decoder>(bundle_.schema, params);
+}
+
+bool Pipeline::letterbox(const std::uint8_t* image, int height, int width, std::string& error) {
+    image_height_ = height;
+    image_width_ = width;
+    if (deepmark::letterbox(image, height, width, warped_.data(), height_, width_)) return true;
+    error = "a picture must have sides of 1 to 32766 pixels, found " + std::to_string(height) + "x" +
+            std::to_string(width);
+    return false;
+}
+
+bool Pipeline::take_input(const Bytes& pixels) {
+    if (pixels.size() != warped_.size()) return false;
+    warped_ = pixels;
+    image_height_ = height_;
+    image_width_ = width_;
+    return true;
+}
+
+bool Pipeline::run_network(std::string& error) {
+    const auto pixels = std::size_t(height_) * std::size_t(width_);
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+        const float* table = &table_[channel * 256];
+        float* to = &input_[channel * pixels];
+        const std::uint8_t* from = &warped_[channel];
+        for (std::size_t i = 0; i < pixels; ++i) to[i] = table[from[3 * i]];
+    }
+    return engine_->run(input_.data(), error);
+}
+
+bool Pipeline::decode_cells(Decoder& decoder, Detections& found, std::string& error) {
+    if (bundle_.logits) {
+        hm_ = output("hm")->values;
+        sigmoid(hm_.data(), hm_.size());
+        if (hm_hp_map_) {
+            hm_hp_ = output("hm_hp")->values;
+            sigmoid(hm_hp_.data(), hm_hp_.size());
+        }
+    }
+    return decoder.decode(hm_map_, hm_hp_map_, regressions(), found, error);
+}
+
+bool Pipeline::decode(Detections& found, std::string& error) {
+    if (!decode_cells(*decoder_, found, error)) return false;
+    const double scale = double(width_) / std::max(image_height_, image_width_);  // input pixels per image pixel
+    const double middle[2] = {image_width_ / 2.0, image_height_ / 2.0}, input[2] = {width_ / 2.0, height_ / 2.0};
+    const auto to_image = [&](float cells, int axis) {
+        return float((double(cells) * 4 - input[axis]) / scale + middle[axis]);
+    };
+    for (Object& one : found.objects)
+        for (int side = 0; side < 4; ++side) one.box[side] = to_image(one.box[side], side % 2);
+    for (Landmark& one : found.landmarks) {
+        one.x = to_image(one.x, 0);
+        one.y = to_image(one.y, 1);
+    }
+    suppress(found, decoder_->params());
+    return true;
+}
+
+}  // namespace deepmark

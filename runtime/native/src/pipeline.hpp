@@ -1,0 +1,54 @@
+// The whole way of a picture: letterbox, normalise, network, decode, back to the picture, suppress.
+#pragma once
+
+#include "bundle.hpp"
+#include "decoder.hpp"
+#include "engine.hpp"
+
+namespace deepmark {
+
+class Pipeline {
+public:
+    // height, width: 0 for the bundle's own.
+    static std::unique_ptr<Pipeline> open(const std::string& path, const EngineSettings& settings, int height, int width,
+                                          std::string& error);
+
+    // The three steps, to be called in this order; each False with one sentence in `error` on failure.
+    bool letterbox(const std::uint8_t* image, int height, int width, std::string& error);
+    bool run_network(std::string& error);
+    bool decode(Detections& found, std::string& error);
+
+    // Use this in place of letterbox: (height, width, 3) bytes of the network's own size.
+    bool take_input(const Bytes& pixels);
+
+    // Decode what the network gave with another decoder: in cells, not suppressed.
+    bool decode_cells(Decoder& decoder, Detections& found, std::string& error);
+
+    void set_params(const DecoderParams& params);
+
+    const Bundle& bundle() const { return bundle_; }
+    const Engine& engine() const { return *engine_; }
+    const Output* output(const std::string& name) const;
+    Regressions& regressions();
+    int height() const { return height_; }
+    int width() const { return width_; }
+
+private:
+    Pipeline() = default;
+    bool connect(std::string& error);
+    Map map_of(const std::string& name) const;
+
+    Bundle bundle_;
+    std::unique_ptr<Engine> engine_;
+    std::unique_ptr<Decoder> decoder_;
+    DenseHeads dense_;
+    std::unique_ptr<SparseHeads> sparse_;
+    int height_ = 0, width_ = 0;
+    std::vector<float> table_;  // (3, 256): a pixel's value normalised
+    Bytes warped_;
+    std::vector<float> input_, hm_, hm_hp_;
+    Map hm_map_, hm_hp_map_;
+    int image_height_ = 0, image_width_ = 0;
+};
+
+}  // namespace deepmark

@@ -1,0 +1,46 @@
+"""The aarch64 programs, cross-built, prove a bundle under an emulated Cortex-A76."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deepmark.errors import EngineError
+from deepmark.exporter import export
+from deepmark.runtime.native import build_native
+from deepmark.runtime.native.build import WHEEL_VARIABLE
+
+EMULATOR = "qemu-aarch64-static"
+
+
+@pytest.mark.slow
+def test_the_demo_network_is_equal_on_an_emulated_phone_processor(demo_checkpoint: Path, tmp_path: Path) -> None:
+    missing = [tool for tool in ("cmake", "nm", "aarch64-linux-gnu-g++", EMULATOR) if shutil.which(tool) is None]
+    if missing or not os.environ.get(WHEEL_VARIABLE):
+        pytest.skip(f"needs {', '.join(missing) or WHEEL_VARIABLE}: tools/native_toolchain.sh")
+    build = build_native("aarch64-linux-gnu")
+    bundle = export(demo_checkpoint, to=("mnn",), output=tmp_path, size=(64, 64), heads="sparse").path
+    command = [EMULATOR, "-cpu", "cortex-a76", *build.launch("dm_verify"), str(bundle), "--threads", "1"]
+    done = subprocess.run(command, cwd=build.folder, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines[-1] == {"event": "end", "equal": True, "precision": "fp32", "mnn_version": build.mnn_version}
+
+
+@pytest.mark.parametrize("content", [None, b"no wheel"])
+def test_a_wheel_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+) -> None:
+    if shutil.which("aarch64-linux-gnu-g++") is None or shutil.which("cmake") is None:
+        pytest.skip("needs aarch64-linux-gnu-g++ and cmake")
+    wheel = tmp_path / "mnn-3.6.1-none.whl"
+    if content is not None:
+        wheel.write_bytes(content)
+    monkeypatch.setenv(WHEEL_VARIABLE, str(wheel))
+    with pytest.raises(EngineError, match="wheel"):
+        build_native("aarch64-linux-gnu")

@@ -1,0 +1,101 @@
+"""The C++ engine, linked with the wheel's MNN, gives what Python's MNN gives."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from tiny import CHANNELS, Tiny
+
+from deepmark.errors import EngineError
+from deepmark.runtime.engines.mnn import MnnSession
+from deepmark.runtime.native import wheel
+
+TOOLS = ("cmake", "g++", "nm")
+NATIVE = Path(wheel.__file__).parent
+HEIGHT, WIDTH = 64, 96
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of engine_run.cpp."""
+    if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
+        pytest.skip(f"needs {', '.join(missing)}")
+    folder = tmp_path_factory.mktemp("native")
+    library = wheel.find_library()
+    stub = folder / "stub.c"
+    stub.write_text(wheel.stub_source(wheel.python_symbols(library)))
+    configure = [
+        *("cmake", "-S", str(NATIVE), "-B", str(folder / "build")),
+        f"-DMNN_ENGINE={library}",
+        f"-DMNN_LIBRARIES={library.parent / 'mnn.libs'}",
+        f"-DPYTHON_STUB={stub}",
+        f"-DDEEPMARK_PROGRAM={Path(__file__).parent / 'engine_run.cpp'}",
+    ]
+    for command in (configure, ["cmake", "--build", str(folder / "build")]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert not done.returncode, done.stdout + done.stderr
+    return folder / "build" / "program"
+
+
+def run(program: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(program), *map(str, words)], capture_output=True, text=True, check=False, timeout=60)
+
+
+def read_outputs(path: Path) -> dict[str, FloatArray]:
+    content, outputs = path.read_bytes(), {}
+    while content:
+        line, _, content = content.partition(b"\n")
+        name, *shape = line.decode().split()
+        channels, height, width = map(int, shape)
+        size = 4 * channels * height * width
+        outputs[name] = np.frombuffer(content[:size], np.float32).reshape(channels, height, width)
+        content = content[size:]
+    return outputs
+
+
+def test_the_second_run_equals_python_s_mnn(program: Path, tiny: Tiny, tmp_path: Path) -> None:
+    image = np.random.default_rng(0).standard_normal((1, 3, HEIGHT, WIDTH)).astype(np.float32)
+    image.tofile(tmp_path / "input")
+    done = run(program, tiny.mnn, HEIGHT, WIDTH, tmp_path / "input", tmp_path / "output")
+    assert not done.returncode, done.stderr
+    outputs = read_outputs(tmp_path / "output")
+    expected = MnnSession(tiny.mnn, threads=1).run(image)
+    assert set(outputs) == set(expected) == set(CHANNELS)
+    for name, values in outputs.items():
+        np.testing.assert_allclose(values, expected[name].reshape(values.shape), atol=1e-5, rtol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize(("height", "width"), [(63, 96), (0, 96), (64, -32), (64, 16384)])
+def test_a_size_that_mnn_cannot_run_is_refused(program: Path, tiny: Tiny, height: int, width: int) -> None:
+    done = run(program, tiny.mnn, height, width, "input", "output")
+    assert done.returncode == 1
+    assert f"multiples of 32 up to 8192, found {height}x{width}" in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"this is text, and no model\n" * 40])
+def test_a_file_that_is_no_model_is_refused(program: Path, tmp_path: Path, content: bytes) -> None:
+    model = tmp_path / "model.mnn"
+    model.write_bytes(content)
+    done = run(program, model, HEIGHT, WIDTH, "input", "output")
+    assert done.returncode == 1
+    assert f"error: {model}: no MNN model" in done.stderr
+
+
+def test_the_stub_defines_each_symbol_once() -> None:
+    assert wheel.stub_source(("PyA", "_PyB")).count("char ") == 2
+
+
+def test_what_is_no_library_is_refused(tmp_path: Path) -> None:
+    if shutil.which("nm") is None:
+        pytest.skip("needs nm")
+    text = tmp_path / "library.so"
+    text.write_text("text")
+    with pytest.raises(EngineError, match="no library"):
+        wheel.python_symbols(text)

@@ -1,0 +1,123 @@
+"""The programs, built for this computer, on the tiny network: what they print, and how they refuse."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from tiny import Tiny
+
+from deepmark.exporter import export
+from deepmark.runtime import Detector
+from deepmark.runtime.native import NativeBuild, build_native
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def build() -> NativeBuild:
+    if missing := [tool for tool in ("cmake", "g++", "nm") if shutil.which(tool) is None]:
+        pytest.skip(f"needs {', '.join(missing)}")
+    return build_native("host")
+
+
+@pytest.fixture(scope="session", params=["dense", "sparse"])
+def bundle(request: pytest.FixtureRequest, demo_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp(request.param)
+    return export(demo_checkpoint, to=("mnn",), output=folder, size=(128, 128), heads=request.param).path
+
+
+@pytest.fixture(scope="session")
+def pictures(demo_pictures: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for path in demo_pictures[:3]:
+        cv2.imwrite(str(folder / f"{path.stem}.ppm"), cv2.imread(str(path)))
+    return folder
+
+
+def run(build: NativeBuild, program: str, *words: object) -> tuple[int, list[dict[str, Any]], str]:
+    command = [*build.launch(program), *map(str, words)]
+    done = subprocess.run(
+        command,
+        cwd=build.folder,
+        env={"LD_LIBRARY_PATH": "."},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def test_a_build_is_found_again(build: NativeBuild) -> None:
+    assert build_native("host") == build
+    assert {"dm_bench", "dm_detect", "dm_verify", "libpystub.so"} <= set(build.files)
+
+
+def test_verify_proves_a_bundle(build: NativeBuild, bundle: Path) -> None:
+    code, lines, said = run(build, "dm_verify", bundle, "--threads", 1)
+    assert code == 0, said
+    assert [line["event"] for line in lines] == ["vector", "vector", "vector", "end"]
+    assert all(line["equal"] for line in lines)
+    assert sum(line["objects"]["matched"] for line in lines[:-1]) > 0
+
+
+def test_detect_finds_what_python_finds(build: NativeBuild, bundle: Path, pictures: Path) -> None:
+    paths = sorted(pictures.iterdir())
+    code, lines, said = run(build, "dm_detect", bundle, *paths, "--threads", 1)
+    assert code == 0, said
+    detector = Detector(bundle, threads=1)
+    for path, line in zip(paths, lines, strict=True):
+        expected = detector(cv2.imread(str(path)))
+        strong = [one for one in line["objects"] if one["score"] >= 0.2]
+        keep = expected.scores >= 0.2
+        assert [one["class_id"] for one in strong] == expected.class_ids[keep].tolist()
+        for one, box, points in zip(strong, expected.boxes[keep], expected.keypoints, strict=False):
+            # The letterboxes may differ by a grey level: half a pixel of a picture of 256.
+            np.testing.assert_allclose(one["box"], box, atol=0.5)
+            np.testing.assert_allclose(np.reshape(one["keypoints"], (-1, 2)), points, atol=0.5)
+            assert len(one["refined"]) == len(one["keypoint_scores"]) == len(points)
+
+
+def test_bench_writes_what_the_contract_says(build: NativeBuild, bundle: Path, pictures: Path) -> None:
+    words = ("--pictures", pictures, "--runs", 4, "--warm-up-runs", 1, "--threads", 1, "--techniques", "1,2,3,4")
+    code, lines, said = run(build, "dm_bench", bundle, *words)
+    assert code == 0, said
+    assert [line["event"] for line in lines] == ["start", "loaded", "warm", *["sample"] * 4, "end"]
+    assert lines[0]["format"] == "dm_bench/1"
+    assert lines[0]["runtime"] == build.runtime
+    assert lines[1]["threads_used"] == 1
+    assert lines[-1]["runs"] == 4
+    assert lines[-1]["memory"]["hwm_kib"] >= lines[-1]["memory"]["rss_kib"]
+
+
+@pytest.mark.parametrize("program", ["dm_verify", "dm_detect", "dm_bench"])
+def test_a_wrong_command_line_is_exit_2(build: NativeBuild, program: str) -> None:
+    code, lines, said = run(build, program, "--nonsense", "1")
+    assert code == 2
+    assert lines[-1]["event"] == "error"
+    assert said == f"error: {lines[-1]['message']}\n"
+
+
+def test_weights_changed_by_one_byte_are_refused(build: NativeBuild, tiny: Tiny, tmp_path: Path) -> None:
+    copied = tmp_path / "copied.deepmark"
+    shutil.copytree(tiny.bundle, copied)
+    content = bytearray((copied / "model.mnn").read_bytes())
+    content[len(content) // 2] ^= 1
+    (copied / "model.mnn").write_bytes(content)
+    code, lines, said = run(build, "dm_verify", copied)
+    assert code == 1
+    assert "model.mnn is damaged" in lines[-1]["message"]
+    assert said.count("\n") == 1
+
+
+def test_a_missing_bundle_is_refused(build: NativeBuild, tmp_path: Path) -> None:
+    code, lines, _ = run(build, "dm_verify", tmp_path / "no.deepmark")
+    assert code == 1
+    assert "No such file" in lines[-1]["message"]

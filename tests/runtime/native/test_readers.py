@@ -1,0 +1,218 @@
+"""The C++ readers give what Python's libraries give, and refuse damaged files with one line, under sanitizers."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from native_programs import compile_program
+from tiny import make_manifest, write_bundle
+
+READERS = ("archive", "bundle", "bytes", "json", "params", "picture")
+
+
+@pytest.fixture(scope="session")
+def read_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_program(tmp_path_factory.mktemp("read_run"), "read_run", READERS)
+
+
+def run(program: Path, kind: str, path: Path, *words: object) -> subprocess.CompletedProcess[bytes]:
+    command = [str(program), kind, str(path), *map(str, words)]
+    return subprocess.run(command, capture_output=True, check=False, timeout=60)
+
+
+def read(program: Path, kind: str, path: Path, content: bytes, *words: object) -> bytes:
+    path.write_bytes(content)
+    done = run(program, kind, path, *words)
+    assert not done.returncode, done.stderr.decode()
+    return done.stdout
+
+
+def require_refused(done: subprocess.CompletedProcess[bytes]) -> None:
+    assert done.returncode == 1, done.stderr.decode()
+    assert done.stderr.startswith(b"error: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def png_of(image: np.ndarray) -> bytes:
+    _, png = cv2.imencode(".png", image)
+    return png.tobytes()
+
+
+def npz_of(*, compressed: bool) -> bytes:
+    stream = io.BytesIO()
+    arrays = {"wh.0.weight": np.arange(36, dtype=np.float32).reshape(2, 2, 3, 3), "wh.0.bias": np.float32([1, 2])}
+    (np.savez_compressed if compressed else np.savez)(stream, **arrays)
+    return stream.getvalue()
+
+
+def noise(height: int, width: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    smooth = cv2.resize(rng.integers(0, 256, (3, 4, 3), np.uint8), (width, height))
+    return np.where(rng.random((height, width, 1)) < 0.1, rng.integers(0, 256, (height, width, 3), np.uint8), smooth)
+
+
+@pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 119, 65535, 65536, 200001])
+def test_sha256(read_run: Path, tmp_path: Path, size: int) -> None:
+    content = np.random.default_rng(size).bytes(size)
+    assert read(read_run, "sha256", tmp_path / "file", content).decode() == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("level", [0, 1, 6, 9])
+@pytest.mark.parametrize("strategy", [zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY, zlib.Z_FIXED, zlib.Z_RLE])
+@pytest.mark.parametrize("content", [b"", b"a", b"abc" * 30000, np.random.default_rng(1).bytes(70000)], ids=len)
+def test_inflate(read_run: Path, tmp_path: Path, level: int, strategy: int, content: bytes) -> None:
+    packer = zlib.compressobj(level, zlib.DEFLATED, -15, 9, strategy)
+    packed = packer.compress(content) + packer.flush()
+    assert read(read_run, "deflate", tmp_path / "file", packed, len(content)) == content
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (128, 128), (97, 33)])
+def test_png_and_ppm(read_run: Path, tmp_path: Path, size: tuple[int, int]) -> None:
+    image = noise(*size)
+    assert read(read_run, "png", tmp_path / "file", png_of(image)) == image.tobytes()
+    ppm = b"P6\n# a comment\n%d %d\n255\n" % size[::-1] + image[:, :, ::-1].tobytes()
+    assert read(read_run, "ppm", tmp_path / "file", ppm) == image.tobytes()
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_npz(read_run: Path, tmp_path: Path, compressed: bool) -> None:
+    expected = np.float32([1, 2]).tobytes() + np.arange(36, dtype=np.float32).tobytes()
+    assert read(read_run, "npz", tmp_path / "file", npz_of(compressed=compressed)) == expected
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, [], {}, [1, -0.5, 1e300, 2**53], {"a": [{"b": '\u00e9\n"\\ \U0001f455'}], "": 0}], ids=str
+)
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_json(read_run: Path, tmp_path: Path, value: object, ascii_only: bool) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=1).encode()
+    assert json.loads(read(read_run, "json", tmp_path / "file", text)) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            " ",
+            "{",
+            "[1,]",
+            "[1 2]",
+            '{"a":1,}',
+            '{"a" 1}',
+            "{1:2}",
+            '{"a":1,"a":2}',
+            "nul",
+            "tru",
+            "01",
+            "1.",
+            ".5",
+        ),
+        *("1e", "+1", "NaN", "Infinity", "1e999", '"', '"\n"', '"\\x"', '"\\u12"', '"\\ud800"', '"\\ud800\\u0041"'),
+        *('"\\udc00"', "1 1", "[" * 1000, '{"a":' * 1000, "[" + "0," * (1 << 20) + "0]"),
+    ],
+    ids=lambda text: repr(text[:12]),
+)
+def test_what_is_no_json_is_refused(read_run: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "file").write_text(text)
+    require_refused(run(read_run, "json", tmp_path / "file"))
+
+
+@pytest.mark.parametrize("kind", ["png", "npz", "ppm"])
+def test_every_cut_and_every_flipped_byte_is_refused_or_read(read_run: Path, tmp_path: Path, kind: str) -> None:
+    whole = {
+        "png": png_of(noise(9, 7)),
+        "npz": npz_of(compressed=True),
+        "ppm": b"P6\n7 9\n255\n" + noise(9, 7).tobytes(),
+    }[kind]
+    path = tmp_path / "file"
+    step = max(len(whole) // 60, 1)
+    for size in range(0, len(whole), step):
+        path.write_bytes(whole[:size])
+        require_refused(run(read_run, kind, path))
+    for at in range(0, len(whole), step):
+        damaged = bytearray(whole)
+        damaged[at] ^= 0xFF
+        path.write_bytes(damaged)
+        done = run(read_run, kind, path)
+        assert done.returncode in {0, 1}, done.stderr.decode()  # not a sanitizer's exit
+        if done.returncode:
+            require_refused(done)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_noise_is_not_deflated(read_run: Path, tmp_path: Path, seed: int) -> None:
+    (tmp_path / "file").write_bytes(np.random.default_rng(seed).bytes(400))
+    done = run(read_run, "deflate", tmp_path / "file", 100000)
+    assert done.returncode == 1
+    assert done.stderr == b"error: not deflated\n"
+
+
+def test_a_png_of_a_million_sides_is_refused(read_run: Path, tmp_path: Path) -> None:
+    header = (1 << 20).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
+    chunk = b"IHDR" + header
+    (tmp_path / "file").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + len(header).to_bytes(4, "big")
+        + chunk
+        + zlib.crc32(chunk).to_bytes(4, "big")
+        + b"\0" * 20
+    )
+    done = run(read_run, "png", tmp_path / "file")
+    require_refused(done)
+    assert b"4096 * 4096" in done.stderr
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    weights = tmp_path / "weights"
+    weights.write_bytes(b"weights")
+    return write_bundle(tmp_path / "small.deepmark", make_manifest(), {"model.mnn": weights})
+
+
+def test_a_bundle_is_read(read_run: Path, bundle: Path) -> None:
+    done = run(read_run, "bundle", bundle)
+    assert not done.returncode, done.stderr.decode()
+
+
+def test_a_changed_manifest_is_refused(read_run: Path, bundle: Path) -> None:
+    manifest = bundle / "manifest.json"
+    content = manifest.read_bytes()
+    manifest.write_bytes(content.replace(b'"top_k": 100', b'"top_k": 101'))
+    assert manifest.read_bytes() != content
+    done = run(read_run, "bundle", bundle)
+    require_refused(done)
+    assert b"checksum" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["../escape", "/etc/passwd", "a/../../b", "a\\b", "", "."])
+def test_a_name_that_leads_out_is_refused(read_run: Path, bundle: Path, name: str) -> None:
+    document = json.loads((bundle / "manifest.json").read_bytes())
+    document["files"][name] = document["files"]["model.mnn"]
+    document["checksum"] = "0" * 64
+    unsealed = json.dumps(document)
+    sealed = unsealed.replace("0" * 64, hashlib.sha256(unsealed.encode()).hexdigest(), 1)
+    (bundle / "manifest.json").write_text(sealed)
+    done = run(read_run, "bundle", bundle)
+    require_refused(done)
+    assert b"leads out" in done.stderr
+
+
+@pytest.mark.parametrize("change", ["missing", "longer", "link"])
+def test_a_file_that_is_not_as_listed_is_refused(read_run: Path, bundle: Path, tmp_path: Path, change: str) -> None:
+    model = bundle / "model.mnn"
+    if change == "longer":
+        model.write_bytes(b"weights and more")
+    else:
+        model.rename(tmp_path / "elsewhere")
+        if change == "link":
+            model.symlink_to(tmp_path / "elsewhere")
+    require_refused(run(read_run, "bundle", bundle))
