@@ -127,7 +127,7 @@ def _library(target: Target) -> Iterator[Path]:
     if not Path(named).is_file():
         raise EngineError(
             f"{WHEEL_VARIABLE} must name MNN's wheel for aarch64, found {named!r}",
-            hint="tools/native_toolchain.sh fetches it into build/wheels",
+            hint="tools/phone_toolchain.sh fetches it into build/wheels",
         )
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
         try:

@@ -29,7 +29,7 @@ def adb_server() -> Iterator[str]:
     """The real adb with a server on a port of its own, out of the way of any other."""
     adb = shutil.which("adb")
     if adb is None:
-        pytest.skip("no adb here (tools/adb.sh installs it)")
+        pytest.skip("no adb here (tools/phone_toolchain.sh installs it)")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])

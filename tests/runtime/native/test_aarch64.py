@@ -22,7 +22,7 @@ EMULATOR = "qemu-aarch64-static"
 def test_the_demo_network_is_equal_on_an_emulated_phone_processor(demo_checkpoint: Path, tmp_path: Path) -> None:
     missing = [tool for tool in ("cmake", "nm", "aarch64-linux-gnu-g++", EMULATOR) if shutil.which(tool) is None]
     if missing or not os.environ.get(WHEEL_VARIABLE):
-        pytest.skip(f"needs {', '.join(missing) or WHEEL_VARIABLE}: tools/native_toolchain.sh")
+        pytest.skip(f"needs {', '.join(missing) or WHEEL_VARIABLE}: tools/phone_toolchain.sh")
     build = build_native("aarch64-linux-gnu")
     bundle = export(demo_checkpoint, to=("mnn",), output=tmp_path, size=(64, 64), heads="sparse").path
     command = [EMULATOR, "-cpu", "cortex-a76", *build.launch("dm_verify"), str(bundle), "--threads", "1"]

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Install what the tests of the phone's side need, on Debian and Ubuntu: adb, CMake, g++ for this computer and for
+# arm64, an emulator, and MNN's wheel for arm64 in build/wheels. Does nothing where all of it is there; safe to call
+# again. What cannot be installed is said, and the tests that need it are skipped.
+set -eu
+cd "$(dirname "$0")/.."
+
+missing=
+for program in adb:adb cmake:cmake g++:g++ readelf:binutils \
+    aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64-static:qemu-user-static; do
+    command -v "${program%%:*}" >/dev/null 2>&1 || missing="$missing ${program#*:}"
+done
+if [ -n "$missing" ]; then
+    command -v apt-get >/dev/null 2>&1 || { echo "cannot install without apt-get:$missing" >&2; exit 0; }
+    as_root=
+    [ "$(id -u)" = 0 ] || as_root=sudo
+    # shellcheck disable=SC2086 # a list of packages
+    $as_root apt-get install --quiet --yes --no-install-recommends $missing >/dev/null 2>&1 || {
+        $as_root apt-get update --quiet >/dev/null
+        $as_root apt-get install --quiet --yes --no-install-recommends $missing >/dev/null
+    }
+fi
+
+version=$(sed -n 's/^mnn==//p' constraints.txt)
+ls build/wheels/mnn-"$version"-*aarch64*.whl >/dev/null 2>&1 ||
+    "${PYTHON:-python3}" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+        --platform manylinux2014_aarch64 --platform manylinux_2_17_aarch64 --python-version 3.11 \
+        --dest build/wheels "mnn==$version"
