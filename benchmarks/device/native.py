@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 from pathlib import Path
 from typing import Protocol
 
 from deepmark.benchmarks.device.record import Runtime
-from deepmark.errors import DeepMarkError
-
-GLIBC, NDK = "aarch64-linux-gnu", "android-arm64-v8a"
 
 
 class NativeBuild(Protocol):
@@ -41,15 +36,11 @@ class NativeBuild(Protocol):
 
 
 def build_for_phone() -> NativeBuild:
-    """Build for Android where its NDK and MNN are named, else with the C library of Linux; cached.
+    """Build for arm64 with the C library of Linux, which comes along; cached.
 
     Raises:
-        DeepMarkError: a tool is missing, or this installation has no native runtime.
+        DeepMarkError: a tool or MNN is missing, or the compiler failed.
     """
-    try:
-        native = importlib.import_module("deepmark.runtime.native")
-    except ModuleNotFoundError as error:
-        raise DeepMarkError("this installation has no native runtime", hint="install deepmark from source") from error
-    ndk = os.environ.get("ANDROID_NDK_HOME") and os.environ.get("MNN_ANDROID")
-    build: NativeBuild = native.build_native(NDK if ndk else GLIBC)
-    return build
+    from deepmark.runtime.native import build_native
+
+    return build_native("aarch64-linux-gnu")

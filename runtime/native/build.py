@@ -57,7 +57,7 @@ class NativeBuild:
     """
 
     target: str
-    runtime: str
+    runtime: Literal["glibc-wheel", "ndk"]
     folder: Path
     files: tuple[str, ...]
     mnn_version: str
