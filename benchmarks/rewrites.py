@@ -1,7 +1,7 @@
 """Rewrites of the sparse graph that give the same numbers: ``python -m deepmark.benchmarks.rewrites BUNDLE``.
 
 Each is made from the exported graph, held against it, and timed with it in turns, in both engines. What comes out is
-in docs/decisions/0016-rewrites.md: none of them is in the exporter.
+in docs/decisions/0015-rewrites.md: none of them is in the exporter.
 """
 
 from __future__ import annotations
