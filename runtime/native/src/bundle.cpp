@@ -98,8 +98,15 @@ void read_schema(const Json& keypoints, Schema& schema, Fields& fields) {
             fields.require(group.kind == Json::number, "the field groups must hold numbers");
             groups.push_back(fields.whole(group.value, "groups", 0, schema.num_groups - 1));
         }
+        std::vector<double> sigmas;
+        for (const Json& sigma : fields.get(one, "sigmas", Json::array).items) {
+            fields.require(sigma.kind == Json::number && sigma.value > 0, "the field sigmas must hold numbers above 0");
+            sigmas.push_back(sigma.value);
+        }
         fields.require(!groups.empty(), "a class has no landmarks");
+        fields.require(sigmas.size() == groups.size(), "a class must have a sigma for each of its landmarks");
         schema.groups.push_back(std::move(groups));
+        schema.sigmas.push_back(std::move(sigmas));
     }
     fields.require(!schema.groups.empty() && schema.groups.size() <= most_channels, "the number of classes must be 1 to 4096");
 }

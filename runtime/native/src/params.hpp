@@ -31,6 +31,7 @@ struct DecoderParams {
 struct Schema {
     std::vector<std::string> class_names;
     std::vector<std::vector<int>> groups;  // of each class: the heatmap channel of each of its landmarks
+    std::vector<std::vector<double>> sigmas;  // of each class: the OKS sigma of each of its landmarks
     int num_groups = 0;
 };
 

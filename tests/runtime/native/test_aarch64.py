@@ -19,17 +19,33 @@ EMULATOR = "qemu-aarch64-static"
 
 
 @pytest.mark.slow
-def test_the_demo_network_is_equal_on_an_emulated_phone_processor(demo_checkpoint: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_the_demo_network_is_equal_on_an_emulated_phone_processor(
+    precision: str, demo_checkpoint: Path, tmp_path: Path
+) -> None:
     missing = [tool for tool in ("cmake", "nm", "aarch64-linux-gnu-g++", EMULATOR) if shutil.which(tool) is None]
     if missing or not os.environ.get(WHEEL_VARIABLE):
         pytest.skip(f"needs {', '.join(missing) or WHEEL_VARIABLE}: tools/phone_toolchain.sh")
     build = build_native("aarch64-linux-gnu")
     bundle = export(demo_checkpoint, to=("mnn",), output=tmp_path, size=(64, 64), heads="sparse").path
-    command = [EMULATOR, "-cpu", "cortex-a76", *build.launch("dm_verify"), str(bundle), "--threads", "1"]
+    command = [
+        EMULATOR,
+        "-cpu",
+        "cortex-a76",
+        *build.launch("dm_verify"),
+        str(bundle),
+        "--threads",
+        "1",
+        "--precision",
+        precision,
+    ]
     done = subprocess.run(command, cwd=build.folder, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert lines[-1] == {"event": "end", "equal": True, "precision": "fp32", "mnn_version": build.mnn_version}
+    errors = [line["heads"]["wh"]["tolerance_used"] for line in lines[:-1]]
+    assert (max(errors) > 1) == (precision == "fp16")  # half precision was really used
+    assert sum(line["objects"]["seen"] for line in lines[:-1]) > 10
+    assert lines[-1] == {"event": "end", "equal": True, "precision": precision, "mnn_version": build.mnn_version}
 
 
 @pytest.mark.parametrize("content", [None, b"no wheel"])
