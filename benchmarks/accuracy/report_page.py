@@ -249,7 +249,7 @@ def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, str]:
         if isinstance(value, dict):
             lines |= _flat(value, f"{label}: ")
         else:
-            lines[label] = "–" if value is None else str(value)
+            lines[label] = "–" if value is None or value == "" else str(value)
     return lines
 
 

@@ -70,8 +70,9 @@ def test_an_empty_environment_detects_after_pip_install(
 
     for module in ("torch", "onnx", "onnxruntime"):
         assert subprocess.run([python, "-c", f"import {module}"], capture_output=True, env=clean).returncode, module
+    options = ("-o", tmp_path / "out", "--threshold", "0.2")
     end = subprocess.run(
-        [tmp_path / "env" / "bin" / "deepmark", "detect", demo_bundle, demo_pictures[5], "-o", tmp_path / "out"],
+        [tmp_path / "env" / "bin" / "deepmark", "detect", demo_bundle, demo_pictures[5], *options],
         capture_output=True,
         text=True,
         env=clean,
