@@ -12,6 +12,7 @@ from pathlib import Path
 
 from deepmark.benchmarks.speed.results import Conditions, Machine
 from deepmark.errors import UsageError
+from deepmark.runtime.cpu import cpu_name
 
 LIBRARIES = {
     "numpy": "numpy",
@@ -30,7 +31,7 @@ def describe_machine() -> Machine:
     import psutil
 
     return Machine(
-        cpu=_cpu_name(),
+        cpu=cpu_name(),
         cores=os.cpu_count() or 1,
         usable_cores=len(usable_cores()),
         memory_mib=int(psutil.virtual_memory().total) >> 20,
@@ -136,11 +137,6 @@ def frequency_mhz(cores: Collection[int]) -> float | None:
     ]
     fastest = max(chosen, default=0.0)
     return round(fastest, 1) if fastest > 0 else None
-
-
-def _cpu_name() -> str:
-    found = _fields(Path("/proc/cpuinfo"), ("model name", "Hardware"))
-    return found or platform.processor() or platform.machine() or "unknown"
 
 
 def _is_virtual() -> bool | None:

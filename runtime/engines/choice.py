@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import logging
-import platform
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -23,6 +21,7 @@ import numpy as np
 
 from deepmark.errors import DeepMarkError
 from deepmark.runtime.bundle import Backend, Model
+from deepmark.runtime.cpu import cpu_name
 from deepmark.runtime.isolation import cache_folder
 from deepmark.runtime.media.whole_file import in_one_step
 
@@ -142,16 +141,6 @@ def is_installed(backend: Backend) -> bool:
         return bool(importlib.metadata.version(backend))
     except importlib.metadata.PackageNotFoundError:
         return False
-
-
-def cpu_name() -> str:
-    """Return what the CPU calls itself, or the best that the system tells."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() in {"model name", "Hardware"} and value.strip():
-                return value.strip()
-    return platform.processor() or platform.machine() or "unknown"
 
 
 def _place(conditions: Conditions) -> Path | None:

@@ -1,27 +1,35 @@
-"""``python -m deepmark.runtime.native TARGET``: build the C++ programs and print where they lie."""
+"""The command: ``python -m deepmark.runtime.native TARGET``."""
 
 from __future__ import annotations
 
-import argparse
-import sys
+from typing import get_args
 
-from deepmark.errors import DeepMarkError, UsageError
+import click
+
+from deepmark.console import output_options, print_json, run
 from deepmark.runtime.native.build import Target, build_native
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Build and print the folder; the exit status is 0, 1 (error) or 2 (usage)."""
-    parser = argparse.ArgumentParser(prog="python -m deepmark.runtime.native", description=__doc__)
-    parser.add_argument("target", choices=("host", "aarch64-linux-gnu", "android-arm64-v8a"))
-    target: Target = parser.parse_args(arguments).target
-    try:
-        build = build_native(target)
-    except DeepMarkError as error:
-        sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
-        return 2 if isinstance(error, UsageError) else 1
-    sys.stdout.write(f"{build.folder}\n")
-    return 0
+@click.command(
+    epilog="""\b
+Examples:
+  cd "$(python -m deepmark.runtime.native host)" && LD_LIBRARY_PATH=. ./dm_verify shirt.deepmark
+  MNN_AARCH64_WHEEL=mnn-aarch64.whl python -m deepmark.runtime.native aarch64-linux-gnu
+"""
+)
+@click.argument("target", type=click.Choice(get_args(Target)))
+@output_options
+def main(target: Target, as_json: bool) -> None:
+    """Build the C++ programs for TARGET and print the folder that they lie in.
+
+    A build of the same sources, compiler and MNN is taken from the cache.
+    """
+    build = build_native(target)
+    if as_json:
+        print_json(build)
+    else:
+        click.echo(build.folder)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main, "python -m deepmark.runtime.native")

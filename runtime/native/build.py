@@ -21,7 +21,7 @@ from deepmark.errors import EngineError, UsageError
 from deepmark.runtime.isolation import cache_folder
 from deepmark.runtime.native import wheel
 
-Target = Literal["host", "aarch64-linux-gnu", "android-arm64-v8a"]
+Target = Literal["host", "aarch64-linux-gnu"]
 
 PROGRAMS = ("dm_bench", "dm_detect", "dm_verify")
 STUB = "libpystub.so"
@@ -57,7 +57,7 @@ class NativeBuild:
     """
 
     target: str
-    runtime: Literal["glibc-wheel", "ndk"]
+    runtime: Literal["glibc-wheel"]
     folder: Path
     files: tuple[str, ...]
     mnn_version: str
@@ -82,10 +82,6 @@ def build_native(target: Target = "host") -> NativeBuild:
     """
     if target not in get_args(Target):
         raise UsageError(f"unknown target {target!r}", hint=f"choose {', '.join(get_args(Target))}")
-    if target == "android-arm64-v8a":
-        raise EngineError(
-            "the build for android-arm64-v8a is not written yet", hint="aarch64-linux-gnu programs run under adb shell"
-        )
     prefix = "" if target == "host" else f"{CROSS}-"
     compiler = _tool(f"{prefix}g++")
     _tool("cmake")

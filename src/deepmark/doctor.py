@@ -35,7 +35,14 @@ OPENCV_WHEELS = (
     "opencv-contrib-python",
 )
 _DETECT, _EXPORT, _SPEED = "detect, verify", "export", "bench --device adb"
+_NATIVE, _NOTHING_YET = "the C++ runtime (docs/native.md)", "nothing yet: there is no build with it"
 _CHILD_TIMEOUT_S = 60
+NATIVE_TOOLS = (  # program, Debian's package, what for
+    ("cmake", "cmake", _NATIVE),
+    ("g++", "g++", _NATIVE),
+    ("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu", _SPEED),
+    ("qemu-aarch64-static", "qemu-user-static", "trying a phone's programs here"),
+)
 
 PACKAGES = (  # distribution, module to load where that is part of the check, what needs it, how to get it
     ("numpy", "numpy", _DETECT, "pip install numpy"),
@@ -97,8 +104,9 @@ def examine() -> Iterator[Part]:
         yield _package(distribution, module, needed_for, remedy)
     yield _processor()
     yield _cache()
-    yield _native_tool("cmake")
-    yield _native_tool("g++")
+    for program, package, needed_for in NATIVE_TOOLS:
+        yield _native_tool(program, package, needed_for)
+    yield _arm64_wheel()
     yield _adb()
     yield _ndk()
 
@@ -160,17 +168,10 @@ def _opencv() -> Part:
 
 
 def _processor() -> Part:
+    from deepmark.runtime.cpu import cpu_name
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Part("processor", f"{_processor_name()}, {cores} usable cores", True, "everything", None)
-
-
-def _processor_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:  # not Linux
-        lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Hardware"))]
-    return f"{named[0] if named else platform.processor() or 'unknown'} ({platform.machine()})"
+    return Part("processor", f"{cpu_name()} ({platform.machine()}), {cores} usable cores", True, "everything", None)
 
 
 def _cache() -> Part:
@@ -187,12 +188,22 @@ def _cache() -> Part:
     return Part("cache folder", str(folder), True, why, None)
 
 
-def _native_tool(name: str) -> Part:
-    found = shutil.which(name)
+def _native_tool(program: str, package: str, needed_for: str) -> Part:
+    found = shutil.which(program)
     said = _output([found, "--version"]) if found else []
-    needed_for = "the C++ runtime (docs/native.md)"
-    remedy = None if found else f"apt-get install {name}"
-    return Part(name, said[0] if said else found, found is not None, needed_for, remedy)
+    remedy = None if found else f"apt-get install {package}"
+    return Part(program, said[0] if said else found, found is not None, needed_for, remedy)
+
+
+def _arm64_wheel() -> Part:
+    """MNN's library for phones, which `deepmark.runtime.native` builds against."""
+    from deepmark.runtime.native.build import WHEEL_VARIABLE
+
+    named = os.environ.get(WHEEL_VARIABLE)
+    ok = named is not None and Path(named).is_file()
+    found = named if ok or named is None else f"{named} is no file"
+    remedy = f"sh tools/phone_toolchain.sh fetches it into build/wheels; set {WHEEL_VARIABLE} to its path"
+    return Part("MNN for arm64", found, ok, _SPEED, None if ok else remedy)
 
 
 def _adb() -> Part:
@@ -214,10 +225,10 @@ def _ndk() -> Part:
     for folder in [*named, *(ndk for sdk in sdks for ndk in sorted(sdk.glob("ndk/*"), reverse=True))]:
         revision = _ndk_revision(folder)
         if revision:
-            return Part("android ndk", f"{revision}, {folder}", True, _SPEED, None)
+            return Part("android ndk", f"{revision}, {folder}", True, _NOTHING_YET, None)
     remedy = "install it with Android Studio or sdkmanager, and set ANDROID_NDK_HOME to its folder"
     wrong = f"{named[0]} is no NDK" if named else None
-    return Part("android ndk", wrong, False, _SPEED, remedy)
+    return Part("android ndk", wrong, False, _NOTHING_YET, remedy)
 
 
 def _ndk_revision(folder: Path) -> str | None:

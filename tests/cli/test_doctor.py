@@ -68,6 +68,9 @@ def test_this_machine_can_detect(deepmark: Deepmark, monkeypatch: pytest.MonkeyP
         "cache folder",
         "cmake",
         "g++",
+        "aarch64-linux-gnu-g++",
+        "qemu-aarch64-static",
+        "MNN for arm64",
         "adb",
     ):
         assert name in outcome.err
@@ -196,3 +199,16 @@ def test_the_doctor_imports_nothing_heavy() -> None:
     end = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert end.stdout.strip() == "[]"
+
+
+def test_the_arm64_library_is_where_its_variable_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MNN_AARCH64_WHEEL", raising=False)
+    absent = _part("MNN for arm64")
+    assert (absent.ok, absent.found) == (False, None)
+    assert "tools/phone_toolchain.sh" in str(absent.remedy)
+
+    monkeypatch.setenv("MNN_AARCH64_WHEEL", str(tmp_path / "mnn.whl"))
+    assert _part("MNN for arm64").found == f"{tmp_path / 'mnn.whl'} is no file"
+
+    (tmp_path / "mnn.whl").write_bytes(b"x")
+    assert (_part("MNN for arm64").ok, _part("MNN for arm64").remedy) == (True, None)

@@ -331,6 +331,7 @@ class FakeAdbd:
         while True:
             try:
                 link, _ = self.listener.accept()
+                link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else every packet waits for an answer
             except OSError:
                 return
             if not self.plugged:
