@@ -81,7 +81,7 @@ def _tolerance_options(command: Command) -> Command:
 @click.option(
     "--heads",
     type=click.Choice(list(LAYOUTS)),
-    default="dense",
+    default="sparse",
     show_default=True,
     help=f"What the graph gives. {_LAYOUTS}.",
 )

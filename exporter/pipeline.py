@@ -71,7 +71,7 @@ def export(
     decoder: DecoderParams | None = None,
     images: str | Path | None = None,
     tolerances: Tolerances | None = None,
-    heads: str = "dense",
+    heads: str = "sparse",
     precision: str = "fp32",
     calibration: str | Path | None = None,
     keep_float: Iterable[str] = (),

@@ -63,7 +63,7 @@ def make_request(
     output: str | Path | None,
     name: str | None,
     size: int | tuple[int, int],
-    heads: str = "dense",
+    heads: str = "sparse",
 ) -> Request:
     """Check a request, without torch.
 

@@ -100,7 +100,7 @@ def measure_sensitivity(
     *,
     size: tuple[int, int],
     schema: KeypointSchema | None = None,
-    heads: str = "dense",
+    heads: str = "sparse",
     calibration: str | Path | None = None,
     only: Sequence[str] = (),
     on_progress: Callable[[str], None],

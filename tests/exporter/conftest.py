@@ -36,23 +36,25 @@ def tiny_mnn(tiny_onnx: Path) -> Path:
 
 @pytest.fixture
 def tiny_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyExport:
-    """Run `export` as usual, but with the tiny network in place of what is in the checkpoint."""
+    """Run `export` with the tiny network in place of what is in the checkpoint, every head as a whole map."""
     checkpoint = tmp_path / "checkpoints" / "tiny.pth"
     checkpoint.parent.mkdir()
     checkpoint.write_bytes(b"stands for weights")
     monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
 
     def run(**options: object) -> Bundle:
-        return export(checkpoint, **{"output": tmp_path / "out", "size": (64, 96), **options})
+        return export(checkpoint, **{"output": tmp_path / "out", "size": (64, 96), "heads": "dense", **options})
 
     return run
 
 
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny network's bundle with both models; never written to by a test."""
+    """The tiny network's bundle with both models and whole maps; never written to by a test."""
     folder = tmp_path_factory.mktemp("tiny-bundle")
     (folder / "tiny.pth").write_bytes(b"stands for weights")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
-        return export(folder / "tiny.pth", to=("onnx", "mnn"), output=folder, size=(64, 96), zip_too=True).path
+        return export(
+            folder / "tiny.pth", to=("onnx", "mnn"), output=folder, size=(64, 96), heads="dense", zip_too=True
+        ).path

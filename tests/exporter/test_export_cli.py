@@ -64,12 +64,12 @@ def test_a_failed_parity_shows_its_table_and_raises(
 
     monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded(tiny_network(seed=3)))
     monkeypatch.setattr(mnn_convert, "convert_to_mnn", other_model)
-    result = _export(checkpoint, "--size", "64x96", "-o", checkpoint.parent / "out", "--json")
+    result = _export(checkpoint, "--size", "64x96", "--heads", "dense", "-o", checkpoint.parent / "out", "--json")
     assert isinstance(result.exception, ParityError)
     assert result.exception.exit_code == 3
     assert json.loads(result.stdout)["passed"] is False
     assert not (checkpoint.parent / "out").exists()
-    result = _export(checkpoint, "--size", "64x96", "-o", checkpoint.parent / "out")
+    result = _export(checkpoint, "--size", "64x96", "--heads", "dense", "-o", checkpoint.parent / "out")
     assert "FAILED" in result.stderr
     assert "NOT EQUAL" in result.stderr
 

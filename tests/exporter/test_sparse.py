@@ -52,7 +52,9 @@ def _export(folder: Path, seed: int) -> Path:
     (folder / "tiny.pth").write_bytes(b"stands for weights")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded(tiny_network(seed)))
-        return export(folder / "tiny.pth", ("onnx", "mnn"), folder, size=(64, 96), heads="sparse", zip_too=True).path
+        return export(
+            folder / "tiny.pth", ("onnx", "mnn"), folder, size=(64, 96), zip_too=True
+        ).path  # sparse by default
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_a_row_tells_a_layer_and_a_line_the_time_left(tiny_checkpoint: Path) -> 
 
 
 def test_a_layer_of_a_head_changes_that_head_alone(tiny_checkpoint: Path) -> None:
-    found = measure_sensitivity(tiny_checkpoint, size=(64, 96), only=["wh"], on_progress=lambda _: None)
+    found = measure_sensitivity(tiny_checkpoint, size=(64, 96), heads="dense", only=["wh"], on_progress=lambda _: None)
     before, after = found.all_int8.heads, found.layers[0].heads
     assert [head for head in before if before[head] != after[head]] == ["wh"]
 
