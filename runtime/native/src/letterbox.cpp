@@ -22,6 +22,8 @@ Axis place(double position) {
 
 float between(float first, float second, float weight) { return first + (second - first) * weight; }
 
+std::uint8_t rounded(float value) { return static_cast<std::uint8_t>(std::lrint(value)); }
+
 }  // namespace
 
 bool letterbox(const std::uint8_t* image, int height, int width, std::uint8_t* input, int input_height,
@@ -37,14 +39,24 @@ bool letterbox(const std::uint8_t* image, int height, int width, std::uint8_t* i
     };
     for (int y = 0; y < input_height; ++y) {
         const Axis row = place(pixels * y + top);
+        const bool row_inside = row.cell >= 0 && row.cell + 1 < height;
         for (int x = 0; x < input_width; ++x) {
             const Axis column = place(pixels * x + left);
+            if (row_inside && column.cell >= 0 && column.cell + 1 < width) {  // four pixels without a question each
+                const std::size_t stride = std::size_t(width) * 3;
+                const std::uint8_t* above = image + std::size_t(row.cell) * stride + std::size_t(column.cell) * 3;
+                const std::uint8_t* below = above + stride;
+                for (int channel = 0; channel < 3; ++channel)
+                    *input++ = rounded(between(between(above[channel], above[channel + 3], column.weight),
+                                               between(below[channel], below[channel + 3], column.weight), row.weight));
+                continue;
+            }
             for (int channel = 0; channel < 3; ++channel) {
                 const float upper = between(at(row.cell, column.cell, channel),
                                             at(row.cell, column.cell + 1, channel), column.weight);
                 const float lower = between(at(row.cell + 1, column.cell, channel),
                                             at(row.cell + 1, column.cell + 1, channel), column.weight);
-                *input++ = static_cast<std::uint8_t>(std::lrint(between(upper, lower, row.weight)));
+                *input++ = rounded(between(upper, lower, row.weight));
             }
         }
     }

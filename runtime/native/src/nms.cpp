@@ -19,37 +19,36 @@ double iou(const float* a, const float* b) {
 
 }  // namespace
 
-void suppress(Detections& detections, const DecoderParams& params) {
+void Suppressor::suppress(Detections& detections, const DecoderParams& params) {
     auto& objects = detections.objects;
     if (params.nms == Nms::none || objects.empty()) return;
     const bool soft = params.nms == Nms::soft;
     const double floor = soft ? params.nms_score : std::numeric_limits<double>::infinity();
     const double gone = -std::numeric_limits<double>::infinity();
-    // In float64 to the end: a score that many rivals decay is rounded once.
-    std::vector<double> left(objects.size());
-    std::transform(objects.begin(), objects.end(), left.begin(), [](const Object& one) { return one.score; });
-    std::vector<char> has_rival(objects.size(), 0);
-    std::vector<Object> kept;
+    left_.resize(objects.size());
+    std::transform(objects.begin(), objects.end(), left_.begin(), [](const Object& one) { return one.score; });
+    has_rival_.assign(objects.size(), 0);
+    kept_.clear();
     for (std::size_t turn = 0; turn < objects.size(); ++turn) {
-        const auto best = std::size_t(std::max_element(left.begin(), left.end()) - left.begin());
-        const double score = left[best];
-        left[best] = gone;
-        if (score < floor && has_rival[best]) continue;
+        const auto best = std::size_t(std::max_element(left_.begin(), left_.end()) - left_.begin());
+        const double score = left_[best];
+        left_[best] = gone;
+        if (score < floor && has_rival_[best]) continue;
         const Object& winner = objects[best];
         if (float(score) >= float(params.score_threshold)) {
-            kept.push_back(winner);
-            kept.back().score = float(score);
+            kept_.push_back(winner);
+            kept_.back().score = float(score);
         }
         for (std::size_t i = 0; i < objects.size(); ++i) {
             if (objects[i].class_id != winner.class_id) continue;
             const double overlap = iou(winner.box, objects[i].box);
-            if (overlap > (soft ? 0.0 : params.nms_iou)) has_rival[i] = 1;
-            if (soft && left[i] != gone)
-                left[i] *= std::max(std::exp(overlap * overlap / -params.nms_sigma),
+            if (overlap > (soft ? 0.0 : params.nms_iou)) has_rival_[i] = 1;
+            if (soft && left_[i] != gone)
+                left_[i] *= std::max(std::exp(overlap * overlap / -params.nms_sigma),
                                     std::numeric_limits<double>::min());
         }
     }
-    objects = std::move(kept);
+    objects.assign(kept_.begin(), kept_.end());  // not moved: its room stays for the next frame
 }
 
 }  // namespace deepmark

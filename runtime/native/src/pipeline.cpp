@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "letterbox.hpp"
-#include "nms.hpp"
 
 namespace deepmark {
 
@@ -142,7 +141,7 @@ bool Pipeline::decode(Detections& found, std::string& error) {
         one.x = to_image(one.x, 0);
         one.y = to_image(one.y, 1);
     }
-    suppress(found, decoder_->params());
+    suppressor_.suppress(found, decoder_->params());
     return true;
 }
 

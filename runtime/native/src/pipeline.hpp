@@ -4,6 +4,7 @@
 #include "bundle.hpp"
 #include "decoder.hpp"
 #include "engine.hpp"
+#include "nms.hpp"
 
 namespace deepmark {
 
@@ -41,6 +42,7 @@ private:
     Bundle bundle_;
     std::unique_ptr<Engine> engine_;
     std::unique_ptr<Decoder> decoder_;
+    Suppressor suppressor_;
     DenseHeads dense_;
     std::unique_ptr<SparseHeads> sparse_;
     int height_ = 0, width_ = 0;

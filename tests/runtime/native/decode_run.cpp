@@ -1,13 +1,31 @@
-// decode_run: heads from stdin, detections to stdout; test_decoder.py writes and reads both.
+// decode_run: heads from stdin, detections to stdout; test_decoder.py writes and reads both. Ends with status 3 where a
+// frame like the one before it allocated memory.
 // stdin: a header of words (see read_case), one newline, then float32 arrays.
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
+#include <new>
 
 #include "decoder.hpp"
 #include "nms.hpp"
 #include "sparse_heads.hpp"
 
 using namespace deepmark;
+
+namespace {
+
+long allocations = 0;
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+    ++allocations;
+    if (void* memory = std::malloc(size)) return memory;
+    throw std::bad_alloc();
+}
+
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -80,14 +98,20 @@ int main() {
     SparseHeads sparse(weights);
     sparse.features = feature_map;
     if (!std::cin) return 2;
+    Suppressor suppressor;
+    Regressions& others = features ? static_cast<Regressions&>(sparse) : dense;
     for (int turn = 0; turn < 2; ++turn) {  // twice: what the first leaves behind must not matter
-        Regressions& others = features ? static_cast<Regressions&>(sparse) : dense;
+        allocations = 0;
         if (!decoder.decode(centre_map, landmark_map, others, found, error)) {
             std::fprintf(stderr, "error: %s\n", error.c_str());
             return 1;
         }
+        suppressor.suppress(found, params);
     }
-    suppress(found, params);
+    if (allocations) {
+        std::fprintf(stderr, "error: the second frame allocated memory %ld times\n", allocations);
+        return 3;
+    }
     for (const Object& one : found.objects) {
         std::printf("%d %.9g %.9g %.9g %.9g %.9g %.9g %.9g", one.class_id, double(one.score), double(one.box_score),
                     double(one.keypoints_score), double(one.box[0]), double(one.box[1]), double(one.box[2]),
