@@ -70,7 +70,8 @@ def measure(model: Path, picture: Path, runs: int) -> ColdStart:
 def _start(arguments: Sequence[str]) -> str:
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise DeepMarkError(f"deepmark detect ended with status {done.returncode}: {done.stderr.strip()}")
+        said, _, hint = done.stderr.strip().removeprefix("error: ").partition("\nhint: ")
+        raise DeepMarkError(f"deepmark detect ended with status {done.returncode}: {said}", hint=hint or None)
     return done.stderr
 
 

@@ -19,6 +19,7 @@ from deepmark.benchmarks.network_child import Footprint, NetworkChild, interleav
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.exporter.precision.formats import PRECISIONS
 from deepmark.extras import require
+from deepmark.models.heads import DEFAULT_LAYOUT, LAYOUTS
 from deepmark.runtime.engines.mnn_settings import MnnSettings
 from deepmark.runtime.quantisation import Quantisation
 
@@ -141,7 +142,7 @@ def _accuracies(contestants: Sequence[tuple[Path, MnnSettings]], pictures: int) 
 @click.command(name="precisions")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--size", metavar="N|HxW", default="256", show_default=True, help="Input size, pixels.")
-@click.option("--heads", type=click.Choice(["dense", "sparse"]), default="dense", show_default=True, help="Layout.")
+@click.option("--heads", type=click.Choice(list(LAYOUTS)), default=DEFAULT_LAYOUT, show_default=True, help="Layout.")
 @click.option("--calibration", metavar="DIR", type=click.Path(path_type=Path), help="For int8.  [default: drawings]")
 @click.option("--pictures", type=click.IntRange(1), default=500, show_default=True, help="Drawings for accuracy.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns of every precision.")

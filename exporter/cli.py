@@ -13,7 +13,7 @@ from deepmark.console import output_options, print_json, printable, say
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.formats import FORMATS
 from deepmark.exporter.precision.formats import PRECISIONS
-from deepmark.models.heads import LAYOUTS
+from deepmark.models.heads import DEFAULT_LAYOUT, LAYOUTS
 
 if TYPE_CHECKING:
     from deepmark.exporter.parity import ParityReport, Tolerances
@@ -81,7 +81,7 @@ def _tolerance_options(command: Command) -> Command:
 @click.option(
     "--heads",
     type=click.Choice(list(LAYOUTS)),
-    default="sparse",
+    default=DEFAULT_LAYOUT,
     show_default=True,
     help=f"What the graph gives. {_LAYOUTS}.",
 )

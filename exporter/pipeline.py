@@ -21,6 +21,7 @@ from deepmark.exporter.precision.map_drop import AccuracyMeter
 from deepmark.exporter.precision.plan import PrecisionPlan, make_plan
 from deepmark.exporter.request import Request, make_request
 from deepmark.exporter.staging import publish, refuse_foreign, staged_folder
+from deepmark.models.heads import DEFAULT_LAYOUT
 from deepmark.runtime.bundle import HEADS_FILE
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def export(
     decoder: DecoderParams | None = None,
     images: str | Path | None = None,
     tolerances: Tolerances | None = None,
-    heads: str = "sparse",
+    heads: str = DEFAULT_LAYOUT,
     precision: str = "fp32",
     calibration: str | Path | None = None,
     keep_float: Iterable[str] = (),

@@ -11,7 +11,7 @@ from pathlib import Path
 from deepmark.errors import CheckpointError, UsageError
 from deepmark.exporter.formats import Format, choose_formats
 from deepmark.extras import require
-from deepmark.models.heads import LAYOUTS
+from deepmark.models.heads import DEFAULT_LAYOUT, LAYOUTS
 from deepmark.models.size import MULTIPLE
 from deepmark.runtime.bundle import BUNDLE_SUFFIX, ZIP_SUFFIX
 from deepmark.runtime.native_path import native_path
@@ -63,7 +63,7 @@ def make_request(
     output: str | Path | None,
     name: str | None,
     size: int | tuple[int, int],
-    heads: str = "sparse",
+    heads: str = DEFAULT_LAYOUT,
 ) -> Request:
     """Check a request, without torch.
 

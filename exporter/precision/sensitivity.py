@@ -31,6 +31,7 @@ from deepmark.exporter.precision.loss import LossTally
 from deepmark.exporter.precision.quantise import quantise
 from deepmark.exporter.request import make_request
 from deepmark.exporter.stages import THREADS, Stage
+from deepmark.models.heads import DEFAULT_LAYOUT
 from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.bundle import HEADS_FILE
 from deepmark.runtime.engines import load_engine
@@ -100,7 +101,7 @@ def measure_sensitivity(
     *,
     size: tuple[int, int],
     schema: KeypointSchema | None = None,
-    heads: str = "sparse",
+    heads: str = DEFAULT_LAYOUT,
     calibration: str | Path | None = None,
     only: Sequence[str] = (),
     on_progress: Callable[[str], None],

@@ -179,7 +179,9 @@ def start_run(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"cannot make the folder {folder}: {error.strerror}") from error
+        raise DataError(
+            f"cannot make the folder {folder}: {error.strerror}", hint="choose a folder that you may write to"
+        ) from error
 
 
 def find_state(folder: Path) -> TrainState:

@@ -17,10 +17,10 @@ Examples:
   MNN_AARCH64_WHEEL=mnn-aarch64.whl python -m deepmark.runtime.native aarch64-linux-gnu
 """
 )
-@click.argument("target", type=click.Choice(get_args(Target)))
+@click.argument("target", metavar="TARGET", type=click.Choice(get_args(Target)))
 @output_options
 def main(target: Target, as_json: bool) -> None:
-    """Build the C++ programs for TARGET and print the folder that they lie in.
+    """Build the C++ programs for TARGET, host or aarch64-linux-gnu, and print the folder that they lie in.
 
     A build of the same sources, compiler and MNN is taken from the cache.
     """

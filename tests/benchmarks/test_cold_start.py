@@ -23,7 +23,8 @@ def test_every_start_is_timed_and_its_imports_are_named(demo_bundle: Path, demo_
 def test_a_start_that_fails_is_an_error(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, [str(tmp_path / "none.mnn"), str(tmp_path / "none.png")])
     assert isinstance(done.exception, DeepMarkError)
-    assert "none.mnn does not exist" in str(done.exception)
+    assert str(done.exception) == f"deepmark detect ended with status 1: {tmp_path / 'none.mnn'} does not exist"
+    assert done.exception.hint == "check the path of the model"
 
 
 def test_modules_count_for_their_package() -> None:

@@ -38,7 +38,7 @@ BACKENDS: tuple[Backend, ...] = ("mnn", "onnxruntime")
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny network with sparse heads and both models; never written to by a test."""
+    """The tiny network with both models, and sparse heads by default; never written to by a test."""
     return _export(tmp_path_factory.mktemp("sparse"), seed=0)
 
 
@@ -52,9 +52,7 @@ def _export(folder: Path, seed: int) -> Path:
     (folder / "tiny.pth").write_bytes(b"stands for weights")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded(tiny_network(seed)))
-        return export(
-            folder / "tiny.pth", ("onnx", "mnn"), folder, size=(64, 96), zip_too=True
-        ).path  # sparse by default
+        return export(folder / "tiny.pth", ("onnx", "mnn"), folder, size=(64, 96), zip_too=True).path
 
 
 @pytest.fixture

@@ -206,6 +206,15 @@ class FakePhone:
     def reboot(self) -> None:
         self.write("proc/sys/kernel/random/boot_id", secrets.token_hex(16) + "\n")
 
+    def act(self, name: str) -> None:
+        """Let the stand-in programs do this instead of what they are asked; see stand_in_native."""
+        self.write("state/act", name)
+
+    def require_as_found(self) -> None:
+        """Nothing of ours is left, and settings are as they were."""
+        assert self.left() == []
+        assert (self.root / "settings/global.stay_on_while_plugged_in").read_text().strip() == "0"
+
     def left(self) -> list[str]:
         """Names that stand in /data/local/tmp."""
         return sorted(one.name for one in (self.root / "data/local/tmp").iterdir())

@@ -131,7 +131,9 @@ def _claim(folder: Path) -> None:
         for part in ("image", "annos"):
             (folder / part).mkdir(parents=True)
     except OSError as error:
-        raise DataError(f"cannot make the folder {folder}: {error.strerror}") from error
+        raise DataError(
+            f"cannot make the folder {folder}: {error.strerror}", hint="choose a folder that you may write to"
+        ) from error
 
 
 def _run(jobs: list[_Job], workers: int) -> Generator[tuple[_Job, Counter[tuple[str, int]]], None, None]:

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import _thread
 import json
-import subprocess
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_adbd import FakeAdbd, Plug
-from fake_phone import Faults
+from fake_adbd import Plug
 from outcome import Deepmark
 from stand_in_native import StandIn
 
 from deepmark.benchmarks.device.cooling import Cooling
-from deepmark.benchmarks.device.lock import phone_lock
 from deepmark.benchmarks.device.paper import standing
 from deepmark.benchmarks.speed.results import Plan, Result, read_result, write_result
 from deepmark.benchmarks.speed.verdict import judge
-from deepmark.errors import BundleError, DeepMarkError, DeviceError, EngineError, ParityError
 
 Bench = Callable[..., Result]
 THREE_ROUNDS = Plan(rounds=3, runs=9, seconds=3, warm_up_s=0)
-
-
-def _clean(device: FakeAdbd) -> None:
-    """Nothing of ours is left, and settings are as they were."""
-    assert device.phone.left() == []
-    assert (device.phone.root / "settings/global.stay_on_while_plugged_in").read_text().strip() == "0"
-
-
-def _act(device: FakeAdbd, name: str) -> None:
-    device.phone.write("state/act", name)
 
 
 def test_a_result_is_the_same_document_as_the_hosts(plug: Plug, bench: Bench, tmp_path: Path) -> None:
@@ -59,7 +42,7 @@ def test_a_result_is_the_same_document_as_the_hosts(plug: Plug, bench: Bench, tm
     assert all(verdict.stable for verdict in judge(result))
     assert any("turn 3 of 3" in line and "battery 29.0 °C" in line for line in told)
     assert (device.phone.root / "state/mask").read_text().strip() == "f0"
-    _clean(device)
+    device.phone.require_as_found()
 
 
 def test_an_emulated_phone_can_not_be_mistaken(plug: Plug, bench: Bench) -> None:
@@ -106,7 +89,7 @@ def test_a_kept_folder_is_not_copied_again(plug: Plug, bench: Bench) -> None:
 
     again = device.phone.pushed[first:]
     assert all("/pictures/" in name for name in again)
-    _clean(device)
+    device.phone.require_as_found()
 
 
 def test_only_its_own_folder_is_removed(plug: Plug, bench: Bench) -> None:
@@ -116,64 +99,6 @@ def test_only_its_own_folder_is_removed(plug: Plug, bench: Bench) -> None:
     bench(device.serial)
 
     assert device.phone.left() == ["deepmark-of-somebody"]
-
-
-def test_a_wrong_result_is_never_timed(plug: Plug, bench: Bench) -> None:
-    device = plug()
-    _act(device, "differ")
-
-    with pytest.raises(ParityError, match="was not timed") as caught:
-        bench(device.serial)
-
-    assert caught.value.exit_code == 3
-    assert not any("dm_bench" in command and "--pictures" in command for command in device.phone.commands)
-    _clean(device)
-
-
-@pytest.mark.parametrize(
-    ("act", "said"),
-    [
-        ("killed", "was killed"),
-        ("crash", "crashed"),
-        ("cut", "cut short"),
-        ("hostile", "none of its lines"),
-        ("backwards", "clock went backwards"),
-        ("flood", "printed more than 32 MB"),
-    ],
-)
-def test_a_program_that_ends_badly_is_exit_status_4(plug: Plug, bench: Bench, act: str, said: str) -> None:
-    device = plug()
-    _act(device, act)
-
-    with pytest.raises(DeviceError, match=said) as caught:
-        bench(device.serial)
-
-    assert caught.value.exit_code == 4
-    assert "\x1b" not in str(caught.value)
-    assert "\n" not in str(caught.value)
-    _clean(device)
-
-
-def test_a_program_that_hangs_is_stopped(plug: Plug, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deepmark.benchmarks.device.runner.LOAD_S", 1)
-    device = plug()
-    _act(device, "hang")
-
-    with pytest.raises(DeviceError, match="ran past its time"):
-        bench(device.serial)
-
-    _clean(device)
-
-
-def test_a_model_that_cannot_be_read_there_is_told_in_the_programs_words(plug: Plug, bench: Bench) -> None:
-    device = plug()
-    _act(device, "refuse")
-
-    with pytest.raises(EngineError, match="of version 9") as caught:
-        bench(device.serial)
-
-    assert caught.value.hint == "export it again"
-    _clean(device)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +121,7 @@ def test_what_speaks_against_the_times_is_told(
 
     (verdict,) = judge(result)
     assert any(said in reason for reason in verdict.reasons), verdict.reasons
-    _clean(device)
+    device.phone.require_as_found()
 
 
 def test_throttling_shows_in_the_clocks_that_the_kernel_counted(plug: Plug, bench: Bench) -> None:
@@ -223,37 +148,6 @@ def test_a_hot_phone_is_waited_for(plug: Plug, bench: Bench) -> None:
     assert all(verdict.stable for verdict in judge(result))
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda phone: phone.setting("low_power", "1"), "battery saver is on"),
-        (lambda phone: phone.write("props/ro.product.cpu.abilist", "armeabi-v7a"), "arm64-v8a is needed"),
-        (lambda phone: phone.write("props/ro.product.cpu.abilist", "x86_64,x86"), "arm64-v8a is needed"),
-        (lambda phone: phone.program("mkdir", "echo 'mkdir: Read-only file system' >&2; exit 1"), "Read-only"),
-        (lambda phone: (phone.screen("Asleep"), phone.program("input", "exit 0")), "screen stays off"),
-    ],
-)
-def test_a_phone_that_cannot_be_measured_on_is_refused(
-    plug: Plug, bench: Bench, change: Callable[[object], None], said: str
-) -> None:
-    device = plug()
-    change(device.phone)
-
-    with pytest.raises(DeviceError, match=said):
-        bench(device.serial)
-
-    _clean(device)
-
-
-def test_a_full_phone(plug: Plug, bench: Bench) -> None:
-    device = plug(faults=Faults(push_refusal="couldn't write: No space left on device"))
-
-    with pytest.raises(DeviceError, match="the phone is full"):
-        bench(device.serial)
-
-    _clean(device)
-
-
 def test_a_screen_that_was_off_is_off_again(plug: Plug, bench: Bench) -> None:
     device = plug()
     device.phone.screen("Asleep")
@@ -262,93 +156,7 @@ def test_a_screen_that_was_off_is_off_again(plug: Plug, bench: Bench) -> None:
 
     assert all(turn.phone and turn.phone.before.screen == "Awake" for turn in result.contestants[0].rounds)
     assert "Asleep" in (device.phone.root / "dumpsys/power").read_text()
-    _clean(device)
-
-
-@pytest.mark.parametrize("reboots", [False, True])
-@pytest.mark.parametrize(
-    "fault", [{"unplug_during_push": True}, {"unplug_during_run": "--pictures"}, {"unplug_during_pull": True}]
-)
-def test_a_phone_that_comes_back_is_cleaned(plug: Plug, bench: Bench, fault: dict[str, object], reboots: bool) -> None:
-    device = plug(faults=Faults(**fault, back_after_s=0.2, reboots=reboots))
-
-    with pytest.raises(
-        DeviceError, match="restarted meanwhile and was cleaned" if reboots else "is back and was cleaned"
-    ):
-        bench(device.serial)
-
-    _clean(device)
-
-
-def test_a_phone_that_stays_away_is_told_what_is_left_and_the_next_run_makes_it_good(plug: Plug, bench: Bench) -> None:
-    device = plug(faults=Faults(unplug_during_run="--pictures"))
-
-    with pytest.raises(DeviceError, match="left on it: /data/local/tmp/deepmark-"):
-        bench(device.serial, comes_back_s=1.0)
-
-    assert (device.phone.root / "settings/global.stay_on_while_plugged_in").read_text().strip() == "2"
-    device.plugged = True
-
-    subprocess.run(["adb", "disconnect", device.serial], capture_output=True, timeout=30)
-    subprocess.run(["adb", "connect", device.serial], capture_output=True, timeout=30)
-    bench(device.serial)
-    _clean(device)
-
-
-def test_ctrl_c_leaves_nothing_behind(plug: Plug, bench: Bench) -> None:
-    device = plug()
-
-    def interrupt(line: str) -> None:
-        if line.startswith("turn 2"):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        bench(device.serial, say=interrupt)
-
-    _clean(device)
-
-
-def test_ctrl_c_during_a_turn_stops_it(plug: Plug, bench: Bench) -> None:
-    device = plug()
-    _act(device, "hang")
-
-    def interrupt() -> None:
-        while not any("--pictures" in command for command in device.phone.commands):
-            time.sleep(0.05)
-        _thread.interrupt_main()
-
-    threading.Thread(target=interrupt, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        bench(device.serial)
-
-    _clean(device)
-    running = subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True).stdout
-    assert str(device.phone.root) not in running
-
-
-def test_a_second_benchmark_on_the_same_phone_is_refused(plug: Plug, bench: Bench) -> None:
-    device = plug()
-
-    with phone_lock(device.serial), pytest.raises(DeviceError, match="another deepmark bench"):
-        bench(device.serial)
-
-    assert device.phone.pushed == []
-
-
-def test_two_phones_need_a_serial(plug: Plug, bench: Bench) -> None:
-    plug("p40")
-    plug("pixel")
-
-    with pytest.raises(DeviceError, match="2 phones are connected"):
-        bench()
-
-
-def test_a_bare_model_file_is_refused(plug: Plug, bench: Bench, phone_bundle: Path, tmp_path: Path) -> None:
-    plug()
-    with pytest.raises(DeepMarkError):
-        bench(models=(phone_bundle / "model.mnn",))
-    with pytest.raises(BundleError, match="does not exist"):
-        bench(models=(tmp_path / "none.deepmark",))
+    device.phone.require_as_found()
 
 
 def test_the_command_from_end_to_end(
@@ -381,7 +189,7 @@ def test_throttling_is_exit_status_5_after_all_output(
 ) -> None:
     monkeypatch.setattr("deepmark.benchmarks.device.native.build_for_phone", lambda: build)
     device = plug("p40")
-    _act(device, "slower")
+    device.phone.act("slower")
 
     done = deepmark("bench", phone_bundle, "--device", "adb", "--rounds", 2, "--runs", 6, "--warm-up", 0, "--json")
 
