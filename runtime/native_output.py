@@ -14,11 +14,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from typing import BinaryIO
 
 logger = logging.getLogger(__name__)
 
+_MOST_BYTES = 1 << 20  # of one block that are read back
 _STDOUT, _STDERR = 1, 2  # the descriptors that C writes to, whatever sys.stdout and sys.stderr are
-_lock = threading.RLock()  # the descriptors belong to the whole process
 
 
 @dataclass(slots=True)
@@ -37,37 +38,85 @@ class NativeOutput:
 def captured_stdout() -> AbstractContextManager[NativeOutput]:
     """Catch everything that goes to the process's standard output; it is logged at debug level.
 
-    One thread at a time; what other threads print meanwhile is caught too, so keep the block short.
+    Several threads may do so at once. What other threads print meanwhile is caught too, so keep the block short.
     """
-    return _captured(_STDOUT)
+    return _captured(_diverted[_STDOUT])
 
 
 def captured_stderr() -> AbstractContextManager[NativeOutput]:
-    """The same for the standard error output, where OpenCV and the decoders below it complain."""
-    return _captured(_STDERR)
+    """The same for the standard error output, where OpenCV and the decoders below it complain.
+
+    What Python prints there is caught too, unless `sys.stderr` has a descriptor of its own, as in every command.
+    """
+    return _captured(_diverted[_STDERR])
 
 
 @contextmanager
-def _captured(descriptor: int) -> Iterator[NativeOutput]:
+def _captured(diverted: _Diverted) -> Iterator[NativeOutput]:
     output = NativeOutput()
-    with _lock, tempfile.TemporaryFile() as sink:
-        try:
-            saved = os.dup(descriptor)
-        except OSError:  # the process was started without it: nothing to protect
-            yield output
-            return
-        _flush()
-        os.dup2(sink.fileno(), descriptor)
-        try:
-            yield output
-        finally:
-            _flush()
-            os.dup2(saved, descriptor)
-            os.close(saved)
-            sink.seek(0)
-            output.text = sink.read().decode(errors="replace")
+    diverted.enter()
+    start = diverted.position()
+    try:
+        yield output
+    finally:
+        output.text = diverted.leave(start)
     if output.text.strip():
         logger.debug("the native library printed: %s", output.text.strip())
+
+
+class _Diverted:
+    """A descriptor that leads into a file from the first thread that enters until the last one has left."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()  # the descriptors belong to the whole process
+        self._inside = 0
+        self._kept: tuple[int, BinaryIO] | None = None  # where it leads otherwise, and the file
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._divert()
+            self._inside += 1
+
+    def position(self) -> int:
+        """Return where in the file what is printed next will stand."""
+        with self._lock:
+            _flush()
+            return os.fstat(self._kept[1].fileno()).st_size if self._kept else 0
+
+    def leave(self, start: int) -> str:
+        """Return what was printed from ``start`` on."""
+        with self._lock:
+            _flush()
+            text = b""
+            if self._kept:
+                text = os.pread(self._kept[1].fileno(), _MOST_BYTES, start)
+            self._inside -= 1
+            if not self._inside:
+                self._restore()
+        return text.decode(errors="replace")
+
+    def _divert(self) -> None:
+        try:
+            before = os.dup(self._descriptor)
+        except OSError:  # the process was started without it: nothing to protect
+            return
+        _flush()
+        sink = tempfile.TemporaryFile()  # noqa: SIM115  closed in _restore
+        os.dup2(sink.fileno(), self._descriptor)
+        self._kept = before, sink
+
+    def _restore(self) -> None:
+        if self._kept:
+            before, sink = self._kept
+            os.dup2(before, self._descriptor)
+            os.close(before)
+            sink.close()
+            self._kept = None
+
+
+_diverted = {descriptor: _Diverted(descriptor) for descriptor in (_STDOUT, _STDERR)}
 
 
 def _flush() -> None:

@@ -1,24 +1,32 @@
 #!/bin/sh
 # Install what the tests of the phone's side need, on Debian and Ubuntu: adb, CMake, g++ for this computer and for
-# arm64, an emulator, and MNN's wheel for arm64 in build/wheels. Does nothing where all of it is there; safe to call
-# again. What cannot be installed is said, and the tests that need it are skipped.
+# arm64, an emulator, clang with its fuzzer, and MNN's wheel for arm64 in build/wheels. Does nothing where all of it is
+# there; safe to call again. What cannot be installed is said, and the tests that need it are skipped.
 set -eu
 cd "$(dirname "$0")/.."
 
+as_root=
+[ "$(id -u)" = 0 ] || as_root=sudo
 missing=
 for program in adb:adb cmake:cmake g++:g++ readelf:binutils \
-    aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64-static:qemu-user-static; do
+    aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64-static:qemu-user-static clang++:clang; do
     command -v "${program%%:*}" >/dev/null 2>&1 || missing="$missing ${program#*:}"
 done
 if [ -n "$missing" ]; then
     command -v apt-get >/dev/null 2>&1 || { echo "cannot install without apt-get:$missing" >&2; exit 0; }
-    as_root=
-    [ "$(id -u)" = 0 ] || as_root=sudo
     # shellcheck disable=SC2086 # a list of packages
     $as_root apt-get install --quiet --yes --no-install-recommends $missing >/dev/null 2>&1 || {
         $as_root apt-get update --quiet >/dev/null
         $as_root apt-get install --quiet --yes --no-install-recommends $missing >/dev/null
     }
+fi
+
+# On Debian the fuzzer's library is a package of its own, with the version in its name; elsewhere it comes with clang.
+if command -v clang++ >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
+    runtime=libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev
+    dpkg -s "$runtime" >/dev/null 2>&1 || ! apt-cache show "$runtime" >/dev/null 2>&1 ||
+        $as_root apt-get install --quiet --yes --no-install-recommends "$runtime" >/dev/null ||
+        echo "cannot install $runtime" >&2
 fi
 
 version=$(sed -n 's/^mnn==//p' constraints.txt)

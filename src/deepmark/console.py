@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -28,6 +29,7 @@ def run(command: click.Command, prog_name: str) -> NoReturn:
     full disk below stdout with one line.
     """
     _open_missing_streams()
+    _keep_stderr_apart()
     try:
         code = command.main(prog_name=prog_name, standalone_mode=False)
         sys.stdout.flush()  # here, where a reader that went away is expected, and not when Python shuts down
@@ -66,6 +68,18 @@ def _open_missing_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  open until the end
+
+
+def _keep_stderr_apart() -> None:
+    """Give Python's stderr a descriptor of its own, so that what we say is never caught as a native library's noise.
+
+    `deepmark.runtime.native_output` leads descriptor 2 elsewhere for a while, and other threads may speak meanwhile.
+    """
+    stream = sys.stderr
+    with suppress(io.UnsupportedOperation):  # one in memory has no descriptor to share
+        if stream.fileno() == STDERR:
+            own = os.dup(STDERR)
+            sys.stderr = open(own, "w", 1, stream.encoding, stream.errors, closefd=False)  # noqa: SIM115
 
 
 def fail(error: DeepMarkError) -> NoReturn:
@@ -162,7 +176,6 @@ def progress(label: str, total: int | None) -> Iterator[Callable[[], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # No thread of its own: what is written to stderr while a native library's noise is caught there would be lost.
     with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as bar:
         task = bar.add_task(label, total=total)
 

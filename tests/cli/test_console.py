@@ -219,3 +219,18 @@ console.run(c, "c")"""
     subprocess.run(["sh", "-c", '"$@" 2>&-', "sh", *_script(body)], check=True)
 
     assert (tmp_path / "file").read_bytes() == b""
+
+
+def test_what_we_say_is_not_caught_as_a_librarys_noise() -> None:
+    body = (
+        "import os, click\n"
+        "from deepmark.runtime.native_output import captured_stderr\n"
+        "@click.command()\n"
+        "def talk():\n"
+        "    with captured_stderr():\n"
+        "        os.write(2, b'noise')\n"
+        "        console.say('said')\n"
+        "console.run(talk, 'talk')"
+    )
+    child = subprocess.run(_script(body), capture_output=True, text=True, check=True)
+    assert child.stderr == "said\n"

@@ -6,10 +6,11 @@ import ctypes
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from deepmark.runtime.native_output import captured_stdout
+from deepmark.runtime.native_output import captured_stderr, captured_stdout
 
 
 def test_what_c_prints_is_caught_even_out_of_its_buffer(capfd: pytest.CaptureFixture[str]) -> None:
@@ -54,3 +55,37 @@ def test_a_process_without_a_stdout_is_no_problem() -> None:
         "sys.exit(0 if said.last_line == '' else 3)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_two_threads_catch_at_once_and_the_last_one_restores(capfd: pytest.CaptureFixture[str]) -> None:
+    inside, leave = threading.Event(), threading.Event()
+    heard: list[str] = []
+
+    def other() -> None:
+        with captured_stderr() as said:
+            os.write(2, b"of the other\n")
+            inside.set()
+            leave.wait(30)
+        heard.append(said.text)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert inside.wait(30)
+    with captured_stderr() as said:
+        os.write(2, b"of this one\n")
+    assert said.text == "of this one\n"  # not what was printed before
+    os.write(2, b"still caught\n")
+    leave.set()
+    thread.join()
+    os.write(2, b"afterwards\n")
+    assert heard == ["of the other\nof this one\nstill caught\n"]
+    assert capfd.readouterr().err == "afterwards\n"
+
+
+def test_one_block_in_another_hears_the_same(capfd: pytest.CaptureFixture[str]) -> None:
+    with captured_stdout() as outer:
+        with captured_stdout() as inner:
+            os.write(1, b"once\n")
+        os.write(1, b"twice\n")
+    assert (inner.text, outer.text) == ("once\n", "once\ntwice\n")
+    assert capfd.readouterr().out == ""

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import subprocess
 import zlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from native_programs import compile_program
+from native_programs import READERS, compile_program
+from reader_files import noise, npz_of, png_of
 from tiny import make_manifest, write_bundle
-
-READERS = ("archive", "bundle", "bytes", "json", "params", "picture")
 
 
 @pytest.fixture(scope="session")
@@ -39,24 +36,6 @@ def require_refused(done: subprocess.CompletedProcess[bytes]) -> None:
     assert done.returncode == 1, done.stderr.decode()
     assert done.stderr.startswith(b"error: ")
     assert done.stderr.count(b"\n") == 1
-
-
-def png_of(image: np.ndarray) -> bytes:
-    _, png = cv2.imencode(".png", image)
-    return png.tobytes()
-
-
-def npz_of(*, compressed: bool) -> bytes:
-    stream = io.BytesIO()
-    arrays = {"wh.0.weight": np.arange(36, dtype=np.float32).reshape(2, 2, 3, 3), "wh.0.bias": np.float32([1, 2])}
-    (np.savez_compressed if compressed else np.savez)(stream, **arrays)
-    return stream.getvalue()
-
-
-def noise(height: int, width: int) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    smooth = cv2.resize(rng.integers(0, 256, (3, 4, 3), np.uint8), (width, height))
-    return np.where(rng.random((height, width, 1)) < 0.1, rng.integers(0, 256, (height, width, 3), np.uint8), smooth)
 
 
 @pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 119, 65535, 65536, 200001])
