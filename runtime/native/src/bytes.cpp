@@ -268,9 +268,13 @@ struct Inflater {
 
 }  // namespace
 
+// 258 bytes cost 2 bits at least.
+constexpr std::size_t most_expansion = 1032;
+
 bool inflate(const std::uint8_t* data, std::size_t size, std::size_t expected, std::size_t trailer, Bytes& out) {
     Inflater in{data, size};
     out.clear();
+    if (expected / most_expansion > size) return false;  // before there is memory for what can never come
     out.reserve(expected);
     for (bool last = false; !last;) {
         last = in.bits(1);
