@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import threading
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,44 +12,24 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from batch_runs import make_picture, result_files, result_records, run_batch
 from garments import OneGarment
 from media_files import cut, encoded, write_video
 
 from deepmark.errors import DataError, DeepMarkError, UsageError
-from deepmark.runtime import batch
-from deepmark.runtime.batch import Batch, Outcome
 from deepmark.runtime.media import sources
-from deepmark.runtime.media.output_folder import OutputFolder
 from deepmark.runtime.media.sources import Camera, Picture, Source, Video
 
 
-def _picture(path: Path, size: tuple[int, int] = (60, 80)) -> Picture:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encoded(np.full((*size, 3), 128, np.uint8), path.suffix))
-    return Picture(path)
-
-
-def _run(sources: list[Source], folder: Path, detector: Any = None, **more: Any) -> Outcome:
-    return Batch(detector or OneGarment(), OutputFolder(folder), lambda *_: None, **more).run(sources)
-
-
-def _records(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "detections.jsonl").read_text().splitlines()]
-
-
-def _files(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}  # hidden ones too
-
-
 def test_every_picture_gets_a_drawing_and_a_record(tmp_path: Path) -> None:
-    sources: list[Source] = [_picture(tmp_path / "in" / "a.png"), _picture(tmp_path / "in" / "b.jpg", (30, 20))]
+    sources: list[Source] = [make_picture(tmp_path / "in" / "a.png"), make_picture(tmp_path / "in" / "b.jpg", (30, 20))]
 
-    outcome = _run(sources, tmp_path / "out")
+    outcome = run_batch(sources, tmp_path / "out")
 
     assert (outcome.frames, outcome.objects, outcome.failures) == (2, 2, [])
-    assert _files(tmp_path / "out") == {"a.png", "b.jpg", "detections.jsonl"}
+    assert result_files(tmp_path / "out") == {"a.png", "b.jpg", "detections.jsonl"}
     assert cv2.imread(str(tmp_path / "out" / "b.jpg")).shape == (30, 20, 3)
-    first, second = _records(tmp_path / "out")
+    first, second = result_records(tmp_path / "out")
     assert {key: first[key] for key in ("source", "frame", "width", "height", "output")} == {
         "source": str(tmp_path / "in" / "a.png"),
         "frame": 0,
@@ -69,10 +47,10 @@ def test_every_picture_gets_a_drawing_and_a_record(tmp_path: Path) -> None:
 
 
 def test_a_record_is_rounded_so_that_equal_runs_write_equal_bytes(tmp_path: Path) -> None:
-    sources: list[Source] = [_picture(tmp_path / "a.png", (61, 83))]
+    sources: list[Source] = [make_picture(tmp_path / "a.png", (61, 83))]
 
     for name in ("one", "two"):
-        _run(sources, tmp_path / name)
+        run_batch(sources, tmp_path / name)
 
     one, two = ((tmp_path / name / "detections.jsonl").read_bytes() for name in ("one", "two"))
     assert one == two
@@ -82,35 +60,35 @@ def test_a_record_is_rounded_so_that_equal_runs_write_equal_bytes(tmp_path: Path
 
 def test_inputs_of_the_same_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
     names = ["a/1.png", "b/1.png", "c/1.PNG", "a/1-2.png", "a/1.bmp"]
-    sources: list[Source] = [_picture(tmp_path / "in" / name) for name in names]
+    sources: list[Source] = [make_picture(tmp_path / "in" / name) for name in names]
 
-    _run(sources, tmp_path / "out")
+    run_batch(sources, tmp_path / "out")
 
-    outputs = [record["output"] for record in _records(tmp_path / "out")]
+    outputs = [record["output"] for record in result_records(tmp_path / "out")]
     assert outputs == ["1.png", "1-2.png", "1-3.png", "1-2-2.png", "1-4.png"]
-    assert _files(tmp_path / "out") == {*outputs, "detections.jsonl"}
+    assert result_files(tmp_path / "out") == {*outputs, "detections.jsonl"}
 
 
 def test_a_format_that_we_do_not_write_becomes_png(tmp_path: Path) -> None:
-    _run([_picture(tmp_path / "a.webp"), _picture(tmp_path / "b.bmp")], tmp_path / "out")
+    run_batch([make_picture(tmp_path / "a.webp"), make_picture(tmp_path / "b.bmp")], tmp_path / "out")
 
-    assert _files(tmp_path / "out") == {"a.png", "b.png", "detections.jsonl"}
+    assert result_files(tmp_path / "out") == {"a.png", "b.png", "detections.jsonl"}
 
 
 def test_a_bad_picture_among_good_ones_stops_nobody(tmp_path: Path) -> None:
-    good, last = _picture(tmp_path / "a.png"), _picture(tmp_path / "c.png")
-    bad = _picture(tmp_path / "b.png")
+    good, last = make_picture(tmp_path / "a.png"), make_picture(tmp_path / "c.png")
+    bad = make_picture(tmp_path / "b.png")
     cut(bad.path, 0.6)
 
-    outcome = _run([good, bad, last, Picture(tmp_path / "gone.png")], tmp_path / "out")
+    outcome = run_batch([good, bad, last, Picture(tmp_path / "gone.png")], tmp_path / "out")
 
     assert [source.name for source, _ in outcome.failures] == [bad.name, str(tmp_path / "gone.png")]
     assert outcome.frames == 2
-    assert _files(tmp_path / "out") == {"a.png", "c.png", "detections.jsonl"}
+    assert result_files(tmp_path / "out") == {"a.png", "c.png", "detections.jsonl"}
 
 
 def test_nothing_but_failures_leaves_no_folder(tmp_path: Path) -> None:
-    outcome = _run([Picture(tmp_path / "gone.png")], tmp_path / "out")
+    outcome = run_batch([Picture(tmp_path / "gone.png")], tmp_path / "out")
 
     assert outcome.frames == 0
     assert not (tmp_path / "out").exists()
@@ -119,31 +97,31 @@ def test_nothing_but_failures_leaves_no_folder(tmp_path: Path) -> None:
 def test_a_video_becomes_a_video_of_the_same_size_rate_and_length(tmp_path: Path) -> None:
     video = Video(write_video(tmp_path / "v.avi", frames=9, size=(64, 48), rate=12))
 
-    _run([video], tmp_path / "out")
+    run_batch([video], tmp_path / "out")
 
     written = cv2.VideoCapture(str(tmp_path / "out" / "v.mp4"))
     found = [written.get(p) for p in (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS, 3, 4)]
     assert found == [9, 12, 64, 48]
-    assert [record["frame"] for record in _records(tmp_path / "out")] == list(range(9))
-    assert _files(tmp_path / "out") == {"v.mp4", "detections.jsonl"}
+    assert [record["frame"] for record in result_records(tmp_path / "out")] == list(range(9))
+    assert result_files(tmp_path / "out") == {"v.mp4", "detections.jsonl"}
 
 
 def test_a_video_cut_short_is_processed_as_far_as_it_goes(tmp_path: Path) -> None:
     video = Video(cut(write_video(tmp_path / "v.avi", frames=20), 0.6))
 
-    outcome = _run([video], tmp_path / "out")
+    outcome = run_batch([video], tmp_path / "out")
 
     assert 5 < outcome.frames < 15
     assert "cut short" in str(outcome.failures[0][1])
     written = cv2.VideoCapture(str(tmp_path / "out" / "v.mp4"))
-    assert written.get(cv2.CAP_PROP_FRAME_COUNT) == outcome.frames == len(_records(tmp_path / "out"))
+    assert written.get(cv2.CAP_PROP_FRAME_COUNT) == outcome.frames == len(result_records(tmp_path / "out"))
 
 
 def test_a_video_too_small_for_the_format_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = Video(write_video(tmp_path / "v.mp4", frames=2))
     monkeypatch.setattr(sources, "_read_all", lambda *_: iter([np.zeros((1, 1, 3), np.uint8)]))
 
-    outcome = _run([video], tmp_path / "out")
+    outcome = run_batch([video], tmp_path / "out")
 
     assert "no video of 1x1 pixels" in str(outcome.failures[0][1])
     assert not (tmp_path / "out").exists()
@@ -159,22 +137,22 @@ class _Interrupted(OneGarment):
 
 
 def test_ctrl_c_keeps_what_was_done(tmp_path: Path) -> None:
-    pictures: list[Source] = [_picture(tmp_path / f"{n}.png") for n in range(4)]
+    pictures: list[Source] = [make_picture(tmp_path / f"{n}.png") for n in range(4)]
 
     with pytest.raises(KeyboardInterrupt):
-        _run(pictures, tmp_path / "out", _Interrupted())
+        run_batch(pictures, tmp_path / "out", _Interrupted())
 
-    assert _files(tmp_path / "out") == {"0.png", "1.png", "detections.jsonl"}
-    assert len(_records(tmp_path / "out")) == 2
+    assert result_files(tmp_path / "out") == {"0.png", "1.png", "detections.jsonl"}
+    assert len(result_records(tmp_path / "out")) == 2
 
 
 def test_ctrl_c_in_a_video_leaves_a_video_that_plays(tmp_path: Path) -> None:
     video = Video(write_video(tmp_path / "v.mp4", frames=5))
 
     with pytest.raises(KeyboardInterrupt):
-        _run([video], tmp_path / "out", _Interrupted())
+        run_batch([video], tmp_path / "out", _Interrupted())
 
-    assert _files(tmp_path / "out") == {"v.mp4", "detections.jsonl"}
+    assert result_files(tmp_path / "out") == {"v.mp4", "detections.jsonl"}
     assert cv2.VideoCapture(str(tmp_path / "out" / "v.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 2
 
 
@@ -206,10 +184,12 @@ def test_ctrl_c_ends_a_camera_and_the_run_goes_on(tmp_path: Path, monkeypatch: p
                 raise KeyboardInterrupt
             return super().__call__(image)
 
-    outcome = _run([Camera(0), _picture(tmp_path / "a.png")], tmp_path / "out", Detector())
+    outcome = run_batch([Camera(0), make_picture(tmp_path / "a.png")], tmp_path / "out", Detector())
 
     assert (outcome.frames, outcome.failures, len(recorded)) == (3, [], 2)
-    assert [record["source"] for record in _records(tmp_path / "out")] == ["camera 0"] * 2 + [str(tmp_path / "a.png")]
+    assert [record["source"] for record in result_records(tmp_path / "out")] == ["camera 0"] * 2 + [
+        str(tmp_path / "a.png")
+    ]
 
 
 def test_an_engine_that_fails_ends_the_run_and_keeps_what_was_done(tmp_path: Path) -> None:
@@ -220,28 +200,28 @@ def test_an_engine_that_fails_ends_the_run_and_keeps_what_was_done(tmp_path: Pat
             return super().__call__(image)
 
     with pytest.raises(DeepMarkError, match="the engine failed"):
-        _run([_picture(tmp_path / "a.png"), _picture(tmp_path / "b.png")], tmp_path / "out", Failing())
+        run_batch([make_picture(tmp_path / "a.png"), make_picture(tmp_path / "b.png")], tmp_path / "out", Failing())
 
-    assert _files(tmp_path / "out") == {"a.png", "detections.jsonl"}
-    assert len(_records(tmp_path / "out")) == 1
+    assert result_files(tmp_path / "out") == {"a.png", "detections.jsonl"}
+    assert len(result_records(tmp_path / "out")) == 1
 
 
 def test_earlier_results_are_replaced(tmp_path: Path) -> None:
-    _run([_picture(tmp_path / "a.png"), _picture(tmp_path / "b.png")], tmp_path / "out")
-    _run([_picture(tmp_path / "a.png")], tmp_path / "out")
+    run_batch([make_picture(tmp_path / "a.png"), make_picture(tmp_path / "b.png")], tmp_path / "out")
+    run_batch([make_picture(tmp_path / "a.png")], tmp_path / "out")
 
-    assert len(_records(tmp_path / "out")) == 1
+    assert len(result_records(tmp_path / "out")) == 1
 
 
 def test_results_never_go_where_inputs_lie(tmp_path: Path) -> None:
-    picture = _picture(tmp_path / "a.png")
+    picture = make_picture(tmp_path / "a.png")
     before = picture.path.read_bytes()
 
     with pytest.raises(UsageError, match=r"a\.png lies in the output folder"):
-        _run([picture], tmp_path)
+        run_batch([picture], tmp_path)
 
     assert picture.path.read_bytes() == before
-    assert _files(tmp_path) == {"a.png"}
+    assert result_files(tmp_path) == {"a.png"}
 
 
 @pytest.mark.parametrize("place", ["file", "file/out"])
@@ -250,7 +230,7 @@ def test_a_folder_that_cannot_be_made_is_said_before_the_work(place: str, tmp_pa
     detector = OneGarment()
 
     with pytest.raises(DeepMarkError, match=f"cannot write .*{place}"):
-        _run([_picture(tmp_path / "in" / "a.png")], tmp_path / place, detector)
+        run_batch([make_picture(tmp_path / "in" / "a.png")], tmp_path / place, detector)
 
     assert not detector.seen
     assert (tmp_path / "file").read_text() == "in the way"
@@ -262,11 +242,11 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
             stream.write(content[:10])
         raise OSError(28, "No space left on device")
 
-    picture = _picture(tmp_path / "a.png")
+    picture = make_picture(tmp_path / "a.png")
     monkeypatch.setattr(Path, "write_bytes", full)
 
     with pytest.raises(DeepMarkError, match=r"cannot write .*a\.png: No space left on device") as caught:
-        _run([picture], tmp_path / "out")
+        run_batch([picture], tmp_path / "out")
 
     assert "free some space" in str(caught.value.hint)
     assert not (tmp_path / "out").exists()
@@ -292,30 +272,30 @@ def test_a_disk_that_fills_up_is_one_error_and_leaves_no_part(small_disk: Path, 
         sources.append(Picture(tmp_path / f"{number}.png"))
 
     with pytest.raises(DeepMarkError, match="No space left"):
-        _run(sources, small_disk / "out")
+        run_batch(sources, small_disk / "out")
 
-    whole = [name for name in _files(small_disk / "out") if name.endswith(".png")]
+    whole = [name for name in result_files(small_disk / "out") if name.endswith(".png")]
     assert whole
     assert all(cv2.imread(str(small_disk / "out" / name)) is not None for name in whole)
-    assert not [name for name in _files(small_disk / "out") if name.startswith(".")]
+    assert not [name for name in result_files(small_disk / "out") if name.startswith(".")]
 
 
 def test_a_disk_that_fills_up_in_a_video_is_found_out(small_disk: Path, tmp_path: Path) -> None:
     video = Video(write_video(tmp_path / "v.avi", frames=40, size=(128, 128)))
 
     with pytest.raises(DeepMarkError, match="cannot write"):
-        _run([video], small_disk / "out")
+        run_batch([video], small_disk / "out")
 
-    assert not (small_disk / "out").exists() or _files(small_disk / "out") <= {"detections.jsonl"}
+    assert not (small_disk / "out").exists() or result_files(small_disk / "out") <= {"detections.jsonl"}
 
 
 def test_the_first_frame_of_every_input_is_kept_for_a_contact_sheet(tmp_path: Path) -> None:
     sources: list[Source] = [
-        _picture(tmp_path / "wide.png", (100, 900)),
+        make_picture(tmp_path / "wide.png", (100, 900)),
         Video(write_video(tmp_path / "v.mp4", frames=3)),
     ]
 
-    outcome = _run(sources, tmp_path / "out", tiles=True)
+    outcome = run_batch(sources, tmp_path / "out", tiles=True)
 
     assert [tile.caption for tile in outcome.tiles] == ["wide.png", "v.mp4"]
     assert [max(tile.image.shape) for tile in outcome.tiles] == [480, 480]
@@ -331,114 +311,17 @@ class _FakeWindow:
         return self.answers.pop(0)
 
 
-class _Meeting(OneGarment):
-    """Detects in a frame only while another one is read and another one is drawn."""
-
-    def __init__(self, reading: threading.Event, drawing: threading.Event) -> None:
-        super().__init__()
-        self.reading, self.drawing = reading, drawing
-
-    def __call__(self, image: np.ndarray) -> Any:
-        if len(self.seen) == 1:
-            assert self.reading.wait(30), "the next frame is not read meanwhile"
-            assert self.drawing.wait(30), "the frame before is not drawn meanwhile"
-        return super().__call__(image)
-
-
-def test_reading_detecting_and_drawing_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reading, drawing = threading.Event(), threading.Event()
-    read, draw = sources.read_picture, batch.annotate
-
-    def note_reading(path: Path) -> Any:
-        if path.name == "2.png":
-            reading.set()
-        return read(path)
-
-    def note_drawing(*arguments: Any) -> Any:
-        drawing.set()
-        return draw(*arguments)
-
-    monkeypatch.setattr(sources, "read_picture", note_reading)
-    monkeypatch.setattr(batch, "annotate", note_drawing)
-
-    outcome = _run([_picture(tmp_path / f"{n}.png") for n in range(4)], tmp_path / "out", _Meeting(reading, drawing))
-
-    assert (outcome.frames, outcome.failures) == (4, [])
-    assert [record["output"] for record in _records(tmp_path / "out")] == ["0.png", "1.png", "2.png", "3.png"]
-
-
-def test_one_thing_after_another_gives_the_same_bytes(tmp_path: Path) -> None:
-    inputs: list[Source] = [
-        _picture(tmp_path / "a.png"),
-        Picture(tmp_path / "gone.png"),
-        Video(write_video(tmp_path / "v.avi", frames=4)),
-        _picture(tmp_path / "b.jpg"),
-    ]
-
-    ahead, one_by_one = (_run(inputs, tmp_path / f"out{depth}", ahead=depth) for depth in (2, 0))
-
-    assert (ahead.frames, ahead.objects) == (one_by_one.frames, one_by_one.objects) == (6, 6)
-    assert [source.name for source, _ in ahead.failures] == [str(tmp_path / "gone.png")]
-    assert _files(tmp_path / "out2") == _files(tmp_path / "out0") == {"a.png", "v.mp4", "b.jpg", "detections.jsonl"}
-    for name in _files(tmp_path / "out2"):
-        assert (tmp_path / "out2" / name).read_bytes() == (tmp_path / "out0" / name).read_bytes()
-
-
-def test_only_a_few_frames_are_in_memory_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    alive: list[weakref.ref[np.ndarray]] = []
-    most = 0
-
-    def frames(*_: object) -> Iterator[np.ndarray]:
-        nonlocal most
-        for _number in range(40):
-            frame = np.zeros((48, 64, 3), np.uint8)
-            alive.append(weakref.ref(frame))
-            most = max(most, sum(one() is not None for one in alive))
-            yield frame
-
-    class Detector(OneGarment):
-        def __call__(self, image: np.ndarray) -> Any:
-            found = super().__call__(image)
-            self.seen.clear()
-            return found
-
-    video = Video(write_video(tmp_path / "v.mp4", frames=40))
-    monkeypatch.setattr(sources, "_read_all", frames)
-
-    assert _run([video], tmp_path / "out", Detector()).frames == 40
-
-    assert most <= 2 * batch.FRAMES_AHEAD + 5  # waiting twice; being read, detected in and drawn, with their variables
-
-
-def test_a_source_that_cannot_be_written_is_not_read_to_its_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[int] = []
-
-    def frames(*_: object) -> Iterator[np.ndarray]:
-        for number in range(10_000):
-            read.append(number)
-            yield np.zeros((1, 1, 3), np.uint8)  # too small for a video
-
-    video = Video(write_video(tmp_path / "v.mp4", frames=2))
-    monkeypatch.setattr(sources, "_read_all", frames)
-
-    outcome = _run([video, _picture(tmp_path / "a.png")], tmp_path / "out")
-
-    assert [source for source, _ in outcome.failures] == [video]
-    assert outcome.frames == 1
-    assert len(read) < 1000
-
-
 def test_closing_the_window_ends_the_run_in_good_order(tmp_path: Path) -> None:
     window = _FakeWindow([True, True, False])
     video = Video(write_video(tmp_path / "v.mp4", frames=5))
 
-    outcome = _run([_picture(tmp_path / "a.png"), video, _picture(tmp_path / "b.png")], tmp_path / "out", window=window)
+    outcome = run_batch(
+        [make_picture(tmp_path / "a.png"), video, make_picture(tmp_path / "b.png")], tmp_path / "out", window=window
+    )
 
     assert window.stills == [True, False, False]
     assert (outcome.frames, outcome.failures) == (3, [])
-    assert _files(tmp_path / "out") == {"a.png", "v.mp4", "detections.jsonl"}
+    assert result_files(tmp_path / "out") == {"a.png", "v.mp4", "detections.jsonl"}
 
 
 def test_a_picture_that_its_format_cannot_hold_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,7 +332,7 @@ def test_a_picture_that_its_format_cannot_hold_fails_alone(tmp_path: Path, monke
 
     monkeypatch.setattr("deepmark.runtime.media.output_folder.encode_picture", refuse)
 
-    outcome = _run([_picture(tmp_path / "a.jpg"), _picture(tmp_path / "b.png")], tmp_path / "out")
+    outcome = run_batch([make_picture(tmp_path / "a.jpg"), make_picture(tmp_path / "b.png")], tmp_path / "out")
 
     assert len(outcome.failures) == 1
-    assert _files(tmp_path / "out") == {"b.png", "detections.jsonl"}
+    assert result_files(tmp_path / "out") == {"b.png", "detections.jsonl"}
