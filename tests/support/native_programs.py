@@ -12,7 +12,7 @@ from deepmark.runtime import native
 
 PROGRAMS = Path(__file__).parent.parent / "runtime" / "native"
 SOURCES = Path(native.__file__).parent / "src"
-READERS = ("archive", "bundle", "bytes", "json", "params", "picture")  # sources of all that reads files
+READERS = ("archive", "bundle", "bytes", "deflate", "json", "params", "picture")  # sources of all that reads files
 FLAGS = ("-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-ffp-contract=off")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "deflate.hpp"
+
 namespace deepmark {
 namespace {
 

@@ -19,10 +19,4 @@ std::string sha256(const std::uint8_t* data, std::size_t size);
 // The same of a file, without holding it in memory; its length goes to `size`. Empty where it cannot be read.
 std::string sha256_of_file(const std::string& path, std::uint64_t& size);
 
-// RFC 1951: raw deflate that must fill exactly `expected` bytes and leave nothing but `trailer` bytes of its input.
-bool inflate(const std::uint8_t* data, std::size_t size, std::size_t expected, std::size_t trailer, Bytes& out);
-
-// CRC-32 of zip and PNG.
-std::uint32_t crc32(const std::uint8_t* data, std::size_t size);
-
 }  // namespace deepmark

@@ -6,12 +6,11 @@
 #include <limits>
 
 #include "candidates.hpp"
-#include "gaussian.hpp"
+#include "peaks.hpp"
 
 namespace deepmark {
 namespace {
 
-constexpr double probability_slack = 1e-3;  // rounding, and engines of low precision, may leave [0, 1] by this much
 constexpr float cell_centre = 0.5f;         // where a peak lies in its cell when the network has no offset head
 constexpr float farthest = 1e6f;            // cells; no network means it
 constexpr float mask_divisor = 9;           // Eq. (4): sigma = min(width, height) / 9
@@ -64,35 +63,15 @@ bool require_cells(const std::vector<float>& values, const char* name, std::stri
     return true;
 }
 
-struct Peak {
-    float score;
-    int class_id, cell;
-};
-
-// Mark the 3x3 local maxima above 0 of one row with 1, the others with 0. No branch in it: compilers make vectors of it.
-bool mark_peaks(const float* centre, std::ptrdiff_t row, int width, int* marks) {
-    const float *above = centre - row, *below = centre + row;
-    int any = 0;
-    for (int x = 1; x <= width; ++x) {
-        const float value = centre[x];
-        const int is_peak = (value > 0) & (value >= centre[x - 1]) & (value >= centre[x + 1]) & (value >= above[x - 1]) &
-                            (value >= above[x]) & (value >= above[x + 1]) & (value >= below[x - 1]) &
-                            (value >= below[x]) & (value >= below[x + 1]);
-        marks[x - 1] = is_peak;
-        any |= is_peak;
-    }
-    return any != 0;
-}
-
 }  // namespace
 
 struct Decoder::State {
     Schema schema;
     DecoderParams params;
 
-    std::vector<float> padded, blurred;
     std::vector<Peak> centres;
-    std::vector<int> marks, cells, owner, group, bounds;
+    CentrePeaks centre_peaks;
+    std::vector<int> cells, owner, group, bounds;
     std::vector<float> sizes, offsets, displacements;
     std::vector<float> boxes;                                  // (4, N)
     std::vector<float> coarse, positions;                      // (2, P)
@@ -106,7 +85,6 @@ struct Decoder::State {
     std::vector<int> order;
 
     bool fits(const Map& hm, const Map& hm_hp, const Regressions& others, std::string& error) const;
-    void find_centres(const Map& hm);
     void list_pairs();
     bool read_regressions(const Map& hm, Regressions& others, std::string& error);
     bool refine(const Map& hm_hp, Regressions& others, std::string& error);
@@ -133,49 +111,6 @@ bool Decoder::State::fits(const Map& hm, const Map& hm_hp, const Regressions& ot
         return false;
     }
     return require_probabilities(hm, "hm", error) && (!hm_hp || require_probabilities(hm_hp, "hm_hp", error));
-}
-
-// The top_k best 3x3 local maxima above 0 over all classes; equal scores go by class, then by cell.
-void Decoder::State::find_centres(const Map& hm) {
-    const std::ptrdiff_t row = hm.width + 2;
-    const auto padded_cells = std::size_t(hm.height + 2) * std::size_t(row);
-    const bool blurs = params.sigma_center > 0;
-    const Gaussian gaussian = blurs ? Gaussian::of(params.sigma_center) : Gaussian{};
-    padded.resize(padded_cells);
-    marks.resize(std::size_t(hm.width));
-    blurred.assign(padded_cells, 0.0f);
-    centres.clear();
-    for (int channel = 0; channel < hm.channels; ++channel) {
-        pad(hm.channel(channel), hm.height, hm.width, params.border_replicate && blurs, padded.data());
-        const float* map = padded.data();
-        if (blurs) {
-            for (int y = 1; y <= hm.height; ++y) {
-                const float* from = padded.data() + y * row;
-                float* to = blurred.data() + y * row;
-                for (int x = 1; x <= hm.width; ++x) to[x] = gaussian.weigh(from + x, row);
-            }
-            map = blurred.data();
-        }
-        for (int y = 1; y <= hm.height; ++y) {
-            const float* centre = map + y * row;
-            if (!mark_peaks(centre, row, hm.width, marks.data())) continue;
-            for (int x = 0; x < hm.width; ++x)
-                if (marks[std::size_t(x)]) centres.push_back({centre[x + 1], channel, (y - 1) * hm.width + x});
-        }
-    }
-    const auto better = [](const Peak& a, const Peak& b) {
-        if (a.score != b.score) return a.score > b.score;
-        return a.class_id != b.class_id ? a.class_id < b.class_id : a.cell < b.cell;
-    };
-    const auto wanted = std::min(centres.size(), std::size_t(params.top_k));
-    std::partial_sort(centres.begin(), centres.begin() + std::ptrdiff_t(wanted), centres.end(), better);
-    centres.resize(wanted);
-    // Objects that cannot reach the score floor even if all their landmarks were perfect.
-    const auto cannot_reach = [&](const Peak& one) {
-        const double best = params.alpha * double(one.score) + (1 - params.alpha) * (1 + probability_slack);
-        return !(best + probability_slack >= params.score_threshold);
-    };
-    centres.erase(std::remove_if(centres.begin(), centres.end(), cannot_reach), centres.end());
 }
 
 // Every landmark of every object, objects one after the other, landmarks in the class's order.
@@ -390,7 +325,7 @@ const DecoderParams& Decoder::params() const { return state_->params; }
 bool Decoder::decode(const Map& hm, const Map& hm_hp, Regressions& others, Detections& found, std::string& error) {
     State& state = *state_;
     if (!state.fits(hm, hm_hp, others, error)) return false;
-    state.find_centres(hm);
+    state.centre_peaks.find(hm, state.params, state.centres);
     state.list_pairs();
     if (!state.read_regressions(hm, others, error) || !state.refine(hm_hp, others, error)) return false;
     state.rescore(bool(hm_hp));

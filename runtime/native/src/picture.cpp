@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "deflate.hpp"
+
 namespace deepmark {
 namespace {
 

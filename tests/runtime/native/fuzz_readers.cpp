@@ -4,6 +4,7 @@
 
 #include "archive.hpp"
 #include "bundle.hpp"
+#include "deflate.hpp"
 #include "json.hpp"
 #include "picture.hpp"
 

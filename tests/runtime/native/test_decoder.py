@@ -25,7 +25,7 @@ SCHEMAS = {
     "294": KeypointSchema.deepfashion2(294),
 }
 KINDS = ("random", "quantised", "plateau", "sparse", "tiny", "zero", "full")
-DECODER = ("decoder", "candidates", "gaussian", "heads", "nms", "params", "sparse_heads")
+DECODER = ("decoder", "candidates", "gaussian", "heads", "nms", "params", "peaks", "sparse_heads")
 
 
 @pytest.fixture(scope="session")
