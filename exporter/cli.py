@@ -228,7 +228,8 @@ def _verify_native(bundle: Path, threads: int | None, *, as_json: bool) -> None:
         return
     for line in lines[:-1]:
         objects = line["objects"]
-        say(f"vector {line['number']}: equal, {objects['matched']} of {objects['expected']} objects")
+        ties = f", near ties: {objects['near_ties']}" if objects["near_ties"] else ""
+        say(f"vector {line['number']}: equal, {objects['matched']} of {objects['expected']} objects{ties}")
     say(f"C++ runtime, MNN {lines[-1]['mnn_version']}: equal")
 
 

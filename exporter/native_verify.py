@@ -57,6 +57,6 @@ def verify_native(bundle: Path, *, threads: int | None = None) -> list[dict[str,
         raise ParityError(
             f"the C++ runtime differs from the network in vector {', '.join(worst)}",
             report=lines,
-            hint="deepmark verify without --native tells whether near ties explain it",
+            hint="run deepmark verify without --native: does MNN itself differ here?",
         )
     return lines

@@ -10,7 +10,7 @@ from outcome import Deepmark
 from deepmark.runtime import native
 from deepmark.runtime.native import NativeBuild
 
-EQUAL = '{"event":"vector","number":"0","equal":true,"heads":{},"objects":{"expected":3,"matched":3}}'
+EQUAL = '{"event":"vector","number":"0","equal":true,"heads":{},"objects":{"expected":3,"matched":3,"near_ties":0}}'
 DIFFERS = EQUAL.replace("true", "false")
 END = '{"event":"end","equal":true,"precision":"fp32","mnn_version":"3.6.1"}'
 ERROR = '{"event":"error","message":"model.mnn is damaged","hint":"copy it again"}'

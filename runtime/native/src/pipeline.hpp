@@ -31,6 +31,8 @@ public:
     const Engine& engine() const { return *engine_; }
     const Output* output(const std::string& name) const;
     Regressions& regressions();
+    const Map& hm() const { return hm_map_; }  // probabilities, once decoded; hm_hp may be empty
+    const Map& hm_hp() const { return hm_hp_map_; }
     int height() const { return height_; }
     int width() const { return width_; }
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from msgspec import structs
 from tiny import Tiny
 
 from deepmark.exporter import export
 from deepmark.runtime import Detector
+from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.native import NativeBuild, build_native
 
 pytestmark = pytest.mark.slow
@@ -66,6 +69,31 @@ def test_verify_proves_a_bundle(build: NativeBuild, bundle: Path) -> None:
     assert [line["event"] for line in lines] == ["vector", "vector", "vector", "end"]
     assert all(line["equal"] for line in lines)
     assert sum(line["objects"]["matched"] for line in lines[:-1]) > 0
+
+
+def _smallest_refined(bundle: Path) -> float:
+    """The smallest value of a landmark of an object that counts, where refining moved it by more than the tolerance."""
+    values: list[float] = []
+    for path in (bundle / "vectors").glob("*.json"):
+        for one in json.loads(path.read_bytes())["objects"]:
+            if one["score"] >= 0.15:
+                values += [v for v, refined in zip(one["keypoint_scores"], one["refined"], strict=True) if refined]
+    return min(values)
+
+
+@pytest.mark.parametrize(("beyond", "code"), [(1e-8, 0), (0.02, 3)])
+def test_a_choice_within_rounding_is_no_difference(
+    build: NativeBuild, bundle: Path, tmp_path: Path, beyond: float, code: int
+) -> None:
+    """A threshold just above a landmark's value turns that choice over, as other rounding would."""
+    copied = tmp_path / "copied.deepmark"
+    shutil.copytree(bundle, copied)
+    manifest = Manifest.from_json((copied / "manifest.json").read_bytes(), source="test")
+    params = replace(manifest.decoder, keypoint_threshold=_smallest_refined(bundle) + beyond)
+    (copied / "manifest.json").write_bytes(structs.replace(manifest, decoder=params).to_json())
+    found, lines, said = run(build, "dm_verify", copied, "--threads", 1)
+    assert found == code, said
+    assert (sum(line["objects"]["near_ties"] for line in lines[:-1]) > 0) == (not code)
 
 
 def test_detect_finds_what_python_finds(build: NativeBuild, bundle: Path, pictures: Path) -> None:
