@@ -44,7 +44,7 @@ Examples:
 \b
 Exit status of every command:
   0 ok, 1 error, 2 wrong usage, 3 parity failed, 4 device unavailable,
-  5 result unstable, 130 interrupted
+  5 result unstable, 130 interrupted, 143 stopped (SIGTERM)
 """
 
 

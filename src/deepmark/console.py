@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -16,20 +18,26 @@ import click
 from deepmark.errors import DeepMarkError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+STOPPED = 143  # 128 + SIGTERM
 STDERR = 2  # its file descriptor
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _Stopped(KeyboardInterrupt):
+    """SIGTERM came: what tidies up after Ctrl-C tidies up after it, too."""
 
 
 def run(command: click.Command, prog_name: str) -> NoReturn:
     """Run a command line and leave the process with the documented exit code.
 
     A `DeepMarkError` becomes ``error:`` and ``hint:`` lines on stderr and its own exit code, a wrong command line
-    likewise with 2; Ctrl-C becomes one line and 130; a reader of stdout that went away ends the program quietly, a
-    full disk below stdout with one line.
+    likewise with 2; Ctrl-C becomes one line and 130, SIGTERM one line and 143, both after tidying up; a reader of
+    stdout that went away ends the program quietly, a full disk below stdout with one line.
     """
     _open_missing_streams()
     _keep_stderr_apart()
+    _tidy_up_when_stopped()
     try:
         code = command.main(prog_name=prog_name, standalone_mode=False)
         sys.stdout.flush()  # here, where a reader that went away is expected, and not when Python shuts down
@@ -45,7 +53,9 @@ def run(command: click.Command, prog_name: str) -> NoReturn:
         _fail(error.format_message(), f"{asked} --help", error.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), None, error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as stop:
+        if isinstance(stop.__cause__ or stop, _Stopped):  # click makes an Abort of it
+            _fail("stopped (SIGTERM)", None, STOPPED)
         _fail("interrupted", None, INTERRUPTED)
     except OSError as error:
         if error.filename is not None:  # not of a stream: a bug, as what fails in files is told where they are written
@@ -55,6 +65,20 @@ def run(command: click.Command, prog_name: str) -> NoReturn:
             sys.exit(1)
         _fail(f"cannot write the result to standard output: {error.strerror}", None, 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tidy_up_when_stopped() -> None:
+    """Let SIGTERM end this process as Ctrl-C does; one that was forked off it ends at once, as ever."""
+    owner = os.getpid()
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if os.getpid() == owner:
+            raise _Stopped
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    with suppress(ValueError):  # only the main thread may say so
+        signal.signal(signal.SIGTERM, stop)
 
 
 def _open_missing_streams() -> None:

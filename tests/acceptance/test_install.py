@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 MEBIBYTE = 2**20
+SHIPPED = {".py", ".csv", ".jpg", ".css", ".j2", ".cpp", ".hpp"}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,8 @@ def test_the_wheel_holds_every_module_and_data_file_and_no_weights(distributions
     expected = {f"deepmark/{path.name}" for path in (ROOT / "src" / "deepmark").glob("*.py")}
     for folder, target in folders.items():
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in {".py", ".csv", ".jpg"} and "demo" not in path.parts:
+            is_data = path.suffix in SHIPPED or path.name == "CMakeLists.txt"
+            if is_data and "demo" not in path.parts:
                 expected.add(f"{target}/{path.relative_to(ROOT / folder).as_posix()}")
 
     assert expected - names == set()

@@ -131,16 +131,34 @@ def test_a_reader_that_went_away_ends_the_program_quietly() -> None:
     assert child.wait(timeout=60) == 1
 
 
-def test_ctrl_c_in_a_real_process_leaves_no_traceback() -> None:
-    body = "import time\n@click.command()\ndef c():\n    click.echo('up'); time.sleep(60)\nconsole.run(c, 'c')"
+@pytest.mark.parametrize(
+    ("number", "code", "line"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "stopped (SIGTERM)")]
+)
+def test_a_signal_to_a_real_process_tidies_up_and_leaves_no_traceback(number: int, code: int, line: str) -> None:
+    body = (
+        "import time\n@click.command()\ndef c():\n    try:\n        click.echo('up'); time.sleep(60)\n"
+        "    finally:\n        click.echo('tidied')\nconsole.run(c, 'c')"
+    )
     child = subprocess.Popen(_script(body), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert child.stdout is not None
     child.stdout.readline()
-    child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=60)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=60)
 
-    assert child.returncode == 130
-    assert err.strip() == "error: interrupted"
+    assert child.returncode == code
+    assert out == "tidied\n"
+    assert err.strip() == f"error: {line}"
+
+
+def test_a_forked_process_ends_at_once_when_it_is_stopped() -> None:
+    body = (
+        "import os, signal, time\n@click.command()\ndef c():\n    child = os.fork()\n    if not child:\n"
+        "        click.echo('up'); sys.stdout.flush(); time.sleep(60)\n    time.sleep(0.5)\n"
+        "    os.kill(child, signal.SIGTERM)\n    click.echo(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "console.run(c, 'c')"
+    )
+    done = subprocess.run(_script(body), capture_output=True, text=True, timeout=60)
+    assert (done.stdout.split(), done.stderr) == (["up", "-15"], "")
 
 
 def _in_terminal(body: str) -> str:

@@ -34,7 +34,8 @@ if act == "refuse":
 
 _VERIFY = """
 for number in range(2):
-    tell("vector", number=str(number), equal=act != "differ", heads={}, objects={"expected": 1, "matched": 1, "near_ties": 0})
+    objects = {"expected": 1, "matched": 1, "near_ties": 0}
+    tell("vector", number=str(number), equal=act != "differ", heads={}, objects=objects)
 tell("end", equal=act != "differ", precision=options["--precision"], mnn_version="3.6.1")
 sys.exit(3 if act == "differ" else 0)
 """

@@ -27,7 +27,7 @@ def test_the_demo_network_is_equal_on_an_emulated_phone_processor(
     if missing or not os.environ.get(WHEEL_VARIABLE):
         pytest.skip(f"needs {', '.join(missing) or WHEEL_VARIABLE}: tools/phone_toolchain.sh")
     build = build_native("aarch64-linux-gnu")
-    bundle = export(demo_checkpoint, to=("mnn",), output=tmp_path, size=(64, 64), heads="sparse").path
+    bundle = export(demo_checkpoint, to=("mnn",), output=tmp_path, size=(128, 128), heads="sparse").path
     command = [
         EMULATOR,
         "-cpu",

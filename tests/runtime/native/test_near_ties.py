@@ -61,7 +61,9 @@ def near_ties(heads: Heads, scores: np.ndarray, params: DecoderParams, slack: Sl
 
 @pytest.mark.parametrize("optional", [True, False])
 @pytest.mark.parametrize(
-    "changes", [{}, {"border": "replicate"}, {"threshold_on": "raw"}, {"sigma_center": 0.0, "sigma_keypoint": 0.0}], ids=str
+    "changes",
+    [{}, {"border": "replicate"}, {"threshold_on": "raw"}, {"sigma_center": 0.0, "sigma_keypoint": 0.0}],
+    ids=str,
 )
 def test_the_same_choices_are_near_ties(near_ties_run: Path, changes: dict[str, object], optional: bool) -> None:
     rng = np.random.default_rng(3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from tiny import Tiny
 
 from deepmark.exporter import export
 from deepmark.runtime import Detector
-from deepmark.runtime.manifest import Manifest
+from deepmark.runtime.manifest import FileEntry, Manifest
 from deepmark.runtime.native import NativeBuild, build_native
 
 pytestmark = pytest.mark.slow
@@ -94,6 +95,30 @@ def test_a_choice_within_rounding_is_no_difference(
     found, lines, said = run(build, "dm_verify", copied, "--threads", 1)
     assert found == code, said
     assert (sum(line["objects"]["near_ties"] for line in lines[:-1]) > 0) == (not code)
+
+
+@pytest.mark.parametrize(("precision", "code"), [("fp32", 3), ("int8", 0)])
+def test_int8_is_judged_by_its_objects(
+    build: NativeBuild, bundle: Path, tmp_path: Path, precision: str, code: int
+) -> None:
+    """Its 8-bit kernels round otherwise on another kind of processor: heads move by more than fp32's tolerance."""
+    copied = tmp_path / "copied.deepmark"
+    shutil.copytree(bundle, copied)
+    manifest = Manifest.from_json((copied / "manifest.json").read_bytes(), source="test")
+    files = dict(manifest.files)
+    for path in (copied / "vectors").glob("*.json"):
+        document = json.loads(path.read_bytes())
+        document["heads"]["wh"]["values"] = [value + 0.1 for value in document["heads"]["wh"]["values"]]
+        content = json.dumps(document).encode()
+        path.write_bytes(content)
+        entry = FileEntry(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+        files[path.relative_to(copied).as_posix()] = entry
+    manifest = structs.replace(manifest, precision=precision, files=files)
+    (copied / "manifest.json").write_bytes(manifest.to_json())
+    found, lines, said = run(build, "dm_verify", copied, "--threads", 1)
+    assert found == code, said
+    assert [line["equal"] for line in lines] == [not code] * 4
+    assert lines[0]["heads"]["wh"]["tolerance_used"] > 1
 
 
 def test_detect_finds_what_python_finds(build: NativeBuild, bundle: Path, pictures: Path) -> None:
