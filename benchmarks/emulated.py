@@ -2,8 +2,8 @@
 
 ``python -m deepmark.benchmarks.emulated CHECKPOINT PICTURE...`` exports the network in every precision, cross-builds
 the C++ programs, and runs them under ``qemu-aarch64-static -cpu cortex-a76``: ``dm_verify`` on the bundle's golden
-vectors, ``dm_bench`` for memory. MNN's figure is what its session holds and is the phone's; the process's peak holds the
-emulator, too. Times under emulation say nothing and are not shown.
+vectors, ``dm_bench`` for memory. MNN's figure is what its session holds and is the phone's; the process's peak holds
+the emulator, too. Times under emulation say nothing and are not shown.
 """
 
 from __future__ import annotations
