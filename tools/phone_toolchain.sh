@@ -1,7 +1,8 @@
 #!/bin/sh
 # Install what the tests of the phone's side need, on Debian and Ubuntu: adb, CMake, g++ for this computer and for
-# arm64, an emulator, clang with its fuzzer, and MNN's wheel for arm64 in build/wheels. Does nothing where all of it is
-# there; safe to call again. What cannot be installed is said, and the tests that need it are skipped.
+# arm64, an emulator, clang with its fuzzer, MNN's wheel for arm64 in build/wheels, and a newer adb than Debian's, from
+# PyPI's adbutils, in build/adb36. Does nothing where all of it is there; safe to call again. What cannot be installed is
+# said, and the tests that need it are skipped.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -34,3 +35,17 @@ ls build/wheels/mnn-"$version"-*aarch64*.whl >/dev/null 2>&1 ||
     "${PYTHON:-python3}" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
         --platform manylinux2014_aarch64 --platform manylinux_2_17_aarch64 --python-version 3.11 \
         --dest build/wheels "mnn==$version"
+
+adbutils=2.12.0 # brings adb 36
+if [ ! -x build/adb36/adb ]; then
+    "${PYTHON:-python3}" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+        --platform manylinux1_x86_64 --python-version 3.11 --dest build/adb36 "adbutils==$adbutils" &&
+        "${PYTHON:-python3}" - <<'PYTHON' || echo "cannot fetch adb 36" >&2
+import pathlib, zipfile
+
+(wheel,) = pathlib.Path("build/adb36").glob("adbutils-*.whl")
+adb = pathlib.Path("build/adb36/adb")
+adb.write_bytes(zipfile.ZipFile(wheel).read("adbutils/binaries/adb"))
+adb.chmod(0o755)
+PYTHON
+fi

@@ -23,17 +23,25 @@ from deepmark.models.heads import head_channels
 from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.manifest import HeadsSpec
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 @pytest.fixture(scope="session")
-def adb_server() -> Iterator[str]:
-    """The real adb with a server on a port of its own, out of the way of any other."""
-    adb = shutil.which("adb")
-    if adb is None:
-        pytest.skip("no adb here (tools/phone_toolchain.sh installs it)")
+def adb_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The real adb with a server on a port of its own, out of the way of any other.
+
+    The parameter is a folder, from the top of the repository, with another adb than the one on PATH.
+    """
+    folder = ROOT / getattr(request, "param", "build/no-other-adb")
+    path = os.pathsep.join([str(folder), os.environ["PATH"]])
+    adb = shutil.which("adb", path=path)
+    if adb is None or (hasattr(request, "param") and Path(adb).parent != folder):
+        pytest.skip("no such adb here (tools/phone_toolchain.sh fetches it)")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", path)
         patch.setenv("ANDROID_ADB_SERVER_PORT", port)
         subprocess.run([adb, "start-server"], capture_output=True, check=True, timeout=60)
         yield adb

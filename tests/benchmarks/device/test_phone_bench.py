@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fake_adbd import Plug
+from fake_phone import Faults
 from outcome import Deepmark
 from stand_in_native import StandIn
 
@@ -15,6 +16,7 @@ from deepmark.benchmarks.device.cooling import Cooling
 from deepmark.benchmarks.device.paper import standing
 from deepmark.benchmarks.speed.results import Plan, Result, read_result, write_result
 from deepmark.benchmarks.speed.verdict import judge
+from deepmark.errors import DeviceError
 
 Bench = Callable[..., Result]
 THREE_ROUNDS = Plan(rounds=3, runs=9, seconds=3, warm_up_s=0)
@@ -42,6 +44,29 @@ def test_a_result_is_the_same_document_as_the_hosts(plug: Plug, bench: Bench, tm
     assert all(verdict.stable for verdict in judge(result))
     assert any("turn 3 of 3" in line and "battery 29.0 °C" in line for line in told)
     assert (device.phone.root / "state/mask").read_text().strip() == "f0"
+    device.phone.require_as_found()
+
+
+@pytest.mark.parametrize("adb_server", ["build/adb36"], indirect=True)
+@pytest.mark.parametrize("personality", ["p40", "pixel"])
+def test_the_newer_adb_of_adbutils_does_the_same(plug: Plug, bench: Bench, personality: str) -> None:
+    device = plug(personality)
+
+    result = bench(device.serial, plan=THREE_ROUNDS)
+
+    (one,) = result.contestants
+    assert [len(times) for times in one.times("total")] == [3, 3, 3]
+    assert one.times("total")[0][0] == pytest.approx(43.0)
+    device.phone.require_as_found()
+
+
+@pytest.mark.parametrize("adb_server", ["build/adb36"], indirect=True)
+def test_the_newer_adb_tells_of_an_unplugged_phone_likewise(plug: Plug, bench: Bench) -> None:
+    device = plug(faults=Faults(unplug_during_run="--pictures", back_after_s=1.0))
+
+    with pytest.raises(DeviceError, match="is back and was cleaned"):
+        bench(device.serial)
+
     device.phone.require_as_found()
 
 
