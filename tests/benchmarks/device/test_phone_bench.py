@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -207,6 +208,29 @@ def test_the_command_from_end_to_end(
     assert "The phone" in page.read_text()
     assert "EMULATED: no phone was measured" in page.read_text()
     assert json.loads(file.read_text())["phone"]["identity"]["platform"] == "kirin990"
+
+
+def test_a_sweep_measures_every_size_with_every_number_of_threads(
+    plug: Plug,
+    deepmark: Deepmark,
+    build: StandIn,
+    phone_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("deepmark.benchmarks.device.native.build_for_phone", lambda: build)
+    device = plug("p40")
+    command = ("--device", "adb", "--sweep", "--rounds", 2, "--runs", 3, "--warm-up", 0, "-o", tmp_path / "r.json")
+
+    done = deepmark("bench", phone_bundle, *command, "--compare", "paper")
+
+    assert done.code in {0, 5}, done.err
+    measured = {(one.size, one.threads) for one in read_result(tmp_path / "r.json").contestants}
+    assert measured == set(itertools.product(["128x128", "256x256", "512x512"], [1, 2, 4]))
+    timed = [command for command in device.phone.commands if "--pictures" in command]
+    assert any("--size 512x512" in command and "--threads 4" in command for command in timed)
+    assert "GFLOPs, Table 6" in done.err
+    device.phone.require_as_found()
 
 
 def test_throttling_is_exit_status_5_after_all_output(
