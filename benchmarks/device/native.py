@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from deepmark.benchmarks.device.record import Runtime
+from deepmark.runtime.native.tool_chain import Runtime
 
 
 class NativeBuild(Protocol):
@@ -36,11 +36,11 @@ class NativeBuild(Protocol):
 
 
 def build_for_phone() -> NativeBuild:
-    """Build for arm64 with the C library of Linux, which comes along; cached.
+    """Build with Android's tools where they are named, otherwise with Linux' C library, which comes along; cached.
 
     Raises:
         DeepMarkError: a tool or MNN is missing, or the compiler failed.
     """
-    from deepmark.runtime.native import build_native
+    from deepmark.runtime.native import android, build_native
 
-    return build_native("aarch64-linux-gnu")
+    return build_native("android" if android.is_wanted() else "aarch64-linux-gnu")

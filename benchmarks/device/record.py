@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-Runtime = Literal["glibc-wheel"]
+from deepmark.runtime.native.tool_chain import Runtime
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -130,7 +130,8 @@ class Phone(_Strict, frozen=True):
     Attributes:
         identity: what it is.
         start: how it was when the measurement began.
-        runtime: ``glibc-wheel``: the library of the Python package with its own C library.
+        runtime: ``ndk``: Android's tools and MNN's release; ``glibc-wheel``: the library of the Python package with its
+            own C library.
         runtime_sha256: of all the files that were copied to it to run.
         power: mode that MNN was asked for.
         cores: that the programs were bound to.

@@ -6,11 +6,9 @@ A build is kept in the cache folder under the hash of everything it is made of: 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,26 +17,13 @@ from typing import Literal, get_args
 
 from deepmark.errors import EngineError, UsageError
 from deepmark.runtime.isolation import cache_folder
-from deepmark.runtime.native import wheel
+from deepmark.runtime.native import android, wheel
+from deepmark.runtime.native.tool_chain import Runtime, ToolChain, require_tool
 
-Target = Literal["host", "aarch64-linux-gnu"]
+Target = Literal["host", "aarch64-linux-gnu", "android"]
 
 PROGRAMS = ("dm_bench", "dm_detect", "dm_verify")
 STUB = "libpystub.so"
-WHEEL_VARIABLE = "MNN_AARCH64_WHEEL"
-CROSS = "aarch64-linux-gnu"
-LOADER = "ld-linux-aarch64.so.1"
-CROSS_LIBRARIES = (
-    LOADER,
-    "libc.so.6",
-    "libm.so.6",
-    "libstdc++.so.6",
-    "libgcc_s.so.1",
-    "libpthread.so.0",
-    "libdl.so.2",
-    "librt.so.1",
-    "libutil.so.1",
-)
 _SOURCES = Path(__file__).parent
 _TIMEOUT_S = 600
 
@@ -57,7 +42,7 @@ class NativeBuild:
     """
 
     target: str
-    runtime: Literal["glibc-wheel"]
+    runtime: Runtime
     folder: Path
     files: tuple[str, ...]
     mnn_version: str
@@ -66,11 +51,11 @@ class NativeBuild:
     def launch(self, program: str) -> tuple[str, ...]:
         """Return the words that start a program, relative to the folder, which must be the working folder.
 
-        On the host, ``LD_LIBRARY_PATH=.`` must be set; another target brings its own loader.
+        ``LD_LIBRARY_PATH=.`` must be set, but for aarch64-linux-gnu, which brings its own loader.
         """
-        if self.target == "host":
-            return (f"./{program}",)
-        return (f"./{LOADER}", "--library-path", ".", f"./{program}")
+        if self.target == wheel.CROSS:
+            return (f"./{wheel.LOADER}", "--library-path", ".", f"./{program}")
+        return (f"./{program}",)
 
 
 def build_native(target: Target = "host") -> NativeBuild:
@@ -82,18 +67,13 @@ def build_native(target: Target = "host") -> NativeBuild:
     """
     if target not in get_args(Target):
         raise UsageError(f"unknown target {target!r}", hint=f"choose {', '.join(get_args(Target))}")
-    prefix = "" if target == "host" else f"{CROSS}-"
-    compiler = _tool(f"{prefix}g++")
-    _tool("cmake")
-    _tool(f"{prefix}gcc")
-    with _library(target) as library:
-        version = _version(target)
-        key = _key(target, compiler, library)
+    with _chain_for(target) as chain:
+        key = _key(target, chain)
         try:
             folder = cache_folder() / "native" / f"{target}-{key[:24]}"
             if not folder.is_dir():
                 folder.parent.mkdir(parents=True, exist_ok=True)
-                _build(target, prefix, library, folder)
+                _build(chain, folder)
         except (OSError, RuntimeError) as error:
             raise EngineError(
                 f"cannot keep the build: {error}", hint="set DEEPMARK_CACHE to a folder with room"
@@ -102,84 +82,49 @@ def build_native(target: Target = "host") -> NativeBuild:
     digest = hashlib.sha256()
     for name in files:
         digest.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
-    return NativeBuild(target, "glibc-wheel", folder, files, version, digest.hexdigest())
-
-
-def _tool(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        package = {"cmake": "cmake"}.get(name, f"g++-{CROSS}" if name.startswith(CROSS) else "g++")
-        raise EngineError(f"the tool {name} is missing", hint=f"apt-get install {package}")
-    return found
+    return NativeBuild(target, chain.runtime, folder, files, chain.mnn_version, digest.hexdigest())
 
 
 @contextmanager
-def _library(target: Target) -> Iterator[Path]:
-    """Give the path of MNN's library for a target; its companions lie in ``mnn.libs`` beside it."""
+def _chain_for(target: Target) -> Iterator[ToolChain]:
     if target == "host":
-        yield wheel.find_library()
-        return
-    named = os.environ.get(WHEEL_VARIABLE, "")
-    if not Path(named).is_file():
-        raise EngineError(
-            f"{WHEEL_VARIABLE} must name MNN's wheel for aarch64, found {named!r}",
-            hint="tools/phone_toolchain.sh fetches it into build/wheels",
-        )
-    with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
-        try:
-            with zipfile.ZipFile(named) as archive:
-                wanted = [name for name in archive.namelist() if name.endswith(".so") or name.startswith("mnn.libs/")]
-                archive.extractall(folder, wanted)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise EngineError(f"{named} is no wheel: {error}", hint="fetch it again") from error
-        found = sorted(Path(folder).glob(f"{wheel.MODULE}*aarch64*.so"))
-        if not found:
-            raise EngineError(f"{named} holds no {wheel.MODULE} for aarch64", hint="fetch the aarch64 wheel")
-        yield found[0]
+        yield wheel.host_chain()
+    elif target == "android":
+        yield android.android_chain()
+    else:
+        with wheel.cross_chain() as chain:
+            yield chain
 
 
-def _version(target: Target) -> str:
-    if target == "host":
-        import importlib.metadata
-
-        return importlib.metadata.version("MNN")
-    return Path(os.environ[WHEEL_VARIABLE]).name.split("-")[1]
-
-
-def _key(target: Target, compiler: str, library: Path) -> str:
+def _key(target: Target, chain: ToolChain) -> str:
     digest = hashlib.sha256(target.encode())
-    said = subprocess.run([compiler, "--version"], capture_output=True, check=False)
+    said = subprocess.run([chain.compiler, "--version"], capture_output=True, check=False)
     digest.update(said.stdout)
-    digest.update(hashlib.sha256(library.read_bytes()).digest())
+    digest.update(hashlib.sha256(chain.library.read_bytes()).digest())
     sources = [*_SOURCES.rglob("*.cpp"), *_SOURCES.rglob("*.hpp"), *_SOURCES.glob("*.py"), _SOURCES / "CMakeLists.txt"]
     for path in sorted(sources):
         digest.update(path.relative_to(_SOURCES).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
-def _build(target: Target, prefix: str, library: Path, folder: Path) -> None:
+def _build(chain: ToolChain, folder: Path) -> None:
     """Build into a folder beside the final one, and rename: a build is there whole or not at all."""
+    require_tool("cmake")
     with tempfile.TemporaryDirectory(prefix="build-", dir=folder.parent) as scratch:
         work, complete = Path(scratch) / "work", Path(scratch) / "complete"
         complete.mkdir()
-        stub = Path(scratch) / "stub.c"
-        stub.write_text(wheel.stub_source(wheel.python_symbols(library)))
-        configure = [
-            *("cmake", "-S", str(_SOURCES), "-B", str(work)),
-            *(f"-DMNN_ENGINE={library}", f"-DMNN_LIBRARIES={library.parent / 'mnn.libs'}", f"-DPYTHON_STUB={stub}"),
-            *("-DDEEPMARK_PROGRAMS=ON", "-DDEEPMARK_RPATH=$ORIGIN"),
-        ]
-        if prefix:
-            configure += ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
-            configure += [f"-DCMAKE_C_COMPILER={prefix}gcc", f"-DCMAKE_CXX_COMPILER={prefix}g++"]
+        configure = ["cmake", "-S", str(_SOURCES), "-B", str(work), f"-DMNN_ENGINE={chain.library}"]
+        configure += [*chain.cmake, "-DDEEPMARK_PROGRAMS=ON"]
+        built = list(PROGRAMS)
+        if chain.needs_python:
+            stub = Path(scratch) / "stub.c"
+            stub.write_text(wheel.stub_source(wheel.python_symbols(chain.library)))
+            configure += [f"-DPYTHON_STUB={stub}", "-DDEEPMARK_RPATH=$ORIGIN"]
+            built.append(STUB)
         for command in (configure, ["cmake", "--build", str(work), "--parallel"]):
             _run(command)
-        companions = sorted((library.parent / "mnn.libs").glob("*.so*"))
-        for path in [*(work / name for name in PROGRAMS), work / STUB, library, *companions]:
+        for path in [*(work / name for name in built), chain.library, *chain.companions]:
             shutil.copy2(path, complete / path.name)
-        if target != "host":
-            for path in _cross_libraries(prefix):
-                shutil.copy2(path, complete / path.name)
         try:
             complete.rename(folder)
         except OSError:
@@ -193,19 +138,16 @@ def _run(command: list[str]) -> None:
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"{command[0]} did not end within {_TIMEOUT_S} s") from error
     if done.returncode:
-        said = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line] or ["it does not say why"]
         raise EngineError(
-            f"{command[0]} failed: {said[0].strip()}", hint="are g++ 11 or later and cmake 3.18 installed?"
+            f"{command[0]} failed: {_first_error(done.stderr + done.stdout)}",
+            hint="are g++ 11 or later and cmake 3.18 installed?",
         )
 
 
-def _cross_libraries(prefix: str) -> list[Path]:
-    """Find the C and C++ libraries of the cross compiler, and its loader."""
-    found = []
-    for name in CROSS_LIBRARIES:
-        said = subprocess.run([f"{prefix}g++", f"-print-file-name={name}"], capture_output=True, text=True, check=False)
-        path = Path(said.stdout.strip())
-        if not path.is_absolute() or not path.is_file():
-            raise EngineError(f"the cross compiler has no {name}", hint=f"apt-get install g++-{CROSS}")
-        found.append(path)
-    return found
+def _first_error(output: str) -> str:
+    """Return the first line of a tool's output that speaks of an error; of CMake's, with what follows it."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    for number, line in enumerate(lines):
+        if "rror" in line:
+            return " ".join(lines[number : number + 2]) if line.endswith(":") else line
+    return "it does not say why"

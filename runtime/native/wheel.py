@@ -7,15 +7,113 @@ defines, so that no Python is there at run time.
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
-import shutil
 import subprocess
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from deepmark.errors import EngineError
+from deepmark.runtime.native.tool_chain import ToolChain, require_tool
 
+WHEEL_VARIABLE = "MNN_AARCH64_WHEEL"
+CROSS = "aarch64-linux-gnu"
+LOADER = "ld-linux-aarch64.so.1"
+CROSS_LIBRARIES = (
+    LOADER,
+    "libc.so.6",
+    "libm.so.6",
+    "libstdc++.so.6",
+    "libgcc_s.so.1",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+)
 MODULE = "_mnncengine"
 SYMBOL = re.compile(r"\bU (_?Py\w+)(?:@\S+)?$", re.MULTILINE)
+
+
+def host_chain() -> ToolChain:
+    """Build for this computer, on the installed wheel.
+
+    Raises:
+        EngineError: a compiler or MNN is missing.
+    """
+    import importlib.metadata
+
+    compiler = require_tool("g++")
+    require_tool("gcc")
+    library = find_library()
+    version = importlib.metadata.version("MNN")
+    return ToolChain(
+        "glibc-wheel", compiler, library, version, _companions(library), _cmake(library), needs_python=True
+    )
+
+
+@contextmanager
+def cross_chain() -> Iterator[ToolChain]:
+    """Build for arm64 Linux, on the wheel that `WHEEL_VARIABLE` names; the block's end removes what was unpacked.
+
+    Raises:
+        EngineError: a compiler or the wheel is missing, or it is none.
+    """
+    compiler = require_tool(f"{CROSS}-g++")
+    require_tool(f"{CROSS}-gcc")
+    named = os.environ.get(WHEEL_VARIABLE, "")
+    if not Path(named).is_file():
+        raise EngineError(
+            f"{WHEEL_VARIABLE} must name MNN's wheel for aarch64, found {named!r}",
+            hint="tools/phone_toolchain.sh fetches it into build/wheels",
+        )
+    with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
+        library = _unpack(named, Path(folder))
+        companions = (*_companions(library), *_cross_libraries())
+        cmake = (
+            *_cmake(library),
+            "-DCMAKE_SYSTEM_NAME=Linux",
+            "-DCMAKE_SYSTEM_PROCESSOR=aarch64",
+            f"-DCMAKE_C_COMPILER={CROSS}-gcc",
+            f"-DCMAKE_CXX_COMPILER={CROSS}-g++",
+        )
+        version = Path(named).name.split("-")[1]
+        yield ToolChain("glibc-wheel", compiler, library, version, companions, cmake, needs_python=True)
+
+
+def _companions(library: Path) -> tuple[Path, ...]:
+    return tuple(sorted((library.parent / "mnn.libs").glob("*.so*")))
+
+
+def _cmake(library: Path) -> tuple[str, ...]:
+    return (f"-DMNN_LIBRARIES={library.parent / 'mnn.libs'}",)
+
+
+def _unpack(named: str, folder: Path) -> Path:
+    try:
+        with zipfile.ZipFile(named) as archive:
+            wanted = [name for name in archive.namelist() if name.endswith(".so") or name.startswith("mnn.libs/")]
+            archive.extractall(folder, wanted)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise EngineError(f"{named} is no wheel: {error}", hint="fetch it again") from error
+    found = sorted(folder.glob(f"{MODULE}*aarch64*.so"))
+    if not found:
+        raise EngineError(f"{named} holds no {MODULE} for aarch64", hint="fetch the aarch64 wheel")
+    return found[0]
+
+
+def _cross_libraries() -> tuple[Path, ...]:
+    """Find the C and C++ libraries of the cross compiler, and its loader."""
+    found = []
+    for name in CROSS_LIBRARIES:
+        said = subprocess.run([f"{CROSS}-g++", f"-print-file-name={name}"], capture_output=True, text=True, check=False)
+        path = Path(said.stdout.strip())
+        if not path.is_absolute() or not path.is_file():
+            raise EngineError(f"the cross compiler has no {name}", hint=f"apt-get install g++-{CROSS}")
+        found.append(path)
+    return tuple(found)
 
 
 def find_library() -> Path:
@@ -36,9 +134,7 @@ def python_symbols(library: Path) -> tuple[str, ...]:
     Raises:
         EngineError: there is no ``nm``, or the file is no library.
     """
-    nm = shutil.which("nm")
-    if nm is None:
-        raise EngineError("the tool nm is missing", hint="apt-get install binutils")
+    nm = require_tool("nm")
     listed = subprocess.run([nm, "-D", "--undefined-only", str(library)], capture_output=True, text=True, check=False)
     if listed.returncode:
         raise EngineError(f"{library.name} is no library that nm can read")

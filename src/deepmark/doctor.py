@@ -35,7 +35,7 @@ OPENCV_WHEELS = (
     "opencv-contrib-python",
 )
 _DETECT, _EXPORT, _SPEED = "detect, verify", "export", "bench --device adb"
-_NATIVE, _NOTHING_YET = "the C++ runtime (docs/native.md)", "nothing yet: there is no build with it"
+_NATIVE, _ANDROID = "the C++ runtime (docs/native.md)", "bench --device adb, for figures to publish"
 _CHILD_TIMEOUT_S = 60
 NATIVE_TOOLS = (  # program, Debian's package, what for
     ("cmake", "cmake", _NATIVE),
@@ -109,6 +109,7 @@ def examine() -> Iterator[Part]:
     yield _arm64_wheel()
     yield _adb()
     yield _ndk()
+    yield _mnn_for_android()
 
 
 def _print(parts: Sequence[Part]) -> None:
@@ -197,7 +198,7 @@ def _native_tool(program: str, package: str, needed_for: str) -> Part:
 
 def _arm64_wheel() -> Part:
     """MNN's library for phones, which `deepmark.runtime.native` builds against."""
-    from deepmark.runtime.native.build import WHEEL_VARIABLE
+    from deepmark.runtime.native.wheel import WHEEL_VARIABLE
 
     named = os.environ.get(WHEEL_VARIABLE)
     ok = named is not None and Path(named).is_file()
@@ -225,10 +226,24 @@ def _ndk() -> Part:
     for folder in [*named, *(ndk for sdk in sdks for ndk in sorted(sdk.glob("ndk/*"), reverse=True))]:
         revision = _ndk_revision(folder)
         if revision:
-            return Part("android ndk", f"{revision}, {folder}", True, _NOTHING_YET, None)
+            return Part("android ndk", f"{revision}, {folder}", True, _ANDROID, None)
     remedy = "install it with Android Studio or sdkmanager, and set ANDROID_NDK_HOME to its folder"
     wrong = f"{named[0]} is no NDK" if named else None
-    return Part("android ndk", wrong, False, _NOTHING_YET, remedy)
+    return Part("android ndk", wrong, False, _ANDROID, remedy)
+
+
+def _mnn_for_android() -> Part:
+    """MNN's release for Android, which the build with the NDK needs."""
+    from deepmark.errors import EngineError
+    from deepmark.runtime.native.android import MNN_VARIABLE, find_release
+
+    try:
+        library, version = find_release()
+    except EngineError as error:
+        found = str(error) if os.environ.get(MNN_VARIABLE) else None
+        remedy = f"set {MNN_VARIABLE} to the folder of MNN's Android release: {error.hint}"
+        return Part("MNN for Android", found, False, _ANDROID, remedy)
+    return Part("MNN for Android", f"{version}, {library}", True, _ANDROID, None)
 
 
 def _ndk_revision(folder: Path) -> str | None:

@@ -13,7 +13,7 @@ from tiny_network import tiny_loaded
 from deepmark.benchmarks import emulated
 from deepmark.benchmarks.emulated import Setting, measure
 from deepmark.errors import EngineError
-from deepmark.runtime.native.build import WHEEL_VARIABLE
+from deepmark.runtime.native.wheel import WHEEL_VARIABLE
 
 TOOLS = ("cmake", "nm", "aarch64-linux-gnu-g++", emulated.EMULATOR[0])
 

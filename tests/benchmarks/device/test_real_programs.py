@@ -14,7 +14,7 @@ from deepmark.benchmarks.device.bench import Request, run_on_phone
 from deepmark.benchmarks.device.cooling import Cooling
 from deepmark.benchmarks.speed.results import Plan
 from deepmark.exporter.pipeline import export
-from deepmark.runtime.native.build import WHEEL_VARIABLE
+from deepmark.runtime.native.wheel import WHEEL_VARIABLE
 
 TOOLS = ("cmake", "aarch64-linux-gnu-g++", "qemu-aarch64-static")
 

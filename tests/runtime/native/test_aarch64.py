@@ -13,7 +13,7 @@ import pytest
 from deepmark.errors import EngineError
 from deepmark.exporter import export
 from deepmark.runtime.native import build_native
-from deepmark.runtime.native.build import WHEEL_VARIABLE
+from deepmark.runtime.native.wheel import WHEEL_VARIABLE
 
 EMULATOR = "qemu-aarch64-static"
 

@@ -14,7 +14,7 @@ from deepmark.runtime.native.__main__ import main
 def test_an_unknown_target_is_a_wrong_command_line() -> None:
     done = CliRunner().invoke(main, ["android-arm64-v8a"])
     assert done.exit_code == 2
-    assert "'android-arm64-v8a' is not one of 'host', 'aarch64-linux-gnu'" in done.output
+    assert "'android-arm64-v8a' is not one of 'host', 'aarch64-linux-gnu', 'android'" in done.output
 
 
 def test_a_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

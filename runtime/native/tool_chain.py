@@ -1,0 +1,51 @@
+"""What a build for one target is made with."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from deepmark.errors import EngineError
+
+Runtime = Literal["glibc-wheel", "ndk"]
+
+_PACKAGES = {"cmake": "cmake", "nm": "binutils"}
+_CROSS = "aarch64-linux-gnu"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChain:
+    """A compiler and an MNN for one target.
+
+    Attributes:
+        runtime: the kind of C library and MNN, printed beside every number.
+        compiler: for C++; its version is part of a build's key.
+        library: MNN's.
+        mnn_version: of it.
+        companions: files that must lie beside the programs on the device.
+        cmake: arguments that name the compiler and what else belongs to the target.
+        needs_python: whether MNN's library names Python symbols.
+    """
+
+    runtime: Runtime
+    compiler: str
+    library: Path
+    mnn_version: str
+    companions: tuple[Path, ...]
+    cmake: tuple[str, ...]
+    needs_python: bool
+
+
+def require_tool(name: str) -> str:
+    """Return the path of a program.
+
+    Raises:
+        EngineError: it is not installed.
+    """
+    found = shutil.which(name)
+    if found is None:
+        package = _PACKAGES.get(name, f"g++-{_CROSS}" if name.startswith(_CROSS) else "g++")
+        raise EngineError(f"the tool {name} is missing", hint=f"apt-get install {package}")
+    return found

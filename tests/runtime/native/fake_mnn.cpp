@@ -1,0 +1,33 @@
+// A libMNN.so that computes nothing: MNN's release for Android is in no package registry.
+#include "mnn_api.hpp"
+
+namespace MNN {
+
+const char* getVersion() { return "3.6.9"; }
+
+Tensor* Tensor::create(const std::vector<int>&, halide_type_t, void*, DimensionType) { return nullptr; }
+void Tensor::destroy(Tensor*) {}
+bool Tensor::copyFromHostTensor(const Tensor*) { return false; }
+bool Tensor::copyToHostTensor(Tensor*) const { return false; }
+std::vector<int> Tensor::shape() const { return {}; }
+
+Interpreter* Interpreter::createFromFile(const char*) { return nullptr; }
+void Interpreter::destroy(Interpreter*) {}
+void Interpreter::setSessionMode(SessionMode) {}
+void Interpreter::setSessionHint(HintMode, int) {}
+Session* Interpreter::createSession(const ScheduleConfig&) { return nullptr; }
+void Interpreter::releaseModel() {}
+void Interpreter::resizeTensor(Tensor*, const std::vector<int>&) {}
+void Interpreter::resizeSession(Session*) {}
+ErrorCode Interpreter::runSession(Session*) const { return NO_ERROR; }
+bool Interpreter::getSessionInfo(const Session*, SessionInfoCode, void*) { return false; }
+const std::map<std::string, Tensor*>& Interpreter::getSessionInputAll(const Session*) const {
+    static const std::map<std::string, Tensor*> none;
+    return none;
+}
+const std::map<std::string, Tensor*>& Interpreter::getSessionOutputAll(const Session*) const {
+    static const std::map<std::string, Tensor*> none;
+    return none;
+}
+
+}  // namespace MNN
