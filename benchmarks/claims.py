@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from deepmark.console import output_options, print_json, progress, run, say
 from deepmark.errors import DataError
+from deepmark.runtime.params import SHOWN_SCORE
 
 if TYPE_CHECKING:
     from deepmark.benchmarks.speed.results import Measured, Result
@@ -108,7 +109,7 @@ def measure(checkpoint: Path, pictures: Path, *, size: int, rivals: Sequence[str
     from deepmark.benchmarks.speed.verdict import judge
     from deepmark.exporter import export
 
-    plan = Plan(rounds=6, runs=24, seconds=seconds, threshold=0.3)
+    plan = Plan(rounds=6, runs=24, seconds=seconds, threshold=SHOWN_SCORE)
     with tempfile.TemporaryDirectory(prefix="deepmark-") as name, progress("exporting", 6) as advance:
         folder, bundles = Path(name), {}
         wide = one_channel_each(checkpoint, folder / "wide.pth")
@@ -203,7 +204,7 @@ def _crowd_ms(cells: tuple[int, int]) -> float:
     from deepmark.runtime.params import DecoderParams
 
     schema = KeypointSchema.deepfashion2()
-    heads, params = make_scene(schema, Load(cells)), DecoderParams(score_threshold=0.3)
+    heads, params = make_scene(schema, Load(cells)), DecoderParams(score_threshold=SHOWN_SCORE)
     return _median_ms(lambda: decode(heads, schema, params), 60)
 
 

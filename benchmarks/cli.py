@@ -16,6 +16,7 @@ from deepmark import console
 from deepmark.benchmarks.device.options import PHONE_THREADS, check_options, measure_on_phone, phone_options
 from deepmark.console import output_options, print_json, print_table, say
 from deepmark.errors import DeepMarkError, UnstableError, UsageError
+from deepmark.runtime.params import SHOWN_SCORE
 
 if TYPE_CHECKING:
     from deepmark.benchmarks.speed.results import Failure, Result
@@ -109,7 +110,7 @@ class _Rivals(click.ParamType[tuple[str, ...]]):
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
-    default=0.3,
+    default=SHOWN_SCORE,
     show_default=True,
     help="Floor of an object's final score, as of detect; 0 decodes everything.",
 )

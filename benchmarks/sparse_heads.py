@@ -19,6 +19,7 @@ from typing import Any
 import click
 
 from deepmark.console import output_options, print_json, print_table, run
+from deepmark.runtime.params import SHOWN_SCORE
 
 WARM_UP = 5  # rounds that do not count
 RESAMPLES, SEED = 4000, 20200407  # of the bootstrap
@@ -99,7 +100,7 @@ def _summary(engine: str, part: str, pairs: Pairs) -> Comparison:
 @click.argument("sparse", type=click.Path(path_type=Path))
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--rounds", default=20, show_default=True, type=click.IntRange(1), help="Runs of each picture.")
-@click.option("--threshold", default=0.3, show_default=True, type=click.FloatRange(0, 1), help="As of detect.")
+@click.option("--threshold", default=SHOWN_SCORE, show_default=True, type=click.FloatRange(0, 1), help="As of detect.")
 @output_options
 def command(
     dense: Path, sparse: Path, pictures: tuple[Path, ...], rounds: int, threshold: float, as_json: bool

@@ -21,6 +21,7 @@ import click
 
 from deepmark.benchmarks.machine import machine_name
 from deepmark.console import output_options, print_json, print_table, run, say
+from deepmark.runtime.params import SHOWN_SCORE
 
 if TYPE_CHECKING:
     from deepmark.runtime.detector import Detector
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from deepmark.runtime.params import DecoderParams
 
 STACKED = 4  # frames in one input
-THRESHOLD = 0.3  # detect's own
 
 _detector: Detector | None = None  # of a child process
 
@@ -159,7 +159,7 @@ def _detect_all(detector: Detector, sources: Sequence[Source], ahead: int) -> in
 
 
 def _as_detect_has_them(params: DecoderParams) -> DecoderParams:
-    return replace(params, score_threshold=THRESHOLD)
+    return replace(params, score_threshold=SHOWN_SCORE)
 
 
 def _crew(model: Path, count: int) -> ProcessPoolExecutor:

@@ -10,6 +10,8 @@ from deepmark.errors import DataError
 
 Nms = Literal["soft", "hard"]
 
+SHOWN_SCORE = 0.3  # objects with a lower final score are shown only to those who ask for them
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderParams:

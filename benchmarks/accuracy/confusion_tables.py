@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deepmark.benchmarks.accuracy.matching import LOWEST_IOU, LOWEST_SCORE, IntArray, Pair, confusion
+from deepmark.benchmarks.accuracy.matching import LOWEST_IOU, IntArray, Pair, confusion
 from deepmark.benchmarks.page import Cells, Number, Section, Table
+from deepmark.runtime.params import SHOWN_SCORE
 
 MOST_LISTED = 12
 
@@ -15,7 +16,7 @@ def confusion_section(pairs: Sequence[Pair], class_names: Sequence[str]) -> Sect
     counts = confusion(pairs, len(class_names))
     return Section(
         "Confusion between classes",
-        f"Detections with a score of at least {LOWEST_SCORE:g}, the best first, take the garment of any class that"
+        f"Detections with a score of at least {SHOWN_SCORE:g}, the best first, take the garment of any class that"
         f" their box overlaps most, by an IoU of at least {LOWEST_IOU:g}. The metric above does not look at this:"
         " to it each class is a world of its own.",
         (_matrix(counts, class_names), _mistakes(counts, class_names)),

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.benchmarks.accuracy.labelled import as_detections, found_in
-from deepmark.benchmarks.accuracy.matching import LOWEST_SCORE
 from deepmark.benchmarks.accuracy.results import ClassResults
 from deepmark.models.deepfashion2 import Dataset
 from deepmark.runtime.drawing.contact_sheet import fill_tile
 from deepmark.runtime.media.picture_file import decode_picture
+from deepmark.runtime.params import SHOWN_SCORE
 
 EACH = 6  # worst, and best
 _GAP = 8  # pixels between both halves
@@ -57,7 +57,7 @@ def draw_example(dataset: Dataset, image_id: int, results: Sequence[ClassResults
     """
     content, source = dataset.picture(image_id)
     image = decode_picture(content, source=source)
-    halves = (as_detections(dataset.annotation(image_id).items), found_in(results, image_id, LOWEST_SCORE))
+    halves = (as_detections(dataset.annotation(image_id).items), found_in(results, image_id, SHOWN_SCORE))
     tiles = [fill_tile(image, one, dataset.schema) for one in halves]
     return Example(image_id, agreement, _jpeg(_beside(*tiles)))
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from deepmark.benchmarks.accuracy.layout import FloatArray
 from deepmark.benchmarks.accuracy.results import ClassResults
 from deepmark.benchmarks.accuracy.truth import Truth
+from deepmark.runtime.params import SHOWN_SCORE
 
-LOWEST_SCORE = 0.3  # as in `deepmark detect`: what a user sees
 LOWEST_IOU = 0.5
 
 IntArray = npt.NDArray[np.int64]
@@ -50,7 +50,7 @@ class Pair:
     found: Row | None
 
 
-def match(truth: Truth, results: Sequence[ClassResults], *, lowest_score: float = LOWEST_SCORE) -> tuple[Pair, ...]:
+def match(truth: Truth, results: Sequence[ClassResults], *, lowest_score: float = SHOWN_SCORE) -> tuple[Pair, ...]:
     """Pair the garments of all pictures with detections.
 
     Args:

@@ -14,7 +14,7 @@ from deepmark.benchmarks.accuracy.curves import THRESHOLDS, Curves
 from deepmark.benchmarks.accuracy.examples import Example
 from deepmark.benchmarks.accuracy.inspection import Inspection, inspect
 from deepmark.benchmarks.accuracy.layout import FloatArray
-from deepmark.benchmarks.accuracy.matching import LOWEST_IOU, LOWEST_SCORE
+from deepmark.benchmarks.accuracy.matching import LOWEST_IOU
 from deepmark.benchmarks.accuracy.metric import AveragePrecision
 from deepmark.benchmarks.accuracy.report import AccuracyReport, SubsetAccuracy
 from deepmark.benchmarks.accuracy.report_charts import paint_classes, paint_precision, paint_thresholds
@@ -35,6 +35,7 @@ from deepmark.benchmarks.page import (
     write_page,
 )
 from deepmark.models.deepfashion2 import Dataset
+from deepmark.runtime.params import SHOWN_SCORE
 
 LISTED_FAULTS = 100
 REPORT_STEPS = 2  # calls of ``advance``
@@ -216,7 +217,7 @@ def _at_thresholds(curve: FloatArray | None) -> tuple[Number, ...]:
 def _examples(inspection: Inspection) -> list[Section]:
     rule = (
         "Left the labels, right the detections with a score of at least"
-        f" {LOWEST_SCORE:g}. The number is the mean OKS of the picture’s garments; one that was missed, one too many"
+        f" {SHOWN_SCORE:g}. The number is the mean OKS of the picture’s garments; one that was missed, one too many"
         f" and one of another class count 0 (boxes must overlap by an IoU of {LOWEST_IOU:g})."
     )
     parts = (
