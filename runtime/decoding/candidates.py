@@ -68,8 +68,10 @@ def find_candidates(heatmap: FloatArray, used: BoolArray, params: DecoderParams)
     """
     groups, height, width = heatmap.shape
     threshold = np.float32(params.keypoint_threshold)
-    padded = pad(heatmap, params.border)
-    cells = _support(padded, used, threshold, blurred=params.sigma_keypoint > 0)
+    loose = threshold * ROUNDING
+    searched = np.flatnonzero(used & (heatmap.reshape(groups, -1).max(axis=1) > loose))
+    padded = pad(heatmap if len(searched) == groups else heatmap[searched], params.border)
+    cells = _support(padded, loose, blurred=params.sigma_keypoint > 0)
     values = blur_cells(padded, cells, params.sigma_keypoint)
     if params.threshold_on == "raw":
         floor, passes = UNDERFLOW, padded.reshape(-1).take(cells) > threshold
@@ -78,20 +80,19 @@ def find_candidates(heatmap: FloatArray, used: BoolArray, params: DecoderParams)
     if not params.mask:
         passes &= _is_local_maximum(cells, values, padded.shape)
     cells, values = cells[passes], values[passes]
-    group, y, x = unravel(cells, height, width)
-    row = group * height + y
+    channel, y, x = unravel(cells, height, width)
+    row = searched.take(channel) * height + y
     row_starts = np.zeros(groups * height + 1, np.intp)
     np.cumsum(np.bincount(row, minlength=groups * height), out=row_starts[1:])
     return Candidates(y * width + x, np.stack([x, y]).astype(np.float32), values, floor, row_starts, height)
 
 
-def _support(padded: FloatArray, used: BoolArray, threshold: np.float32, *, blurred: bool) -> IndexArray:
-    """List the flat padded cells that are above the threshold or, if ``blurred``, have a neighbour that is.
+def _support(padded: FloatArray, loose: np.float32, *, blurred: bool) -> IndexArray:
+    """List the flat padded cells that are above ``loose`` or, if ``blurred``, have a neighbour that is.
 
     Neighbours of listed maxima are therefore listed too, which makes `_is_local_maximum` exact.
     """
-    above = padded > threshold * ROUNDING
-    above[~used] = False
+    above = padded > loose
     if blurred:
         flat, row = above.reshape(-1), padded.shape[2]
         flat[1:-1] |= flat[:-2] | flat[2:]

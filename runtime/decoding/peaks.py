@@ -57,6 +57,13 @@ def find_centres(heatmap: FloatArray, top_k: int) -> Centres:
     peaks = _local_maxima(padded)
     scores = padded.reshape(-1).take(peaks)
     if len(peaks) > top_k:
+        # Where a network sees nothing its sigmoid underflows to one value: a plateau of thousands of equal peaks, on
+        # which `partition` takes longer than all the rest. Of the lowest ones the first make up the number.
+        wanted = scores > scores.min()
+        missing = max(top_k - np.count_nonzero(wanted), 0)
+        wanted[np.flatnonzero(~wanted)[:missing]] = True
+        peaks, scores = peaks[wanted], scores[wanted]
+    if len(peaks) > top_k:
         at_least = np.partition(scores, -top_k)[-top_k]
         good = scores >= at_least  # all equals of the K-th are in it, so that the stable sort can cut among them
         peaks, scores = peaks[good], scores[good]

@@ -126,6 +126,20 @@ def test_equal_scores_go_by_class_and_cell_also_where_top_k_cuts() -> None:
     assert (found.boxes[:, 2] - found.boxes[:, 0]).tolist() == (cells + cells)[:20]
 
 
+@pytest.mark.parametrize("top_k", [1, 2, 3, 5, 20])
+def test_where_few_peaks_stand_on_a_plateau_its_first_cells_make_up_the_number(top_k: int) -> None:
+    """Where a network sees nothing, a sigmoid underflows to one value in every cell."""
+    heads = empty_heads(side=8)
+    heads.hm[:] = 1.4e-38
+    heads.hm[1, 1, 1], heads.hm[1, 5, 5] = 0.5, 0.25
+    heads.wh[0] = np.arange(64).reshape(8, 8)
+    found = decode(heads, SCHEMA, replace(BASELINE, top_k=top_k))
+    plateau = [(0, cell) for cell in range(64)]
+    cells = (found.boxes[:, 2] - found.boxes[:, 0]).astype(int).tolist()
+    expected = [(1, 9), (1, 45), *plateau][:top_k]
+    assert list(zip(found.class_ids.tolist(), cells, strict=True)) == expected
+
+
 def test_one_cell_may_hold_two_classes() -> None:
     heads = one_object(0.4, class_id=0)
     heads.hm[1, 8, 8] = 0.6

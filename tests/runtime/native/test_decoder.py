@@ -24,7 +24,7 @@ SCHEMAS = {
     "17": KeypointSchema.coco_person(),
     "294": KeypointSchema.deepfashion2(294),
 }
-KINDS = ("random", "quantised", "plateau", "sparse", "tiny", "zero", "full")
+KINDS = ("random", "quantised", "plateau", "sparse", "tiny", "underflow", "zero", "full")
 DECODER = ("decoder", "candidates", "gaussian", "heads", "nms", "params", "peaks", "sparse_heads")
 
 
@@ -40,6 +40,7 @@ def heatmap(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> np.n
         "plateau": lambda: np.repeat(np.repeat(rng.random((*shape[:1], 9, 9)), 9, 1), 9, 2)[:, : shape[1], : shape[2]],
         "sparse": lambda: rng.choice([0, 0.3, 0.9], shape, p=[0.96, 0.02, 0.02]),
         "tiny": lambda: rng.random(shape) * 1e-30,
+        "underflow": lambda: np.where(rng.random(shape) < 0.01, rng.random(shape), 1.4e-38),
         "zero": lambda: np.zeros(shape),
         "full": lambda: np.ones(shape),
     }[kind]()
