@@ -33,6 +33,7 @@ Engine = Literal["mnn", "onnxruntime"]
 
 AS_EXPORTED = "as exported"
 TOLERANCE = 1e-3  # of a head's largest value: rounding, no other network
+SMALLEST_SCALE = 1e-3  # on noise a network may see nothing, and then a heatmap's largest value is 1e-14, or 0
 RESAMPLES, SEED = 2000, 0
 
 
@@ -228,7 +229,8 @@ def _time(engine: Engine, loaded: list[Loaded], inputs: list[FloatArray], rounds
 
 
 def _error(found: Mapping[str, FloatArray], expected: Mapping[str, FloatArray]) -> float:
-    return max(float(np.abs(found[name] - expected[name]).max() / np.abs(expected[name]).max()) for name in found)
+    scales = {name: max(float(np.abs(values).max()), SMALLEST_SCALE) for name, values in expected.items()}
+    return max(float(np.abs(found[name] - expected[name]).max()) / scales[name] for name in found)
 
 
 @click.command(epilog="Example:  python -m deepmark.benchmarks.rewrites build/demo/demo.deepmark --rounds 60")
