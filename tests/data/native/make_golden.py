@@ -28,6 +28,8 @@ CASES = {
     "person_baseline": (2, "17", (12, 10), "random", replace(DecoderParams.baseline(), top_k=12)),
     "person_soft": (3, "17", (9, 13), "sparse", replace(PAPER, nms="soft", top_k=12)),
     "garments_raw": (4, "62", (6, 7), "quantised", replace(PAPER, threshold_on="raw", border="replicate", top_k=12)),
+    "garments_underflow": (5, "62", (6, 7), "underflow", PAPER),
+    "landmarks_294": (6, "294", (4, 5), "random", PAPER),
 }
 
 

@@ -24,6 +24,7 @@ SCHEMAS = {
     "17": KeypointSchema.coco_person(),
     "294": KeypointSchema.deepfashion2(294),
 }
+GOLDEN = Path(__file__).parents[2] / "data" / "native"
 KINDS = ("random", "quantised", "plateau", "sparse", "tiny", "underflow", "zero", "full")
 DECODER = ("decoder", "candidates", "gaussian", "heads", "nms", "params", "peaks", "sparse_heads")
 
@@ -176,10 +177,10 @@ def test_maps_of_full_size(decode_run: Path, kind: str) -> None:
     assert check(decode_run, make_heads(7, SCHEMAS["62"], (128, 128), kind), SCHEMAS["62"], DecoderParams()) == 100
 
 
-@pytest.mark.parametrize("name", ["person_paper", "person_baseline", "person_soft", "garments_raw"])
-def test_golden_cases(decode_run: Path, data: Path, name: str) -> None:
-    done = run_case(decode_run, (data / "native" / f"{name}.case").read_bytes())
+@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.case")))
+def test_golden_cases(decode_run: Path, name: str) -> None:
+    done = run_case(decode_run, (GOLDEN / f"{name}.case").read_bytes())
     assert not done.returncode, done.stderr.decode()
-    expected = detections_of((data / "native" / f"{name}.expected").read_bytes())
+    expected = detections_of((GOLDEN / f"{name}.expected").read_bytes())
     assert len(expected)
     require_equal(detections_of(done.stdout), expected)
