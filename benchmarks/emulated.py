@@ -8,9 +8,7 @@ the emulator, too. Times under emulation say nothing and are not shown.
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from deepmark.runtime.native import NativeBuild
 
 EMULATOR = ("qemu-aarch64-static", "-cpu", "cortex-a76")
-TIMEOUT_S = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +84,11 @@ def measure(checkpoint: Path, pictures: Sequence[Path], *, size: tuple[int, int]
     Raises:
         DeepMarkError: a tool is missing, an export failed, or a program crashed.
     """
+    from deepmark.benchmarks.ppm import write_ppm_files
     from deepmark.exporter.pipeline import export
     from deepmark.exporter.precision.loss import Limits
     from deepmark.runtime.bundle import MODEL_FILES, open_model
+    from deepmark.runtime.media.picture_file import read_picture
     from deepmark.runtime.native import build_native
 
     if shutil.which(EMULATOR[0]) is None:
@@ -98,7 +97,7 @@ def measure(checkpoint: Path, pictures: Sequence[Path], *, size: tuple[int, int]
     rows = []
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
         shown = Path(folder) / "pictures"
-        _write_ppm(pictures, shown)
+        write_ppm_files(map(read_picture, pictures), shown)
         bundles: dict[Name, Path] = {}
         for setting in SETTINGS:
             name = setting.stored
@@ -120,16 +119,6 @@ def measure(checkpoint: Path, pictures: Sequence[Path], *, size: tuple[int, int]
     return rows
 
 
-def _write_ppm(pictures: Sequence[Path], folder: Path) -> None:
-    import cv2
-
-    from deepmark.runtime.media.picture_file import read_picture
-
-    folder.mkdir()
-    for number, path in enumerate(pictures):
-        cv2.imwrite(str(folder / f"{number:06}.ppm"), read_picture(path))
-
-
 def _row(build: NativeBuild, setting: Setting, bundle: Path, model_bytes: int, pictures: Path) -> EmulatedRow:
     words = [str(bundle), "--threads", "1", "--precision", setting.arithmetic]
     vectors = [] if setting.memory == "low" else _run(build, "dm_verify", words)
@@ -148,15 +137,11 @@ def _row(build: NativeBuild, setting: Setting, bundle: Path, model_bytes: int, p
 
 
 def _run(build: NativeBuild, program: str, words: Sequence[str]) -> list[dict[str, Any]]:
-    command = [*EMULATOR, *build.launch(program), *words]
-    try:
-        done = subprocess.run(command, cwd=build.folder, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
-    except subprocess.TimeoutExpired as error:
-        raise EngineError(f"{program} did not end within {TIMEOUT_S} s under emulation") from error
-    lines: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
-    if done.returncode not in {0, 3} or not lines or lines[-1]["event"] != "end":
-        said = lines[-1].get("message") if lines else done.stderr.strip()[-200:]
-        raise EngineError(f"{program} ended with status {done.returncode} under emulation: {said}")
+    from deepmark.runtime.native.program import run_program
+
+    _, lines = run_program(build, program, words, emulator=EMULATOR)
+    if lines[-1]["event"] == "error":
+        raise EngineError(f"{program} under emulation: {lines[-1]['message']}", hint=lines[-1]["hint"])
     return lines
 
 

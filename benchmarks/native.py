@@ -7,20 +7,20 @@ the order changing from round to round, each with one thread. The ratio is of th
 from __future__ import annotations
 
 import itertools
-import json
-import os
-import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from deepmark.console import output_options, print_json, print_table, run
 from deepmark.errors import EngineError
+
+if TYPE_CHECKING:
+    from deepmark.runtime.native import NativeBuild
 
 PARTS = ("letterbox", "network", "decode", "frame")
 
@@ -50,6 +50,7 @@ def compare(bundle: Path, pictures: Sequence[Path], *, rounds: int, runs: int) -
     """
     import numpy as np
 
+    from deepmark.benchmarks.ppm import write_ppm_files
     from deepmark.runtime.media.picture_file import read_picture
     from deepmark.runtime.native import build_native
 
@@ -58,15 +59,13 @@ def compare(bundle: Path, pictures: Sequence[Path], *, rounds: int, runs: int) -
     python = _PythonSide(bundle, images)
     samples: dict[str, dict[str, list[float]]] = {side: {part: [] for part in PARTS} for side in ("python", "native")}
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
-        for number, image in enumerate(images):
-            height, width, _ = image.shape
-            header = f"P6\n{width} {height}\n255\n".encode()
-            (Path(folder) / f"{number:06}.ppm").write_bytes(header + image[:, :, ::-1].tobytes())
-        words = [str(bundle.resolve()), "--pictures", folder, "--runs", str(runs), "--warm-up-runs", str(len(images))]
-        command = [*build.launch("dm_bench"), *words, "--threads", "1"]
+        shown = Path(folder) / "pictures"
+        write_ppm_files(images, shown)
+        words = [str(bundle.resolve()), "--pictures", str(shown), "--threads", "1"]
+        words += ["--runs", str(runs), "--warm-up-runs", str(len(images))]
         for turn in range(rounds):
             for side in ("python", "native") if turn % 2 else ("native", "python"):
-                found = python.run(runs) if side == "python" else _native_turn(command, build.folder)
+                found = python.run(runs) if side == "python" else _native_turn(build, words)
                 for part in PARTS:
                     samples[side][part] += found[part]
     medians = {
@@ -114,12 +113,12 @@ class _PythonSide:
         return found
 
 
-def _native_turn(command: Sequence[str], folder: Path) -> dict[str, list[float]]:
-    environment = {**os.environ, "LD_LIBRARY_PATH": "."}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    if done.returncode or not lines or lines[-1]["event"] != "end":
-        raise EngineError(f"dm_bench ended with status {done.returncode}: {done.stderr.strip()[-200:]}")
+def _native_turn(build: NativeBuild, words: Sequence[str]) -> dict[str, list[float]]:
+    from deepmark.runtime.native.program import run_program
+
+    _, lines = run_program(build, "dm_bench", words)
+    if lines[-1]["event"] == "error":
+        raise EngineError(f"dm_bench: {lines[-1]['message']}", hint=lines[-1]["hint"])
     samples = [line for line in lines if line["event"] == "sample"]
     found = {part: [float(one[f"{part}_ms"]) for one in samples] for part in PARTS[:-1]}
     found["frame"] = [sum(steps) for steps in zip(*found.values(), strict=True)]

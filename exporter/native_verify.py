@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
-from deepmark.errors import BundleError, EngineError, ParityError
-
-_TIMEOUT_S = 600
+from deepmark.errors import BundleError, ParityError
 
 
 def verify_native(bundle: Path, *, threads: int | None = None) -> list[dict[str, Any]]:
@@ -29,30 +24,15 @@ def verify_native(bundle: Path, *, threads: int | None = None) -> list[dict[str,
         ParityError: the results differ.
     """
     from deepmark.runtime.native import build_native
+    from deepmark.runtime.native.program import run_program
 
     if not bundle.is_dir():
         raise BundleError(f"{bundle} is no folder", hint="the C++ runtime reads unpacked bundles: unzip it first")
-    build = build_native("host")
     options = [] if threads is None else ["--threads", str(threads)]
-    try:
-        done = subprocess.run(
-            [*build.launch("dm_verify"), str(bundle.resolve()), *options],
-            cwd=build.folder,
-            env={**os.environ, "LD_LIBRARY_PATH": "."},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_TIMEOUT_S,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise EngineError(f"dm_verify did not end within {_TIMEOUT_S} s") from error
-    lines: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
-    last = lines[-1] if lines else {}
-    if done.returncode == 1 and last.get("event") == "error":
-        raise BundleError(last["message"], hint=last["hint"])
-    if done.returncode not in {0, 3} or last.get("event") != "end":
-        raise EngineError(f"dm_verify ended with status {done.returncode}", hint="run it by hand: docs/native.md")
-    if done.returncode == 3:
+    code, lines = run_program(build_native("host"), "dm_verify", [str(bundle.resolve()), *options])
+    if lines[-1]["event"] == "error":
+        raise BundleError(lines[-1]["message"], hint=lines[-1]["hint"])
+    if code == 3:
         worst = [line["number"] for line in lines[:-1] if not line["equal"]]
         raise ParityError(
             f"the C++ runtime differs from the network in vector {', '.join(worst)}",

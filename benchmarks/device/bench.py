@@ -24,6 +24,7 @@ from deepmark.benchmarks.device.place import COMES_BACK_S, Place, prepared
 from deepmark.benchmarks.device.probe import identify, look
 from deepmark.benchmarks.device.record import Identity, Phone, State
 from deepmark.benchmarks.device.runner import Power, Precision, Programs
+from deepmark.benchmarks.ppm import encode_ppm
 from deepmark.benchmarks.speed import samples
 from deepmark.benchmarks.speed.contestants import Contestant, enter, open_models
 from deepmark.benchmarks.speed.results import FORMAT, Failure, Machine, Plan, Result
@@ -178,10 +179,8 @@ def _copy(
                 content = manifest.to_json() if name == MANIFEST_NAME else one.base.model.read(name)
                 files[remote] = _write(folder / remote, content)
     for number, image in enumerate(pictures.images):
-        height, width, _ = image.shape
-        header = f"P6\n{width} {height}\n255\n".encode()
         name = f"{PICTURES}/{number:03}.ppm"
-        files[name] = _write(folder / name, header + image[:, :, ::-1].tobytes())
+        files[name] = _write(folder / name, encode_ppm(image))
     place.run(f"rm -rf {PICTURES}")  # those of an earlier run that was kept are not to be run on
     sent = place.copy(files)
     place.run(f"chmod 755 {' '.join(build.files)}")

@@ -18,7 +18,7 @@ from typing import Literal, get_args
 from deepmark.errors import EngineError, UsageError
 from deepmark.runtime.isolation import cache_folder
 from deepmark.runtime.native import android, wheel
-from deepmark.runtime.native.tool_chain import Runtime, ToolChain, require_tool
+from deepmark.runtime.native.tool_chain import CROSS, Runtime, ToolChain, require_tool
 
 Target = Literal["host", "aarch64-linux-gnu", "android"]
 
@@ -53,7 +53,7 @@ class NativeBuild:
 
         ``LD_LIBRARY_PATH=.`` must be set, but for aarch64-linux-gnu, which brings its own loader.
         """
-        if self.target == wheel.CROSS:
+        if self.target == CROSS:
             return (f"./{wheel.LOADER}", "--library-path", ".", f"./{program}")
         return (f"./{program}",)
 
@@ -140,7 +140,7 @@ def _run(command: list[str]) -> None:
     if done.returncode:
         raise EngineError(
             f"{command[0]} failed: {_first_error(done.stderr + done.stdout)}",
-            hint="are g++ 11 or later and cmake 3.18 installed?",
+            hint="a compiler of C++17 (g++ 11, the NDK r23) and cmake 3.18 are needed, or later ones",
         )
 
 

@@ -11,8 +11,8 @@ from deepmark.errors import EngineError
 
 Runtime = Literal["glibc-wheel", "ndk"]
 
+CROSS = "aarch64-linux-gnu"
 _PACKAGES = {"cmake": "cmake", "nm": "binutils"}
-_CROSS = "aarch64-linux-gnu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,6 @@ def require_tool(name: str) -> str:
     """
     found = shutil.which(name)
     if found is None:
-        package = _PACKAGES.get(name, f"g++-{_CROSS}" if name.startswith(_CROSS) else "g++")
+        package = _PACKAGES.get(name, f"g++-{CROSS}" if name.startswith(CROSS) else "g++")
         raise EngineError(f"the tool {name} is missing", hint=f"apt-get install {package}")
     return found

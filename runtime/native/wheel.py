@@ -17,10 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deepmark.errors import EngineError
-from deepmark.runtime.native.tool_chain import ToolChain, require_tool
+from deepmark.runtime.native.tool_chain import CROSS, ToolChain, require_tool
 
 WHEEL_VARIABLE = "MNN_AARCH64_WHEEL"
-CROSS = "aarch64-linux-gnu"
 LOADER = "ld-linux-aarch64.so.1"
 CROSS_LIBRARIES = (
     LOADER,

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from native_programs import require_cross_build
 from tiny_network import tiny_loaded
 
 from deepmark.benchmarks import emulated
 from deepmark.benchmarks.emulated import Setting, measure
 from deepmark.errors import EngineError
-from deepmark.runtime.native.wheel import WHEEL_VARIABLE
-
-TOOLS = ("cmake", "nm", "aarch64-linux-gnu-g++", emulated.EMULATOR[0])
 
 
 @pytest.mark.slow
 def test_rows_say_what_really_ran_and_whether_it_is_equal(
     demo_pictures: tuple[Path, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    if missing or not os.environ.get(WHEEL_VARIABLE):
-        pytest.skip(f"needs {', '.join(missing) or WHEEL_VARIABLE}: tools/phone_toolchain.sh")
+    require_cross_build()
     (tmp_path / "tiny.pth").write_bytes(b"stands for weights")
     monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
     monkeypatch.setattr(emulated, "SETTINGS", tuple(Setting(name, name, "normal") for name in ("fp32", "fp16")))

@@ -36,6 +36,8 @@ def program_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (1, [ERROR], 1, "model.mnn is damaged"),
         (0, [EQUAL], 1, "ended with status 0"),
         (139, [], 1, "ended with status 139"),
+        (139, [EQUAL[:40]], 1, "ended with status 139"),
+        (2, [ERROR], 1, "ended with status 2"),
     ],
 )
 def test_exit_codes(deepmark: Deepmark, program_says, tmp_path: Path, status: int, lines, code: int, said: str) -> None:

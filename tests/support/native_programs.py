@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,12 +10,24 @@ from pathlib import Path
 import pytest
 
 from deepmark.runtime import native
+from deepmark.runtime.native.wheel import WHEEL_VARIABLE
 
 PROGRAMS = Path(__file__).parent.parent / "runtime" / "native"
 SOURCES = Path(native.__file__).parent / "src"
 READERS = ("archive", "bundle", "bytes", "deflate", "json", "params", "picture")  # sources of all that reads files
 FLAGS = ("-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-ffp-contract=off")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+CROSS_TOOLS = ("cmake", "nm", "aarch64-linux-gnu-g++", "qemu-aarch64-static")
+
+
+def require_cross_build(*, wheel: bool = True) -> None:
+    """Skip the running test where programs for arm64 cannot be built and run, on MNN's wheel or another library."""
+    missing = [tool for tool in CROSS_TOOLS if shutil.which(tool) is None]
+    if wheel and not os.environ.get(WHEEL_VARIABLE):
+        missing.append(WHEEL_VARIABLE)
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}: tools/phone_toolchain.sh")
 
 
 def compile_program(folder: Path, name: str, sources: tuple[str, ...]) -> Path:

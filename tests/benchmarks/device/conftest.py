@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from fake_adbd import FakeAdbd, Plug
 from fake_phone import FakePhone, Faults
+from outcome import Deepmark
 from stand_in_native import StandIn, stand_in
 from tiny import make_manifest, write_bundle
 
@@ -90,6 +91,13 @@ def phone_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build(tmp_path: Path) -> StandIn:
     """The stand-in programs."""
     return stand_in(tmp_path / "build")
+
+
+@pytest.fixture
+def phone_command(build: StandIn, deepmark: Deepmark, monkeypatch: pytest.MonkeyPatch) -> Deepmark:
+    """The command line, where ``deepmark bench --device adb`` builds the stand-in programs."""
+    monkeypatch.setattr("deepmark.benchmarks.device.native.build_for_phone", lambda: build)
+    return deepmark
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 from fake_adbd import Plug
 from fake_phone import Faults
 from outcome import Deepmark
-from stand_in_native import StandIn
 
 from deepmark.benchmarks.device.cooling import Cooling
 from deepmark.benchmarks.device.paper import standing
@@ -185,19 +184,11 @@ def test_a_screen_that_was_off_is_off_again(plug: Plug, bench: Bench) -> None:
     device.phone.require_as_found()
 
 
-def test_the_command_from_end_to_end(
-    plug: Plug,
-    deepmark: Deepmark,
-    build: StandIn,
-    phone_bundle: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("deepmark.benchmarks.device.native.build_for_phone", lambda: build)
+def test_the_command_from_end_to_end(plug: Plug, phone_command: Deepmark, phone_bundle: Path, tmp_path: Path) -> None:
     plug("p40")
     page, file = tmp_path / "r.html", tmp_path / "r.json"
 
-    done = deepmark(
+    done = phone_command(
         "bench", phone_bundle, "--device", "adb", "--rounds", 2, "--runs", 6, "--warm-up", 0, "--compare", "paper",
         "--precision", "fp32", "--precision", "fp16", "--report", page, "-o", file, "--csv", tmp_path / "r.csv",
     )  # fmt: skip
@@ -211,18 +202,12 @@ def test_the_command_from_end_to_end(
 
 
 def test_a_sweep_measures_every_size_with_every_number_of_threads(
-    plug: Plug,
-    deepmark: Deepmark,
-    build: StandIn,
-    phone_bundle: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    plug: Plug, phone_command: Deepmark, phone_bundle: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("deepmark.benchmarks.device.native.build_for_phone", lambda: build)
     device = plug("p40")
     command = ("--device", "adb", "--sweep", "--rounds", 2, "--runs", 3, "--warm-up", 0, "-o", tmp_path / "r.json")
 
-    done = deepmark("bench", phone_bundle, *command, "--compare", "paper")
+    done = phone_command("bench", phone_bundle, *command, "--compare", "paper")
 
     assert done.code in {0, 5}, done.err
     measured = {(one.size, one.threads) for one in read_result(tmp_path / "r.json").contestants}
@@ -233,14 +218,11 @@ def test_a_sweep_measures_every_size_with_every_number_of_threads(
     device.phone.require_as_found()
 
 
-def test_throttling_is_exit_status_5_after_all_output(
-    plug: Plug, deepmark: Deepmark, build: StandIn, phone_bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("deepmark.benchmarks.device.native.build_for_phone", lambda: build)
+def test_throttling_is_exit_status_5_after_all_output(plug: Plug, phone_command: Deepmark, phone_bundle: Path) -> None:
     device = plug("p40")
     device.phone.act("slower")
 
-    done = deepmark("bench", phone_bundle, "--device", "adb", "--rounds", 2, "--runs", 6, "--warm-up", 0, "--json")
+    done = phone_command("bench", phone_bundle, "--device", "adb", "--rounds", 2, "--runs", 6, "--warm-up", 0, "--json")
 
     assert done.code == 5
     assert json.loads(done.out)["contestants"]

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 from fake_adbd import Plug
+from native_programs import require_cross_build
 from tiny_network import tiny_loaded
 
 from deepmark.benchmarks.device.bench import Request, run_on_phone
 from deepmark.benchmarks.device.cooling import Cooling
 from deepmark.benchmarks.speed.results import Plan
 from deepmark.exporter.pipeline import export
-from deepmark.runtime.native.wheel import WHEEL_VARIABLE
-
-TOOLS = ("cmake", "aarch64-linux-gnu-g++", "qemu-aarch64-static")
 
 
 @pytest.mark.slow
@@ -24,9 +20,7 @@ TOOLS = ("cmake", "aarch64-linux-gnu-g++", "qemu-aarch64-static")
 def test_real_programs_are_pushed_prove_the_vectors_and_are_timed(
     heads: str, plug: Plug, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    if missing or not os.environ.get(WHEEL_VARIABLE):
-        pytest.skip(f"needs {', '.join(missing) or WHEEL_VARIABLE}: tools/phone_toolchain.sh")
+    require_cross_build()
     (tmp_path / "tiny.pth").write_bytes(b"stands for weights")
     monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
     bundle = export(tmp_path / "tiny.pth", to=("mnn",), output=tmp_path, size=(64, 64), heads=heads).path

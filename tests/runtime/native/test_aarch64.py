@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from native_programs import require_cross_build
 
 from deepmark.errors import EngineError
 from deepmark.exporter import export
@@ -23,9 +23,7 @@ EMULATOR = "qemu-aarch64-static"
 def test_the_demo_network_is_equal_on_an_emulated_phone_processor(
     precision: str, demo_checkpoint: Path, tmp_path: Path
 ) -> None:
-    missing = [tool for tool in ("cmake", "nm", "aarch64-linux-gnu-g++", EMULATOR) if shutil.which(tool) is None]
-    if missing or not os.environ.get(WHEEL_VARIABLE):
-        pytest.skip(f"needs {', '.join(missing) or WHEEL_VARIABLE}: tools/phone_toolchain.sh")
+    require_cross_build()
     build = build_native("aarch64-linux-gnu")
     bundle = export(demo_checkpoint, to=("mnn",), output=tmp_path, size=(128, 128), heads="sparse").path
     command = [

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from native_programs import PROGRAMS
+from native_programs import PROGRAMS, require_cross_build
 from tiny import Tiny
 
 from deepmark.benchmarks.device.native import build_for_phone
@@ -64,6 +64,11 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def _readelf(option: str, program: Path) -> str:
+    command = ["aarch64-linux-gnu-readelf", option, program]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.slow
 def test_the_programs_are_built_with_the_ndks_settings(
     ndk: Path,
@@ -73,9 +78,7 @@ def test_the_programs_are_built_with_the_ndks_settings(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tools = ("cmake", "aarch64-linux-gnu-g++", "qemu-aarch64-static", "readelf")
-    if missing := [tool for tool in tools if shutil.which(tool) is None]:
-        pytest.skip(f"needs {', '.join(missing)}: tools/phone_toolchain.sh")
+    require_cross_build(wheel=False)
     monkeypatch.setenv("DEEPMARK_CACHE", str(tmp_path / "cache"))
     library = next(release.glob("*/arm64-v8a/libMNN.so"))
     sources = [f"-I{Path(native.__file__).parent / 'mnn'}", str(PROGRAMS / "fake_mnn.cpp")]
@@ -89,11 +92,15 @@ def test_the_programs_are_built_with_the_ndks_settings(
     )  # fmt: skip
     assert build.launch("dm_bench") == ("./dm_bench",)
     program = build.folder / "dm_bench"
-    headers = subprocess.run(["readelf", "-lW", program], capture_output=True, text=True, check=True).stdout
+    headers = subprocess.run(
+        ["aarch64-linux-gnu-readelf", "-lW", program], capture_output=True, text=True, check=True
+    ).stdout
     loaded = [line.split()[-1] for line in headers.splitlines() if line.strip().startswith("LOAD")]
     assert loaded
     assert all(int(alignment, 16) >= 16384 for alignment in loaded), headers
-    dynamic = subprocess.run(["readelf", "-dW", program], capture_output=True, text=True, check=True).stdout
+    dynamic = subprocess.run(
+        ["aarch64-linux-gnu-readelf", "-dW", program], capture_output=True, text=True, check=True
+    ).stdout
     assert "[libMNN.so]" in dynamic
     assert "pystub" not in dynamic
 

@@ -82,14 +82,18 @@ def _smallest_refined(bundle: Path) -> float:
     return min(values)
 
 
+def _copy(bundle: Path, folder: Path) -> tuple[Path, Manifest]:
+    copied = folder / "copied.deepmark"
+    shutil.copytree(bundle, copied)
+    return copied, Manifest.from_json((copied / "manifest.json").read_bytes(), source="test")
+
+
 @pytest.mark.parametrize(("beyond", "code"), [(1e-8, 0), (0.02, 3)])
 def test_a_choice_within_rounding_is_no_difference(
     build: NativeBuild, bundle: Path, tmp_path: Path, beyond: float, code: int
 ) -> None:
     """A threshold just above a landmark's value turns that choice over, as other rounding would."""
-    copied = tmp_path / "copied.deepmark"
-    shutil.copytree(bundle, copied)
-    manifest = Manifest.from_json((copied / "manifest.json").read_bytes(), source="test")
+    copied, manifest = _copy(bundle, tmp_path)
     params = replace(manifest.decoder, keypoint_threshold=_smallest_refined(bundle) + beyond)
     (copied / "manifest.json").write_bytes(structs.replace(manifest, decoder=params).to_json())
     found, lines, said = run(build, "dm_verify", copied, "--threads", 1)
@@ -102,9 +106,7 @@ def test_int8_is_judged_by_its_objects(
     build: NativeBuild, bundle: Path, tmp_path: Path, precision: str, code: int
 ) -> None:
     """Its 8-bit kernels round otherwise on another kind of processor: heads move by more than fp32's tolerance."""
-    copied = tmp_path / "copied.deepmark"
-    shutil.copytree(bundle, copied)
-    manifest = Manifest.from_json((copied / "manifest.json").read_bytes(), source="test")
+    copied, manifest = _copy(bundle, tmp_path)
     files = dict(manifest.files)
     for path in (copied / "vectors").glob("*.json"):
         document = json.loads(path.read_bytes())
