@@ -98,8 +98,9 @@ def _chain_for(target: Target) -> Iterator[ToolChain]:
 
 def _key(target: Target, chain: ToolChain) -> str:
     digest = hashlib.sha256(target.encode())
-    said = subprocess.run([chain.compiler, "--version"], capture_output=True, check=False)
-    digest.update(said.stdout)
+    for question in (["--version"], [*chain.flags, "-dM", "-E", "-x", "c++", "/dev/null"]):
+        said = subprocess.run([chain.compiler, *question], capture_output=True, check=False)
+        digest.update(said.stdout)
     digest.update(hashlib.sha256(chain.library.read_bytes()).digest())
     sources = [*_SOURCES.rglob("*.cpp"), *_SOURCES.rglob("*.hpp"), *_SOURCES.glob("*.py"), _SOURCES / "CMakeLists.txt"]
     for path in sorted(sources):
@@ -114,7 +115,7 @@ def _build(chain: ToolChain, folder: Path) -> None:
         work, complete = Path(scratch) / "work", Path(scratch) / "complete"
         complete.mkdir()
         configure = ["cmake", "-S", str(_SOURCES), "-B", str(work), f"-DMNN_ENGINE={chain.library}"]
-        configure += [*chain.cmake, "-DDEEPMARK_PROGRAMS=ON"]
+        configure += [*chain.cmake, f"-DCMAKE_CXX_FLAGS={' '.join(chain.flags)}", "-DDEEPMARK_PROGRAMS=ON"]
         built = list(PROGRAMS)
         if chain.needs_python:
             stub = Path(scratch) / "stub.c"

@@ -21,12 +21,13 @@ class ToolChain:
 
     Attributes:
         runtime: the kind of C library and MNN, printed beside every number.
-        compiler: for C++; its version is part of a build's key.
+        compiler: for C++; its version is part of a build's key, and the instructions that ``flags`` allow it.
         library: MNN's.
         mnn_version: of it.
         companions: files that must lie beside the programs on the device.
         cmake: arguments that name the compiler and what else belongs to the target.
         needs_python: whether MNN's library names Python symbols.
+        flags: of the compiler.
     """
 
     runtime: Runtime
@@ -36,6 +37,7 @@ class ToolChain:
     companions: tuple[Path, ...]
     cmake: tuple[str, ...]
     needs_python: bool
+    flags: tuple[str, ...] = ()
 
 
 def require_tool(name: str) -> str:

@@ -1,6 +1,7 @@
 #include "candidates.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #include "gaussian.hpp"
@@ -24,7 +25,9 @@ void Candidates::find(const Map& heatmap, const std::vector<char>& used, const D
     height_ = heatmap.height;
     cells.clear();
     padded_.resize(padded_cells);
+    near_.assign(padded_cells + sizeof(std::uint64_t), 0);  // and room to read the last ones as a word
     above_.assign(padded_cells, 0);
+    spread_.assign(padded_cells, 0);
     listed_.assign(padded_cells, 0.0f);
     row_starts_.assign(std::size_t(heatmap.channels) * std::size_t(height_) + 1, 0);
     const float threshold = float(params.keypoint_threshold);
@@ -40,35 +43,41 @@ void Candidates::find(const Map& heatmap, const std::vector<char>& used, const D
     for (const Candidate& one : cells) highest = std::max(highest, one.value);
 }
 
+// Mark the cells whose value, or with `neighbours` that of a cell around, is above `limit`: no other can become a
+// landmark. Bytes and no branch: compilers make vectors of it.
+void Candidates::mark_near(int width, float limit, bool neighbours) {
+    const int row = width + 2, begin = row, end = (height_ + 1) * row;
+    const float* values = padded_.data();
+    unsigned char* above = above_.data();
+    for (int at = begin; at < end; ++at) above[at] = values[at] > limit;
+    unsigned char* near = near_.data();
+    if (neighbours) {
+        unsigned char* spread = spread_.data();
+        for (int at = begin; at < end; ++at) spread[at] = above[at - 1] | above[at] | above[at + 1];
+        for (int at = begin; at < end; ++at) near[at] = spread[at - row] | spread[at] | spread[at + row];
+    } else {
+        std::copy(above + begin, above + end, near + begin);
+    }
+    for (int at = begin; at < end; at += row) near[at] = near[at + width + 1] = 0;  // the border
+}
+
 void Candidates::find_in(const float* map, int width, const DecoderParams& params, float threshold,
                          std::size_t first_row) {
     const int row = width + 2;
     const bool blurred = params.sigma_keypoint > 0;
     pad(map, height_, width, params.border_replicate, padded_.data());
-    std::fill(above_.begin(), above_.end(), 0);
-    const float loose = threshold * rounding;
-    for (int y = 1; y <= height_; ++y) {
-        const float* values = padded_.data() + std::ptrdiff_t(y) * row;
-        if (!any_above(values + 1, std::size_t(width), loose)) continue;
-        for (int x = 1; x <= width; ++x) {
-            if (!(values[x] > loose)) continue;
-            const std::ptrdiff_t at = std::ptrdiff_t(y) * row + x;
-            if (!blurred)
-                above_[std::size_t(at)] = 1;
-            else
-                for (int dy = -row; dy <= row; dy += row) std::memset(&above_[std::size_t(at + dy - 1)], 1, 3);
-        }
-    }
+    mark_near(width, threshold * rounding, blurred);
     const Gaussian gaussian = blurred ? Gaussian::of(params.sigma_keypoint) : Gaussian{};
     places_.clear();
     values_.clear();
-    for (int y = 1; y <= height_; ++y) {
-        const int begin = y * row + 1, end = begin + width;
-        if (!std::memchr(&above_[std::size_t(begin)], 1, std::size_t(width))) continue;
-        for (int at = begin; at < end; ++at) {
-            if (!above_[std::size_t(at)]) continue;
-            const float* cell = padded_.data() + at;
-            places_.push_back(at);
+    const int end = (height_ + 1) * row;
+    for (int at = row; at < end; at += int(sizeof(std::uint64_t))) {
+        std::uint64_t marks;
+        std::memcpy(&marks, &near_[std::size_t(at)], sizeof marks);
+        for (; marks; marks &= marks - 1) {  // every byte is 0 or 1
+            const int place = at + __builtin_ctzll(marks) / 8;
+            const float* cell = padded_.data() + place;
+            places_.push_back(place);
             values_.push_back(blurred ? gaussian.weigh(cell, row) : *cell);
         }
     }

@@ -28,11 +28,12 @@ public:
 
 private:
     void find_in(const float* map, int width, const DecoderParams& params, float threshold, std::size_t first_row);
+    void mark_near(int width, float limit, bool neighbours);
 
     int height_ = 0;
     std::vector<int> row_starts_;
     std::vector<float> padded_, listed_;
-    std::vector<unsigned char> above_;
+    std::vector<unsigned char> above_, spread_, near_;
     std::vector<int> places_;
     std::vector<float> values_;
 };

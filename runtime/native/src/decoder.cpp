@@ -17,6 +17,7 @@ constexpr float mask_divisor = 9;           // Eq. (4): sigma = min(width, heigh
 constexpr float smallest_sigma = 1.0f / 6;  // the training Gaussian of radius 0
 constexpr float nearest_limit = 0.3f;       // CenterNet's: of the longer side
 constexpr double rounding = 1e-4;           // of float32 in logarithms of heatmap values
+constexpr float surely = 0.9999f;           // what is below a bound by more than all rounding
 
 // The float32 numbers between two doubles: a comparison of floats then says what one of doubles would.
 struct Range {
@@ -203,31 +204,33 @@ void Decoder::State::search_under_mask() {
     const double room = std::log(double(candidates.highest / candidates.floor));
     const float deviations = float(std::sqrt(std::max(2 * (room + rounding), 0.0)));
     const float last = float(candidates.height());
-    for (std::size_t p = 0; p < all; ++p) {
-        const auto object = std::size_t(owner[p]);
+    for (std::size_t object = 0; object < count; ++object) {
         const float sigma = std::max(std::min(sizes[object], sizes[count + object]) / mask_divisor, smallest_sigma);
-        const float reach = sigma * deviations, spread = -2 * sigma * sigma;
-        const float x = std::floor(coarse[p]), y = std::floor(coarse[all + p]);
-        const int top = int(std::clamp(std::ceil(y - reach), 0.0f, last));
-        const int bottom = int(std::clamp(std::floor(y + reach) + 1, 0.0f, last));
-        float highest = candidates.floor;
-        int best = -1;
-        const int end = candidates.start(group[p], bottom);
-        for (int i = candidates.start(group[p], top); i < end; ++i) {
-            const Candidate& one = candidates.cells[std::size_t(i)];
-            if (!(one.value > highest)) continue;  // the mask is at most 1
-            const float dx = float(one.x) - x, dy = float(one.y) - y;
-            const float squared = dx * dx + dy * dy;  // of integers: cells at one distance tie exactly
-            const float value = one.value * std::exp(squared / spread);
-            if (value > highest) {
-                highest = value;
-                best = i;
+        const float reach = sigma * deviations, spread = -2 * sigma * sigma, steepness = -1 / spread;
+        for (auto p = std::size_t(bounds[object]); p < std::size_t(bounds[object + 1]); ++p) {
+            const float x = std::floor(coarse[p]), y = std::floor(coarse[all + p]);
+            const int top = int(std::clamp(std::ceil(y - reach), 0.0f, last));
+            const int bottom = int(std::clamp(std::floor(y + reach) + 1, 0.0f, last));
+            float highest = candidates.floor;
+            int best = -1;
+            const int end = candidates.start(group[p], bottom);
+            for (int i = candidates.start(group[p], top); i < end; ++i) {
+                const Candidate& one = candidates.cells[std::size_t(i)];
+                const float dx = float(one.x) - x, dy = float(one.y) - y;
+                const float squared = dx * dx + dy * dy;  // of integers: cells at one distance tie exactly
+                const float t = squared * steepness;
+                if (one.value < highest * (1 + t + t * t / 2) * surely) continue;  // e^t is at least that much
+                const float value = one.value * std::exp(squared / spread);
+                if (value > highest) {
+                    highest = value;
+                    best = i;
+                }
             }
+            if (best < 0) continue;
+            found_pair.push_back(int(p));
+            found_candidate.push_back(best);
+            found_value.push_back(highest);
         }
-        if (best < 0) continue;
-        found_pair.push_back(int(p));
-        found_candidate.push_back(best);
-        found_value.push_back(highest);
     }
 }
 
@@ -293,22 +296,24 @@ void Decoder::State::collect(Detections& found) {
         const float first = scores[std::size_t(a)], second = scores[std::size_t(b)];
         return first != second ? first > second : a < b;
     });
-    found.objects.clear();
-    found.landmarks.clear();
-    for (int index : order) {
-        const auto i = std::size_t(index);
-        Object object;
+    std::size_t landmarks = 0;
+    for (int i : order) landmarks += std::size_t(bounds[std::size_t(i) + 1] - bounds[std::size_t(i)]);
+    found.objects.resize(order.size());
+    found.landmarks.resize(landmarks);
+    Landmark* to = found.landmarks.data();
+    for (std::size_t place = 0; place < order.size(); ++place) {
+        const auto i = std::size_t(order[place]);
+        Object& object = found.objects[place];
         object.class_id = centres[i].class_id;
         object.score = scores[i];
         object.box_score = centres[i].score;
         object.keypoints_score = float(means[i]);
         for (std::size_t side = 0; side < 4; ++side) object.box[side] = boxes[side * objects() + i];
         object.cell = centres[i].cell;
-        object.first = int(found.landmarks.size());
+        object.first = int(to - found.landmarks.data());
         object.count = bounds[i + 1] - bounds[i];
         for (auto p = std::size_t(bounds[i]); p < std::size_t(bounds[i + 1]); ++p)
-            found.landmarks.push_back({positions[p], positions[pairs() + p], values[p], refined[p] != 0});
-        found.objects.push_back(object);
+            *to++ = {positions[p], positions[pairs() + p], values[p], refined[p] != 0};
     }
 }
 

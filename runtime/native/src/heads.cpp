@@ -16,11 +16,11 @@ void DenseHeads::at_centres(const std::vector<int>& cells, const std::vector<int
                             const std::vector<int>& group, float* sizes, float* offsets, float* displacements) {
     gather(wh, cells, sizes);
     if (reg) gather(reg, cells, offsets);
-    const std::size_t pairs = owner.size();
+    const std::size_t pairs = owner.size(), map = hps.cells();
     for (std::size_t i = 0; i < pairs; ++i) {
-        const int cell = cells[std::size_t(owner[i])];
-        displacements[i] = hps.channel(2 * group[i])[cell];
-        displacements[pairs + i] = hps.channel(2 * group[i] + 1)[cell];
+        const float* x = hps.values + 2 * std::size_t(group[i]) * map + cells[std::size_t(owner[i])];
+        displacements[i] = x[0];
+        displacements[pairs + i] = x[map];
     }
 }
 

@@ -40,10 +40,10 @@ void Suppressor::suppress(Detections& detections, const DecoderParams& params) {
             kept_.back().score = float(score);
         }
         for (std::size_t i = 0; i < objects.size(); ++i) {
-            if (objects[i].class_id != winner.class_id) continue;
+            if (objects[i].class_id != winner.class_id || left_[i] == gone) continue;
             const double overlap = iou(winner.box, objects[i].box);
             if (overlap > (soft ? 0.0 : params.nms_iou)) has_rival_[i] = 1;
-            if (soft && left_[i] != gone)
+            if (soft)
                 left_[i] *= std::max(std::exp(overlap * overlap / -params.nms_sigma),
                                     std::numeric_limits<double>::min());
         }

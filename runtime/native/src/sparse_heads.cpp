@@ -55,7 +55,7 @@ void gather_patches(const Map& features, const int* cells, int count, float* pat
 typedef float Eight __attribute__((vector_size(32), aligned(4), may_alias));
 
 // relu(layer @ patches + bias) for `count` columns, each into its own row of `out`.
-__attribute__((always_inline)) inline void multiply(const Layer& layer, const float* patches, int count, float* out) {
+void multiply(const Layer& layer, const float* patches, int count, float* out) {
     constexpr int vectors = wide / 8;
     for (int row = 0; row < layer.rows; row += high) {
         const int rows = std::min(high, layer.rows - row);
@@ -73,22 +73,6 @@ __attribute__((always_inline)) inline void multiply(const Layer& layer, const fl
                 out[std::size_t(j) * std::size_t(layer.rows) + std::size_t(row + i)] =
                     std::max(sums[i][j / 8][j % 8] + layer.bias[std::size_t(row + i)], 0.0f);
     }
-}
-
-#if defined(__x86_64__)
-__attribute__((target("avx2,fma"))) void multiply_avx2(const Layer& layer, const float* patches, int count, float* out) {
-    multiply(layer, patches, count, out);
-}
-#endif
-
-void apply(const Layer& layer, const float* patches, int count, float* out) {
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        multiply_avx2(layer, patches, count, out);
-        return;
-    }
-#endif
-    multiply(layer, patches, count, out);
 }
 
 }  // namespace
@@ -117,7 +101,7 @@ const float* SparseHeads::hidden_at(const Layer& first, const std::vector<int>& 
     for (std::size_t start = 0; start < cells.size(); start += wide) {
         const int count = int(std::min(std::size_t(wide), cells.size() - start));
         gather_patches(features, cells.data() + start, count, patches_.data());
-        apply(first, patches_.data(), count, hidden_.data() + start * std::size_t(first.rows));
+        multiply(first, patches_.data(), count, hidden_.data() + start * std::size_t(first.rows));
     }
     return hidden_.data();
 }
