@@ -178,7 +178,7 @@ def bench(
         raise UsageError("give a MODEL to measure", hint="deepmark bench --help")
     check_options(device)
     _check_outputs(report, accuracy)
-    plan = {"rounds": rounds, "runs": runs, "seconds": seconds, "warm_up_s": warm_up}
+    plan = {"rounds": rounds, "runs": runs, "seconds": seconds, "warm_up_s": warm_up, "threshold": threshold}
     asked = sizes or (tuple(map(str, SWEEP_SIZES)) if sweep else ())
     if device == "adb":
         result = measure_on_phone(
@@ -200,7 +200,7 @@ def bench(
             rivals=against,
             checkpoint=checkpoint,
             images=images,
-            plan={**plan, "threshold": threshold},
+            plan=plan,
         )
     _write(result, output=output, csv=csv, report=report, accuracy=accuracy)
     if as_json:

@@ -10,7 +10,7 @@ import itertools
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import click
 
 from deepmark.console import output_options, print_json, print_table, run
 from deepmark.errors import EngineError
+from deepmark.runtime.params import SHOWN_SCORE
 
 if TYPE_CHECKING:
     from deepmark.runtime.native import NativeBuild
@@ -36,7 +37,9 @@ class Comparison:
     runs: int
 
 
-def compare(bundle: Path, pictures: Sequence[Path], *, rounds: int, runs: int) -> tuple[Comparison, ...]:
+def compare(
+    bundle: Path, pictures: Sequence[Path], *, rounds: int, runs: int, threshold: float
+) -> tuple[Comparison, ...]:
     """Time both sides.
 
     Args:
@@ -44,6 +47,7 @@ def compare(bundle: Path, pictures: Sequence[Path], *, rounds: int, runs: int) -
         pictures: files to take in turn.
         rounds: turns of each side.
         runs: frames a turn, after a warm-up of the same pictures.
+        threshold: floor of an object's final score; 0 decodes everything.
 
     Raises:
         EngineError: a tool to build with is missing, or the program failed.
@@ -56,13 +60,13 @@ def compare(bundle: Path, pictures: Sequence[Path], *, rounds: int, runs: int) -
 
     build = build_native("host")
     images = [read_picture(path) for path in pictures]
-    python = _PythonSide(bundle, images)
+    python = _PythonSide(bundle, images, threshold)
     samples: dict[str, dict[str, list[float]]] = {side: {part: [] for part in PARTS} for side in ("python", "native")}
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
         shown = Path(folder) / "pictures"
         write_ppm_files(images, shown)
         words = [str(bundle.resolve()), "--pictures", str(shown), "--threads", "1"]
-        words += ["--runs", str(runs), "--warm-up-runs", str(len(images))]
+        words += ["--runs", str(runs), "--warm-up-runs", str(len(images)), "--threshold", str(threshold)]
         for turn in range(rounds):
             for side in ("python", "native") if turn % 2 else ("native", "python"):
                 found = python.run(runs) if side == "python" else _native_turn(build, words)
@@ -84,10 +88,12 @@ def compare(bundle: Path, pictures: Sequence[Path], *, rounds: int, runs: int) -
 
 
 class _PythonSide:
-    def __init__(self, bundle: Path, images: Sequence[Any]) -> None:
+    def __init__(self, bundle: Path, images: Sequence[Any], threshold: float) -> None:
         from deepmark.runtime import Detector
+        from deepmark.runtime.engines import load_engine
 
-        self._detector = Detector(bundle, threads=1, backend="mnn")
+        engine = load_engine(bundle, threads=1, backend="mnn")
+        self._detector = Detector(engine, params=replace(engine.manifest.decoder, score_threshold=threshold))
         self._images = images
         for image in images:
             self._detector(image)
@@ -130,10 +136,17 @@ def _native_turn(build: NativeBuild, words: Sequence[str]) -> dict[str, list[flo
 @click.argument("pictures", type=click.Path(path_type=Path, exists=True), nargs=-1, required=True)
 @click.option("--rounds", type=click.IntRange(1), default=4, show_default=True, help="Turns of each side.")
 @click.option("--runs", type=click.IntRange(1), default=16, show_default=True, help="Frames a turn.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=SHOWN_SCORE,
+    show_default=True,
+    help="Floor of an object's final score, as of detect; 0 decodes everything.",
+)
 @output_options
-def main(bundle: Path, pictures: tuple[Path, ...], rounds: int, runs: int, as_json: bool) -> None:
+def main(*, bundle: Path, pictures: tuple[Path, ...], rounds: int, runs: int, threshold: float, as_json: bool) -> None:
     """Compare Python and the C++ runtime on BUNDLE and PICTURES, one thread each, in turns."""
-    found = compare(bundle, pictures, rounds=rounds, runs=runs)
+    found = compare(bundle, pictures, rounds=rounds, runs=runs, threshold=threshold)
     if as_json:
         print_json(found)
         return

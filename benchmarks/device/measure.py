@@ -156,6 +156,7 @@ def _options(one: Entry, settings: Settings) -> tuple[str, ...]:
         "--precision": one.precision,
         "--power": settings.power,
         "--techniques": one.techniques,
+        "--threshold": f"{plan.threshold:g}",
         "--warm-up-runs": plan.warm_up_runs,
         "--warm-up": f"{plan.warm_up_s:g}",
         "--runs": plan.runs_a_round,

@@ -16,7 +16,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 PHONE_THREADS = 4  # the paper's
 _ONLY_ADB = ("serial", "precision", "techniques", "power", "keep")
-_ONLY_HOST = ("threshold", "cores", "backend", "against", "checkpoint")
+_ONLY_HOST = ("cores", "backend", "against", "checkpoint")
 
 
 class _Techniques(click.ParamType[str]):

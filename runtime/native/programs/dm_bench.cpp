@@ -113,11 +113,12 @@ void print(std::vector<Sample>& samples) {
 Exit bench(int count, char** arguments) {
     Words words = read_words(count, arguments,
                              {"--pictures", "--size", "--threads", "--precision", "--power", "--winograd", "--memory",
-                              "--warm-up-runs", "--warm-up", "--runs", "--seconds", "--techniques"});
+                              "--warm-up-runs", "--warm-up", "--runs", "--seconds", "--techniques", "--threshold"});
     const EngineSettings settings = settings_of(words);
     const int warm_runs = words.whole("--warm-up-runs", 3, 0, 1000000);
     const double warm_seconds = words.number("--warm-up", 0, 0, 86400);
     const double seconds = words.number("--seconds", 0, 0, 86400);
+    const double threshold = words.number("--threshold", -1, 0, 1);
     const int runs = words.whole("--runs", seconds > 0 ? 0 : 20, 0, 100000000);
     int height = 0, width = 0;
     DecoderParams checked;
@@ -130,7 +131,7 @@ Exit bench(int count, char** arguments) {
         return report(words.wrong,
                       "dm_bench BUNDLE --pictures DIR [--size HxW] [--threads N] [--precision fp32|fp16] [--power "
                       "normal|high|low] [--winograd 0..3] [--memory normal|low] [--warm-up-runs N] [--warm-up SECONDS] "
-                      "[--runs N] [--seconds S] [--techniques manifest|all|none|1,2,3,4]",
+                      "[--runs N] [--seconds S] [--techniques manifest|all|none|1,2,3,4] [--threshold T]",
                       usage);
     std::string error;
     std::vector<Picture> pictures;
@@ -160,6 +161,7 @@ Exit bench(int count, char** arguments) {
     if (!pipeline) return report(error, "copy the bundle again, or export it again");
     DecoderParams params = pipeline->bundle().decoder;
     choose_techniques(words, params);
+    if (threshold >= 0) params.score_threshold = threshold;
     pipeline->set_params(params);
     std::fprintf(out(), "{\"event\":\"loaded\",\"load_ms\":%.3f,\"precision_used\":\"%s\",\"backend\":\"CPU\",\"threads_used\":%d,"
                 "\"mnn_memory_mib\":%s,\"mnn_mflops\":%s,\"memory\":%s}\n",

@@ -92,6 +92,15 @@ def test_models_take_turns(plug: Plug, bench: Bench) -> None:
     assert "fp16 techniques none" in " ".join(one.name for one in result.contestants)
 
 
+def test_the_threshold_is_the_plans(plug: Plug, bench: Bench) -> None:
+    device = plug()
+
+    bench(device.serial, plan=Plan(rounds=1, runs=2, seconds=1, warm_up_s=0, threshold=0.25))
+
+    (command,) = (command for command in device.phone.commands if "--pictures" in command)
+    assert "--threshold 0.25" in command
+
+
 @pytest.mark.parametrize("personality", ["pixel", "silent"])
 def test_other_phones(plug: Plug, bench: Bench, personality: str) -> None:
     device = plug(personality)

@@ -152,6 +152,16 @@ def test_bench_writes_what_the_contract_says(build: NativeBuild, bundle: Path, p
     assert lines[-1]["memory"]["hwm_kib"] >= lines[-1]["memory"]["rss_kib"]
 
 
+def test_bench_leaves_out_what_cannot_reach_the_threshold(build: NativeBuild, bundle: Path, pictures: Path) -> None:
+    found = {}
+    for threshold in (0, 1):
+        words = ("--pictures", pictures, "--runs", 1, "--warm-up-runs", 0, "--threads", 1, "--threshold", threshold)
+        code, lines, said = run(build, "dm_bench", bundle, *words)
+        assert code == 0, said
+        found[threshold] = next(line["objects"] for line in lines if line["event"] == "sample")
+    assert found[0] > found[1] == 0
+
+
 @pytest.mark.parametrize("program", ["dm_verify", "dm_detect", "dm_bench"])
 def test_a_wrong_command_line_is_exit_2(build: NativeBuild, program: str) -> None:
     code, lines, said = run(build, program, "--nonsense", "1")
