@@ -16,7 +16,7 @@ from deepmark import console
 from deepmark.benchmarks.device.options import PHONE_THREADS, check_options, measure_on_phone, phone_options
 from deepmark.console import output_options, print_json, print_table, say
 from deepmark.errors import DeepMarkError, UnstableError, UsageError
-from deepmark.runtime.params import SHOWN_SCORE
+from deepmark.runtime.threshold_option import threshold_option
 
 if TYPE_CHECKING:
     from deepmark.benchmarks.speed.results import Failure, Result
@@ -107,13 +107,7 @@ class _Rivals(click.ParamType[tuple[str, ...]]):
     show_default=True,
     help="At least so long, and at least 5 runs.",
 )
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    default=SHOWN_SCORE,
-    show_default=True,
-    help="Floor of an object's final score, as of detect; 0 decodes everything.",
-)
+@threshold_option("Floor of an object's final score, as of detect; 0 decodes everything.")
 @click.option("--images", metavar="DIR", type=PATH, help="Pictures to run on.  [default: the model's golden inputs]")
 @click.option("-o", "--output", metavar="FILE.json", type=PATH, help="Write every sample and the environment.")
 @click.option("--csv", "csv", metavar="FILE.csv", type=PATH, help="Write every sample as a line.")

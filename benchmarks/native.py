@@ -18,7 +18,7 @@ import click
 
 from deepmark.console import output_options, print_json, print_table, run
 from deepmark.errors import EngineError
-from deepmark.runtime.params import SHOWN_SCORE
+from deepmark.runtime.threshold_option import threshold_option
 
 if TYPE_CHECKING:
     from deepmark.runtime.native import NativeBuild
@@ -136,13 +136,7 @@ def _native_turn(build: NativeBuild, words: Sequence[str]) -> dict[str, list[flo
 @click.argument("pictures", type=click.Path(path_type=Path, exists=True), nargs=-1, required=True)
 @click.option("--rounds", type=click.IntRange(1), default=4, show_default=True, help="Turns of each side.")
 @click.option("--runs", type=click.IntRange(1), default=16, show_default=True, help="Frames a turn.")
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    default=SHOWN_SCORE,
-    show_default=True,
-    help="Floor of an object's final score, as of detect; 0 decodes everything.",
-)
+@threshold_option("Floor of an object's final score, as of detect; 0 decodes everything.")
 @output_options
 def main(*, bundle: Path, pictures: tuple[Path, ...], rounds: int, runs: int, threshold: float, as_json: bool) -> None:
     """Compare Python and the C++ runtime on BUNDLE and PICTURES, one thread each, in turns."""

@@ -13,7 +13,7 @@ import click
 
 from deepmark.console import output_options, print_json, printable, progress, say
 from deepmark.errors import DataError, UsageError
-from deepmark.runtime.params import SHOWN_SCORE
+from deepmark.runtime.threshold_option import threshold_option
 
 if TYPE_CHECKING:
     from deepmark.runtime.batch import Outcome
@@ -46,13 +46,7 @@ def _check_sheet(_: click.Context, __: click.Parameter, path: Path | None) -> Pa
 @click.option(
     "-o", "--output", metavar="DIR", type=PATH, default="detections", show_default=True, help="Result folder."
 )
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    default=SHOWN_SCORE,
-    show_default=True,
-    help="Lowest final score to show.",
-)
+@threshold_option("Lowest final score to show.")
 @click.option(
     "--contact-sheet",
     metavar="FILE",

@@ -68,7 +68,7 @@ def build_native(target: Target = "host") -> NativeBuild:
     if target not in get_args(Target):
         raise UsageError(f"unknown target {target!r}", hint=f"choose {', '.join(get_args(Target))}")
     with _chain_for(target) as chain:
-        key = _key(target, chain)
+        key = build_key(target, chain)
         try:
             folder = cache_folder() / "native" / f"{target}-{key[:24]}"
             if not folder.is_dir():
@@ -96,7 +96,11 @@ def _chain_for(target: Target) -> Iterator[ToolChain]:
             yield chain
 
 
-def _key(target: Target, chain: ToolChain) -> str:
+def build_key(target: Target, chain: ToolChain) -> str:
+    """Return the hash, hex, of all that a build is made of.
+
+    A flag such as ``-march=native`` is another thing on every computer: what counts is what the compiler makes of it.
+    """
     digest = hashlib.sha256(target.encode())
     for question in (["--version"], [*chain.flags, "-dM", "-E", "-x", "c++", "/dev/null"]):
         said = subprocess.run([chain.compiler, *question], capture_output=True, check=False)
@@ -115,7 +119,7 @@ def _build(chain: ToolChain, folder: Path) -> None:
         work, complete = Path(scratch) / "work", Path(scratch) / "complete"
         complete.mkdir()
         configure = ["cmake", "-S", str(_SOURCES), "-B", str(work), f"-DMNN_ENGINE={chain.library}"]
-        configure += [*chain.cmake, f"-DCMAKE_CXX_FLAGS={' '.join(chain.flags)}", "-DDEEPMARK_PROGRAMS=ON"]
+        configure += [*chain.cmake, f"-DDEEPMARK_FLAGS={';'.join(chain.flags)}", "-DDEEPMARK_PROGRAMS=ON"]
         built = list(PROGRAMS)
         if chain.needs_python:
             stub = Path(scratch) / "stub.c"
