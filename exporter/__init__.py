@@ -1,7 +1,8 @@
 """Turn a trained checkpoint into a bundle for the phone, and prove it equal to the network.
 
-How data flows: checkpoint -> network -> ``onnx_export`` -> ``onnx_simplify`` (optional) -> ``mnn_convert`` ->
-``parity`` at every hop -> ``bundle_writer``; ``pipeline.export`` does all of it, ``verify`` proves it again elsewhere.
+How data flows: checkpoint -> network -> ``to_onnx`` -> ``onnx_simplify`` (optional) -> ``to_mnn`` ->
+``parity`` at every hop -> ``bundle_writer``; ``pipeline.export`` does all of it, ``verification`` proves it again
+elsewhere.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deepmark.models.heads import FEATURES
+from deepmark.runtime.keypoints.head_names import FEATURES
 
 if TYPE_CHECKING:
     import torch

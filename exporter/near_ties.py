@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.runtime.decoding.gaussian import blur
-from deepmark.runtime.heads import Heads
-from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.heads.maps import Heads
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -24,12 +24,12 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.exporter.near_ties import Cell, Slack, centre_is_near_tie, landmark_is_near_tie
-from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.decoding.decoder import decode
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.heads import Heads, ReadableHeads
+from deepmark.runtime.heads.maps import Heads, ReadableHeads
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import ObjectParity
-from deepmark.runtime.params import DecoderParams
 
 SCORE_FLOOR = 0.1  # nobody shows weaker objects; the demo network's false alarms in noise score 0.08
 SCORE_TOLERANCE = 0.01  # scores are shown with two digits

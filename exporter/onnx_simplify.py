@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.onnx_export import check_onnx, set_metadata, write_onnx
+from deepmark.exporter.to_onnx import check_onnx, set_metadata, write_onnx
 from deepmark.runtime.embedded import METADATA_KEY
 
 STAGE = "onnx -> simplified"

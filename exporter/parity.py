@@ -22,11 +22,11 @@ import numpy.typing as npt
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.near_ties import Slack
 from deepmark.exporter.objects import LANDMARK_CELLS, SCORE_TOLERANCE, Objects, ObjectTally, rounded
-from deepmark.models.heads import FEATURES
-from deepmark.models.schema import KeypointSchema
-from deepmark.runtime.heads import PROBABILITY_HEADS, Heads
+from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.heads.maps import PROBABILITY_HEADS, Heads
+from deepmark.runtime.keypoints.head_names import FEATURES
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import HeadParity, HeadsSpec, HopParity, ObjectParity
-from deepmark.runtime.params import DecoderParams
 
 # Two correct float32 runs of the demo network differ by 4e-5 cells (ONNX Runtime) to 5e-3 cells (MNN, whose Winograd
 # convolutions round up to 1.7e-4 of the scale, depending on the input's size: decision 5 in docs/decisions has the

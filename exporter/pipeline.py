@@ -16,22 +16,22 @@ from deepmark.errors import BundleError, ConversionError
 from deepmark.exporter.bundle_writer import write_bundle, write_zip
 from deepmark.exporter.formats import MNN, ONNX
 from deepmark.exporter.parity import ParityReport, Sample, Tolerances
+from deepmark.exporter.precision.accuracy_loss import AccuracyMeter
 from deepmark.exporter.precision.loss import Limits
-from deepmark.exporter.precision.map_drop import AccuracyMeter
 from deepmark.exporter.precision.plan import PrecisionPlan, make_plan
 from deepmark.exporter.request import Request, make_request
 from deepmark.exporter.staging import publish, refuse_foreign, staged_folder
-from deepmark.models.heads import DEFAULT_LAYOUT
 from deepmark.runtime.bundle import HEADS_FILE
+from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT
 
 if TYPE_CHECKING:
     from deepmark.exporter.pictures import Picture
     from deepmark.exporter.precision.calibrate import CalibrationSet
     from deepmark.exporter.stages import Stage
     from deepmark.models.loading import LoadedNetwork
-    from deepmark.models.schema import KeypointSchema
+    from deepmark.runtime.decoding.params import DecoderParams
+    from deepmark.runtime.keypoints.schema import KeypointSchema
     from deepmark.runtime.manifest import Manifest
-    from deepmark.runtime.params import DecoderParams
     from deepmark.runtime.quantisation import Quantisation
 
 logger = logging.getLogger(__name__)
@@ -97,8 +97,8 @@ def export(
         decoder: parameters to decode with; by default the paper's DeepFashion2 set with its soft-NMS.
         images: folder of pictures to compare on; see `deepmark.exporter.pictures`.
         tolerances: how far two steps may differ.
-        heads: ``"dense"`` or ``"sparse"``: which heads the graph gives (`deepmark.models.heads.LAYOUTS`).
-        precision: a name of `deepmark.exporter.precision.formats.PRECISIONS`.
+        heads: ``"dense"`` or ``"sparse"``: which heads the graph gives (`LAYOUTS`).
+        precision: a name of `deepmark.exporter.precisions.PRECISIONS`.
         calibration: folder of pictures for int8; by default drawings.
         keep_float: modules whose convolutions stay in float in int8, for example ``"hm"`` or ``"base.level0"``.
         limits: what a precision may cost.
@@ -123,11 +123,11 @@ def export(
         raise BundleError(f"{request.zip_file} is a folder", hint="move it away, or choose another --name or --output")
     with staged_folder(request.bundle) as work:
         # Imported only here: a wrong request is answered before torch has loaded.
-        from deepmark.exporter.describe import describe
-        from deepmark.exporter.head_archive import archive_heads
         from deepmark.exporter.pictures import gather_pictures
         from deepmark.exporter.precision.calibrate import gather_calibration
+        from deepmark.models.describe import describe
         from deepmark.models.loading import load_checkpoint
+        from deepmark.runtime.heads.archive import archive_heads
 
         inputs = gather_calibration(plan.calibration, request.size) if plan.precision.calibrated else None
         on_progress(f"loading {request.checkpoint}")
@@ -186,9 +186,9 @@ def _convert(
     loaded: LoadedNetwork, manifest: Manifest, work: Path, request: Request, *, simplify: bool, on_progress: Progress
 ) -> dict[str, Path]:
     """Write the model files of all stages; return them by the stage's name, in order."""
-    from deepmark.exporter.mnn_convert import convert_to_mnn
-    from deepmark.exporter.onnx_export import export_onnx
     from deepmark.exporter.onnx_simplify import simplify_onnx
+    from deepmark.exporter.to_mnn import convert_to_mnn
+    from deepmark.exporter.to_onnx import export_onnx
 
     outputs = tuple(manifest.heads.channels)
     files = {"onnx": work / "network.onnx"}

@@ -16,10 +16,10 @@ from deepmark.exporter.objects import decode_objects, no_objects
 from deepmark.exporter.parity import HopTally, ParityReport, Sample, Tolerances
 from deepmark.exporter.pictures import Picture
 from deepmark.runtime.engines import Engine
-from deepmark.runtime.head_weights import HeadWeights
-from deepmark.runtime.heads import PROBABILITY_HEADS
+from deepmark.runtime.heads.maps import PROBABILITY_HEADS
+from deepmark.runtime.heads.outputs import heads_from_outputs
+from deepmark.runtime.heads.weights import HeadWeights
 from deepmark.runtime.manifest import HeadsSpec, Manifest
-from deepmark.runtime.outputs import heads_from_outputs
 from deepmark.runtime.preprocess import normalise
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from deepmark.errors import BundleError
 from deepmark.exporter.objects import SCORE_FLOOR, Objects
 from deepmark.exporter.parity import Sample
 from deepmark.exporter.pictures import Picture
-from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.bundle import Model
 from deepmark.runtime.detections import Detections
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import HeadsSpec
 
 FOLDER = "vectors"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from deepmark.models.compute import CONVENTIONS, NetworkCost, network_cost
 from deepmark.models.loading import LoadedNetwork, LoadReport, load_checkpoint
-from deepmark.models.schema import KeypointSchema
 from deepmark.models.table6 import Table6Row, table6_row
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 PAPER_SIZES = ((128, 128), (256, 256), (512, 512))  # height, width: the paper's
 

@@ -16,8 +16,8 @@ from deepmark.errors import CheckpointError
 from deepmark.models.checkpoint import RawCheckpoint, read_checkpoint
 from deepmark.models.dlav0_34 import DLAv0
 from deepmark.models.mdla34 import DEAD, MDLA34
-from deepmark.models.schema import KeypointSchema
 from deepmark.models.variants import EXPLANATIONS, OFFSETS, Layout, recognise
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 CLASSIFIER = "base.fc."  # ImageNet's; comes with the pre-trained backbone, no detector reads it
 UNUSED = (CLASSIFIER, *DEAD)  # what a file may hold though no forward pass reads it

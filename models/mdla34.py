@@ -37,7 +37,7 @@ class MDLA34(nn.Module):
     """The whole network.
 
     Args:
-        heads: channels of each head by name (`deepmark.models.heads.head_channels`); the output has this order.
+        heads: channels of each head by name (`head_names.head_channels`); the output has this order.
         head_conv: channels between the two convolutions of a head; 0 makes each head a single 1x1 convolution.
         block_bias: whether the 3x3 convolutions that stand for deformable ones have a bias (the paper's do).
     """

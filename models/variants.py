@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn
 
 from deepmark.errors import CheckpointError
-from deepmark.models.heads import HEAD_ORDER, OPTIONAL_HEADS
+from deepmark.runtime.keypoints.head_names import HEAD_ORDER, OPTIONAL_HEADS
 
 Shapes = Mapping[str, tuple[int, ...]]  # tensor name -> shape
 

@@ -10,22 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepmark.runtime.decoding.decoder import decode as decode
+    from deepmark.runtime.decoding.params import DecoderParams as DecoderParams
     from deepmark.runtime.detections import Detections as Detections
     from deepmark.runtime.detector import Detector as Detector
     from deepmark.runtime.engines import load_engine as load_engine
-    from deepmark.runtime.heads import Heads as Heads
-    from deepmark.runtime.params import DecoderParams as DecoderParams
-    from deepmark.runtime.sparse_heads import SparseHeads as SparseHeads
+    from deepmark.runtime.heads.maps import Heads as Heads
+    from deepmark.runtime.heads.sparse import SparseHeads as SparseHeads
+    from deepmark.runtime.keypoints.schema import KeypointSchema as KeypointSchema
     from deepmark.runtime.transform import Letterbox as Letterbox
     from deepmark.runtime.transform import letterbox as letterbox
 
 _HOME = {
-    "DecoderParams": "params",
+    "DecoderParams": "decoding.params",
     "Detections": "detections",
     "Detector": "detector",
-    "Heads": "heads",
+    "Heads": "heads.maps",
+    "KeypointSchema": "keypoints.schema",
     "Letterbox": "transform",
-    "SparseHeads": "sparse_heads",
+    "SparseHeads": "heads.sparse",
     "decode": "decoding.decoder",
     "letterbox": "transform",
     "load_engine": "engines",
@@ -36,6 +38,7 @@ __all__ = [
     "Detections",
     "Detector",
     "Heads",
+    "KeypointSchema",
     "Letterbox",
     "SparseHeads",
     "decode",

@@ -23,10 +23,10 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
 from deepmark.errors import BundleError
-from deepmark.models.heads import FEATURES
 from deepmark.runtime.archive import ZipFiles
 from deepmark.runtime.embedded import read_embedded
-from deepmark.runtime.head_weights import HeadWeights, read_head_weights
+from deepmark.runtime.heads.weights import HeadWeights, read_head_weights
+from deepmark.runtime.keypoints.head_names import FEATURES
 from deepmark.runtime.manifest import FileEntry, Manifest
 
 Backend = Literal["mnn", "onnxruntime"]
@@ -35,7 +35,7 @@ BUNDLE_SUFFIX = ".deepmark"
 ZIP_SUFFIX = ".deepmark.zip"
 MANIFEST_NAME = "manifest.json"
 MODEL_FILES: Mapping[Backend, str] = {"mnn": "model.mnn", "onnxruntime": "model.onnx"}  # in order of preference
-HEADS_FILE = "heads.npz"  # `deepmark.runtime.head_weights`
+HEADS_FILE = "heads.npz"  # `deepmark.runtime.heads.weights`
 BARE_SUFFIXES: Mapping[str, Backend] = {".mnn": "mnn", ".onnx": "onnxruntime"}
 
 MAX_MANIFEST_BYTES = 16 << 20  # the manifest of 294 landmarks has 60 KB

@@ -9,14 +9,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.bundle import Backend, Model
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import suppress
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.engines import Engine, EngineRecord, load_engine
-from deepmark.runtime.heads import ReadableHeads
-from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.heads.maps import ReadableHeads
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.preprocess import require_picture
 from deepmark.runtime.transform import Letterbox, letterbox
 

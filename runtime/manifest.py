@@ -14,10 +14,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from deepmark.errors import BundleError, DataError
-from deepmark.models.heads import FEATURES, GATHERED_HEADS, HEAD_ORDER, OPTIONAL_HEADS, head_channels
-from deepmark.models.schema import KeypointSchema
-from deepmark.runtime.heads import STRIDE
-from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.heads.maps import STRIDE
+from deepmark.runtime.keypoints.head_names import FEATURES, GATHERED_HEADS, HEAD_ORDER, OPTIONAL_HEADS, head_channels
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.quantisation import PrecisionName, Quantisation
 
 SCHEMA_VERSION = 1

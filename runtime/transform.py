@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import DataError
-from deepmark.runtime.heads import STRIDE
+from deepmark.runtime.heads.maps import STRIDE
 from deepmark.runtime.preprocess import require_picture
 
 Points = npt.NDArray[np.float32]  # (..., 2): x, y

@@ -86,7 +86,7 @@ def demo_bundle(demo_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def deepmark(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Deepmark:
     """Run ``deepmark ARGS`` in this process, through the real entry point."""
-    from deepmark.cli import main
+    from deepmark.commands.group import main
 
     def call(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["deepmark", *map(str, arguments)])

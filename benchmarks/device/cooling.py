@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deepmark.benchmarks.device.adb import Adb
-from deepmark.benchmarks.device.fitness import heat
 from deepmark.benchmarks.device.probe import look
-from deepmark.benchmarks.device.record import State
+from deepmark.benchmarks.result.fitness import heat
+from deepmark.benchmarks.result.phone import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deepmark.benchmarks.device.adb import Adb, Listed, choose, list_devices
-from deepmark.benchmarks.device.fitness import heat, obstacles, unusable
 from deepmark.benchmarks.device.probe import identify, look
-from deepmark.benchmarks.device.record import Identity, State
+from deepmark.benchmarks.result.fitness import heat, obstacles, unusable
+from deepmark.benchmarks.result.phone import Identity, State
 from deepmark.errors import DeviceError
 
 

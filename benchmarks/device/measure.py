@@ -10,10 +10,10 @@ from itertools import groupby
 from deepmark.benchmarks.device.cooling import Cooling
 from deepmark.benchmarks.device.events import Turn
 from deepmark.benchmarks.device.probe import look, mean_mhz, times_in_state
-from deepmark.benchmarks.device.record import Cluster, PhoneTurn, State
 from deepmark.benchmarks.device.runner import Power, Precision, Programs
+from deepmark.benchmarks.result.document import Conditions, Failure, Measured, Memory, Plan, Round
+from deepmark.benchmarks.result.phone import Cluster, PhoneTurn, State
 from deepmark.benchmarks.speed.contestants import Contestant
-from deepmark.benchmarks.speed.results import Conditions, Failure, Measured, Memory, Plan, Round
 from deepmark.errors import EngineError
 from deepmark.runtime.bundle import HEADS_FILE
 

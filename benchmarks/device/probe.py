@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 
 from deepmark.benchmarks.device.adb import Adb
-from deepmark.benchmarks.device.record import Cluster, Identity, State
+from deepmark.benchmarks.result.phone import Cluster, Identity, State
 
 PLACE = "/data/local/tmp"
 SOCS = {"kirin990": "Kirin 990", "kirin9000": "Kirin 9000", "zuma": "Tensor G3", "kona": "Snapdragon 865"}

@@ -14,10 +14,10 @@ from typing import Literal
 
 from deepmark.benchmarks.device.events import Turn, VerifyEvent, read_problem, read_turn, read_verification
 from deepmark.benchmarks.device.native import NativeBuild
-from deepmark.benchmarks.device.place import Place
 from deepmark.benchmarks.device.process import MAX_OUTPUT
-from deepmark.benchmarks.device.tables import mask
+from deepmark.benchmarks.device.remote_folder import Place
 from deepmark.benchmarks.device.text import clean, one_line
+from deepmark.benchmarks.report.phone_tables import mask
 from deepmark.errors import DeviceError, EngineError, ParityError
 
 Precision = Literal["fp32", "fp16"]

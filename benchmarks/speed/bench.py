@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deepmark import __version__
+from deepmark.benchmarks.result.document import FORMAT, Failure, Plan, Result
 from deepmark.benchmarks.speed import samples
 from deepmark.benchmarks.speed.contestants import Contestant, Engines, enter, open_models
 from deepmark.benchmarks.speed.machine import choose_cores, describe_machine, usable_cores
 from deepmark.benchmarks.speed.process import COMMAND
 from deepmark.benchmarks.speed.references import dense_model, enter_rivals, find_rivals, references
-from deepmark.benchmarks.speed.results import FORMAT, Failure, Plan, Result
 from deepmark.benchmarks.speed.rounds import Setup, measure, steps
 from deepmark.errors import DeepMarkError
 from deepmark.extras import require

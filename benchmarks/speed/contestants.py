@@ -9,7 +9,7 @@ from itertools import compress
 from pathlib import Path
 from typing import Literal
 
-from deepmark.benchmarks.speed.results import Failure
+from deepmark.benchmarks.result.document import Failure
 from deepmark.errors import BundleError, DeepMarkError, UsageError
 from deepmark.runtime.bundle import Backend, Model, open_model
 

@@ -15,12 +15,12 @@ import click
 import msgspec
 import numpy as np
 
-from deepmark.benchmarks.speed.figures import paired
-from deepmark.benchmarks.speed.results import Measured, Result, read_result
-from deepmark.benchmarks.speed.statistics import Ratio
+from deepmark.benchmarks.result.document import Measured, Result, read_result
+from deepmark.benchmarks.result.figures import paired
+from deepmark.benchmarks.result.statistics import Ratio
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.errors import DataError, DeepMarkError
-from deepmark.runtime.media.whole_file import in_one_step
+from deepmark.files import in_one_step
 
 MARGIN = 0.10  # a ratio may grow by this part before the guard fails
 

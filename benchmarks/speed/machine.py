@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepmark.benchmarks.speed.results import Conditions, Machine
+from deepmark.benchmarks.result.document import Conditions, Machine
 from deepmark.errors import UsageError
 from deepmark.runtime.cpu import cpu_name
 

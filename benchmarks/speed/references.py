@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from deepmark.benchmarks.result.document import Failure
 from deepmark.benchmarks.speed.contestants import Contestant
-from deepmark.benchmarks.speed.results import Failure
 from deepmark.benchmarks.speed.rivals import RIVALS, Rival
 from deepmark.benchmarks.speed.samples import SamplePictures
 from deepmark.errors import DeepMarkError, UsageError

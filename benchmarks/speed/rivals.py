@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from deepmark.benchmarks.speed.messages import Phase
 from deepmark.errors import EngineError
-from deepmark.runtime.heads import PROBABILITY_HEADS, sigmoid
+from deepmark.runtime.heads.maps import PROBABILITY_HEADS, sigmoid
 
 FloatArray = npt.NDArray[np.float32]
 Outputs = Mapping[str, FloatArray]

@@ -14,12 +14,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
+from deepmark.benchmarks.result.document import Failure, Measured, Memory, Plan, Round
 from deepmark.benchmarks.speed.contestants import Contestant
 from deepmark.benchmarks.speed.machine import CoreClock, choose_cores, frequency_mhz, usable_cores
 from deepmark.benchmarks.speed.memory import MemoryWatch, Usage
 from deepmark.benchmarks.speed.messages import Job, Ready, Samples, Turn, Waiting
 from deepmark.benchmarks.speed.process import COMMAND, Child
-from deepmark.benchmarks.speed.results import Failure, Measured, Memory, Plan, Round
 from deepmark.errors import DeepMarkError, EngineError
 from deepmark.runtime.bundle import HEADS_FILE, Model
 

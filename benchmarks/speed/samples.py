@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.benchmarks.speed.results import Pictures
+from deepmark.benchmarks.result.document import Pictures
 from deepmark.errors import BundleError, DataError
 from deepmark.runtime.bundle import Model
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.exporter.objects import SCORE_FLOOR
-from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.detections import Detections
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SAME = 0.75  # the metric's thresholds are .50 to .95; this is its stricter single one (AP75)
 

@@ -76,7 +76,7 @@ def drawn_pictures(count: int, seed: int, size: tuple[int, int]) -> list[Picture
         seed: of the set.
         size: height, width of the network's input, pixels.
     """
-    from deepmark.models.training.drawings import draw
+    from deepmark.models.datasets.drawings import draw
 
     return [
         Picture(f"drawing {seed}/{number}", letterbox(draw(seed, number, DRAWN_SIDE).image_bgr_u8, size)[0])

@@ -13,11 +13,11 @@ from deepmark.errors import DataError, ParityError, UsageError
 from deepmark.exporter.objects import decode_objects, no_objects, rounded
 from deepmark.exporter.parity import Sample
 from deepmark.exporter.precision.agreement import agree
-from deepmark.models.heads import HEAD_ORDER
-from deepmark.models.schema import KeypointSchema
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.heads import Heads
-from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.heads.maps import Heads
+from deepmark.runtime.keypoints.head_names import HEAD_ORDER
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.quantisation import HeadLoss, MapLoss, PrecisionLoss
 
 # Of the demo network fp16 keeps every object, w8 99 of 100, int8 94 to 96; weights in 4 bits 84 (docs/decisions/0011).

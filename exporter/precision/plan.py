@@ -8,9 +8,9 @@ from pathlib import Path
 
 from deepmark.errors import UsageError
 from deepmark.exporter.formats import Format
-from deepmark.exporter.precision.formats import FP32, Precision, choose_precision
+from deepmark.exporter.precision.accuracy_loss import AccuracyMeter
 from deepmark.exporter.precision.loss import Limits
-from deepmark.exporter.precision.map_drop import AccuracyMeter
+from deepmark.exporter.precisions import FP32, Precision, choose_precision
 
 
 @dataclass(frozen=True, slots=True)

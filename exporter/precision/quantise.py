@@ -16,11 +16,11 @@ import cv2
 
 from deepmark.errors import ConversionError
 from deepmark.exporter.mnn_child import Tool, last_words, run_tool
-from deepmark.exporter.mnn_convert import check_size
 from deepmark.exporter.precision.calibrate import CalibrationSet
 from deepmark.exporter.precision.float_outputs import STAGE, with_float_outputs
-from deepmark.exporter.precision.formats import INT8
 from deepmark.exporter.precision.layers import Layer
+from deepmark.exporter.precisions import INT8
+from deepmark.exporter.to_mnn import check_size
 from deepmark.runtime.manifest import Preprocess
 
 QUANTISER = Tool(

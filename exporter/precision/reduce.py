@@ -9,16 +9,16 @@ from pathlib import Path
 import msgspec
 
 from deepmark.errors import BundleError, ConversionError
-from deepmark.exporter.mnn_convert import convert_to_mnn
 from deepmark.exporter.parity import Sample
 from deepmark.exporter.pictures import Picture
+from deepmark.exporter.precision.accuracy_loss import measure_drop
 from deepmark.exporter.precision.calibrate import JUDGE_PICTURES, JUDGE_SEED, CalibrationSet, drawn_pictures
 from deepmark.exporter.precision.layers import Layer, kept_layers, read_layers
 from deepmark.exporter.precision.loss import LossTally, require
-from deepmark.exporter.precision.map_drop import measure_drop
 from deepmark.exporter.precision.plan import PrecisionPlan
 from deepmark.exporter.precision.quantise import quantise
 from deepmark.exporter.stages import THREADS, Stage
+from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.runtime.engines import Engine, load_engine
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.quantisation import PrecisionLoss, Quantisation

@@ -13,10 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from deepmark.exporter.describe import describe
-from deepmark.exporter.head_archive import archive_heads
-from deepmark.exporter.mnn_convert import convert_to_mnn
-from deepmark.exporter.onnx_export import export_onnx
 from deepmark.exporter.parity import Sample
 from deepmark.exporter.pictures import Picture
 from deepmark.exporter.precision.calibrate import (
@@ -31,10 +27,14 @@ from deepmark.exporter.precision.loss import LossTally
 from deepmark.exporter.precision.quantise import quantise
 from deepmark.exporter.request import make_request
 from deepmark.exporter.stages import THREADS, Stage
-from deepmark.models.heads import DEFAULT_LAYOUT
-from deepmark.models.schema import KeypointSchema
+from deepmark.exporter.to_mnn import convert_to_mnn
+from deepmark.exporter.to_onnx import export_onnx
+from deepmark.models.describe import describe
 from deepmark.runtime.bundle import HEADS_FILE
 from deepmark.runtime.engines import load_engine
+from deepmark.runtime.heads.archive import archive_heads
+from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import Manifest
 
 CALIBRATION_PICTURES = 16  # a calibration for every layer: half of an export's

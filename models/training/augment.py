@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.models.schema import KeypointSchema
 from deepmark.models.training.targets import FloatArray, Garment
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.transform import Letterbox
 
 Image = npt.NDArray[np.uint8]  # (H, W, 3): BGR

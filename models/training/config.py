@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from deepmark.errors import DataError, UsageError
-from deepmark.models.schema import KeypointSchema
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 MULTIPLE = 32  # the network's largest stride
 Precision = Literal["fp32", "bf16"]

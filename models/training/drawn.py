@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from deepmark.errors import DataError
+from deepmark.models.datasets.drawings import Item, draw
 from deepmark.models.training.augment import Image, PlainLabel
 from deepmark.models.training.checkpointing import write_whole
-from deepmark.models.training.drawings import Item, draw
 
 PIXELS, LABELS = "pixels.npy", "labels.npz"
 _CHUNK = 16  # drawings that a process makes between two reports

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deepmark.errors import DataError
-from deepmark.models.deepfashion2 import open_dataset
+from deepmark.models.datasets.deepfashion2 import open_dataset
 from deepmark.models.training.augment import Image, PlainLabel
 from deepmark.runtime.media.picture_file import decode_picture
 

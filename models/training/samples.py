@@ -10,7 +10,6 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.models.schema import KeypointSchema
 from deepmark.models.training.augment import (
     Image,
     Label,
@@ -21,7 +20,8 @@ from deepmark.models.training.augment import (
     show_label,
 )
 from deepmark.models.training.targets import FloatArray, Targets, make_targets
-from deepmark.runtime.heads import STRIDE
+from deepmark.runtime.heads.maps import STRIDE
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import Preprocess
 from deepmark.runtime.preprocess import normalise
 from deepmark.runtime.transform import Letterbox

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.models.schema import KeypointSchema
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 FloatArray = npt.NDArray[np.float32]
 Cells = npt.NDArray[np.int64]  # (N, 2): column x, row y

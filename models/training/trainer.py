@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from deepmark.errors import DataError
-from deepmark.models.heads import head_channels
 from deepmark.models.mdla34 import MDLA34
 from deepmark.models.training.batch_norm import share_statistics
 from deepmark.models.training.batches import Batch, collate
@@ -28,6 +27,7 @@ from deepmark.models.training.optimiser import Ema, learning_rate, make_optimise
 from deepmark.models.training.ranks import JointError, Ranks
 from deepmark.models.training.samples import Pictures, Samples
 from deepmark.models.training.warm_start import warm_start
+from deepmark.runtime.keypoints.head_names import head_channels
 
 CPU = torch.device("cpu")
 ALONE = Ranks()

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.runtime.decoding.gaussian import blur_cells, pad
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.peaks import unravel
-from deepmark.runtime.params import DecoderParams
 
 FloatArray = npt.NDArray[np.float32]
 IndexArray = npt.NDArray[np.intp]

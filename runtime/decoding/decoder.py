@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import DataError
-from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.decoding.gaussian import blur
 from deepmark.runtime.decoding.landmarks import Landmarks, Pairs, refine
 from deepmark.runtime.decoding.nms import suppress
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.peaks import Centres, SenselessHeadsError, boxes_at, find_centres, require_cells
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.heads import PROBABILITY_HEADS, ReadableHeads
-from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.heads.maps import PROBABILITY_HEADS, ReadableHeads
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.decoding.candidates import Candidates, find_candidates
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.peaks import inside_cells
 from deepmark.runtime.decoding.ragged import argmax_of_each, expand
-from deepmark.runtime.heads import ReadableHeads
-from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.heads.maps import ReadableHeads
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 FloatArray = npt.NDArray[np.float32]
 IndexArray = npt.NDArray[np.intp]

@@ -11,8 +11,8 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.params import DecoderParams
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]

@@ -14,12 +14,12 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing.labels import place_labels
 from deepmark.runtime.drawing.palette import HALO, Colour, class_colour, ink_on
 from deepmark.runtime.drawing.pen import Pen, Points
 from deepmark.runtime.drawing.text import CAP_HEIGHT, REGULAR, SEMIBOLD, put_text, text_width
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 Image = npt.NDArray[np.uint8]
 

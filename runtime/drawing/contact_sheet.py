@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing.annotate import annotate, scaled
 from deepmark.runtime.drawing.palette import DARK_INK, Colour
 from deepmark.runtime.drawing.text import put_text, text_width
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 Image = npt.NDArray[np.uint8]
 

@@ -17,8 +17,8 @@ from deepmark.runtime.bundle import HEADS_FILE, MODEL_FILES, Backend, Model, ope
 from deepmark.runtime.embedded import read_embedded
 from deepmark.runtime.engines.choice import choose_engine, is_installed
 from deepmark.runtime.engines.engine import Engine, EngineRecord, Session, SessionFacts
+from deepmark.runtime.engines.isolation import check_in_child
 from deepmark.runtime.engines.mnn_settings import Memory, MnnSettings
-from deepmark.runtime.isolation import check_in_child
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.native_path import native_path
 

@@ -20,10 +20,10 @@ import msgspec
 import numpy as np
 
 from deepmark.errors import DeepMarkError
+from deepmark.files import in_one_step
 from deepmark.runtime.bundle import Backend, Model
 from deepmark.runtime.cpu import cpu_name
-from deepmark.runtime.isolation import cache_folder
-from deepmark.runtime.media.whole_file import in_one_step
+from deepmark.runtime.engines.isolation import cache_folder
 
 SECONDS = 1.0  # for all engines together
 LEAST_RUNS, MOST_RUNS = 3, 50  # of each engine

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import BundleError, EngineError
-from deepmark.runtime.head_weights import HeadWeights
-from deepmark.runtime.heads import Heads
+from deepmark.runtime.heads.maps import Heads
+from deepmark.runtime.heads.outputs import heads_from_outputs
+from deepmark.runtime.heads.sparse import SparseHeads
+from deepmark.runtime.heads.weights import HeadWeights
 from deepmark.runtime.manifest import MAX_INPUT_PIXELS, Manifest
-from deepmark.runtime.outputs import heads_from_outputs
 from deepmark.runtime.preprocess import normalise, require_picture
-from deepmark.runtime.sparse_heads import SparseHeads
 
 FloatArray = npt.NDArray[np.float32]
 Shape = tuple[int, ...]

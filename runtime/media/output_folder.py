@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from deepmark.console import printable
 from deepmark.errors import UsageError
+from deepmark.files import in_one_step
 from deepmark.runtime.media.picture_file import encode_picture
 from deepmark.runtime.media.records import FrameRecord
 from deepmark.runtime.media.sources import Camera, Picture, Source
 from deepmark.runtime.media.video_file import SUFFIX, VideoFile
-from deepmark.runtime.media.whole_file import in_one_step
 
 Image = npt.NDArray[np.uint8]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
-from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.detections import Detections
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 Keypoint = tuple[float, float, float, bool]
 Box = tuple[float, float, float, float]

@@ -1,6 +1,6 @@
 """``python -m deepmark``: the same as the ``deepmark`` command."""
 
-from deepmark.cli import main
+from deepmark.commands.group import main
 
 if __name__ == "__main__":
     main()

@@ -8,9 +8,9 @@ import pytest
 import torch
 from tiny_network import HEADS, TinyExport, tiny_loaded, tiny_manifest, tiny_network
 
-from deepmark.exporter.mnn_convert import convert_to_mnn
-from deepmark.exporter.onnx_export import export_onnx
 from deepmark.exporter.pipeline import Bundle, export
+from deepmark.exporter.to_mnn import convert_to_mnn
+from deepmark.exporter.to_onnx import export_onnx
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,7 +14,7 @@ import torch
 
 from deepmark.exporter import export
 from deepmark.exporter.stages import torch_stage
-from deepmark.exporter.verify import verify
+from deepmark.exporter.verification import verify
 from deepmark.models import load_checkpoint
 from deepmark.models.dlav0_34 import DLAv0
 from deepmark.runtime import Detector, load_engine
@@ -22,7 +22,7 @@ from deepmark.runtime.bundle import Backend, open_model
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import suppress
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.outputs import heads_from_outputs
+from deepmark.runtime.heads.outputs import heads_from_outputs
 from deepmark.runtime.preprocess import normalise
 from deepmark.runtime.transform import letterbox
 

@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 from tiny_network import tiny_loaded, tiny_network
 
+from deepmark.commands import export as cli
 from deepmark.errors import DeepMarkError, ParityError, UsageError
-from deepmark.exporter import cli, mnn_convert
+from deepmark.exporter import to_mnn
 from deepmark.exporter.formats import FORMATS
 
 
@@ -63,7 +64,7 @@ def test_a_failed_parity_shows_its_table_and_raises(
         target.write_bytes(tiny_mnn.read_bytes())
 
     monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded(tiny_network(seed=3)))
-    monkeypatch.setattr(mnn_convert, "convert_to_mnn", other_model)
+    monkeypatch.setattr(to_mnn, "convert_to_mnn", other_model)
     result = _export(checkpoint, "--size", "64x96", "--heads", "dense", "-o", checkpoint.parent / "out", "--json")
     assert isinstance(result.exception, ParityError)
     assert result.exception.exit_code == 3
@@ -117,7 +118,7 @@ def test_verify_fails_with_exit_code_3_when_tolerances_are_not_met(tiny_bundle: 
 @pytest.mark.parametrize("command", ["export", "verify"])
 def test_help_has_examples_and_loads_nothing_heavy(command: str) -> None:
     code = (
-        "import sys; from deepmark.exporter import cli\n"
+        "import sys; from deepmark.commands import export as cli\n"
         f"try: cli.{command}(['--help'])\nexcept SystemExit: pass\n"
         "heavy = {'torch', 'onnx', 'onnxruntime', 'onnxsim', 'MNN', 'cv2', 'numpy', 'rich', 'msgspec'}\n"
         "sys.exit(f'{sorted(heavy & set(sys.modules))}' if heavy & set(sys.modules) else 0)"
@@ -130,7 +131,7 @@ def test_help_has_examples_and_loads_nothing_heavy(command: str) -> None:
 
 def test_deepmark_export_is_the_same_command() -> None:
     child = subprocess.run(
-        [sys.executable, "-c", "from deepmark.export import main; main()", "missing.pth"],
+        [sys.executable, "-c", "from deepmark.commands.export_metric import main; main()", "missing.pth"],
         capture_output=True,
         text=True,
         check=False,

@@ -10,8 +10,8 @@ import pytest
 
 from deepmark.errors import ConversionError
 from deepmark.exporter.mnn_child import run_tool
-from deepmark.exporter.mnn_convert import CONVERTER, STAGE
 from deepmark.exporter.mnn_identity import with_fixed_uuid
+from deepmark.exporter.to_mnn import CONVERTER, STAGE
 
 ONE, OTHER = "01" * 32, "02" * 32
 

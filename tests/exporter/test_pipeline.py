@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from tiny_network import TinyExport, tiny_loaded, tiny_network
 
 from deepmark.errors import BundleError, CheckpointError, ConversionError, ParityError, UsageError
-from deepmark.exporter import mnn_convert, onnx_export
+from deepmark.exporter import to_mnn, to_onnx
 from deepmark.exporter.parity import ParityReport, Tolerances
 from deepmark.models.loading import LoadedNetwork
 
@@ -23,7 +23,7 @@ from deepmark.models.loading import LoadedNetwork
 @pytest.fixture
 def tampering_converter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the MNN model have other weights than the ONNX model."""
-    honest = mnn_convert.convert_to_mnn
+    honest = to_mnn.convert_to_mnn
 
     def tamper(source: Path, target: Path) -> None:
         model = onnx.load(str(source))
@@ -32,7 +32,7 @@ def tampering_converter(monkeypatch: pytest.MonkeyPatch) -> None:
         onnx.save(model, str(source.with_name("tampered.onnx")))
         honest(source.with_name("tampered.onnx"), target)
 
-    monkeypatch.setattr(mnn_convert, "convert_to_mnn", tamper)
+    monkeypatch.setattr(to_mnn, "convert_to_mnn", tamper)
 
 
 @pytest.mark.usefixtures("tampering_converter")
@@ -74,9 +74,9 @@ def test_tolerances_can_be_opened_but_landmarks_have_their_own(tiny_export: Tiny
 
 
 def test_weights_changed_on_the_way_to_onnx_are_found(tiny_export: TinyExport, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = onnx_export.export_onnx
+    honest = to_onnx.export_onnx
     other = tiny_network(seed=1)
-    monkeypatch.setattr(onnx_export, "export_onnx", lambda _, path, **options: honest(other, path, **options))
+    monkeypatch.setattr(to_onnx, "export_onnx", lambda _, path, **options: honest(other, path, **options))
     with pytest.raises(ParityError, match="onnx is not equal to torch"):
         tiny_export()
 
@@ -84,7 +84,7 @@ def test_weights_changed_on_the_way_to_onnx_are_found(tiny_export: TinyExport, m
 def test_a_converter_without_result_leaves_nothing(
     tiny_export: TinyExport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mnn_convert, "run_tool", lambda *_, **__: "Converted Success!")
+    monkeypatch.setattr(to_mnn, "run_tool", lambda *_, **__: "Converted Success!")
     with pytest.raises(ConversionError, match="wrote no file"):
         tiny_export()
     assert not (tmp_path / "out").exists()
@@ -93,13 +93,13 @@ def test_a_converter_without_result_leaves_nothing(
 def test_a_model_that_its_engine_refuses_is_a_failed_conversion(
     tiny_export: TinyExport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = mnn_convert.convert_to_mnn
+    honest = to_mnn.convert_to_mnn
 
     def truncate(source: Path, target: Path) -> None:
         honest(source, target)
         target.write_bytes(target.read_bytes()[:-2000])
 
-    monkeypatch.setattr(mnn_convert, "convert_to_mnn", truncate)
+    monkeypatch.setattr(to_mnn, "convert_to_mnn", truncate)
     with pytest.raises(ConversionError, match="-> mnn: the converted model cannot be used"):
         tiny_export()
     assert not (tmp_path / "out").exists()
@@ -128,7 +128,7 @@ def test_a_place_without_room_is_refused_before_any_work(
     tiny_export: TinyExport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
-    monkeypatch.setattr(onnx_export, "export_onnx", lambda *_, **__: pytest.fail("began to work"))
+    monkeypatch.setattr(to_onnx, "export_onnx", lambda *_, **__: pytest.fail("began to work"))
     with pytest.raises(BundleError, match=r"needs 0 MB, 0 MB are free|the export needs"):
         tiny_export()
     assert not (tmp_path / "out").exists()
@@ -160,7 +160,7 @@ CHILD = """
 import sys, time
 from tiny_network import TinyExport, tiny_loaded
 import deepmark.models.loading as loading
-from deepmark.exporter import cli
+from deepmark.commands import export as cli
 from deepmark.exporter.pipeline import export
 loading.load_checkpoint = lambda *_: tiny_loaded()
 def progress(line):

@@ -17,21 +17,21 @@ from outcome import Deepmark
 from tiny_network import HEADS, TinyExport, tiny_loaded, tiny_network, tiny_schema
 
 from deepmark.errors import BundleError, ParityError, UsageError
-from deepmark.exporter import head_archive
 from deepmark.exporter.forward import forward
 from deepmark.exporter.pipeline import export
-from deepmark.exporter.verify import verify
-from deepmark.models.heads import head_channels
+from deepmark.exporter.verification import verify
 from deepmark.models.mdla34 import MDLA34
-from deepmark.models.schema import KeypointClass, KeypointSchema
 from deepmark.runtime import Detector, SparseHeads, decode, letterbox, load_engine
 from deepmark.runtime.bundle import Backend, open_model
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.head_weights import HeadWeights, read_head_weights
+from deepmark.runtime.heads import archive as head_archive
+from deepmark.runtime.heads.outputs import heads_from_outputs
+from deepmark.runtime.heads.weights import HeadWeights, read_head_weights
+from deepmark.runtime.keypoints.head_names import head_channels
+from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 from deepmark.runtime.manifest import FileEntry, Manifest
 from deepmark.runtime.media.picture_file import read_picture
-from deepmark.runtime.outputs import heads_from_outputs
-from deepmark.runtime.params import DecoderParams
 
 BACKENDS: tuple[Backend, ...] = ("mnn", "onnxruntime")
 

@@ -10,9 +10,9 @@ from torch import nn
 
 from deepmark.models.compute import Cost, layer_costs, network_cost
 from deepmark.models.dlav0_34 import DLAv0
-from deepmark.models.heads import head_channels
 from deepmark.models.mdla34 import MDLA34
 from deepmark.models.table6 import table6_row
+from deepmark.runtime.keypoints.head_names import head_channels
 
 
 @cache

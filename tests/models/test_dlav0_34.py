@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  its usual name
 
 from deepmark.models.dlav0_34 import DLAv0
-from deepmark.models.heads import head_channels
+from deepmark.runtime.keypoints.head_names import head_channels
 
 
 def small_network() -> DLAv0:

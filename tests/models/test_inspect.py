@@ -13,8 +13,8 @@ import torch
 from checkpoints import key_shapes
 from outcome import Deepmark, Outcome
 
+from deepmark.commands.inspect import inspect
 from deepmark.console import run
-from deepmark.models.cli import inspect
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_its_help_has_examples_and_imports_nothing_heavy() -> None:
     program = (
         "import sys\n"
         "from deepmark.console import run\n"
-        "from deepmark.models.cli import inspect\n"
+        "from deepmark.commands.inspect import inspect\n"
         "try:\n"
         "    run(inspect, 'deepmark inspect')\n"
         "finally:\n"

@@ -14,9 +14,9 @@ from safetensors.torch import save_file
 from deepmark.errors import CheckpointError
 from deepmark.models import LoadedNetwork, load_checkpoint
 from deepmark.models.dlav0_34 import DLAv0
-from deepmark.models.heads import head_channels
 from deepmark.models.mdla34 import DEAD, MDLA34
-from deepmark.models.schema import KeypointSchema
+from deepmark.runtime.keypoints.head_names import head_channels
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 NODE = "dla_up.ida_0.node_1"
 

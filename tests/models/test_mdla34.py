@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from deepmark.models import LoadedNetwork
-from deepmark.models.heads import HEAD_ORDER, OPTIONAL_HEADS, head_channels
 from deepmark.models.mdla34 import DEAD, MDLA34, upsampling
+from deepmark.runtime.keypoints.head_names import HEAD_ORDER, OPTIONAL_HEADS, head_channels
 from deepmark.runtime.manifest import Preprocess
 
 ATOL, RTOL = 1e-3, 1e-4  # the acceptance of raw heads against the public reference

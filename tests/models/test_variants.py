@@ -10,9 +10,9 @@ from checkpoints import Shapes, key_shapes, places, renamed_blocks, sequential_b
 
 from deepmark.errors import CheckpointError
 from deepmark.models.dlav0_34 import DLAv0
-from deepmark.models.heads import head_channels
 from deepmark.models.mdla34 import MDLA34
 from deepmark.models.variants import Layout, recognise
+from deepmark.runtime.keypoints.head_names import head_channels
 
 NODE = "dla_up.ida_0.node_1"
 

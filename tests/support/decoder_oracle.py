@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from deepmark.models.schema import KeypointSchema
-from deepmark.runtime.heads import Heads
-from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.heads.maps import Heads
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 f32 = np.float32
 NOTHING = f32(0)

@@ -12,8 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from deepmark.models.deepfashion2.annotation import CONVERTER_NAMES
-from deepmark.models.schema import KeypointSchema
+from deepmark.models.datasets.deepfashion2.annotation import CONVERTER_NAMES
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SCHEMA = KeypointSchema.deepfashion2()
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.detections import Detections
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 Box = tuple[float, float, float, float]
 

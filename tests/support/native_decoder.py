@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.models.schema import KeypointSchema
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.head_weights import Branch
-from deepmark.runtime.heads import Heads
-from deepmark.runtime.params import DecoderParams
-from deepmark.runtime.sparse_heads import SparseHeads
+from deepmark.runtime.heads.maps import Heads
+from deepmark.runtime.heads.sparse import SparseHeads
+from deepmark.runtime.heads.weights import Branch
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SUPPRESSIONS = (None, "soft", "hard")
 

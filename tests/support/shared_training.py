@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
+from deepmark.models.datasets.drawings import draw
 from deepmark.models.training.config import TrainConfig
-from deepmark.models.training.drawings import draw
 from deepmark.models.training.ranks import Ranks, connected, find_ranks
 from deepmark.models.training.trainer import CPU, Training
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 from tiny import export_tiny, make_manifest, write_bundle
 
-from deepmark.models.heads import head_channels
-from deepmark.models.schema import KeypointSchema
+from deepmark.runtime.keypoints.head_names import head_channels
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import HeadsSpec, InputSpec
 
 

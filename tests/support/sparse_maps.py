@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from deepmark.runtime.head_weights import HeadWeights, read_head_weights
-from deepmark.runtime.heads import Heads
-from deepmark.runtime.sparse_heads import SparseHeads
+from deepmark.runtime.heads.maps import Heads
+from deepmark.runtime.heads.sparse import SparseHeads
+from deepmark.runtime.heads.weights import HeadWeights, read_head_weights
 
 
 def random_arrays(heads: Mapping[str, int], features: int, hidden: int, seed: int = 0) -> dict[str, np.ndarray]:

@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.models.schema import KeypointClass, KeypointSchema
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.embedded import METADATA_KEY
+from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 from deepmark.runtime.manifest import (
     SCHEMA_VERSION,
     FileEntry,
@@ -25,7 +26,6 @@ from deepmark.runtime.manifest import (
     Preprocess,
     Source,
 )
-from deepmark.runtime.params import DecoderParams
 
 CHANNELS = {"hm": 2, "wh": 2, "hps": 6, "reg": 2, "hm_hp": 3, "hp_offset": 2}
 

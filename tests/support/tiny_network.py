@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from deepmark.exporter.describe import describe
 from deepmark.exporter.pipeline import Bundle
+from deepmark.models.describe import describe
 from deepmark.models.loading import LoadedNetwork, LoadReport
-from deepmark.models.schema import KeypointClass, KeypointSchema
+from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 from deepmark.runtime.manifest import Manifest
 
 TinyExport = Callable[..., Bundle]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepmark.benchmarks.accuracy.compact import CompactHeads
-from deepmark.benchmarks.accuracy.picture_heads import PictureHeads
-from deepmark.benchmarks.accuracy.truth import ClassTruth, Truth
-from deepmark.benchmarks.scene import Load, make_scene
-from deepmark.models.schema import KeypointSchema
-from deepmark.runtime.heads import Heads
-from deepmark.runtime.params import DecoderParams
+from deepmark.benchmarks.studies.scene import Load, make_scene
+from deepmark.models.evaluation.compact import CompactHeads
+from deepmark.models.evaluation.picture_heads import PictureHeads
+from deepmark.models.evaluation.truth import ClassTruth, Truth
+from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.heads.maps import Heads
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SCHEMA = KeypointSchema.deepfashion2()
 CELLS = 16

@@ -1,4 +1,4 @@
-// The decoder's parameters and the table of landmarks, as in runtime/params.py and models/schema.py.
+// The decoder's parameters and the table of landmarks, as in runtime/decoding/params.py and runtime/keypoints/schema.py.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Heads that are computed where they are read, as runtime/sparse_heads.py: a 3x3 convolution, a ReLU and a 1x1
+// Heads that are computed where they are read, as runtime/heads/sparse.py: a 3x3 convolution, a ReLU and a 1x1
 // convolution of the features, or a single 1x1 convolution.
 #pragma once
 

@@ -19,9 +19,9 @@ from tiny import make_manifest, write_bundle
 
 from deepmark.benchmarks.device.bench import Request, run_on_phone
 from deepmark.benchmarks.device.cooling import Cooling
-from deepmark.benchmarks.speed.results import Plan, Result
-from deepmark.models.heads import head_channels
-from deepmark.models.schema import KeypointSchema
+from deepmark.benchmarks.result.document import Plan, Result
+from deepmark.runtime.keypoints.head_names import head_channels
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import HeadsSpec
 
 ROOT = Path(__file__).resolve().parents[3]

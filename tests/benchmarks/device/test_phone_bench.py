@@ -13,9 +13,9 @@ from fake_phone import Faults
 from outcome import Deepmark
 
 from deepmark.benchmarks.device.cooling import Cooling
-from deepmark.benchmarks.device.paper import standing
-from deepmark.benchmarks.speed.results import Plan, Result, read_result, write_result
-from deepmark.benchmarks.speed.verdict import judge
+from deepmark.benchmarks.report.phone_paper import standing
+from deepmark.benchmarks.result.document import Plan, Result, read_result, write_result
+from deepmark.benchmarks.result.verdict import judge
 from deepmark.errors import DeviceError
 
 Bench = Callable[..., Result]

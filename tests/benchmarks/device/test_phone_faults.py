@@ -14,7 +14,7 @@ from fake_adbd import Plug
 from fake_phone import Faults
 
 from deepmark.benchmarks.device.lock import phone_lock
-from deepmark.benchmarks.speed.results import Result
+from deepmark.benchmarks.result.document import Result
 from deepmark.errors import BundleError, DeepMarkError, DeviceError, EngineError, ParityError
 
 Bench = Callable[..., Result]

@@ -6,9 +6,9 @@ import pytest
 from fake_adbd import Plug
 
 from deepmark.benchmarks.device.adb import Adb
-from deepmark.benchmarks.device.fitness import heat, obstacles, unusable
 from deepmark.benchmarks.device.probe import clusters, identify, look, mean_mhz, times_in_state
-from deepmark.benchmarks.device.tables import identity_rows, mask, state_text
+from deepmark.benchmarks.report.phone_tables import identity_rows, mask, state_text
+from deepmark.benchmarks.result.fitness import heat, obstacles, unusable
 
 
 def test_a_p40_pro(plug: Plug, adb_server: str) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from deepmark.benchmarks.device.adb import Adb, choose, find_adb, list_devices
 from deepmark.benchmarks.device.bench import Request, run_on_phone
-from deepmark.benchmarks.device.fitness import unusable
 from deepmark.benchmarks.device.probe import PLACE, identify, look
-from deepmark.benchmarks.speed.results import Plan
+from deepmark.benchmarks.result.document import Plan
+from deepmark.benchmarks.result.fitness import unusable
 
 SERIAL = os.environ.get("DEEPMARK_ADB_SERIAL")
 pytestmark = [

@@ -11,7 +11,7 @@ from tiny_network import tiny_loaded
 
 from deepmark.benchmarks.device.bench import Request, run_on_phone
 from deepmark.benchmarks.device.cooling import Cooling
-from deepmark.benchmarks.speed.results import Plan
+from deepmark.benchmarks.result.document import Plan
 from deepmark.exporter.pipeline import export
 
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tiny_network import tiny_loaded
 
-from deepmark.benchmarks.speed.results import (
+from deepmark.benchmarks.result.document import (
     Conditions,
     Machine,
     Measured,

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from outcome import Deepmark, Outcome
 
+from deepmark.benchmarks.result.document import Measured, Result, read_result, write_result
 from deepmark.benchmarks.speed.machine import choose_cores, usable_cores
-from deepmark.benchmarks.speed.results import Measured, Result, read_result, write_result
 from deepmark.errors import UsageError
 
 QUICK = ("--rounds", "2", "--runs", "6", "--warm-up", "0")

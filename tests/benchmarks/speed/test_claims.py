@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from deepmark.benchmarks import claims
-from deepmark.benchmarks.claims import Claim, judged, one_channel_each
-from deepmark.benchmarks.speed.results import Measured, Result
+from deepmark.benchmarks.result.document import Measured, Result
+from deepmark.benchmarks.studies import claims
+from deepmark.benchmarks.studies.claims import Claim, judged, one_channel_each
 from deepmark.errors import DataError
 from deepmark.models import load_checkpoint
-from deepmark.models.heads import head_channels
 from deepmark.models.mdla34 import MDLA34
-from deepmark.models.schema import KeypointSchema
+from deepmark.runtime.keypoints.head_names import head_channels
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 Made = Callable[..., Measured]
 

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from deepmark.benchmarks.result.document import Measured, Result, write_result
 from deepmark.benchmarks.speed.guard import check, main, make_baseline, ratios, read_baseline
-from deepmark.benchmarks.speed.results import Measured, Result, write_result
 from deepmark.errors import DataError, DeepMarkError
 
 Make = Callable[..., Measured]

@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deepmark.benchmarks.page import render_page
-from deepmark.benchmarks.speed.accuracy import read_accuracies
-from deepmark.benchmarks.speed.operations import paper_gflops
-from deepmark.benchmarks.speed.page import make_page
-from deepmark.benchmarks.speed.results import Failure, Measured, Result
+from deepmark.benchmarks.report.accuracy import read_accuracies
+from deepmark.benchmarks.report.operations import paper_gflops
+from deepmark.benchmarks.report.page import make_page
+from deepmark.benchmarks.result.document import Failure, Measured, Result
 from deepmark.errors import DataError
+from deepmark.page import render_page
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")

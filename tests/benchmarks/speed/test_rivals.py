@@ -20,7 +20,7 @@ from deepmark.benchmarks.speed.ncnn_graph import write_ncnn
 from deepmark.benchmarks.speed.references import find_rivals
 from deepmark.benchmarks.speed.rivals import RIVALS, require_same
 from deepmark.errors import ConversionError, EngineError
-from deepmark.exporter.onnx_export import export_onnx
+from deepmark.exporter.to_onnx import export_onnx
 
 FloatArray = npt.NDArray[np.float32]
 SIZE = (64, 96)
@@ -173,6 +173,6 @@ def test_a_rival_that_is_not_here_is_named_with_the_way_to_get_it(monkeypatch: p
 
 
 def test_the_table_of_rivals_is_the_command_s() -> None:
-    from deepmark.benchmarks.cli import RIVALS as OFFERED
+    from deepmark.commands.bench import RIVALS as OFFERED
 
     assert set(OFFERED) == set(rivals.RIVALS)

@@ -8,11 +8,11 @@ from pathlib import Path
 import fake_contestant
 import pytest
 
+from deepmark.benchmarks.result.document import Failure, Measured, Plan
 from deepmark.benchmarks.speed import rounds
 from deepmark.benchmarks.speed.child import take_turn
 from deepmark.benchmarks.speed.contestants import Contestant, name_apart
 from deepmark.benchmarks.speed.messages import Turn
-from deepmark.benchmarks.speed.results import Failure, Measured, Plan
 from deepmark.benchmarks.speed.rounds import Setup, measure, steps
 from deepmark.runtime.bundle import Model, open_model
 

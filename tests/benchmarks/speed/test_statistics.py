@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepmark.benchmarks.speed.statistics import Times, drift, paired_ratio, summarise, unpaired_ratio
+from deepmark.benchmarks.result.statistics import Times, drift, paired_ratio, summarise, unpaired_ratio
 
 TIMES = st.lists(st.lists(st.floats(0.01, 1e5), min_size=1, max_size=6), min_size=1, max_size=4)
 

@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from deepmark.benchmarks.speed.results import Conditions, Measured, Result
-from deepmark.benchmarks.speed.verdict import judge
+from deepmark.benchmarks.result.document import Conditions, Measured, Result
+from deepmark.benchmarks.result.verdict import judge
 
 STEADY = [list(10 + 0.01 * np.arange(10))] * 6
 QUIET = Conditions(core_s=1.0, own_s=0.95, busy_s=0.98, steal_s=0.0, frequency_mhz=2500.0)

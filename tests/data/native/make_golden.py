@@ -20,7 +20,7 @@ from test_decoder import SCHEMAS, make_heads  # noqa: E402
 
 from deepmark.runtime.decoding.decoder import decode  # noqa: E402
 from deepmark.runtime.detections import Detections  # noqa: E402
-from deepmark.runtime.params import DecoderParams  # noqa: E402
+from deepmark.runtime.decoding.params import DecoderParams  # noqa: E402
 
 PAPER = DecoderParams()
 CASES = {

@@ -9,9 +9,9 @@ import pytest
 
 from deepmark.errors import UsageError
 from deepmark.exporter.formats import MNN, ONNX
-from deepmark.exporter.precision.formats import FP32, INT8, PRECISIONS
 from deepmark.exporter.precision.loss import Limits
 from deepmark.exporter.precision.plan import make_plan
+from deepmark.exporter.precisions import FP32, INT8, PRECISIONS
 from deepmark.runtime.quantisation import PrecisionName
 
 

@@ -11,10 +11,10 @@ from tiny_network import tiny_schema
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.objects import decode_objects
 from deepmark.exporter.parity import Sample
+from deepmark.exporter.precision.accuracy_loss import Accuracy, measure_drop
 from deepmark.exporter.precision.loss import Limits, LossTally, broken_heads, require
-from deepmark.exporter.precision.map_drop import Accuracy, measure_drop
-from deepmark.runtime.heads import Heads
-from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.quantisation import HeadLoss, MapLoss, PrecisionLoss
 
 SCHEMA, PARAMS = tiny_schema(), DecoderParams()

@@ -11,14 +11,14 @@ import pytest
 from tiny_network import HEADS, tiny_manifest, tiny_network
 
 from deepmark.errors import ConversionError, UsageError
-from deepmark.exporter import mnn_convert
-from deepmark.exporter.mnn_convert import convert_to_mnn
-from deepmark.exporter.onnx_export import export_onnx
+from deepmark.exporter import to_mnn
 from deepmark.exporter.precision import quantise as module
 from deepmark.exporter.precision.calibrate import CalibrationSet, drawn_pictures
 from deepmark.exporter.precision.float_outputs import with_float_outputs
 from deepmark.exporter.precision.layers import Layer, choose_layers, kept_layers, read_layers
 from deepmark.exporter.precision.quantise import QUANTISER, quantise
+from deepmark.exporter.to_mnn import convert_to_mnn
+from deepmark.exporter.to_onnx import export_onnx
 from deepmark.runtime.engines import load_engine
 from deepmark.runtime.manifest import Preprocess
 
@@ -149,7 +149,7 @@ def test_a_layer_that_the_quantiser_did_not_know_is_found_by_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It ignores unknown names: then the layer would be in 8 bits, and the file short of its weights."""
-    monkeypatch.setattr(mnn_convert, "SCALES_SHARE", 1.0)
+    monkeypatch.setattr(to_mnn, "SCALES_SHARE", 1.0)
     misnamed = [replace(layer, tensor="nonsense", weights=10**6) for layer in layers]
     with pytest.raises(ConversionError, match="mnn -> int8: wrote"):
         quantise(

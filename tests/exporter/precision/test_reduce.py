@@ -15,14 +15,15 @@ from onnx import numpy_helper
 from outcome import Deepmark
 from tiny_network import TinyExport
 
+from deepmark.commands import export as cli
 from deepmark.errors import ParityError, UsageError
-from deepmark.exporter import cli, pipeline
+from deepmark.exporter import pipeline
 from deepmark.exporter.pipeline import Bundle
 from deepmark.exporter.precision import calibrate, reduce
-from deepmark.exporter.precision.formats import Precision
+from deepmark.exporter.precision.accuracy_loss import Accuracy
 from deepmark.exporter.precision.loss import Limits
-from deepmark.exporter.precision.map_drop import Accuracy
-from deepmark.exporter.verify import verify
+from deepmark.exporter.precisions import Precision
+from deepmark.exporter.verification import verify
 from deepmark.runtime.bundle import open_model
 from deepmark.runtime.engines import Engine, load_engine
 

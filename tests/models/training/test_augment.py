@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepmark.models.schema import KeypointSchema
+from deepmark.models.datasets.drawings import Item
 from deepmark.models.training.augment import View, jitter_colours, random_view, show_image, show_label
-from deepmark.models.training.drawings import Item
 from deepmark.models.training.targets import make_targets
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.transform import Letterbox, letterbox
 
 SCHEMA = KeypointSchema.deepfashion2(62)

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepmark.commands.config_file import config_text, read_config
 from deepmark.errors import DataError, UsageError
-from deepmark.models.training.config_file import config_text, read_config
 
 
 @click.command

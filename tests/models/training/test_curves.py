@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from deepmark.models.training.drawings.body import random_body
-from deepmark.models.training.drawings.curves import closed_curve, ellipse, open_curve, ring
+from deepmark.models.datasets.drawings.body import random_body
+from deepmark.models.datasets.drawings.curves import closed_curve, ellipse, open_curve, ring
 
 NODES = arrays(np.float64, st.tuples(st.integers(3, 12), st.just(2)), elements=st.integers(-100, 100))
 

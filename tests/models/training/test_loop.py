@@ -18,10 +18,10 @@ import torch
 
 from deepmark.errors import CheckpointError, DataError
 from deepmark.models import load_checkpoint
+from deepmark.models.datasets.drawings import draw
 from deepmark.models.training.batches import Batch
 from deepmark.models.training.checkpointing import TrainState, load_state
 from deepmark.models.training.config import TrainConfig
-from deepmark.models.training.drawings import draw
 from deepmark.models.training.log import COLUMNS, LogLine, open_log
 from deepmark.models.training.loop import CHECKPOINT, LOG, find_state, start_run, train
 from deepmark.models.training.losses import total_loss
@@ -30,7 +30,7 @@ from deepmark.models.training.trainer import DivergedError, Training
 
 SIZES = ("--size", "32", "--batch", "2", "--steps", "5", "--pictures", "6", "--workers", "1", "--save-every", "2")
 SMALL = (*SIZES, "--val", "none")
-COMMAND = "from deepmark.cli import main; main()"
+COMMAND = "from deepmark.commands.group import main; main()"
 
 
 def _pictures(count: int, size: int) -> list[Any]:

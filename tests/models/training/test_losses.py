@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepmark.models.heads import HEAD_ORDER, head_channels
+from deepmark.models.datasets.drawings import draw
 from deepmark.models.mdla34 import MDLA34
-from deepmark.models.schema import KeypointSchema
 from deepmark.models.training.batches import Batch, collate
-from deepmark.models.training.drawings import draw
 from deepmark.models.training.losses import batch_losses, focal_loss, l1_loss, total_loss
 from deepmark.models.training.samples import Samples
+from deepmark.runtime.keypoints.head_names import HEAD_ORDER, head_channels
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SCHEMA = KeypointSchema.deepfashion2(62)
 

@@ -11,10 +11,10 @@ import pytest
 from full_disk import room_for
 
 from deepmark.errors import DataError
-from deepmark.models.schema import KeypointSchema
-from deepmark.models.training.drawings import draw
+from deepmark.models.datasets.drawings import draw
 from deepmark.models.training.drawn import DrawnPictures, draw_pictures
 from deepmark.models.training.samples import Samples
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SCHEMA = KeypointSchema.deepfashion2(62)
 

@@ -8,8 +8,8 @@ from centernet_targets import MAX_OBJECTS, loop_targets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepmark.models.schema import KeypointSchema
 from deepmark.models.training.targets import Garment, Targets, draw_gaussian, gaussian_radius, make_targets
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SCHEMA = KeypointSchema.deepfashion2(62)
 RES = 24

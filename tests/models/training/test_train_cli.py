@@ -12,18 +12,18 @@ import torch
 from click.testing import CliRunner, Result
 from deepfashion2_files import document, item, write_set, write_zip
 
+from deepmark.commands.train import train
 from deepmark.errors import DataError, DeviceError, UsageError
-from deepmark.models.schema import KeypointSchema
+from deepmark.models.datasets.drawings import draw
+from deepmark.models.datasets.drawings.dataset import write_dataset
 from deepmark.models.training.batches import collate
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.devices import choose_device
-from deepmark.models.training.drawings import draw
-from deepmark.models.training.drawings.dataset import write_dataset
 from deepmark.models.training.loop import CHECKPOINT, LOG
 from deepmark.models.training.losses import batch_losses
 from deepmark.models.training.photographs import Photographs
 from deepmark.models.training.trainer import Training
-from deepmark.train import train
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 
 def _train(*arguments: object) -> Result:

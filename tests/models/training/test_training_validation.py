@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from deepmark.models import load_checkpoint
+from deepmark.models.datasets.drawings import draw
 from deepmark.models.training.checkpointing import load_state
 from deepmark.models.training.config import TrainConfig
-from deepmark.models.training.drawings import draw
 from deepmark.models.training.log import LogLine
 from deepmark.models.training.loop import BEST, CHECKPOINT, LOG, VALIDATION, train
 from deepmark.models.training.stopping import InterruptedTrainingError, StopRequest, stop_request

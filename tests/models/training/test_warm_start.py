@@ -10,9 +10,9 @@ from checkpoints import Tensors, key_shapes, light_tensors
 
 from deepmark.errors import CheckpointError
 from deepmark.models import load_checkpoint
-from deepmark.models.heads import head_channels
 from deepmark.models.mdla34 import MDLA34
 from deepmark.models.training.warm_start import WarmStart, warm_start
+from deepmark.runtime.keypoints.head_names import head_channels
 
 
 def _start(tensors: Tensors, path: Path, groups: int = 62) -> tuple[MDLA34, WarmStart]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from deepmark.runtime.decoding.candidates import find_candidates
 from deepmark.runtime.decoding.gaussian import blur
-from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.decoding.params import DecoderParams
 
 ALL = np.ones(2, np.bool_)
 

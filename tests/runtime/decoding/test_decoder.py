@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepmark.errors import DataError
-from deepmark.models.schema import KeypointClass, KeypointSchema
 from deepmark.runtime.decoding.decoder import decode
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.heads import Heads
-from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.heads.maps import Heads
+from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 
 BASELINE = DecoderParams.baseline()
 OTHER = KeypointClass("other", ("only",), groups=(1,), mirror=(0,), sigmas=(0.1,))

@@ -10,11 +10,11 @@ from decoder_oracle import Thing, decode_slowly
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepmark.models.schema import KeypointClass, KeypointSchema
 from deepmark.runtime.decoding.decoder import decode
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.heads import Heads
-from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.heads.maps import Heads
+from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 
 
 def small_schema() -> KeypointSchema:

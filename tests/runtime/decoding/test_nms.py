@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepmark.runtime.decoding.nms import hard_nms, pairwise_iou, soft_nms, suppress
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.params import DecoderParams
 
 
 def detections(boxes: list[list[float]], scores: list[float], class_ids: list[int]) -> Detections:

@@ -10,8 +10,8 @@ import pytest
 from native_programs import compile_program
 
 from deepmark.exporter.precision.agreement import agree
-from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.detections import Detections
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SCHEMA = KeypointSchema.deepfashion2(62)
 

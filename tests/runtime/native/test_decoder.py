@@ -11,13 +11,13 @@ import pytest
 from native_decoder import detections_of, encode_case, require_equal, run_case
 from native_programs import compile_program
 
-from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.decoding.decoder import decode
-from deepmark.runtime.head_weights import Branch, HeadWeights
-from deepmark.runtime.heads import Heads
-from deepmark.runtime.layer import Layer
-from deepmark.runtime.params import DecoderParams
-from deepmark.runtime.sparse_heads import SparseHeads
+from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.heads.layer import Layer
+from deepmark.runtime.heads.maps import Heads
+from deepmark.runtime.heads.sparse import SparseHeads
+from deepmark.runtime.heads.weights import Branch, HeadWeights
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SCHEMAS = {
     "62": KeypointSchema.deepfashion2(62),

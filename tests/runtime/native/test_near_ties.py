@@ -13,10 +13,10 @@ from native_decoder import encode_case
 from native_programs import compile_program
 
 from deepmark.exporter.near_ties import Cell, Slack, centre_is_near_tie, landmark_is_near_tie
-from deepmark.models.schema import KeypointSchema
 from deepmark.runtime.decoding.gaussian import blur
-from deepmark.runtime.heads import Heads
-from deepmark.runtime.params import DecoderParams
+from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.heads.maps import Heads
+from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SCHEMA = KeypointSchema.coco_person()
 CELLS = (9, 8)

@@ -1,0 +1,1 @@
+"""A measurement for a reader: tables on the terminal and one HTML page."""

@@ -1,0 +1,1 @@
+"""Figures for the docs, each from one command: questions that were asked of this project and answered once."""

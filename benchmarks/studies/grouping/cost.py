@@ -1,0 +1,172 @@
+"""Figure 4: time and memory of a training step, 62 groups against 294 landmarks."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.benchmarks.studies.grouping.step import GROUPS, Arm, Regressions, Step, Workload
+
+WARM_UP = 2  # steps of each arm that do not count
+MEMORY_STEPS = 2  # the optimiser's moments exist from the first one on
+RESAMPLES, CONFIDENCE = 2000, 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A step of one arm.
+
+    Attributes:
+        arm: what was measured.
+        steps: that were timed.
+        median_ms: wall time of a step.
+        p90_ms: likewise.
+        peak_mib: most memory that a process with nothing else took for it: of the GPU what torch reserved there, else
+            resident memory with all libraries; None where the process was killed, most often for memory.
+    """
+
+    arm: Arm
+    steps: int
+    median_ms: float
+    p90_ms: float
+    peak_mib: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """62 groups against 294 landmarks, all else equal.
+
+    Attributes:
+        work: what was worked on.
+        regressions: how the regression heads were computed.
+        grouped: with 62 groups.
+        single: with 294 landmarks.
+        time_ratio: median time with 62 over that with 294.
+        time_interval: its 95 % bootstrap interval, over the rounds.
+        memory_ratio: likewise of the peaks; None where one is missing.
+    """
+
+    work: Workload
+    regressions: Regressions
+    grouped: Cost
+    single: Cost
+    time_ratio: float
+    time_interval: tuple[float, float]
+    memory_ratio: float | None
+
+
+def compare(
+    work: Workload,
+    regressions: Sequence[Regressions] = ("sparse", "dense"),
+    *,
+    rounds: int,
+    advance: Callable[[], None] = lambda: None,
+) -> tuple[Comparison, ...]:
+    """Time all arms in turn, a step each, round after round; then weigh each in a process of its own.
+
+    What else the machine does falls on all arms alike, so the ratios hold on a busy machine too; times do not.
+
+    Args:
+        work: what every arm works on.
+        regressions: ways to compute the regression heads, each to be compared.
+        rounds: timed steps of each arm.
+        advance: called after each of `steps` steps.
+    """
+    arms = [Arm(groups, how) for how in regressions for groups in GROUPS]
+    peaks = {}
+    for arm in arms:
+        peaks[arm] = _peak_in_child(arm, work)
+        advance()
+    times_ms = time_in_turn([Step(arm, work) for arm in arms], rounds, advance)
+    costs = {
+        arm: Cost(arm, rounds, _rounded(np.median(column)), _rounded(np.percentile(column, 90)), peaks[arm])
+        for arm, column in zip(arms, times_ms.T, strict=True)
+    }
+    comparisons = []
+    for at, how in enumerate(regressions):
+        ratio, interval = ratio_of_medians(times_ms[:, 2 * at], times_ms[:, 2 * at + 1])
+        grouped, single = (costs[Arm(groups, how)] for groups in GROUPS)
+        memory = grouped.peak_mib / single.peak_mib if grouped.peak_mib and single.peak_mib else None
+        comparisons.append(Comparison(work, how, grouped, single, ratio, interval, memory))
+    return tuple(comparisons)
+
+
+def steps(regressions: Sequence[Regressions], rounds: int) -> int:
+    """Tell how often `compare` calls ``advance``."""
+    return len(regressions) * len(GROUPS) + WARM_UP + rounds
+
+
+def time_in_turn(
+    arms: Sequence[Callable[[], object]], rounds: int, advance: Callable[[], None] = lambda: None
+) -> npt.NDArray[np.float64]:
+    """Call all in turn, A B A B ..., and return the wall times in milliseconds, (rounds, arms)."""
+    times_ns = np.zeros((WARM_UP + rounds, len(arms)))
+    for one_round in times_ns:
+        for at, arm in enumerate(arms):
+            start = time.perf_counter_ns()
+            arm()
+            one_round[at] = time.perf_counter_ns() - start
+        advance()
+    return times_ns[WARM_UP:] / 1e6
+
+
+def ratio_of_medians(
+    above: npt.NDArray[np.float64], below: npt.NDArray[np.float64], seed: int = 0
+) -> tuple[float, tuple[float, float]]:
+    """Divide the medians of two columns of one table; rounds are drawn again with replacement for the interval.
+
+    Args:
+        above: (rounds,).
+        below: (rounds,), measured in the same rounds.
+        seed: of the draws.
+
+    Returns:
+        The ratio, and its 95 % interval.
+    """
+    draws = np.random.default_rng(seed).integers(0, len(above), (RESAMPLES, len(above)))
+    ratios = np.median(above[draws], axis=1) / np.median(below[draws], axis=1)
+    low, high = np.quantile(ratios, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(np.median(above) / np.median(below)), (float(low), float(high))
+
+
+def _peak_in_child(arm: Arm, work: Workload) -> float | None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            return pool.submit(peak_mib, arm, work).result()
+        except BrokenProcessPool:
+            return None
+
+
+def peak_mib(arm: Arm, work: Workload) -> float:
+    """Do a few steps and return the most memory that this process ever took, in MiB: of the GPU, or resident."""
+    import torch
+
+    step = Step(arm, work)
+    for _ in range(MEMORY_STEPS):
+        step()
+    if work.device == "cuda":
+        return _rounded(torch.cuda.max_memory_reserved() / 2**20)
+    return _rounded(_peak_resident_kib() / 2**10)
+
+
+def _peak_resident_kib() -> int:
+    status = Path("/proc/self/status")
+    if status.is_file():  # of this program alone; getrusage's number begins with that of the program that started it
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // 1024 if sys.platform == "darwin" else peak
+
+
+def _rounded(value: float | np.floating) -> float:
+    return round(float(value), 1)

@@ -1,0 +1,90 @@
+"""How far MNN's heads are from the network's own, over input sizes: what the parity tolerance was chosen from.
+
+``python -m deepmark.benchmarks.studies.parity_sizes CHECKPOINT BUNDLE`` runs both on the pictures that ``deepmark
+export`` compares on, and prints for every size and head the largest difference beside the head's largest value. BUNDLE
+is a dynamic export of CHECKPOINT with an MNN model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from deepmark.console import output_options, print_json, print_table, run
+
+SIZES = (
+    *((side, side) for side in (64, 96, 128, 160, 192, 224, 256, 288, 320, 416)),
+    *((128, 256), (256, 128), (192, 320), (320, 192), (256, 384), (384, 256)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadError:
+    """One head at one input size, over all pictures.
+
+    Attributes:
+        height: of the input, pixels.
+        width: of the input, pixels.
+        head: its name.
+        error: largest absolute difference between torch and MNN, in the head's unit.
+        scale: largest absolute value of the head where that was.
+    """
+
+    height: int
+    width: int
+    head: str
+    error: float
+    scale: float
+
+
+def measure(checkpoint: Path, bundle: Path) -> Iterator[HeadError]:
+    """Compare torch and MNN at all `SIZES`; both on one thread."""
+    import msgspec
+    import numpy as np
+
+    from deepmark.exporter.pictures import gather_pictures
+    from deepmark.exporter.stages import torch_stage
+    from deepmark.models import load_checkpoint
+    from deepmark.runtime import load_engine
+    from deepmark.runtime.bundle import open_model
+    from deepmark.runtime.preprocess import normalise
+
+    network, model = load_checkpoint(checkpoint).network, open_model(bundle)
+    spec, preprocess = model.manifest.heads, model.manifest.preprocess
+    for height, width in SIZES:
+        # MNN chooses its algorithms for the size that a session is first prepared for: a fresh one for each.
+        size = msgspec.structs.replace(model.manifest.input, height=height, width=width)
+        resized = replace(model, manifest=msgspec.structs.replace(model.manifest, input=size))
+        worst = dict.fromkeys(spec.channels, (0.0, 0.0))
+        with load_engine(resized, threads=1, backend="mnn") as engine, torch_stage(network, spec) as torch_:
+            for picture in gather_pictures(None, checkpoint, (height, width), dynamic=False):
+                x = normalise(picture.image, preprocess)
+                expected, found = torch_.run(x), engine.run(x)
+                for head in worst:
+                    error = float(np.abs(found[head] - expected[head]).max())
+                    worst[head] = max(worst[head], (error, float(np.abs(expected[head]).max())))
+        for head, (error, scale) in worst.items():
+            yield HeadError(height, width, head, error, scale)
+
+
+@click.command(name="parity_sizes")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("bundle", type=click.Path(path_type=Path))
+@output_options
+def command(checkpoint: Path, bundle: Path, *, as_json: bool) -> None:
+    """Compare MNN with torch at many input sizes."""
+    errors = list(measure(checkpoint, bundle))
+    if as_json:
+        print_json(errors)
+        return
+    heads = list(dict.fromkeys(one.head for one in errors))
+    cells = {(one.height, one.width, one.head): f"{one.error:.1e} of {one.scale:.2g}" for one in errors}
+    rows = [[f"{h}x{w}", *(cells[h, w, head] for head in heads)] for h, w in SIZES]
+    print_table(["input", *heads], rows, title="Largest difference between torch and MNN, of the head's largest value")
+
+
+if __name__ == "__main__":
+    run(command, "python -m deepmark.benchmarks.studies.parity_sizes")

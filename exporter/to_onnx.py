@@ -1,0 +1,159 @@
+"""Network -> ONNX: one file, outputs bound by name, opset read back, the same bytes every time.
+
+The outputs are heads or, for a sparse graph, some heads and the features; what no output needs is left out.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepmark.errors import ConversionError
+from deepmark.exporter.forward import forward
+from deepmark.runtime.embedded import METADATA_KEY
+from deepmark.runtime.heads.maps import PROBABILITY_HEADS
+
+if TYPE_CHECKING:
+    import onnx
+    import torch
+
+OPSET = 17  # the oldest that holds every operator we need; MNN and ONNX Runtime both read it
+INPUT_NAME = "image"
+STAGE = "torch -> onnx"
+
+
+def export_onnx(
+    network: torch.nn.Module,
+    path: Path,
+    *,
+    heads: Sequence[str],
+    size: tuple[int, int],
+    dynamic: bool,
+    logits: bool,
+    metadata: str,
+) -> None:
+    """Write a network as one ONNX file.
+
+    Args:
+        network: in eval mode; (B, 3, H, W) float32, normalised -> raw heads by name, each made by the
+            submodule of its name.
+        path: the file; its folder exists.
+        heads: names of the outputs, in the order of the graph; among them may be the features.
+        size: height, width in pixels of the traced input.
+        dynamic: leave batch, height and width open; otherwise 1 and ``size``.
+        logits: leave the sigmoid of ``hm`` and ``hm_hp`` out of the graph.
+        metadata: text kept in the file under `METADATA_KEY`; MNN's converter carries it over.
+
+    Raises:
+        ConversionError: the exporter failed, or what it wrote is not what was asked for.
+    """
+    import onnx
+
+    _trace(network, path, heads, size, dynamic=dynamic, logits=logits)
+    model = onnx.load(str(path), load_external_data=False)
+    set_metadata(model, metadata)
+    check_onnx(model, heads=heads)
+    write_onnx(model, path)
+
+
+def _trace(
+    network: torch.nn.Module, path: Path, heads: Sequence[str], size: tuple[int, int], *, dynamic: bool, logits: bool
+) -> None:
+    import torch
+
+    axes = {INPUT_NAME: {0: "batch", 2: "height", 3: "width"}}
+    axes |= {head: {0: "batch", 2: "cells_high", 3: "cells_wide"} for head in heads}
+    with warnings.catch_warnings():
+        # The TorchScript exporter is deprecated but still the better one here: the new one takes 6-28 s instead of 1,
+        # ignores the opset asked for and writes external data (docs/decisions/0004-onnx-export.md).
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            torch.onnx.export(
+                _head_tuple(network, heads, logits=logits),
+                (torch.zeros(1, 3, *size),),
+                str(path),
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=[INPUT_NAME],
+                output_names=list(heads),
+                dynamic_axes=axes if dynamic else None,
+            )
+        except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
+            first = str(error).strip().splitlines()[0]
+            raise ConversionError(f"torch's exporter failed: {first}", stage=STAGE) from error
+
+
+def _head_tuple(network: torch.nn.Module, heads: Sequence[str], *, logits: bool) -> torch.nn.Module:
+    """Wrap a network so that what is asked for comes as a tuple in a known order, activated as asked."""
+    import torch
+
+    class HeadTuple(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            raw = forward(self.network, image)
+            return tuple(
+                torch.sigmoid(raw[head]) if head in PROBABILITY_HEADS and not logits else raw[head] for head in heads
+            )
+
+    return HeadTuple().eval()
+
+
+def set_metadata(model: onnx.ModelProto, text: str) -> None:
+    """Make our key the model's only metadata: other tools' notes would travel into the ``.mnn`` too."""
+    del model.metadata_props[:]
+    model.metadata_props.add(key=METADATA_KEY, value=text)
+
+
+def check_onnx(model: onnx.ModelProto, *, heads: Sequence[str], stage: str = STAGE) -> None:
+    """Read a model back: opset, names, no external data, finite weights, valid by ``onnx.checker``.
+
+    Raises:
+        ConversionError: the first thing that is not as it must be.
+    """
+    import onnx
+
+    opsets = {entry.domain: entry.version for entry in model.opset_import}
+    if opsets != {"": OPSET}:
+        raise ConversionError(f"asked for opset {OPSET}, the file has {opsets}", stage=stage)
+    names = [value.name for value in model.graph.input], [value.name for value in model.graph.output]
+    if names != ([INPUT_NAME], list(heads)):
+        raise ConversionError(
+            f"expected {[INPUT_NAME]} -> {list(heads)}, the file has {names[0]} -> {names[1]}", stage=STAGE
+        )
+    check_weights(model, stage=stage)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ConversionError(f"the file is no valid ONNX: {error}", stage=stage) from error
+
+
+def check_weights(model: onnx.ModelProto, *, stage: str) -> None:
+    """Refuse weights outside the file, and weights that are not finite.
+
+    MNN's converter reads a model whose external data is missing as one with other weights, and lets NaN pass.
+
+    Raises:
+        ConversionError: names the first such weight.
+    """
+    import numpy as np
+    import onnx
+
+    for weight in model.graph.initializer:
+        if weight.data_location == onnx.TensorProto.EXTERNAL:
+            raise ConversionError(f"weight {weight.name!r} lies outside the file (external data)", stage=stage)
+        values = onnx.numpy_helper.to_array(weight)
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            count = int(values.size - np.isfinite(values).sum())
+            raise ConversionError(f"weight {weight.name!r} has {count} values that are NaN or infinite", stage=stage)
+
+
+def write_onnx(model: onnx.ModelProto, path: Path) -> None:
+    """Write a model so that equal models give equal bytes and a crash leaves no half file."""
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_bytes(model.SerializeToString(deterministic=True))
+    temporary.replace(path)

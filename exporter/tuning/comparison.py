@@ -1,0 +1,101 @@
+"""Found parameters against others, on pictures that the search did not see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from deepmark.exporter.tuning.scorer import Progress, count_items, open_scorer
+from deepmark.exporter.tuning.shard import Plan
+from deepmark.exporter.tuning.significance import Gain, interval
+from deepmark.exporter.tuning.staged_set import Outcome
+from deepmark.models.evaluation.picture_heads import PictureHeads
+from deepmark.models.evaluation.report import AccuracyReport, measure
+from deepmark.models.evaluation.results import ResultsBuilder
+from deepmark.models.evaluation.truth import Truth
+from deepmark.runtime.decoding.params import DecoderParams
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What parameters gain over others: landmarks (mAP_pt) and boxes (mAP_box)."""
+
+    points: Gain
+    boxes: Gain
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measured:
+    """One set of parameters: the figures by hotcoco, and what became of every detection."""
+
+    report: AccuracyReport
+    outcome: Outcome
+
+
+def compare(
+    pictures: Iterable[PictureHeads],
+    truth: Truth,
+    found: DecoderParams,
+    others: Sequence[DecoderParams],
+    *,
+    workers: int,
+    seed: int,
+    progress: Progress,
+) -> tuple[Comparison, ...]:
+    """Measure parameters and compare the first with each of the others.
+
+    Args:
+        pictures: heads of at least the pictures in ``truth``; read several times.
+        truth: what is to be found.
+        found: the parameters in question.
+        others: what to compare them with.
+        workers: processes.
+        seed: of the bootstrap.
+        progress: shows how far it is.
+
+    Returns:
+        One comparison for each of ``others``.
+    """
+    measured: dict[DecoderParams, _Measured] = {}
+    for params in (found, *others):
+        if params not in measured:
+            report = _measure(pictures, truth, params, progress)
+            plan = Plan(truth.schema, params, (params.sigma_center,))
+            with open_scorer(pictures, truth, plan, workers, progress) as scorer:
+                (outcome,) = scorer.outcomes([params])
+            measured[params] = _Measured(report, outcome)
+    with progress("drawing pictures again", len(others), "comparisons") as advance:
+        comparisons = []
+        for other in others:
+            comparisons.append(_comparison(truth, measured[other], measured[found], seed))
+            advance()
+    return tuple(comparisons)
+
+
+def _measure(
+    pictures: Iterable[PictureHeads], truth: Truth, params: DecoderParams, progress: Progress
+) -> AccuracyReport:
+    """Decode and measure as `deepmark eval` does."""
+    builder, chosen = ResultsBuilder(truth.schema), frozenset(truth.image_ids)
+    with progress("checking", len(chosen), "pictures") as advance:
+        for one in pictures:
+            if one.image_id in chosen:
+                builder.add_detections(one.image_id, one.detect(params))
+                advance()
+    return measure(truth, builder.build())
+
+
+def _comparison(truth: Truth, before: _Measured, after: _Measured, seed: int) -> Comparison:
+    assert before.report.map_pt is not None
+    assert before.report.map_box is not None
+    assert after.report.map_pt is not None
+    assert after.report.map_box is not None
+    assert before.outcome.boxes is not None
+    assert after.outcome.boxes is not None
+    labelled, all_items = count_items(truth)
+    points = interval(before.outcome.points, after.outcome.points, labelled, seed=seed)
+    boxes = interval(before.outcome.boxes, after.outcome.boxes, all_items, seed=seed)
+    return Comparison(
+        points=Gain(before.report.map_pt.ap, after.report.map_pt.ap, *points),
+        boxes=Gain(before.report.map_box.ap, after.report.map_box.ap, *boxes),
+    )

@@ -1,0 +1,90 @@
+"""Pictures that are ready to be scored under any parameters of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepmark.exporter.tuning.average_precision import mean_precision
+from deepmark.exporter.tuning.items import by_picture
+from deepmark.exporter.tuning.matching import IndexArray
+from deepmark.exporter.tuning.search import Score
+from deepmark.exporter.tuning.shard import LabelledHeads, Plan
+from deepmark.exporter.tuning.staged_set import Outcome
+from deepmark.exporter.tuning.worker_pool import Crew, open_crew
+from deepmark.models.evaluation.picture_heads import PictureHeads
+from deepmark.models.evaluation.truth import Truth
+from deepmark.progress import Advance
+from deepmark.runtime.decoding.params import DecoderParams
+
+Progress = Callable[[str, int, str], AbstractContextManager[Advance]]  # what is done, number of steps, what a step is
+
+
+_WORTH_A_PROCESS = 64  # pictures: fewer take less time than a process takes to start
+
+
+@contextmanager
+def silent(label: str, total: int, unit: str) -> Iterator[Advance]:  # noqa: ARG001  the signature of `Progress`
+    """Show nothing."""
+    yield lambda count=1, /: None  # noqa: ARG005
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scorer:
+    """Tells how good parameters are.
+
+    Attributes:
+        landmark_items: (pictures, classes) number of items whose landmarks are to be found.
+        box_items: likewise boxes.
+        crew: knows the pictures.
+    """
+
+    landmark_items: IndexArray
+    box_items: IndexArray
+    crew: Crew
+
+    def outcomes(self, many: Iterable[DecoderParams]) -> Iterator[Outcome]:
+        """Tell what becomes of every detection, for one set of parameters after the other."""
+        return self.crew.judge(many, boxes=True)
+
+    def scores(self, many: Iterable[DecoderParams], advance: Callable[[], None], *, boxes: bool) -> Iterator[Score]:
+        """Tell mAP of landmarks, and of boxes too if ``boxes``; ``advance`` is called after each."""
+        for one in self.crew.judge(many, boxes=boxes):
+            map_box = None if one.boxes is None else float(mean_precision(one.boxes, self.box_items)[0])
+            yield Score(float(mean_precision(one.points, self.landmark_items)[0]), map_box)
+            advance()
+
+
+@contextmanager
+def open_scorer(
+    pictures: Iterable[PictureHeads], truth: Truth, plan: Plan, workers: int, progress: Progress
+) -> Iterator[Scorer]:
+    """Get pictures ready, in several processes; these end with the block.
+
+    Args:
+        pictures: heads of at least the pictures in ``truth``; read once.
+        truth: what is to be found, in the pictures that count.
+        plan: what they are to be ready for.
+        workers: number of processes, at most.
+        progress: shows how far it is.
+    """
+    items = by_picture(truth)
+    positions = {image_id: number for number, image_id in enumerate(items)}
+    chosen = (
+        LabelledHeads(positions[one.image_id], one, items[one.image_id]) for one in pictures if one.image_id in items
+    )
+    enough = min(workers, 1 + len(items) // _WORTH_A_PROCESS)
+    with ExitStack() as stack:
+        with progress("staging", len(items), "pictures") as advance:
+            crew = stack.enter_context(open_crew(plan, chosen, enough, advance))
+        yield Scorer(*count_items(truth), crew)
+
+
+def count_items(truth: Truth) -> tuple[IndexArray, IndexArray]:
+    """Count what is to be found, (pictures, classes): items with labelled landmarks, and boxes."""
+    items, classes = by_picture(truth).values(), len(truth.schema.classes)
+    labelled = [np.bincount(one.class_ids[~one.is_unlabelled], minlength=classes) for one in items]
+    return np.array(labelled), np.array([np.bincount(one.class_ids, minlength=classes) for one in items])

@@ -1,0 +1,138 @@
+"""Suppression of many pictures at once, with the results of `deepmark.runtime.decoding.nms` bit for bit.
+
+Objects compete within their picture and class only. Boxes do not depend on what is searched for, so how much two
+objects overlap is computed once, by the decoder's own function; each search step then repeats the picking alone, and
+the n-th picks of all groups happen together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.runtime.decoding.nms import pairwise_iou
+from deepmark.runtime.decoding.params import DecoderParams
+
+FloatArray = npt.NDArray[np.float32]
+DoubleArray = npt.NDArray[np.float64]
+IndexArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
+
+_LARGEST_BATCH = 1 << 20  # places of groups times objects that are worked on at once: what a processor's cache holds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rivalry:
+    """What every object does to every other of its group when it is picked.
+
+    The square tables of all groups stand one after the other.
+
+    Attributes:
+        starts: (groups,) where each table begins.
+        sizes: (groups,) objects of each group, the side of its table.
+        places: (N,) row of each object in its group's table.
+        decay: what a picked object multiplies another's score by.
+        rivals: whether two objects compete.
+        floor: an object that has a picked rival is dropped below this score.
+    """
+
+    starts: IndexArray
+    sizes: IndexArray
+    places: IndexArray
+    decay: DoubleArray
+    rivals: BoolArray
+    floor: float
+
+    @classmethod
+    def of(cls, boxes: FloatArray, groups: IndexArray, params: DecoderParams) -> Rivalry:
+        """Compare all objects.
+
+        Args:
+            boxes: (N, 4) x1, y1, x2, y2 in pixels.
+            groups: (N,) picture and class as one number, ascending from 0.
+            params: ``nms`` and its settings; not None.
+        """
+        sizes = np.bincount(groups)
+        first = np.cumsum(sizes) - sizes
+        tables = [pairwise_iou(boxes[at : at + size]).ravel() for at, size in zip(first, sizes, strict=True) if size]
+        overlap = np.concatenate([np.zeros(0), *tables])
+        if params.nms == "soft":
+            decay, rivals, floor = np.exp(overlap * overlap / -params.nms_sigma), overlap > 0, params.nms_score
+        else:
+            decay, rivals, floor = np.ones_like(overlap), overlap > params.nms_iou, np.inf
+        decay = np.maximum(decay, np.finfo(np.float64).tiny)
+        squares = sizes * sizes
+        places = np.arange(len(groups)) - first[groups]
+        return cls(np.cumsum(squares) - squares, sizes, places, decay, rivals, floor)
+
+
+def pick(
+    rivalry: Rivalry, objects: IndexArray, groups: IndexArray, scores: FloatArray
+) -> tuple[IndexArray, FloatArray]:
+    """Pick the best object of every group, decay its rivals, and so on.
+
+    Args:
+        rivalry: of all objects.
+        objects: (n,) which of them take part; by group, and within a group best first.
+        groups: (n,) their groups.
+        scores: (n,) their scores.
+
+    Returns:
+        Positions in ``objects`` of those that stay, by group and within it in the order in which they were picked,
+        and their decayed scores.
+    """
+    counts = np.bincount(groups, minlength=len(rivalry.sizes))
+    first = np.cumsum(counts) - counts
+    turn = np.full(len(objects), -1, np.intp)
+    final = np.zeros(len(objects), np.float64)
+    for batch in _batches(counts):
+        slots = np.arange(counts[batch].max())
+        member = first[batch][:, None] + slots
+        member[slots >= counts[batch][:, None]] = -1
+        _pick_batch(rivalry, batch, member, objects, scores, turn, final)
+    kept = np.flatnonzero(turn >= 0)
+    kept = kept[np.lexsort((turn[kept], groups[kept]))]
+    return kept, final[kept].astype(np.float32)
+
+
+def _batches(counts: IndexArray) -> Iterator[IndexArray]:
+    """Split the groups that have objects into batches of about one size."""
+    order = np.argsort(counts, kind="stable")
+    order = order[counts[order] > 0]
+    start = 0
+    while start < len(order):
+        smallest = int(counts[order[start]])
+        end = int(np.searchsorted(counts[order], smallest + smallest // 4, side="right"))
+        end = min(end, start + max(1, _LARGEST_BATCH // (2 * smallest)))
+        yield order[start:end]
+        start = end
+
+
+def _pick_batch(
+    rivalry: Rivalry,
+    batch: IndexArray,
+    member: IndexArray,
+    objects: IndexArray,
+    scores: FloatArray,
+    turn: IndexArray,
+    final: DoubleArray,
+) -> None:
+    """Do the groups of a batch; ``member`` (groups, S) are positions in ``objects``, -1 where a group is smaller."""
+    left = np.where(member >= 0, scores[member].astype(np.float64), -np.inf)
+    place = rivalry.places[objects[member]]  # nonsense where member is -1, but inside the group's own table
+    place[member < 0] = 0
+    has_rival = np.zeros(left.shape, np.bool_)
+    start, side, every = rivalry.starts[batch], rivalry.sizes[batch], np.arange(len(batch))
+    for number in range(left.shape[1]):
+        best = left.argmax(axis=1)
+        score = left[every, best]
+        left[every, best] = -np.inf
+        picked = np.flatnonzero((score > -np.inf) & ((score >= rivalry.floor) | ~has_rival[every, best]))
+        who = member[picked, best[picked]]
+        turn[who], final[who] = number, score[picked]
+        row = (start[picked] + place[picked, best[picked]] * side[picked])[:, None] + place[picked]
+        left[picked] *= rivalry.decay.take(row)
+        has_rival[picked] |= rivalry.rivals.take(row)

@@ -1,0 +1,162 @@
+"""Processes that keep the pictures they have staged from one question to the next.
+
+Unlike the tasks of `deepmark.models.evaluation.workers`, the questions of a search build on each other, and what a
+process knows is worth seconds: a process that dies is not replaced, it ends the search.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any, Protocol
+
+from deepmark.errors import EngineError
+from deepmark.exporter.tuning.average_precision import Verdicts
+from deepmark.exporter.tuning.shard import LabelledHeads, Plan, Shard
+from deepmark.exporter.tuning.staged_set import Outcome
+from deepmark.runtime.decoding.params import DecoderParams
+
+_CHUNK = 16  # pictures that are handed over at a time: a few megabytes
+_AHEAD = 2  # questions that a process has before its answers are fetched: it never waits, no pipe overflows
+
+
+class Crew(Protocol):
+    """Whoever knows the pictures."""
+
+    def judge(self, many: Iterable[DecoderParams], *, boxes: bool) -> Iterator[Outcome]:
+        """Tell, for one set of parameters after the other, what becomes of every detection."""
+        ...
+
+
+@contextmanager
+def open_crew(
+    plan: Plan, pictures: Iterable[LabelledHeads], workers: int, advance: Callable[[], None] = lambda: None
+) -> Iterator[Crew]:
+    """Stage pictures, here or in several processes, which end with the block.
+
+    Args:
+        plan: what for.
+        pictures: read one after the other and not kept here; at least as many as workers.
+        workers: number of processes; 1 for this one.
+        advance: called after every picture.
+
+    Raises:
+        EngineError: a process was killed.
+    """
+    if workers == 1:
+        shard = Shard(plan)
+        for one in pictures:
+            shard.add([one])
+            advance()
+        yield _Alone(shard)
+        return
+    members: list[_Member] = []
+    try:
+        members += [_hire(plan) for _ in range(workers)]
+        _hand_out(members, iter(pictures), advance)
+        yield _Team(members)
+    finally:
+        for member in members:
+            member.process.kill()
+            member.pipe.close()
+            member.process.join()
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    shard: Shard
+
+    def judge(self, many: Iterable[DecoderParams], *, boxes: bool) -> Iterator[Outcome]:
+        return (self.shard.judge(params, boxes=boxes) for params in many)
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    process: SpawnProcess
+    pipe: Connection[Any, Any]
+
+    def ask(self, method: str, *arguments: object, **options: object) -> None:
+        with suppress(OSError):  # it is gone: `answer` will say so
+            self.pipe.send((method, arguments, options))
+
+    def answer(self) -> Any:
+        try:
+            error, result = self.pipe.recv()
+        except (EOFError, OSError) as ended:
+            self.process.join()
+            status = self.process.exitcode or 0
+            how = f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
+            raise EngineError(
+                f"a worker process of the search was {how}", hint="is there enough memory? fewer --workers need less"
+            ) from ended
+        if error is not None:
+            raise error
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Team:
+    members: Sequence[_Member]
+
+    def judge(self, many: Iterable[DecoderParams], *, boxes: bool) -> Iterator[Outcome]:
+        asked: deque[DecoderParams] = deque()
+        for params in many:
+            for member in self.members:
+                member.ask("judge", params, boxes=boxes)
+            asked.append(params)
+            if len(asked) == _AHEAD:
+                asked.popleft()
+                yield self._answer()
+        for _ in asked:
+            yield self._answer()
+
+    def _answer(self) -> Outcome:
+        parts: list[Outcome] = [member.answer() for member in self.members]
+        boxes = [one.boxes for one in parts if one.boxes is not None]
+        return Outcome(Verdicts.join([one.points for one in parts]), Verdicts.join(boxes) if boxes else None)
+
+
+def _hand_out(members: Sequence[_Member], pictures: Iterator[LabelledHeads], advance: Callable[[], None]) -> None:
+    """Give chunks to the members in turn; each works on one while the next is read."""
+    busy: deque[_Member] = deque()
+    free = deque(members)
+    while chunk := list(islice(pictures, _CHUNK if len(busy) == len(members) else 1)):
+        if not free:
+            free.append(busy.popleft())
+            for _ in range(free[0].answer()):
+                advance()
+        member = free.popleft()
+        member.ask("add", chunk)
+        busy.append(member)
+    for member in busy:
+        for _ in range(member.answer()):
+            advance()
+
+
+def _hire(plan: Plan) -> _Member:
+    context = multiprocessing.get_context("spawn")  # what was loaded here would not survive a fork
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(plan, theirs), daemon=True)
+    process.start()
+    theirs.close()  # so that the end of the process is the end of the pipe
+    return _Member(process, ours)
+
+
+def _work(plan: Plan, pipe: Connection[Any, Any]) -> None:
+    """Answer until the pipe ends: a member's side."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its members
+    shard = Shard(plan)
+    with suppress(EOFError, OSError):
+        while True:
+            method, arguments, options = pipe.recv()
+            try:
+                pipe.send((None, getattr(shard, method)(*arguments, **options)))
+            except Exception as error:  # noqa: BLE001  whatever it is, the parent raises it
+                pipe.send((error, None))

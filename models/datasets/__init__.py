@@ -1,0 +1,1 @@
+"""Labelled pictures: DeepFashion2 as it was released, and drawings in its format."""

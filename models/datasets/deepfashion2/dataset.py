@@ -1,0 +1,229 @@
+"""A data set: which pictures there are at once, what they show when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Protocol
+
+from deepmark.errors import DataError
+from deepmark.models.datasets.deepfashion2.annotation import Annotation, PictureSize, read_annotation
+from deepmark.models.datasets.deepfashion2.coco import CocoFile
+from deepmark.models.datasets.deepfashion2.storage import Storage, open_storage
+from deepmark.runtime.keypoints.schema import KeypointSchema
+
+ANNOTATION_SUFFIX = ".json"
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+LISTED_FAULTS = 10  # in an error
+_HEADER_BYTES = (4096, 1 << 20)  # tried in turn: a JPEG says its size behind whatever a camera put there
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """All annotations of a data set.
+
+    Attributes:
+        annotations: by image id, ascending.
+        faults: a sentence for each file that was left out; empty unless that was asked for.
+    """
+
+    annotations: tuple[Annotation, ...]
+    faults: tuple[str, ...]
+
+
+class AnnotationSource(Protocol):
+    """Where annotations come from.
+
+    Attributes:
+        ids: numbers of the pictures that are described, ascending.
+        faults: a sentence for everything that is wrong before any annotation is read.
+        has_attributes: whether items say scale, occlusion, zoom-in and viewpoint.
+    """
+
+    ids: tuple[int, ...]
+    faults: tuple[str, ...]
+    has_attributes: bool
+
+    def label(self, image_id: int) -> str:
+        """Say where an annotation lies, for errors."""
+        ...
+
+    def read(self, image_id: int, size: PictureSize | None) -> Annotation:
+        """Read and check an annotation; ``size`` of its picture, where there are pictures."""
+        ...
+
+
+class AnnotationFiles:
+    """One file a picture, as the data set was released."""
+
+    has_attributes = True
+
+    def __init__(self, files: Storage, schema: KeypointSchema) -> None:
+        self._files, self._schema = files, schema
+        self._names, faults = _by_number(files, (ANNOTATION_SUFFIX,))
+        self.ids, self.faults = tuple(sorted(self._names)), tuple(faults)
+
+    def label(self, image_id: int) -> str:
+        """Give the file's path."""
+        return self._files.label(self._names[image_id])
+
+    def read(self, image_id: int, size: PictureSize | None) -> Annotation:
+        """Read and check the file."""
+        content, source = self._files.read(self._names[image_id]), self.label(image_id)
+        return read_annotation(content, image_id=image_id, source=source, schema=self._schema, size=size)
+
+
+class Dataset:
+    """Pictures and annotations by number; pictures are read when they are asked for, and not kept.
+
+    Attributes:
+        schema: classes and landmarks.
+        ids: numbers of the annotations, ascending.
+        has_pictures: whether it was opened with its pictures.
+        has_attributes: whether its items say scale, occlusion, zoom-in and viewpoint; official COCO files drop them.
+    """
+
+    def __init__(self, annotations: AnnotationSource, pictures: Storage | None, schema: KeypointSchema) -> None:
+        self.schema = schema
+        self.ids, self.has_attributes = annotations.ids, annotations.has_attributes
+        self.has_pictures = pictures is not None
+        self._annotations, self._pictures = annotations, pictures
+        self._index_faults = annotations.faults
+        self._picture_names: Mapping[int, str] = {}
+        if pictures is not None:
+            self._picture_names, faults = _by_number(pictures, PICTURE_SUFFIXES)
+            self._index_faults += tuple(faults)
+
+    def annotation(self, image_id: int) -> Annotation:
+        """Read and check one annotation; its boxes against the picture too, where there are pictures.
+
+        Raises:
+            DataError: the picture is missing, or something in the file is wrong; the message names the field.
+        """
+        if self.has_pictures and image_id not in self._picture_names:
+            where = self._annotations.label(image_id)
+            raise DataError(f"{where}: its picture {image_id:06d}{PICTURE_SUFFIXES[0]} is missing")
+        return self._annotations.read(image_id, self._size(image_id) if self.has_pictures else None)
+
+    def picture(self, image_id: int) -> tuple[bytes, str]:
+        """Read a picture file, not decoded, and say where it lies.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        assert self._pictures is not None
+        name = self._picture_names[image_id]
+        return self._pictures.read(name), self._pictures.label(name)
+
+    def picture_name(self, image_id: int) -> str:
+        """Give a picture's file name, by which `open_storage` finds it too."""
+        return self._picture_names[image_id]
+
+    def picture_fingerprint(self, image_id: int) -> str:
+        """Tell a picture's content from any other.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        assert self._pictures is not None
+        return self._pictures.fingerprint(self._picture_names[image_id])
+
+    def read_all(self, *, skip_bad: bool = False, advance: Callable[[], None] = lambda: None) -> Labels:
+        """Read all annotations.
+
+        Args:
+            skip_bad: leave a picture out when something about it is wrong, instead of refusing the whole.
+            advance: called after every annotation.
+
+        Raises:
+            DataError: lists the first `LISTED_FAULTS` things that are wrong; or nothing is left.
+        """
+        annotations: list[Annotation] = []
+        faults = list(self._index_faults)
+        for image_id in self.ids:
+            try:
+                annotations.append(self.annotation(image_id))
+            except DataError as error:
+                faults.append(str(error))
+            advance()
+        if faults and not (skip_bad and annotations):
+            raise _refusal(faults, len(annotations))
+        return Labels(tuple(annotations), tuple(faults))
+
+    def _size(self, image_id: int) -> PictureSize:
+        """Read a picture's size from its header, or from the picture where that does not tell."""
+        from deepmark.runtime.media.picture_file import decode_picture, read_jpeg_header
+
+        assert self._pictures is not None
+        name = self._picture_names[image_id]
+        for most in _HEADER_BYTES:
+            header = read_jpeg_header(self._pictures.read(name, most))
+            if header:
+                return PictureSize(header.height, header.width)
+        height, width, _ = decode_picture(self._pictures.read(name), source=self._pictures.label(name)).shape
+        return PictureSize(height, width)
+
+
+def open_dataset(
+    annotations: Path,
+    images: Path | None = None,
+    *,
+    password: bytes | None = None,
+    schema: KeypointSchema | None = None,
+) -> Dataset:
+    """Open a data set; of a folder or a zip only the names of its files are read.
+
+    Args:
+        annotations: the data set's folder, its ``annos/``, the official zip, or the official converter's COCO file
+            (``.json``).
+        images: likewise with ``image/``; None to do without pictures.
+        password: of the zip.
+        schema: classes and landmarks; None for DeepFashion2's.
+
+    Raises:
+        DataError: there is no such folder, zip or file, or it holds no annotations or no pictures.
+    """
+    schema = schema or KeypointSchema.deepfashion2()
+    labels: AnnotationSource
+    if annotations.suffix.lower() == ANNOTATION_SUFFIX and not annotations.is_dir():
+        labels = CocoFile(annotations, schema)
+    else:
+        labels = AnnotationFiles(open_storage(annotations, "annos", password=password), schema)
+    pictures = None if images is None else open_storage(images, "image", password=password)
+    dataset = Dataset(labels, pictures, schema)
+    if not dataset.ids:
+        raise DataError(f"{annotations} holds no annotation", hint="expected annos/NNNNNN.json")
+    if pictures is not None and not any(_is(name, PICTURE_SUFFIXES) for name in pictures.names()):
+        raise DataError(f"{images} holds no picture", hint="expected image/NNNNNN.jpg")
+    return dataset
+
+
+def _is(name: str, suffixes: Iterable[str]) -> bool:
+    return PurePath(name).suffix.lower() in suffixes
+
+
+def _by_number(files: Storage, suffixes: tuple[str, ...]) -> tuple[dict[int, str], list[str]]:
+    """Map the number in each file's name to the name; say what has no number, or another's."""
+    found: dict[int, str] = {}
+    faults = []
+    for name in sorted(name for name in files.names() if _is(name, suffixes)):
+        stem = PurePath(name).stem
+        if not (stem.isascii() and stem.isdigit()):
+            faults.append(f"{files.label(name)}: its name must be a number, for example 000001{suffixes[0]}")
+        elif int(stem) in found:
+            faults.append(f"{files.label(name)} has the same image id {int(stem)} as {found[int(stem)]}")
+        else:
+            found[int(stem)] = name
+    return found, faults
+
+
+def _refusal(faults: list[str], good: int) -> DataError:
+    listed = "; ".join(faults[:LISTED_FAULTS])
+    more = f"; and {len(faults) - LISTED_FAULTS} more" if len(faults) > LISTED_FAULTS else ""
+    if not good:
+        return DataError(f"no annotation is usable, {len(faults)} faults: {listed}{more}")
+    return DataError(
+        f"the data set has faults, {len(faults)} in all: {listed}{more}",
+        hint=f"mend them, or leave these pictures out with --skip-bad and use the other {good:,}",
+    )

@@ -1,0 +1,78 @@
+"""Pictures that a training does not see: drawings of another seed, in DeepFashion2's format."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from deepmark.errors import DataError
+from deepmark.models.datasets.drawings.dataset import write_dataset
+from deepmark.models.training.checkpointing import write_whole
+
+SEED = 900_001
+RECORD = "drawn.json"  # beside image/ and annos/; readers of the data set do not look at it
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnSet:
+    """What `deepmark synth` was, or would have been, asked for.
+
+    Attributes:
+        seed: of the drawings.
+        size: their side in pixels.
+        count: how many.
+    """
+
+    seed: int
+    size: int
+    count: int
+
+
+def held_out_seed(trained: int) -> int:
+    """Give the seed to validate on: the same for all trainings, but for one that draws with it."""
+    return SEED + 1 if trained == SEED else SEED
+
+
+def draw_held_out(folder: Path, drawn: DrawnSet, *, workers: int, advance: Callable[[], None] = lambda: None) -> None:
+    """Draw a set into a folder, unless it is there; the folder appears when it is complete.
+
+    Args:
+        folder: of the set.
+        drawn: what to draw.
+        workers: processes that draw; the drawings do not depend on it.
+        advance: called after every drawing.
+
+    Raises:
+        DataError: other drawings are there, or the folder cannot be written.
+    """
+    if folder.exists():
+        _require_same(folder, drawn)
+        return
+    building = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(building, ignore_errors=True)  # of a run that was killed
+    try:
+        write_dataset(building, count=drawn.count, seed=drawn.seed, size=drawn.size, workers=workers, advance=advance)
+        write_whole(building / RECORD, msgspec.json.encode(drawn))
+        building.replace(folder)
+    except OSError as error:
+        raise DataError(f"cannot keep the drawings in {folder}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _require_same(folder: Path, drawn: DrawnSet) -> None:
+    hint = f"delete {folder}, or take another folder"
+    try:
+        found = msgspec.json.decode((folder / RECORD).read_bytes(), type=DrawnSet)
+    except (OSError, msgspec.DecodeError) as error:
+        raise DataError(f"{folder} is there, but no set of drawings for validation: {error}", hint=hint) from error
+    if found != drawn:
+        raise DataError(
+            f"{folder} holds {found.count} drawings of seed {found.seed} and size {found.size},"
+            f" not {drawn.count} of seed {drawn.seed} and size {drawn.size}",
+            hint=hint,
+        )

@@ -1,0 +1,104 @@
+"""What a manifest says of a network: everything but what an export finds out on its way."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepmark import __version__
+from deepmark.errors import CheckpointError
+from deepmark.models.size import MULTIPLE
+from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.heads.maps import STRIDE
+from deepmark.runtime.keypoints.head_names import FEATURES
+from deepmark.runtime.manifest import (
+    SCHEMA_VERSION,
+    Activation,
+    GatheredSpec,
+    HeadsSpec,
+    InputSpec,
+    Manifest,
+    Preprocess,
+    Source,
+)
+from deepmark.runtime.quantisation import PrecisionName
+
+if TYPE_CHECKING:
+    from deepmark.models.loading import LoadedNetwork
+    from deepmark.runtime.heads.archive import HeadArchive
+
+LIBRARIES = {"torch": "torch", "onnx": "onnx", "onnxruntime": "onnxruntime", "MNN": "mnn", "numpy": "numpy"}
+
+
+def describe(
+    loaded: LoadedNetwork,
+    name: str,
+    size: tuple[int, int],
+    *,
+    dynamic: bool,
+    logits: bool,
+    decoder: DecoderParams | None = None,
+    archive: HeadArchive | None = None,
+    precision: PrecisionName = "fp32",
+) -> Manifest:
+    """Make the manifest of a network to be exported, without parity and files.
+
+    Args:
+        loaded: the network with what is known of its file.
+        name: of the model.
+        size: height, width in pixels.
+        dynamic: whether the model will take other sizes.
+        logits: whether the graph will leave the sigmoid to the decoder.
+        decoder: by default the paper's DeepFashion2 set with its soft-NMS.
+        archive: of the heads that the graph will leave to the runtime; None for a dense graph.
+        precision: that the model will have.
+
+    Raises:
+        CheckpointError: the network has no built-in keypoint schema, and none was given.
+    """
+    report = loaded.report
+    if loaded.schema is None:
+        raise CheckpointError(
+            f"no keypoint schema is known for {report.classes} classes and {report.groups} groups",
+            hint="give the table it was trained with: --schema CSV"
+            " (runtime/keypoints/data/deepfashion2.csv shows its columns)",
+        )
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        name=name,
+        created_by=f"deepmark {__version__}",
+        precision=precision,
+        input=InputSpec(height=size[0], width=size[1], multiple=MULTIPLE, dynamic=dynamic),
+        preprocess=Preprocess(),
+        heads=_heads(report.heads, archive, logits=logits),
+        keypoints=loaded.schema,
+        flip_pairs=loaded.schema.flip_pairs,
+        decoder=decoder or DecoderParams(nms="soft"),
+        source=Source(
+            file=Path(report.file).name,
+            sha256=report.sha256,
+            architecture=report.architecture,
+            variant=f"{report.variant}: {report.explanation}",
+            parameters=report.parameters,
+        ),
+        versions={
+            "deepmark": __version__,
+            **{name: importlib.metadata.version(wheel) for name, wheel in LIBRARIES.items()},
+        },
+    )
+
+
+def _heads(channels: Mapping[str, int], archive: HeadArchive | None, *, logits: bool) -> HeadsSpec:
+    activation: Activation = "logits" if logits else "probabilities"
+    if archive is None:
+        return HeadsSpec(layout="dense", activation=activation, stride=STRIDE, channels=dict(channels))
+    maps = {name: count for name, count in channels.items() if name not in archive.channels}
+    return HeadsSpec(
+        layout="sparse",
+        activation=activation,
+        stride=STRIDE,
+        channels=maps | {FEATURES: archive.features},
+        gathered=GatheredSpec(channels=archive.channels, sha256=archive.sha256),
+    )

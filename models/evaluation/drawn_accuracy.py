@@ -1,0 +1,78 @@
+"""The accuracy of loaded models on drawings, as `deepmark eval` would measure it on the same ones."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepmark.errors import DeepMarkError
+from deepmark.exporter.precision.accuracy_loss import Accuracy
+from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
+from deepmark.models.datasets.drawings.held_out import SEED
+from deepmark.models.evaluation.metric import AveragePrecision, require_hotcoco
+from deepmark.models.evaluation.prediction import find_all
+from deepmark.models.evaluation.report import measure
+from deepmark.models.evaluation.truth import Truth, collect_truth
+from deepmark.runtime.detector import Detector
+from deepmark.runtime.engines import Engine
+
+SIDE = 256  # of the drawings, pixels
+REPORT_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnAccuracy:
+    """Measures models on drawings that no training draws; `deepmark.exporter` takes it as ``meter``.
+
+    Attributes:
+        pictures: how many each model runs on.
+    """
+
+    pictures: int = 500
+
+    def __call__(self, engines: Sequence[Engine], on_progress: Callable[[str], None]) -> list[Accuracy]:
+        """Return the accuracy of each model on the same drawings, decoded and suppressed as its manifest says.
+
+        Raises:
+            DeepMarkError: hotcoco is not installed, or a model finds other classes than are drawn.
+        """
+        from deepmark.models.datasets.drawings.dataset import write_dataset
+
+        require_hotcoco()
+        with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
+            root = Path(folder) / "drawings"
+            write_dataset(root, count=self.pictures, seed=SEED, size=SIDE, workers=1)
+            dataset = open_dataset(root, root)
+            truth = collect_truth(dataset.read_all().annotations, dataset.schema)
+            step = _telling(on_progress, self.pictures * len(engines))
+            return [_accuracy(engine, dataset, truth, step) for engine in engines]
+
+
+def _accuracy(engine: Engine, dataset: Dataset, truth: Truth, step: Callable[[], None]) -> Accuracy:
+    report = measure(truth, find_all(Detector(engine), dataset, truth.image_ids, step))
+    return Accuracy(points=_mean(report.map_pt), boxes=_mean(report.map_box))
+
+
+def _mean(found: AveragePrecision | None) -> float:
+    if found is None:
+        raise DeepMarkError("there is nothing to find in the drawings", hint="draw more of them")
+    return found.ap
+
+
+def _telling(on_progress: Callable[[str], None], total: int) -> Callable[[], None]:
+    """Return a step that says every ten seconds how far it is."""
+    start = said = time.monotonic()
+    done = 0
+
+    def step() -> None:
+        nonlocal said, done
+        done += 1
+        now = time.monotonic()
+        if now - said >= REPORT_EVERY_S and done < total:
+            said = now
+            on_progress(f"{done} of {total} pictures, {(now - start) / done * (total - done):.0f} s left")
+
+    return step

@@ -1,0 +1,159 @@
+"""Which garment each detection stands for, across classes: what is confused with what, and how well a picture went.
+
+The metric never compares two classes. Here a picture's detections choose in the order of their scores, each the free
+garment of any class with which its box overlaps most, by an IoU of at least .5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.models.evaluation.layout import FloatArray
+from deepmark.models.evaluation.results import ClassResults
+from deepmark.models.evaluation.truth import Truth
+from deepmark.runtime.decoding.params import SHOWN_SCORE
+
+LOWEST_IOU = 0.5
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A garment of the truth, or a detection.
+
+    Attributes:
+        class_index: 0-based.
+        row: in the arrays of that class.
+    """
+
+    class_index: int
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A garment and the detection that stands for it.
+
+    Attributes:
+        image_id: of the picture that both are in.
+        expected: the garment; None where a detection stands for none.
+        found: the detection; None where a garment was missed.
+    """
+
+    image_id: int
+    expected: Row | None
+    found: Row | None
+
+
+def match(truth: Truth, results: Sequence[ClassResults], *, lowest_score: float = SHOWN_SCORE) -> tuple[Pair, ...]:
+    """Pair the garments of all pictures with detections.
+
+    Args:
+        truth: what is to be found.
+        results: what was found, one entry per class.
+        lowest_score: of detections to look at.
+
+    Returns:
+        Pictures in order; every garment and every such detection once.
+    """
+    garments = _by_image((one.image_ids, np.ones(len(one.image_ids), np.bool_)) for one in truth.classes)
+    detections = _by_image((one.image_ids, one.scores >= lowest_score) for one in results)
+    pairs: list[Pair] = []
+    for image_id in truth.image_ids:
+        expected, found = garments.get(image_id, []), detections.get(image_id, [])
+        found.sort(key=lambda one: -results[one.class_index].scores[one.row])
+        overlaps = iou(
+            np.array([truth.classes[one.class_index].boxes[one.row] for one in expected]).reshape(-1, 4),
+            np.array([results[one.class_index].boxes[one.row] for one in found]).reshape(-1, 4),
+        )
+        pairs += _match_picture(image_id, expected, found, overlaps)
+    return tuple(pairs)
+
+
+def confusion(pairs: Sequence[Pair], classes: int) -> IntArray:
+    """Count pairs by class.
+
+    Returns:
+        (classes + 1, classes + 1): row = class of the garment, column = class of the detection; the last column counts
+        garments that were missed, the last row detections where there is no garment.
+    """
+    counts = np.zeros((classes + 1, classes + 1), np.int64)
+    for pair in pairs:
+        row = classes if pair.expected is None else pair.expected.class_index
+        column = classes if pair.found is None else pair.found.class_index
+        counts[row, column] += 1
+    return counts
+
+
+def agreement(pairs: Sequence[Pair], truth: Truth, results: Sequence[ClassResults]) -> dict[int, float]:
+    """Tell how well each picture went: mean OKS over its pairs, where a miss, an extra and a wrong class count 0.
+
+    Returns:
+        Image id -> [0, 1], for pictures with anything in them; garments without any labelled landmark do not count.
+    """
+    values: dict[int, list[float]] = {}
+    for pair in pairs:
+        value = 0.0
+        if pair.expected is not None:
+            expected = truth.classes[pair.expected.class_index]
+            keypoints = expected.keypoints[pair.expected.row]
+            if not np.any(keypoints[:, 2] > 0):
+                continue
+            if pair.found is not None and pair.found.class_index == pair.expected.class_index:
+                found = results[pair.found.class_index].keypoints[pair.found.row]
+                area = float(np.prod(expected.boxes[pair.expected.row, 2:]))
+                sigmas = np.array(truth.schema.classes[pair.expected.class_index].sigmas)
+                value = oks(keypoints, found.astype(np.float64), area, sigmas)
+        values.setdefault(pair.image_id, []).append(value)
+    return {image_id: float(np.mean(found)) for image_id, found in values.items()}
+
+
+def oks(expected: FloatArray, found: FloatArray, area: float, sigmas: FloatArray) -> float:
+    """Mean over landmarks with v > 0 of ``exp(-d^2 / (2 * area * (2 * sigma)^2))``, as COCO's.
+
+    Args:
+        expected: (P, 3) x, y, v in pixels; one v at least is above 0.
+        found: (P, 2).
+        area: of the garment's box, square pixels.
+        sigmas: (P,).
+    """
+    labelled = expected[:, 2] > 0
+    squares = ((expected[labelled, :2] - found[labelled]) ** 2).sum(axis=1)
+    return float(np.mean(np.exp(-squares / (2 * (area + np.spacing(1)) * (2 * sigmas[labelled]) ** 2))))
+
+
+def iou(one: FloatArray, other: FloatArray) -> FloatArray:
+    """Give the overlap of boxes (N, 4) and (M, 4), x, y, width, height: (N, M) in [0, 1]."""
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum(one[:, None, :2] + one[:, None, 2:], other[None, :, :2] + other[None, :, 2:])
+    shared = np.prod((high - low).clip(0), axis=2)
+    union = np.prod(one[:, 2:], axis=1)[:, None] + np.prod(other[:, 2:], axis=1)[None] - shared
+    return np.asarray(shared / np.where(union > 0, union, 1))
+
+
+def _by_image(classes: Iterator[tuple[IntArray, npt.NDArray[np.bool_]]]) -> dict[int, list[Row]]:
+    """Sort the chosen rows of all classes by picture: (image ids, chosen) per class."""
+    found: dict[int, list[Row]] = {}
+    for index, (image_ids, chosen) in enumerate(classes):
+        for row in np.flatnonzero(chosen).tolist():
+            found.setdefault(int(image_ids[row]), []).append(Row(index, row))
+    return found
+
+
+def _match_picture(image_id: int, expected: list[Row], found: list[Row], overlaps: FloatArray) -> Iterator[Pair]:
+    free = np.ones(len(expected), np.bool_)
+    for at, one in enumerate(found):
+        reach = np.where(free, overlaps[:, at], -1)
+        best = int(reach.argmax()) if len(expected) else -1
+        if best >= 0 and reach[best] >= LOWEST_IOU:
+            free[best] = False
+            yield Pair(image_id, expected[best], one)
+        else:
+            yield Pair(image_id, None, one)
+    for at in np.flatnonzero(free).tolist():
+        yield Pair(image_id, expected[at], None)

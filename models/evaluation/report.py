@@ -1,0 +1,202 @@
+"""The figures of an evaluation: over all, per class (Table 7) and per subset (Table 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from deepmark.models.evaluation.metric import AveragePrecision, ClassMetric, mean
+from deepmark.models.evaluation.results import ClassResults
+from deepmark.models.evaluation.truth import ClassTruth, Truth
+
+SUBSETS = {  # attribute -> name of each value, in Table 5's order
+    "scale": {1: "small", 2: "moderate", 3: "large"},
+    "occlusion": {1: "slight", 2: "medium", 3: "heavy"},
+    "zoom_in": {1: "no", 2: "medium", 3: "large"},
+    "viewpoint": {1: "no wear", 2: "frontal", 3: "side or back"},
+}
+
+
+class SubsetName(NamedTuple):
+    """One value of an attribute: its number in the annotations and its name in Table 5."""
+
+    attribute: str
+    number: int
+    value: str
+
+
+OVERALL = SubsetName("all", 0, "overall")
+SUBSET_NAMES = (
+    OVERALL,
+    *(SubsetName(attribute, number, name) for attribute, values in SUBSETS.items() for number, name in values.items()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassAccuracy:
+    """One class, a row of Table 7.
+
+    Attributes:
+        name: of the class.
+        items: of it in the data set.
+        detections: of it.
+        points: landmarks; None where the data set has none of it to be found.
+        boxes: likewise.
+    """
+
+    name: str
+    items: int
+    detections: int
+    points: AveragePrecision | None
+    boxes: AveragePrecision | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubsetAccuracy:
+    """One subset, a column of Table 5: the items of one value of an attribute, all others ignored.
+
+    Attributes:
+        attribute: for example ``"scale"``.
+        value: for example ``"small"``.
+        items: in it.
+        points: visible and occluded landmarks; None for an empty subset.
+        points_visible: visible landmarks only.
+        boxes: boxes.
+    """
+
+    attribute: str
+    value: str
+    items: int
+    points: AveragePrecision | None
+    points_visible: AveragePrecision | None
+    boxes: AveragePrecision | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyReport:
+    """The figures.
+
+    Attributes:
+        pictures: evaluated.
+        items: in them.
+        detections: in them.
+        visible_only: whether ``map_pt`` and ``classes`` leave occluded landmarks out.
+        map_pt: mAP of landmarks over the classes that are in the data set; None where there is none.
+        map_box: likewise of boxes.
+        classes: one row per class.
+        subsets: empty unless asked for.
+        overall: the column "overall" of Table 5, with both rows; None unless subsets were asked for.
+    """
+
+    pictures: int
+    items: int
+    detections: int
+    visible_only: bool
+    map_pt: AveragePrecision | None
+    map_box: AveragePrecision | None
+    classes: tuple[ClassAccuracy, ...]
+    subsets: tuple[SubsetAccuracy, ...]
+    overall: SubsetAccuracy | None
+
+
+def measure(
+    truth: Truth,
+    results: Sequence[ClassResults],
+    *,
+    visible_only: bool = False,
+    subsets: bool = False,
+    advance: Callable[[], None] = lambda: None,
+) -> AccuracyReport:
+    """Hold detections against the truth.
+
+    Args:
+        truth: what is to be found.
+        results: what was found, one entry per class.
+        visible_only: leave occluded landmarks out (the paper's .507 instead of .445).
+        subsets: evaluate Table 5's subsets too, with both kinds of landmarks.
+        advance: called after each of `steps` steps.
+
+    Raises:
+        DeepMarkError: hotcoco is not installed.
+    """
+    rows = []
+    for index, (expected, found) in enumerate(zip(truth.classes, results, strict=True)):
+        metric = ClassMetric(found, expected.image_ids, index, truth.schema)
+        rows.append(_class_row(metric, truth, index, len(found), visible_only=visible_only, subsets=subsets))
+        advance()
+    classes = tuple(row.accuracy for row in rows)
+    parts = [_subset(name, [row.subsets[name] for row in rows]) for name in (SUBSET_NAMES if subsets else ())]
+    return AccuracyReport(
+        pictures=len(truth.image_ids),
+        items=sum(one.items for one in classes),
+        detections=sum(one.detections for one in classes),
+        visible_only=visible_only,
+        map_pt=mean(one.points for one in classes),
+        map_box=mean(one.boxes for one in classes),
+        classes=classes,
+        subsets=tuple(parts[1:]),
+        overall=parts[0] if parts else None,
+    )
+
+
+def steps(truth: Truth) -> int:
+    """Tell how often `measure` calls ``advance``."""
+    return len(truth.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one class adds to a subset."""
+
+    items: int
+    points: AveragePrecision | None
+    points_visible: AveragePrecision | None
+    boxes: AveragePrecision | None
+
+
+@dataclass(frozen=True, slots=True)
+class _ClassRow:
+    accuracy: ClassAccuracy
+    subsets: dict[SubsetName, _Part]
+
+
+def _class_row(
+    metric: ClassMetric, truth: Truth, index: int, detections: int, *, visible_only: bool, subsets: bool
+) -> _ClassRow:
+    """Measure a class in every way that is asked for, while its detections are loaded."""
+    items = truth.classes[index]
+    precision = metric.precision(items.visible_only() if visible_only else items, ("keypoints", "bbox"))
+    accuracy = ClassAccuracy(
+        name=truth.schema.class_names[index],
+        items=_count(items),
+        detections=detections,
+        points=precision["keypoints"],
+        boxes=precision["bbox"],
+    )
+    names = SUBSET_NAMES if subsets else ()
+    chosen = {name: items if name == OVERALL else items.only(name.attribute, name.number) for name in names}
+    both = {name: metric.precision(one, ("keypoints", "bbox")) for name, one in chosen.items()}
+    visible = {name: metric.precision(one.visible_only(), ("keypoints",)) for name, one in chosen.items()}
+    parts = {
+        name: _Part(_count(one), both[name]["keypoints"], visible[name]["keypoints"], both[name]["bbox"])
+        for name, one in chosen.items()
+    }
+    return _ClassRow(accuracy, parts)
+
+
+def _count(items: ClassTruth) -> int:
+    return int(np.count_nonzero(~items.ignored))
+
+
+def _subset(name: SubsetName, parts: Sequence[_Part]) -> SubsetAccuracy:
+    return SubsetAccuracy(
+        attribute=name.attribute,
+        value=name.value,
+        items=sum(one.items for one in parts),
+        points=mean(one.points for one in parts),
+        points_visible=mean(one.points_visible for one in parts),
+        boxes=mean(one.boxes for one in parts),
+    )

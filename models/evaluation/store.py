@@ -1,0 +1,219 @@
+"""Heads of many pictures on disk: computed once, read as often as a table or a search asks for them.
+
+A file holds the heads of `CHUNK` pictures, under a name that follows from all that decides them: the model file, what
+runs it, how pictures become its input, and the pictures' contents. So whatever ended an evaluation, the next one goes
+on where it was; another model, another version, a changed picture make other files; and decoder parameters, which
+decide nothing here, may change::
+
+    with collect_heads(request, files, spread=Spread(workers=2), cache=default_cache()) as store:
+        for picture in store:
+            detections = picture.detect(params)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from deepmark.errors import DataError
+from deepmark.files import in_one_step
+from deepmark.models.evaluation.cache_room import SUFFIX, make_room
+from deepmark.models.evaluation.chunks import CHUNK, Chunk, HeadsJob, maker
+from deepmark.models.evaluation.compact import Reach
+from deepmark.models.evaluation.jobs import Done, do_here
+from deepmark.models.evaluation.model import ModelRequest
+from deepmark.models.evaluation.picture_heads import PictureHeads, decode
+from deepmark.models.evaluation.pictures import PictureFiles
+from deepmark.models.evaluation.workers import do_in_processes
+from deepmark.progress import Advance
+from deepmark.runtime.engines import EngineRecord
+from deepmark.runtime.engines.isolation import cache_folder
+from deepmark.runtime.manifest import Manifest
+
+Progress = Callable[[str, int], AbstractContextManager[Advance]]  # label, number of pictures
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def silent(label: str, total: int) -> Iterator[Advance]:  # noqa: ARG001  the signature of `Progress`
+    """Show nothing."""
+    yield lambda count=1, /: None  # noqa: ARG005
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Where heads are computed: in this process, in several of one thread each, or on a Dask cluster.
+
+    Attributes:
+        workers: processes; None for this one.
+        threads: of the engine in this process; None for the default.
+        cluster: address of a Dask scheduler, instead of either.
+    """
+
+    workers: int | None = None
+    threads: int | None = None
+    cluster: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadStore:
+    """Heads of pictures, in files.
+
+    Attributes:
+        manifest: of the model.
+        record: what runs it. Heads from a cache were made by the same, with any number of threads.
+        reach: of the heads: parameters within it decode exactly.
+        image_ids: of the pictures, in order.
+        paths: of the files, in order.
+    """
+
+    manifest: Manifest
+    record: EngineRecord
+    reach: Reach
+    image_ids: tuple[int, ...]
+    paths: tuple[Path, ...]
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def __iter__(self) -> Iterator[PictureHeads]:
+        """Read all pictures in order; one file at a time is in memory.
+
+        Raises:
+            DataError: a file was damaged or removed since it was made.
+        """
+        for path in self.paths:
+            try:
+                yield from self._read(path)
+            except (OSError, DataError) as error:
+                raise DataError(
+                    f"{path} cannot be read any more: {error}", hint="run the same command again"
+                ) from error
+
+    def holds(self, path: Path) -> bool:
+        """Tell whether a file is there and whole."""
+        try:
+            self._read(path)
+        except FileNotFoundError:
+            return False
+        except (OSError, DataError) as error:
+            logger.warning("%s is made again: %s", path, error)
+            return False
+        return True
+
+    def _read(self, path: Path) -> list[PictureHeads]:
+        size = self.manifest.input
+        return decode(path.read_bytes(), self.manifest.keypoints, self.reach, (size.height, size.width))
+
+
+def default_cache() -> Path:
+    """The folder for heads in the user's cache.
+
+    Raises:
+        DataError: this user has no home folder.
+    """
+    try:
+        return cache_folder() / "heads"
+    except RuntimeError as error:
+        raise DataError(f"there is no cache folder: {error}", hint="give --cache DIR, or --cache none") from error
+
+
+def _own_cache() -> Path | None:
+    try:
+        return default_cache()
+    except DataError:
+        return None
+
+
+@contextmanager
+def collect_heads(
+    model: ModelRequest,
+    files: PictureFiles,
+    *,
+    spread: Spread | None = None,
+    cache: Path | None,
+    check: Callable[[Manifest], None] = lambda _: None,
+    progress: Progress = silent,
+) -> Iterator[HeadStore]:
+    """Compute the heads that the cache does not hold, and give access to all.
+
+    Args:
+        model: to run.
+        files: pictures to look at.
+        spread: where to compute; None for this process.
+        cache: folder to keep heads in; None for a temporary one, which goes when the block ends. The user's cache
+            folder is kept from growing, others are not.
+        check: raises for a model that is not to be run.
+        progress: shows how far it is.
+
+    Raises:
+        DeepMarkError: the model cannot be loaded or run, a picture cannot be read, the cache cannot be written, or
+            workers die again and again.
+    """
+    spread = spread or Spread()
+    here = spread.workers is None and spread.cluster is None
+    with model.open(spread.threads if here else 1) as engine:
+        manifest, record = engine.manifest, engine.record
+    check(manifest)
+    reach = Reach.of(manifest.decoder)
+    job = HeadsJob(model, maker(record), spread.threads if here else 1, reach, files.images, files.password)
+    with tempfile.TemporaryDirectory(prefix="deepmark-") as temporary:
+        folder = (Path(temporary) if cache is None else cache) / _model_key(manifest, record, reach)
+        chunks = {folder / f"{_key(chunk)}{SUFFIX}": chunk for chunk in _chunks(files)}
+        image_ids = tuple(file.image_id for file in files.files)
+        store = HeadStore(manifest, record, reach, image_ids, tuple(chunks))
+        if cache is not None and cache == _own_cache():
+            make_room(cache, folder)
+        _fill(store, chunks, job, spread, progress)
+        yield store
+
+
+def _fill(store: HeadStore, chunks: Mapping[Path, Chunk], job: HeadsJob, spread: Spread, progress: Progress) -> None:
+    """Make the files that are not there."""
+    missing = {chunk: path for path, chunk in chunks.items() if not store.holds(path)}
+    found = len(store) - sum(map(len, missing))
+    if found:
+        logger.info("heads of %d pictures were there, in %s", found, next(iter(chunks)).parent)
+    if not missing:
+        return
+    with progress("detecting", len(store) - found) as advance, closing(_spread(job, list(missing), spread)) as done:
+        for chunk, content in done:
+            with in_one_step(missing[chunk]) as hidden:
+                hidden.write_bytes(content)
+            advance(len(chunk))
+
+
+def _spread(job: HeadsJob, chunks: Sequence[Chunk], spread: Spread) -> Done[Chunk, bytes]:
+    if spread.cluster is not None:
+        from deepmark.models.evaluation.cluster import do_on_cluster
+
+        return do_on_cluster(job, chunks, spread.cluster)
+    if spread.workers is not None:
+        return do_in_processes(job, chunks, spread.workers)
+    return do_here(job, chunks)
+
+
+def _chunks(files: PictureFiles) -> Iterator[Chunk]:
+    for start in range(0, len(files.files), CHUNK):
+        yield files.files[start : start + CHUNK]
+
+
+def _model_key(manifest: Manifest, record: EngineRecord, reach: Reach) -> str:
+    """Name everything but the pictures that decides heads, and how much of them is kept."""
+    return _digest((maker(record), manifest.input, manifest.preprocess, manifest.heads, manifest.keypoints, reach))
+
+
+def _key(chunk: Chunk) -> str:
+    return _digest([(file.image_id, file.fingerprint) for file in chunk])
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(value)).hexdigest()

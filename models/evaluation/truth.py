@@ -1,0 +1,138 @@
+"""What is to be found, class by class in arrays, and as COCO annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.models.datasets.deepfashion2 import ATTRIBUTES, Annotation, Item
+from deepmark.models.datasets.deepfashion2.annotation import OCCLUDED, UNLABELLED
+from deepmark.models.evaluation.layout import FloatArray, to_294
+from deepmark.runtime.keypoints.schema import KeypointSchema
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassTruth:
+    """The N items of one class.
+
+    Attributes:
+        image_ids: (N,) int64.
+        boxes: (N, 4) x, y, width, height in pixels.
+        keypoints: (N, P, 3) x, y, v, in the class's own order.
+        attributes: (N, 4) int8, in the order of `ATTRIBUTES`.
+        ignored: (N,) neither to be found nor wrong when found; COCO's ``iscrowd``.
+    """
+
+    image_ids: npt.NDArray[np.int64]
+    boxes: FloatArray
+    keypoints: FloatArray
+    attributes: npt.NDArray[np.int8]
+    ignored: BoolArray
+
+    def only(self, attribute: str, value: int) -> ClassTruth:
+        """Ignore the items whose attribute has another value.
+
+        DeepFashion2 defines no evaluation of subsets; this is our choice. A detection of an ignored item is no error.
+        """
+        other = self.attributes[:, ATTRIBUTES.index(attribute)] != value
+        return ClassTruth(self.image_ids, self.boxes, self.keypoints, self.attributes, self.ignored | other)
+
+    def visible_only(self) -> ClassTruth:
+        """Leave occluded landmarks out of the metric, as if they were not labelled."""
+        keypoints = self.keypoints.copy()
+        keypoints[keypoints[..., 2] == OCCLUDED] = UNLABELLED
+        return ClassTruth(self.image_ids, self.boxes, keypoints, self.attributes, self.ignored)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """All that is to be found in a data set.
+
+    Attributes:
+        schema: classes and landmarks, with the official sigmas.
+        image_ids: of all pictures, those without garments too.
+        classes: one entry per class of the schema.
+    """
+
+    schema: KeypointSchema
+    image_ids: tuple[int, ...]
+    classes: tuple[ClassTruth, ...]
+
+
+def collect_truth(annotations: Sequence[Annotation], schema: KeypointSchema) -> Truth:
+    """Sort the items of all annotations by class."""
+    items: list[list[tuple[int, Item]]] = [[] for _ in schema.classes]
+    for annotation in annotations:
+        for item in annotation.items:
+            items[item.category_id - 1].append((annotation.image_id, item))
+    classes = tuple(_class(found, len(one.groups)) for found, one in zip(items, schema.classes, strict=True))
+    return Truth(schema, tuple(annotation.image_id for annotation in annotations), classes)
+
+
+def _class(items: Sequence[tuple[int, Item]], landmarks: int) -> ClassTruth:
+    corners = np.array([item.box for _, item in items], np.float64).reshape(-1, 4)
+    return ClassTruth(
+        image_ids=np.array([image_id for image_id, _ in items], np.int64),
+        boxes=np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]]),
+        keypoints=np.array([item.landmarks for _, item in items], np.float64).reshape(-1, landmarks, 3),
+        attributes=np.array([[getattr(item, name) for name in ATTRIBUTES] for _, item in items], np.int8).reshape(
+            -1, len(ATTRIBUTES)
+        ),
+        ignored=np.zeros(len(items), np.bool_),
+    )
+
+
+def coco_annotations(truth: ClassTruth, keypoints: FloatArray, category_id: int) -> Iterator[dict[str, Any]]:
+    """Give a class's items as COCO annotations, numbered from 1; their area is the box's, as in the official converter.
+
+    Args:
+        truth: the items.
+        keypoints: (N, K, 3) their landmarks, in the layout wanted.
+        category_id: 1-based.
+    """
+    rows = zip(
+        truth.image_ids.tolist(),
+        truth.boxes.tolist(),
+        keypoints.reshape(len(keypoints), keypoints.shape[1] * 3).tolist(),
+        np.count_nonzero(keypoints[..., 2] > UNLABELLED, axis=1).tolist(),
+        truth.ignored.tolist(),
+        truth.attributes.tolist(),
+        strict=True,
+    )
+    for number, (image_id, box, points, labelled, ignored, attributes) in enumerate(rows, 1):
+        yield {
+            "id": number,
+            "image_id": image_id,
+            "category_id": category_id,
+            "bbox": box,
+            "area": box[2] * box[3],
+            "iscrowd": int(ignored),
+            "keypoints": points,
+            "num_keypoints": labelled,
+            **dict(zip(ATTRIBUTES, attributes, strict=True)),
+        }
+
+
+def coco_document(truth: Truth) -> dict[str, Any]:
+    """Give everything as one COCO document in the 294 layout, as the official converter does.
+
+    That converter drops ``scale``, ``occlusion``, ``zoom_in`` and ``viewpoint``; they are kept here.
+    """
+    annotations = [
+        annotation
+        for index, one in enumerate(truth.classes)
+        for annotation in coco_annotations(one, to_294(one.keypoints, index, truth.schema), index + 1)
+    ]
+    for number, annotation in enumerate(annotations, 1):
+        annotation["id"] = number
+    return {
+        "images": [{"id": image_id} for image_id in truth.image_ids],
+        "categories": [{"id": number, "name": name} for number, name in enumerate(truth.schema.class_names, 1)],
+        "annotations": annotations,
+    }

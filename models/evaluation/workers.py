@@ -1,0 +1,137 @@
+"""Tasks on several processes of this machine. A process that dies is replaced, and its task is done again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import traceback
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from typing import Any, Generic
+
+from deepmark.errors import DeepMarkError, EngineError
+from deepmark.models.evaluation.jobs import Done, Job, Result, Task
+
+ATTEMPTS = 3  # at a task; then it is the task that kills
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Worker(Generic[Task]):
+    """A process at work.
+
+    Attributes:
+        process: the process.
+        task: that it does.
+        attempt: how often the task was begun, this time included.
+    """
+
+    process: SpawnProcess
+    task: Task
+    attempt: int
+
+
+def do_in_processes(job: Job[Task, Result], tasks: Sequence[Task], workers: int) -> Done[Task, Result]:
+    """Do all tasks, each in one of several processes; yield them as they are done.
+
+    Processes are spawned: what was loaded here would not survive a fork. They end with this process, whatever ends it,
+    and when the iterator is closed.
+
+    Args:
+        job: what to do.
+        tasks: with what.
+        workers: number of processes.
+
+    Raises:
+        EngineError: the process of one task died `ATTEMPTS` times.
+        Exception: whatever a task raises.
+    """
+    waiting = deque((task, 1) for task in tasks)
+    crew: dict[Any, _Worker[Task]] = {}
+    try:
+        while waiting or crew:
+            while waiting and len(crew) < workers:
+                pipe, process = _hire(job)
+                crew[pipe] = _give(pipe, process, *waiting.popleft())
+            ready: list[Any] = wait(list(crew))
+            for pipe in ready:
+                worker = crew[pipe]
+                try:
+                    error, result = pipe.recv()
+                except (EOFError, OSError):
+                    _dismiss(pipe, crew.pop(pipe).process)
+                    waiting.appendleft(_again(job, worker))
+                    continue
+                if error is not None:
+                    raise error
+                if waiting:
+                    crew[pipe] = _give(pipe, worker.process, *waiting.popleft())
+                else:
+                    _dismiss(pipe, crew.pop(pipe).process)
+                yield worker.task, result
+    finally:
+        for pipe, worker in crew.items():
+            worker.process.kill()
+            _dismiss(pipe, worker.process)
+
+
+def _hire(job: Job[Task, Result]) -> tuple[Any, SpawnProcess]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(job, theirs), daemon=True)
+    process.start()
+    theirs.close()  # so that the end of the process is the end of the pipe
+    return ours, process
+
+
+def _give(pipe: Any, process: SpawnProcess, task: Task, attempt: int) -> _Worker[Task]:
+    with suppress(OSError):  # it just died: its pipe will say so
+        pipe.send(task)
+    return _Worker(process, task, attempt)
+
+
+def _dismiss(pipe: Any, process: SpawnProcess) -> None:
+    pipe.close()  # a process that waits for a task ends with that
+    process.join()
+
+
+def _again(job: Job[Task, Result], worker: _Worker[Task]) -> tuple[Task, int]:
+    """Return the task of a dead process with the number of its next attempt."""
+    if worker.attempt == ATTEMPTS:
+        status = worker.process.exitcode or 0
+        how = f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
+        raise EngineError(
+            f"a worker process was {how}, {ATTEMPTS} times at {job.label(worker.task)}",
+            hint="is there enough free memory? fewer --workers need less",
+        )
+    return worker.task, worker.attempt + 1
+
+
+def _work(job: Job[Task, Result], pipe: Any) -> None:
+    """Do tasks until the pipe ends: the worker's side."""
+    import cv2
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
+    cv2.setNumThreads(1)
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        for answer in _answers(job, pipe):
+            pipe.send(answer)
+
+
+def _answers(job: Job[Task, Result], pipe: Any) -> Iterator[tuple[Exception | None, Result | None]]:
+    """Yield the results of the tasks that the pipe gives, then the error that ended it."""
+    try:
+        with job.open() as do:
+            while True:
+                try:
+                    task = pipe.recv()
+                except (EOFError, OSError):  # the parent ended, or has nothing more to do
+                    return
+                yield None, do(task)
+    except Exception as error:  # noqa: BLE001  whatever it is, the parent raises it
+        if not isinstance(error, DeepMarkError):
+            error.add_note("".join(traceback.format_exception(error)))
+        yield error, None

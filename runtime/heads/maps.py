@@ -1,0 +1,160 @@
+"""What the network gives for one image: maps at a quarter of the input's resolution, and how the decoder reads them.
+
+The decoder scans the two heatmaps; of the other heads it reads single cells only. `ReadableHeads` is exactly that:
+`Heads` has every head as a map and looks values up, `deepmark.runtime.heads.sparse.SparseHeads` computes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.errors import DataError
+from deepmark.runtime.keypoints.head_names import HEAD_ORDER
+
+STRIDE = 4  # input pixels per heatmap cell
+PROBABILITY_HEADS = ("hm", "hm_hp")  # a sigmoid belongs to these
+
+FloatArray = npt.NDArray[np.float32]
+IndexArray = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CentreValues:
+    """What the network says at N object centres, as it says it, in cells.
+
+    Attributes:
+        sizes: (2, N) width and height, from ``wh``.
+        offsets: (2, N) position x, y inside the cell, from ``reg``; None without that head.
+        displacements: (2, P) landmark minus integer centre, from ``hps``.
+    """
+
+    sizes: FloatArray
+    offsets: FloatArray | None
+    displacements: FloatArray
+
+
+class ReadableHeads(Protocol):
+    """One image's heads as the decoder reads them."""
+
+    @property
+    def hm(self) -> FloatArray:
+        """(classes, H, W) centre heatmap, probabilities in [0, 1]."""
+        ...
+
+    @property
+    def hm_hp(self) -> FloatArray | None:
+        """(groups, H, W) landmark heatmap, probabilities in [0, 1], or None."""
+        ...
+
+    @property
+    def groups(self) -> int:
+        """Number of landmark groups."""
+        ...
+
+    def at_centres(self, cells: IndexArray, owner: IndexArray, group: IndexArray) -> CentreValues:
+        """Read the regressions of N objects with P landmarks in all.
+
+        Args:
+            cells: (N,) flat cell of each object, y * W + x.
+            owner: (P,) object of each landmark.
+            group: (P,) group of each landmark.
+        """
+        ...
+
+    def at_landmarks(self, cells: IndexArray) -> FloatArray | None:
+        """Read ``hp_offset``, (2, n), at n flat cells; None without that head."""
+        ...
+
+    def dense(self) -> Heads:
+        """Return every head as a map: for tools and tests."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heads:
+    """The network's heads for one image, (C, H, W) float32 with H = input height / 4 and W = input width / 4.
+
+    Attributes:
+        hm: (classes, H, W) centre heatmap, probabilities in [0, 1].
+        wh: (2, H, W) box width and height in cells.
+        hps: (2 * groups, H, W) landmark minus integer centre in cells; channels alternate x, y.
+        reg: (2, H, W) sub-cell offset x, y of the centre, or None.
+        hm_hp: (groups, H, W) landmark heatmap, probabilities in [0, 1], or None.
+        hp_offset: (2, H, W) sub-cell offset x, y of a landmark, shared by all groups, or None.
+    """
+
+    hm: FloatArray
+    wh: FloatArray
+    hps: FloatArray
+    reg: FloatArray | None = None
+    hm_hp: FloatArray | None = None
+    hp_offset: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse maps that do not belong together.
+
+        Raises:
+            DataError: a head is not a (C, H, W) float32 array, or its channels or cells do not fit the others.
+        """
+        expected_channels = {"wh": 2, "reg": 2, "hp_offset": 2}
+        for name in HEAD_ORDER:
+            head = getattr(self, name)
+            if head is None:
+                continue
+            require_map(head, name, like=self.hm)
+            if head.shape[0] != expected_channels.get(name, head.shape[0]):
+                raise DataError(f"head {name!r} must have {expected_channels[name]} channels, found {head.shape[0]}")
+        if self.hps.shape[0] % 2:
+            raise DataError(f"head 'hps' must have an even number of channels (x, y), found {self.hps.shape[0]}")
+        if self.hm_hp is not None and self.hps.shape[0] != 2 * self.hm_hp.shape[0]:
+            raise DataError(f"head 'hps' must have 2 * {self.hm_hp.shape[0]} channels, found {self.hps.shape[0]}")
+
+    @property
+    def groups(self) -> int:
+        """Number of landmark groups."""
+        return len(self.hps) // 2
+
+    def at_centres(self, cells: IndexArray, owner: IndexArray, group: IndexArray) -> CentreValues:
+        """Look up ``wh``, ``reg`` and ``hps``; see `ReadableHeads`."""
+        cells_in_map = self.hps.shape[1] * self.hps.shape[2]
+        x = 2 * group * cells_in_map + cells.take(owner)
+        return CentreValues(
+            sizes=_at(self.wh, cells),
+            offsets=None if self.reg is None else _at(self.reg, cells),
+            displacements=self.hps.reshape(-1).take(np.stack([x, x + cells_in_map])),
+        )
+
+    def at_landmarks(self, cells: IndexArray) -> FloatArray | None:
+        """Look up ``hp_offset``; see `ReadableHeads`."""
+        return None if self.hp_offset is None else _at(self.hp_offset, cells)
+
+    def dense(self) -> Heads:
+        """Return the heads as they are."""
+        return self
+
+
+def _at(head: FloatArray, cells: IndexArray) -> FloatArray:
+    return head.reshape(len(head), -1).take(cells, axis=1)
+
+
+def require_map(head: object, name: str, *, like: FloatArray) -> None:
+    """Require a (C, H, W) float32 array with as many cells as another map.
+
+    Raises:
+        DataError: it is none.
+    """
+    if not isinstance(head, np.ndarray) or head.ndim != 3 or head.dtype != np.float32:
+        found = f"{head.dtype} {head.shape}" if isinstance(head, np.ndarray) else type(head).__name__
+        raise DataError(f"head {name!r} must be a float32 array (C, H, W), found {found}")
+    if head.shape[1:] != like.shape[1:]:
+        raise DataError(f"head {name!r} has {head.shape[1:]} cells, but hm has {like.shape[1:]}")
+
+
+def sigmoid(logits: FloatArray) -> FloatArray:
+    """Turn logits into probabilities, elementwise."""
+    with np.errstate(over="ignore"):  # exp overflows to infinity below -88: the quotient is then 0, as it should be
+        return np.float32(1) / (np.float32(1) + np.exp(-logits))

@@ -1,0 +1,1 @@
+"""Which landmarks a class has, and which channels of the network stand for them."""

@@ -1,0 +1,34 @@
+"""Names and channels of the network's heads; no torch.
+
+`deepmark.runtime.heads.maps` says what each head means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+HEAD_ORDER = ("hm", "wh", "hps", "reg", "hm_hp", "hp_offset")  # CenterNet's
+OPTIONAL_HEADS = ("reg", "hm_hp", "hp_offset")
+
+LAYOUTS = {  # of an exported graph
+    "dense": "every head as a whole map",
+    "sparse": "the two heatmaps and the features; the other heads are computed where they are read",
+}
+DEFAULT_LAYOUT = "sparse"  # exact, and faster in every engine (decision 8)
+FEATURES = "features"  # the output that a sparse graph has in place of these:
+GATHERED_HEADS = ("wh", "hps", "reg", "hp_offset")
+
+
+def head_channels(classes: int, groups: int, *, optional: Collection[str] = OPTIONAL_HEADS) -> dict[str, int]:
+    """Return the channels of each head of a network with these counts, in order.
+
+    >>> head_channels(13, 62)
+    {'hm': 13, 'wh': 2, 'hps': 124, 'reg': 2, 'hm_hp': 62, 'hp_offset': 2}
+
+    Args:
+        classes: object classes, one channel of the centre heatmap each.
+        groups: landmark groups; ``hps`` has x and y for each.
+        optional: which of `OPTIONAL_HEADS` the network has.
+    """
+    channels = {"hm": classes, "wh": 2, "hps": 2 * groups, "reg": 2, "hm_hp": groups, "hp_offset": 2}
+    return {name: channels[name] for name in HEAD_ORDER if name in optional or name not in OPTIONAL_HEADS}

@@ -1,0 +1,202 @@
+"""Keypoint schemas as CSV tables: the user's own, and the built-in ones beside this file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+from deepmark.errors import DataError
+from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
+
+COLUMNS = (
+    "global_index",  # 0-based position in the layout of all landmarks of all classes
+    "class_id",  # 1-based
+    "class_name",
+    "local_index",  # 1-based position inside the class
+    "keypoint_name",
+    "swap_global_index",  # left/right partner; itself for a landmark in the middle
+    "group_id",  # 0-based network channel
+    "group_name",
+    "sigma",  # OKS sigma
+)
+
+
+def read_file(path: Path) -> KeypointSchema:
+    """Read a table with the columns `COLUMNS` (more are ignored); the file's stem becomes the schema's name.
+
+    Raises:
+        DataError: the file cannot be read, or a line is wrong; the message names the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(
+            f"cannot read the keypoint schema {path}: {error.strerror}", hint="check the path of the CSV file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"the keypoint schema {path} is not UTF-8 text (byte {error.start})",
+            hint=f"a schema is a CSV file with the columns {','.join(COLUMNS)}",
+        ) from error
+    return _parse(text, path.stem, path.name)
+
+
+def read_builtin(table: str, name: str, *, group_column: str = "group_id") -> KeypointSchema:
+    """Read a table that ships with the package, with its outlines; ``group_column`` chooses the grouping."""
+    schema = _parse(_data(f"{table}.csv"), name, f"{table}.csv", group_column=group_column)
+    outlines = _outlines(_data(f"{table}_outlines.csv"))
+    classes = (replace(one, outline=outlines[class_id]) for class_id, one in enumerate(schema.classes, 1))
+    return replace(schema, classes=tuple(classes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    line: int
+    landmark: int
+    class_id: int
+    class_name: str
+    position: int
+    name: str
+    partner: int
+    group: int
+    group_name: str
+    sigma: float
+
+
+def _parse(text: str, name: str, source: str, *, group_column: str = "group_id") -> KeypointSchema:
+    try:
+        rows = list(_rows(text, source, group_column))
+    except csv.Error as error:
+        raise DataError(f"{source} is no CSV table: {error}") from error
+    if not rows:
+        raise DataError(f"{source}: no landmark, only a header", hint="one row per landmark is expected")
+    by_landmark = _unique(((row.landmark, row) for row in rows), source, "global_index")
+    _contiguous(by_landmark, 0, source, "global_index")
+    class_names = _consistent(((row.class_id, row.class_name, row.line) for row in rows), source, "class_id")
+    _contiguous(class_names, 1, source, "class_id")
+    group_names = _consistent(((row.group, row.group_name, row.line) for row in rows), source, group_column)
+    _contiguous(group_names, 0, source, group_column)
+    classes = []
+    for class_id in sorted(class_names):
+        members = _unique(((r.position, r) for r in rows if r.class_id == class_id), source, "local_index")
+        _contiguous(members, 1, source, f"local_index of class {class_id}")
+        classes.append(_class([members[p] for p in sorted(members)], by_landmark, source))
+    return KeypointSchema(name, tuple(classes), tuple(group_names[g] for g in sorted(group_names)))
+
+
+def _class(members: Sequence[_Row], by_landmark: dict[int, _Row], source: str) -> KeypointClass:
+    seen: dict[int, int] = {}
+    mirror = []
+    for row in members:
+        if row.group in seen:
+            raise DataError(
+                f"{source}, line {row.line}: class {row.class_name!r} has group {row.group} twice"
+                f" (first in line {seen[row.group]})",
+                hint="two landmarks of a garment need two channels",
+            )
+        seen[row.group] = row.line
+        partner = by_landmark.get(row.partner)
+        if partner is None or partner.class_id != row.class_id:
+            raise DataError(
+                f"{source}, line {row.line}: swap_global_index {row.partner} is no landmark of {row.class_name!r}"
+            )
+        if partner.partner != row.landmark:
+            raise DataError(
+                f"{source}, line {row.line}: landmark {row.landmark} names {row.partner} as its mirror,"
+                f" but landmark {row.partner} (line {partner.line}) names {partner.partner}"
+            )
+        mirror.append(partner.position - 1)
+    return KeypointClass(
+        name=members[0].class_name,
+        keypoint_names=tuple(row.name for row in members),
+        groups=tuple(row.group for row in members),
+        mirror=tuple(mirror),
+        sigmas=tuple(row.sigma for row in members),
+    )
+
+
+def _rows(text: str, source: str, group_column: str) -> Iterable[_Row]:
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+    if missing:
+        raise DataError(
+            f"{source}, line 1: column {missing[0]!r} is missing; found {', '.join(reader.fieldnames or ()) or 'none'}",
+            hint=f"the columns are {','.join(COLUMNS)}",
+        )
+    for row in reader:
+        line = reader.line_num
+        if None in row or None in row.values():
+            raise DataError(f"{source}, line {line}: expected {len(reader.fieldnames or ())} fields")
+        named_groups = group_column == "group_id"
+        yield _Row(
+            line=line,
+            landmark=_integer(row, "global_index", line, source),
+            class_id=_integer(row, "class_id", line, source),
+            class_name=row["class_name"],
+            position=_integer(row, "local_index", line, source),
+            name=row["keypoint_name"].rpartition(".")[2],
+            partner=_integer(row, "swap_global_index", line, source),
+            group=_integer(row, group_column, line, source),
+            group_name=row["group_name"] if named_groups else f"{group_column.removesuffix('_id')}_{row[group_column]}",
+            sigma=_sigma(row, line, source),
+        )
+
+
+def _integer(row: dict[str, str], column: str, line: int, source: str) -> int:
+    try:
+        return int(row[column])
+    except ValueError:
+        raise DataError(f"{source}, line {line}: {column} must be a whole number, found {row[column]!r}") from None
+
+
+def _sigma(row: dict[str, str], line: int, source: str) -> float:
+    try:
+        sigma = float(row["sigma"])
+    except ValueError:
+        sigma = math.nan
+    if not (math.isfinite(sigma) and sigma > 0):
+        raise DataError(f"{source}, line {line}: sigma must be a number above 0, found {row['sigma']!r}")
+    return sigma
+
+
+def _unique(items: Iterable[tuple[int, _Row]], source: str, what: str) -> dict[int, _Row]:
+    found: dict[int, _Row] = {}
+    for key, row in items:
+        if key in found:
+            raise DataError(f"{source}, line {row.line}: {what} {key} stands twice (first in line {found[key].line})")
+        found[key] = row
+    return found
+
+
+def _consistent(items: Iterable[tuple[int, str, int]], source: str, what: str) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for key, name, line in items:
+        if names.setdefault(key, name) != name:
+            raise DataError(f"{source}, line {line}: {what} {key} is named {name!r} here and {names[key]!r} before")
+    return names
+
+
+def _contiguous(found: Iterable[int], start: int, source: str, what: str) -> None:
+    numbers = sorted(found)
+    for expected, number in enumerate(numbers, start):
+        if number != expected:
+            raise DataError(
+                f"{source}: {what} must run from {start} without gaps; expected {expected}, found {number}",
+                hint=f"{len(numbers)} different values were read",
+            )
+
+
+def _data(name: str) -> str:
+    return resources.files("deepmark.runtime.keypoints").joinpath("data", name).read_text(encoding="utf-8")
+
+
+def _outlines(text: str) -> dict[int, tuple[tuple[int, ...], ...]]:
+    return {
+        int(row["class_id"]): tuple(tuple(int(p) - 1 for p in line.split("-")) for line in row["outline"].split())
+        for row in csv.DictReader(io.StringIO(text))
+    }

@@ -1,0 +1,172 @@
+"""``deepmark detect``: garments and landmarks in pictures, videos and cameras."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from deepmark.commands.threshold_option import threshold_option
+from deepmark.console import output_options, print_json, printable, progress, say
+from deepmark.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from deepmark.runtime.batch import Outcome
+    from deepmark.runtime.detector import Detector
+    from deepmark.runtime.media.records import FrameRecord
+
+EPILOG = """\b
+Examples:
+  deepmark detect shirt.deepmark photo.jpg
+  deepmark detect shirt.deepmark photos "more/**/*.jpg" -o found --threshold 0.4
+  deepmark detect shirt.deepmark clip.mp4 -o found
+  deepmark detect shirt.deepmark 0 --show
+  deepmark detect model.mnn photos --contact-sheet sheet.png --json > found.json
+"""
+PATH = click.Path(readable=False, path_type=Path)  # checked where it is opened, with exit status 1
+SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
+NAMED_FAILURES = 10  # in one error
+
+
+def _check_sheet(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a contact sheet in a format that we do not write, before the work."""
+    if path is not None and path.suffix.lower() not in SHEET_SUFFIXES:
+        raise click.BadParameter(f"{path} must end in {', '.join(SHEET_SUFFIXES)}")
+    return path
+
+
+@click.command(epilog=EPILOG)
+@click.argument("model", type=PATH)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", metavar="DIR", type=PATH, default="detections", show_default=True, help="Result folder."
+)
+@threshold_option("Lowest final score to show.")
+@click.option(
+    "--contact-sheet",
+    metavar="FILE",
+    type=PATH,
+    callback=_check_sheet,
+    help="Draw all inputs on one picture too (100 at most).",
+)
+@click.option("--show", is_flag=True, help="Show results in a window (needs the package opencv-python).")
+@click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: usable cores, at most 4]")
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", "mnn", "onnxruntime"]),
+    help="Engine; auto: the faster one, measured on first use.  [default: by the model's files]",
+)
+@output_options
+def detect(
+    model: Path,
+    inputs: tuple[str, ...],
+    output: Path,
+    threshold: float,
+    contact_sheet: Path | None,
+    show: bool,
+    threads: int | None,
+    backend: Literal["auto", "mnn", "onnxruntime"] | None,
+    as_json: bool,
+) -> None:
+    """Draw garments and landmarks that MODEL finds in every INPUT.
+
+    MODEL is a bundle folder, a bundle zip (.deepmark.zip), or a bare .mnn or .onnx file. An INPUT is a picture, a
+    folder of pictures, a quoted pattern, a video, or the number of a camera, which Ctrl-C ends.
+
+    DIR gets an annotated file for every input, and detections.jsonl with a line for every frame. Filled dots are
+    landmarks that the heatmap confirmed, rings are regressed only. Transparent pictures are laid on white.
+
+    Exit status: 0 all inputs were processed, 1 some were not (they are named).
+    """
+    from deepmark.runtime.media.picture_file import MAX_PIXELS
+
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # read when OpenCV is imported, so before that
+    from deepmark.runtime.batch import Batch
+    from deepmark.runtime.detector import Detector
+    from deepmark.runtime.engines import load_engine
+    from deepmark.runtime.media.output_folder import OutputFolder
+    from deepmark.runtime.media.sources import count_frames, find_sources
+    from deepmark.runtime.media.window import Window
+
+    _refuse_bundle(model, output)
+    sources = find_sources(inputs)
+    with Window() if show else nullcontext() as window, load_engine(model, threads, backend) as engine:
+        if engine.record.choice:
+            say(f"engine: {engine.record.backend}, the faster one here ({engine.record.choice})")
+        detector = Detector(engine, params=replace(engine.manifest.decoder, score_threshold=threshold))
+        with progress("detecting", count_frames(sources)) as advance:
+            listener = _Listener(advance, as_json)
+            batch = Batch(detector, OutputFolder(output), listener, window, tiles=contact_sheet is not None)
+            outcome = batch.run(sources)
+    if as_json and outcome.frames:
+        print_json(_document(model, output, detector, listener.records, outcome))
+    if contact_sheet:
+        _write_sheet(outcome, contact_sheet)
+    if outcome.frames:
+        say(f"{outcome.objects} garments in {outcome.frames} pictures or frames; see {output}")
+    _raise_failures(outcome, len(sources))
+
+
+def _refuse_bundle(model: Path, output: Path) -> None:
+    """Refuse to write into the bundle: it would not load again, as it holds exactly what its manifest lists."""
+    if model.is_dir() and output.resolve().is_relative_to(model.resolve()):
+        raise UsageError(f"the output folder {output} lies in the bundle", hint="choose another folder with --output")
+
+
+class _Listener:
+    """Says what was found in every picture, or keeps the records for the JSON document."""
+
+    def __init__(self, advance: Callable[[], None], as_json: bool) -> None:
+        self.records: list[FrameRecord] = []
+        self._advance, self._as_json = advance, as_json
+
+    def __call__(self, record: FrameRecord, still: bool) -> None:
+        """Take the record of a frame; ``still``: of a picture, not of a video."""
+        if self._as_json:
+            self.records.append(record)
+        elif still:
+            found = ", ".join(f"{one.class_name} {one.score:.2f}" for one in record.detections)
+            say(f"{record.source}: {found or 'nothing found'}")
+        self._advance()
+
+
+def _write_sheet(outcome: Outcome, path: Path) -> None:
+    from deepmark.runtime.drawing.contact_sheet import contact_sheet
+    from deepmark.runtime.media.output_folder import write_picture
+
+    if outcome.tiles:
+        write_picture(path, contact_sheet(outcome.tiles))
+        say(f"contact sheet: {path}")
+
+
+def _document(
+    model: Path, output: Path, detector: Detector, records: list[FrameRecord], outcome: Outcome
+) -> dict[str, object]:
+    classes = [{"name": one.name, "keypoints": one.keypoint_names} for one in detector.schema.classes]
+    return {
+        "model": printable(model),
+        "engine": detector.record,
+        "decoder": detector.params,
+        "output": printable(output),
+        "classes": classes,
+        "frames": records,
+        "failures": [{"source": source.name, "error": str(error)} for source, error in outcome.failures],
+        "totals": {"frames": outcome.frames, "objects": outcome.objects, "failures": len(outcome.failures)},
+    }
+
+
+def _raise_failures(outcome: Outcome, inputs: int) -> None:
+    """End with an error that names the inputs that failed, if there are any."""
+    failures = outcome.failures
+    if not failures:
+        return
+    if inputs == 1:
+        raise failures[0][1]
+    reasons = "; ".join(str(error) for _, error in failures[:NAMED_FAILURES])
+    more = f"; and {len(failures) - NAMED_FAILURES} more" if len(failures) > NAMED_FAILURES else ""
+    raise DataError(f"{len(failures)} of {inputs} inputs failed, the others were processed: {reasons}{more}")

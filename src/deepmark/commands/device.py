@@ -1,0 +1,51 @@
+"""``deepmark device``: which phones are connected, what they are, and whether they can be measured on now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from deepmark.console import output_options, print_json, print_table, say
+from deepmark.errors import DeviceError
+
+if TYPE_CHECKING:
+    from deepmark.benchmarks.device.listing import Seen
+
+EPILOG = """\b
+Examples:
+  deepmark device
+  deepmark device --json
+  deepmark bench shirt.deepmark --device adb --serial 5EF0123456789
+\b
+How to connect a phone: docs/phone.md.
+"""
+
+
+@click.command(epilog=EPILOG)
+@output_options
+def device(as_json: bool) -> None:
+    """List the phones that adb sees: what each is, and whether it is fit for measuring now, or why not.
+
+    Nothing is copied to a phone or changed on it. Exit status: 0 there are phones, 4 there is none or no adb.
+    """
+    from deepmark.benchmarks.device.adb import find_adb
+    from deepmark.benchmarks.device.listing import see_all
+
+    phones = see_all(find_adb())
+    if as_json:
+        print_json({"phones": phones})
+    else:
+        _print(phones)
+    if not phones:
+        raise DeviceError("no phone is connected", hint="plug it in and turn on USB debugging (docs/phone.md)")
+
+
+def _print(phones: tuple[Seen, ...]) -> None:
+    from deepmark.benchmarks.report.phone_tables import identity_rows, state_text
+
+    for one in phones:
+        say(f"{one.serial}: {one.identity.title if one.identity else one.state}")
+        if one.identity is not None and one.now is not None:
+            print_table(("", ""), [*identity_rows(one.identity), ("now", state_text(one.now))])
+        say("  fit for measuring" if one.fit else f"  not fit for measuring: {'; '.join(one.reasons)}")

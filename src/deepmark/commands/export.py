@@ -1,0 +1,303 @@
+"""``deepmark export`` and ``deepmark verify``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from deepmark.console import output_options, print_json, printable, say
+from deepmark.errors import ParityError, UsageError
+from deepmark.exporter.formats import FORMATS
+from deepmark.exporter.precisions import PRECISIONS
+from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
+
+if TYPE_CHECKING:
+    from deepmark.exporter.parity import ParityReport, Tolerances
+    from deepmark.exporter.precision.accuracy_loss import AccuracyMeter
+    from deepmark.exporter.precision.loss import Limits
+    from deepmark.runtime.keypoints.schema import KeypointSchema
+    from deepmark.runtime.quantisation import PrecisionLoss
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+PATH = click.Path(readable=False, path_type=Path)  # checked where it is opened, with exit status 1
+
+EXPORT_EPILOG = """\b
+Examples:
+  deepmark export model_best.pth --to mnn
+  deepmark export model_best.pth --to onnx --to mnn --size 384x256 -o models --images photos
+  deepmark export model_best.pth --heads sparse
+  deepmark export model_best.pth --schema my_landmarks.csv --fixed --zip
+  deepmark export model_best.pth --precision w8 --max-map-drop .005
+  deepmark export model_best.pth --precision int8 --calibration photos --keep-float hm
+  deepmark export model_best.pth --precision int8 --calibration photos --sensitivity
+"""
+VERIFY_EPILOG = """\b
+Examples:
+  deepmark verify shirt.deepmark
+  deepmark verify shirt.deepmark.zip --threads 1 --json
+"""
+_FORMATS = "; ".join(f"{one.name}: {one.summary}" for one in FORMATS.values())
+_PRECISIONS = "; ".join(f"{one.name}: {one.summary}" for one in PRECISIONS.values())
+_LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
+
+
+TOLERANCES = (  # the same for both commands
+    click.option("--atol", type=click.FloatRange(0), help="Allowed difference of heads.  [default: 1e-3]"),
+    click.option(
+        "--rtol", type=click.FloatRange(0), help="The same, relative to the head's largest value.  [default: 5e-4]"
+    ),
+    click.option(
+        "--landmark-tolerance",
+        type=click.FloatRange(0),
+        help="Allowed difference of landmarks and boxes, in cells.  [default: 0.05]",
+    ),
+)
+
+
+def _tolerance_options(command: Command) -> Command:
+    for option in reversed(TOLERANCES):
+        command = option(command)
+    return command
+
+
+@click.command(epilog=EXPORT_EPILOG)
+@click.argument("checkpoint", type=PATH)
+@click.option(
+    "--to",
+    type=click.Choice(list(FORMATS)),
+    multiple=True,
+    default=("mnn",),
+    help=f"Format; may be given several times. {_FORMATS}.  [default: mnn]",
+)
+@click.option("-o", "--output", metavar="DIR", type=PATH, help="Folder that NAME.deepmark goes to.  [default: .]")
+@click.option("--name", help="Name of the model; a bundle of this name is replaced.  [default: the checkpoint's]")
+@click.option("--size", metavar="N|HxW", default="256", show_default=True, help="Input size, pixels, multiples of 32.")
+@click.option("--dynamic/--fixed", default=True, show_default=True, help="A model for all sizes, or for this one.")
+@click.option(
+    "--heads",
+    type=click.Choice(list(LAYOUTS)),
+    default=DEFAULT_LAYOUT,
+    show_default=True,
+    help=f"What the graph gives. {_LAYOUTS}.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(list(PRECISIONS)),
+    default="fp32",
+    show_default=True,
+    help=f"{_PRECISIONS}. All but fp32 are for mnn.",
+)
+@click.option(
+    "--calibration",
+    metavar="DIR",
+    type=PATH,
+    help="Pictures like those it will see, for int8; 32 or more.  [default: drawings]",
+)
+@click.option(
+    "--keep-float", metavar="LAYER", multiple=True, help="Leave this layer or module out of int8; repeatable."
+)
+@click.option(
+    "--min-kept", metavar="SHARE", type=float, help="Objects of fp32 that a precision must keep.  [default: .9]"
+)
+@click.option("--max-map-drop", metavar="X", type=float, help="mAP that a precision may lose on 500 drawings.")
+@click.option(
+    "--sensitivity",
+    is_flag=True,
+    help="Write nothing, but tell what each layer costs in int8, or each below --keep-float.",
+)
+@click.option("--schema", "schema_csv", metavar="CSV", type=PATH, help="Keypoint schema that it was trained with.")
+@click.option("--logits", is_flag=True, help="Leave the sigmoid of hm and hm_hp out of the graph.")
+@click.option("--simplify/--no-simplify", default=False, show_default=True, help="Run onnxsim on the ONNX model.")
+@click.option(
+    "--images",
+    metavar="DIR",
+    type=PATH,
+    help="Pictures to compare on; two become part of the bundle.  [default: samples/ beside CHECKPOINT, or our own]",
+)
+@_tolerance_options
+@click.option("--explain", is_flag=True, help="Name the first tensor of the graphs that differs.")
+@click.option("--zip", "zip_too", is_flag=True, help="Write NAME.deepmark.zip too.")
+@output_options
+@click.pass_obj
+def export(
+    meter: AccuracyMeter | None,
+    /,
+    as_json: bool,
+    size: str,
+    schema_csv: Path | None,
+    atol: float | None,
+    rtol: float | None,
+    landmark_tolerance: float | None,
+    min_kept: float | None,
+    max_map_drop: float | None,
+    sensitivity: bool,
+    **options: Any,
+) -> None:
+    """Export CHECKPOINT to a bundle, and prove every step equal to the network.
+
+    The bundle is written only if heads and decoded objects agree at every step, on pictures and on noise. A precision
+    of less than fp32 is then held against fp32: by the objects that it keeps, and by mAP if --max-map-drop is given.
+
+    Exit status: 0 written, 1 an error, 2 a request that makes no sense, 3 a step changed the network, or the precision
+    costs too much.
+    """
+    from deepmark.exporter.pipeline import export as run_export
+    from deepmark.models.size import parse_size
+    from deepmark.runtime.keypoints.schema import KeypointSchema
+
+    schema = KeypointSchema.from_csv(schema_csv) if schema_csv else None
+    if sensitivity:
+        _tell_sensitivity(options, parse_size(size), schema, as_json=as_json)
+        return
+    limits = _limits(min_kept, max_map_drop)
+    with _report_on_failure(as_json, precision=options["precision"], min_kept=limits.min_kept):
+        bundle = run_export(
+            **options,
+            size=parse_size(size),
+            schema=schema,
+            tolerances=_tolerances(atol, rtol, landmark_tolerance),
+            limits=limits,
+            meter=meter,
+            on_progress=say,
+        )
+    quantisation = bundle.manifest.quantisation
+    _show(
+        bundle.parity,
+        as_json,
+        bundle=printable(bundle.path),
+        zip=bundle.zip_path and printable(bundle.zip_path),
+        finding=bundle.finding,
+        precision=bundle.manifest.precision,
+        quantisation=quantisation,
+    )
+    if quantisation and not as_json:
+        _show_loss(quantisation.loss, precision=bundle.manifest.precision, min_kept=limits.min_kept)
+    if bundle.finding:
+        say(bundle.finding)
+    say(f"wrote {bundle.path}")
+
+
+@click.command(epilog=VERIFY_EPILOG)
+@click.argument("bundle", type=PATH)
+@click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: all cores, at most 4]")
+@_tolerance_options
+@click.option("--native", is_flag=True, help="Use the C++ runtime, built on this machine, and only it.")
+@output_options
+def verify(
+    bundle: Path,
+    threads: int | None,
+    atol: float | None,
+    rtol: float | None,
+    landmark_tolerance: float | None,
+    native: bool,
+    as_json: bool,
+) -> None:
+    """Prove BUNDLE on this machine: check its files, run its golden vectors with every engine that is here.
+
+    What the engines give is held against what the network gave when the bundle was made.
+
+    Exit status: 0 equal, 1 the bundle is damaged or no engine is here, 3 the results differ.
+    """
+    from deepmark.exporter.verification import verify as run_verify
+
+    if native:
+        if {atol, rtol, landmark_tolerance} != {None}:
+            raise UsageError(
+                "the C++ runtime has its own tolerances", hint="leave out --atol and the like with --native"
+            )
+        _verify_native(bundle, threads, as_json=as_json)
+        return
+    found = run_verify(bundle, threads=threads, tolerances=_tolerances(atol, rtol, landmark_tolerance))
+    for engine in found.skipped:
+        say(f"skipped {engine}: not installed here")
+    _show(found.report, as_json, bundle=printable(bundle), engines=found.engines, skipped=found.skipped)
+    found.report.require(hint="compare versions with the manifest's; export again if this machine's are wanted")
+
+
+def _verify_native(bundle: Path, threads: int | None, *, as_json: bool) -> None:
+    from deepmark.exporter.native_verify import verify_native
+
+    lines = verify_native(bundle, threads=threads)
+    if as_json:
+        print_json(lines)
+        return
+    for line in lines[:-1]:
+        objects = line["objects"]
+        ties = f", near ties: {objects['near_ties']}" if objects["near_ties"] else ""
+        say(f"vector {line['number']}: equal, {objects['matched']} of {objects['expected']} objects{ties}")
+    say(f"C++ runtime, MNN {lines[-1]['mnn_version']}: equal")
+
+
+def _tolerances(atol: float | None, rtol: float | None, landmark_cells: float | None) -> Tolerances:
+    from deepmark.exporter.parity import Tolerances
+
+    given = {"atol": atol, "rtol": rtol, "landmark_cells": landmark_cells}
+    return Tolerances(**{name: value for name, value in given.items() if value is not None})
+
+
+def _limits(min_kept: float | None, max_map_drop: float | None) -> Limits:
+    from deepmark.exporter.precision.loss import MIN_KEPT, Limits
+
+    return Limits(min_kept=MIN_KEPT if min_kept is None else min_kept, max_map_drop=max_map_drop)
+
+
+def _tell_sensitivity(
+    options: dict[str, Any], size: tuple[int, int], schema: KeypointSchema | None, *, as_json: bool
+) -> None:
+    """Measure what layers cost and print it."""
+    from deepmark.exporter.precision.sensitivity import measure_sensitivity
+    from deepmark.exporter.precision.tables import print_sensitivity
+
+    if options["precision"] != "int8":
+        raise UsageError("--sensitivity tells what layers cost in int8", hint="add --precision int8")
+    found = measure_sensitivity(
+        options["checkpoint"],
+        size=size,
+        schema=schema,
+        heads=options["heads"],
+        calibration=options["calibration"],
+        only=options["keep_float"],
+        on_progress=say,
+    )
+    if as_json:
+        print_json(found)
+    else:
+        print_sensitivity(found)
+
+
+@contextmanager
+def _report_on_failure(as_json: bool, *, precision: str, min_kept: float) -> Iterator[None]:
+    """Show the table of a failed parity before its error."""
+    from deepmark.exporter.parity import ParityReport
+    from deepmark.runtime.quantisation import PrecisionLoss
+
+    try:
+        yield
+    except ParityError as error:
+        if isinstance(error.report, ParityReport):
+            _show(error.report, as_json, bundle=None)
+        elif isinstance(error.report, PrecisionLoss) and as_json:
+            print_json({"passed": False, "precision": precision, "loss": error.report, "bundle": None})
+        elif isinstance(error.report, PrecisionLoss):
+            _show_loss(error.report, precision=precision, min_kept=min_kept)
+        raise
+
+
+def _show_loss(loss: PrecisionLoss, *, precision: str, min_kept: float) -> None:
+    from deepmark.exporter.precision.tables import print_loss
+
+    print_loss(loss, precision=precision, min_kept=min_kept)
+
+
+def _show(report: ParityReport, as_json: bool, **facts: object) -> None:
+    if as_json:
+        print_json({"passed": report.passed, "parity": report.hops, **facts})
+        return
+    from deepmark.exporter.tables import print_report
+
+    print_report(report, title="Parity: largest / mean error, share of what is allowed")

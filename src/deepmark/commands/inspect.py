@@ -1,0 +1,111 @@
+"""``deepmark inspect``: what is in this checkpoint, and what does it cost?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deepmark.console import output_options, print_json, print_table, say
+from deepmark.extras import require
+
+if TYPE_CHECKING:
+    from deepmark.models.inspection import Inspection
+
+EPILOG = """\b
+Examples:
+  deepmark inspect model_best.pth
+  deepmark inspect model_best.pth --schema my_landmarks.csv
+  deepmark inspect model_best.pth --size 256 --size 384x256 --json
+  deepmark inspect model_best.pth --table 6
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("checkpoint", type=click.Path(readable=False, path_type=Path))
+@click.option(
+    "--schema",
+    "schema_csv",
+    metavar="CSV",
+    type=click.Path(readable=False, path_type=Path),
+    help="Its keypoint schema.",
+)
+@click.option(
+    "--size", "sizes", metavar="N|HxW", multiple=True, help="Input size to count for.  [default: 128 256 512]"
+)
+@click.option("--table", type=click.Choice(["6"]), help="Print this table of the paper for the network instead.")
+@output_options
+def inspect(
+    checkpoint: Path, schema_csv: Path | None, sizes: tuple[str, ...], table: str | None, as_json: bool
+) -> None:
+    """Tell what network CHECKPOINT holds, and what it costs.
+
+    Prints the variant, heads, classes, landmark groups, parameters, unused tensors, and the multiply-adds by part, with
+    the convention named. A checkpoint that cannot be exported faithfully is refused with the reason and the remedy.
+
+    Exit status: 0 it can be exported, 1 it cannot.
+    """
+    require("inspecting a checkpoint", "torch", extra="export")
+    from deepmark.models.inspection import inspect_checkpoint
+    from deepmark.models.size import parse_size
+    from deepmark.runtime.keypoints.schema import KeypointSchema
+
+    sizes_hw = [parse_size(text) for text in sizes]
+    schema = KeypointSchema.from_csv(schema_csv) if schema_csv else None
+    inspection = inspect_checkpoint(checkpoint, schema=schema, sizes=sizes_hw)
+    if as_json:
+        print_json(inspection)
+    elif table:
+        _print_table6(inspection)
+    else:
+        _print_report(inspection)
+        _print_costs(inspection)
+
+
+def _print_report(inspection: Inspection) -> None:
+    from deepmark.models.loading import UNUSED
+
+    report = inspection.report
+    unused = {prefix: sum(name.startswith(prefix) for name in report.unused) for prefix in UNUSED}
+    facts = {
+        "file": f"{report.file} ({report.container}, {report.dtype})",
+        "sha256": report.sha256,
+        "network": report.architecture,
+        "variant": f"{report.variant}: {report.explanation}",
+        "classes": str(report.classes),
+        "landmark groups": str(report.groups),
+        "schema": inspection.schema or "none built in with these counts: give --schema to export",
+        "heads": ", ".join(f"{name} {channels}" for name, channels in report.heads.items()),
+        "head_conv": str(report.head_conv),
+        "parameters": f"{report.parameters:,}",
+        "unused tensors": ", ".join(f"{prefix}* ({count})" for prefix, count in unused.items() if count) or "none",
+        "besides weights": ", ".join(report.besides) or "nothing",
+    }
+    print_table(("", ""), facts.items())
+
+
+def _print_costs(inspection: Inspection) -> None:
+    costs = inspection.costs
+    for convention, meaning in inspection.conventions.items():
+        columns = [{**cost.parts, "total": cost.total} for cost in costs]
+        rows = [
+            (name, f"{part.parameters:,}", *(_giga(getattr(column[name], convention)) for column in columns))
+            for name, part in columns[0].items()
+        ]
+        say(f"\nBillions for one image, {meaning}:")
+        print_table(("part", "parameters", *(f"{cost.height}x{cost.width}" for cost in costs)), rows)
+
+
+def _print_table6(inspection: Inspection) -> None:
+    rows = []
+    for row in inspection.table6:
+        columns = (row.inference, row.gaussian, row.other_techniques, row.decode, row.total)
+        rows.append((f"{row.height}x{row.width}", *map(_giga, columns)))
+    say("Table 6: billions of operations for one image, as the paper counts them")
+    print_table(("input", "model inference", "technique 2", "techniques 1, 3, 4", "decode", "total"), rows)
+    say("Technique 2 is what the paper counts for its techniques; the next two columns are our decoder's, at most.")
+
+
+def _giga(operations: int) -> str:
+    return f"{operations / 1e9:.5f}"

@@ -1,0 +1,334 @@
+"""``deepmark train``: the training of `deepmark.models`, watched by the metric of `deepmark.benchmarks`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+from click.core import ParameterSource
+
+from deepmark.commands.config_file import config_text, read_config, read_options
+from deepmark.commands.training_progress import (
+    tell_scores,
+    tell_summary,
+    tell_warm_start,
+    telling_pictures,
+    telling_steps,
+)
+from deepmark.console import be_quiet, output_options, print_json, progress, say
+from deepmark.errors import DeepMarkError, UsageError
+from deepmark.extras import require
+
+if TYPE_CHECKING:
+    from deepmark.models.training.checkpointing import TrainState
+    from deepmark.models.training.config import TrainConfig
+    from deepmark.models.training.samples import Pictures
+    from deepmark.models.training.validation import Scored
+    from deepmark.models.training.validator import Validation
+
+EPILOG = """\b
+Examples:
+  deepmark train --synthetic -o runs/first --steps 2500
+  deepmark train -o runs/first --resume
+  deepmark train --data train.zip --val validation.zip --password-file password.txt -o runs/real --size 256
+  deepmark train --data deepfashion2/train -o runs/warm --steps 200000 --init ctdet_coco_dla_2x.pth
+  deepmark train --synthetic -o runs/larger --size 256 --init runs/first/last.pth --lr 3e-4
+  deepmark train --synthetic -o runs/ungrouped --schema 294 --json
+  deepmark train --config runs/first/config.toml -o runs/second --seed 1
+  torchrun --nproc-per-node 4 -m deepmark train --data deepfashion2/train -o runs/real
+"""
+CONFIG = "config.toml"  # in the folder of a run
+
+
+@dataclass(frozen=True, slots=True)
+class _ValidationOptions:
+    """How a training is validated, as it was asked for.
+
+    Attributes:
+        where: a data set, ``"none"``, or None for held-out drawings where drawings are trained on.
+        pictures: at most; None for the default.
+        every: steps; None for an epoch.
+    """
+
+    where: str | None
+    pictures: int | None
+    every: int | None
+
+    @classmethod
+    def resumed(cls, folder: Path, where: str | None, pictures: int | None, every: int | None) -> _ValidationOptions:
+        """Look as the run did before, but for how often: the best of different pictures is not to be compared.
+
+        Raises:
+            UsageError: others are asked for.
+        """
+        if where == "none" or not (folder / CONFIG).exists():
+            return cls(where, pictures, every)
+        stored = read_options(folder / CONFIG)
+        for name, given in (("val", where), ("val-pictures", pictures)):
+            if given is not None and given != stored.get(name):
+                raise UsageError(
+                    f"the training to resume has {name} {stored.get(name, 'as by default')}, not {given}",
+                    hint="resume it as it began or with --val none, or start another with -o and --init",
+                )
+        return cls(stored.get("val"), stored.get("val-pictures"), every or stored.get("val-every"))
+
+    def check(self, config: TrainConfig) -> None:
+        """Refuse options without effect, and what could not be measured.
+
+        Raises:
+            UsageError: nothing is validated, but options say how.
+            DeepMarkError: hotcoco is not installed.
+        """
+        if self.on(config):
+            require("validation", "hotcoco", extra="eval")
+        elif self.pictures or self.every:
+            raise UsageError(
+                "--val-pictures and --val-every say how to validate, but nothing is validated",
+                hint="give the pictures to validate on: --val DIR",
+            )
+
+    def on(self, config: TrainConfig) -> bool:
+        """Tell whether anything is validated."""
+        return self.where != "none" and (self.where is not None or config.data is None)
+
+
+@click.command(epilog=EPILOG)
+@click.option("--data", metavar="DIR|ZIP", help="Train on a data set in DeepFashion2's format: image/ and annos/.")
+@click.option("--password-file", metavar="FILE", help="Its first line opens the official zip.")
+@click.option("--skip-bad", is_flag=True, help="Leave out pictures that something is wrong with, instead of ending.")
+@click.option("--synthetic", is_flag=True, help="Train on drawings, made beforehand and kept in RUN/drawings.")
+@click.option(
+    "-o", "--output", "folder", metavar="RUN", required=True, type=click.Path(path_type=Path), help="Folder of the run."
+)
+@click.option("--resume", is_flag=True, help="Go on from RUN's last checkpoint; no other option is needed.")
+@click.option(
+    "--config",
+    metavar="TOML",
+    type=click.Path(path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=read_config,
+    help="Take options from this file, by their names here; RUN/config.toml is one. Those given here win.",
+)
+@click.option("--schema", metavar="62|81|294|CSV", default="62", show_default=True, help="Grouping of the landmarks.")
+@click.option("--size", type=int, default=128, show_default=True, help="Side of the network's input, in pixels.")
+@click.option("--init", metavar="CKPT", help="Take what fits from this checkpoint; prints what was taken.")
+@click.option("--steps", type=int, default=2500, show_default=True, help="Of the whole training.")
+@click.option("--batch", type=int, default=16, show_default=True, help="Pictures a step, of all processes together.")
+@click.option("--lr", type=float, default=1e-3, show_default=True, help="Highest learning rate.")
+@click.option("--weight-decay", type=float, default=1e-4, show_default=True, help="Of convolution weights.")
+@click.option("--clip", type=float, default=10.0, show_default=True, help="Largest norm of a step's gradient.")
+@click.option("--ema", type=float, default=0.999, show_default=True, help="Decay of the averaged weights.")
+@click.option(
+    "--augment",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Strength of zoom, shift and colour changes; 1 is CenterNet's, 0 is none but mirroring.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of weights, order, augmentation.")
+@click.option("--pictures", type=int, default=2000, show_default=True, help="Drawings to train on.")
+@click.option("--drawn", type=click.IntRange(0), default=1, show_default=True, help="Seed of the drawings.")
+@click.option(
+    "--val",
+    metavar="DIR|ZIP|none",
+    help="Validate on this data set in DeepFashion2's format.  [default: with --synthetic, other drawings; else none]",
+)
+@click.option(
+    "--val-pictures", type=click.IntRange(1), help="To validate on.  [default: 100 drawings, all of a data set]"
+)
+@click.option("--val-every", type=click.IntRange(1), help="Steps to a validation.  [default: an epoch]")
+@click.option("--save-every", type=click.IntRange(1), default=250, show_default=True, help="Steps to a checkpoint.")
+@click.option("--workers", type=click.IntRange(1), help="Processes that draw.  [default: one per core]")
+@click.option(
+    "--loaders", type=click.IntRange(0), default=1, show_default=True, help="Threads that make batches ahead."
+)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16"]),
+    default="auto",
+    show_default=True,
+    help="Of the convolutions; auto: bf16 where the device has units for it.",
+)
+@output_options
+@click.pass_context
+def train(
+    ctx: click.Context,
+    /,
+    folder: Path,
+    resume: bool,
+    val: str | None,
+    val_pictures: int | None,
+    val_every: int | None,
+    save_every: int,
+    workers: int | None,
+    loaders: int,
+    device: Literal["auto", "cpu", "cuda"],
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train mDLA-34 into the folder RUN.
+
+    RUN/last.pth is a checkpoint that `deepmark export` takes (averaged weights) and that --resume goes on from, bit for
+    bit, after whatever ended the training; Ctrl-C and SIGTERM write it first. RUN/log.csv has a line a step with the
+    loss of every head. Started by torchrun, several processes train one network and share every batch.
+
+    After every epoch the averaged weights are validated. RUN/validation.csv has mAP_pt and mAP_box, RUN/best.pth the
+    weights of the best mAP_pt, RUN/predictions some of the pictures with what was found in them, and RUN/curves.svg
+    all of it over the steps.
+    """
+    from deepmark.models.training.devices import choose_device, choose_precision
+    from deepmark.models.training.loop import train as run
+    from deepmark.models.training.ranks import connected, find_ranks
+    from deepmark.models.training.stopping import stop_request
+
+    ranks = find_ranks()
+    if not ranks.leads:
+        be_quiet()
+    where = choose_device(device, ranks.local)
+    options["precision"] = choose_precision(options["precision"], where)
+    state, config = _plan(ctx, folder, resume=resume, options=options)
+    asked = (
+        _ValidationOptions.resumed(folder, val, val_pictures, val_every)
+        if state
+        else _ValidationOptions(val, val_pictures, val_every)
+    )
+    asked.check(config)
+    workers = workers or os.cpu_count() or 1
+    with connected(ranks, where):
+        with ranks.lead_first():
+            if ranks.leads and state is None:
+                _refuse_second_run(folder)
+            pictures = _open_pictures(config, folder, workers)
+            if ranks.leads and state is None:
+                _start(ctx, folder, config)
+            validation = _open_validation(asked, config, folder, workers) if ranks.leads else None
+        draw_curves = _drawing_curves(folder)
+
+        def scored(found: Scored) -> None:
+            tell_scores(found)
+            draw_curves()
+
+        with stop_request() as stop, progress("training", config.steps - (state.step if state else 0)) as advance:
+            summary = run(
+                config,
+                pictures,
+                folder,
+                device=where,
+                ranks=ranks,
+                resume=state,
+                save_every=save_every,
+                loaders=loaders,
+                validate=validation,
+                validate_every=asked.every,
+                stop=stop,
+                report=telling_steps(config, advance),
+                scored=scored,
+                account=tell_warm_start,
+            )
+        if ranks.leads:
+            draw_curves()
+    if as_json and ranks.leads:
+        print_json(summary)
+    else:
+        tell_summary(summary)
+
+
+def _plan(
+    ctx: click.Context, folder: Path, *, resume: bool, options: dict[str, Any]
+) -> tuple[TrainState | None, TrainConfig]:
+    """Return where to go on, if anywhere, and the configuration of the training."""
+    from deepmark.models.training.config import TrainConfig, check_same
+    from deepmark.models.training.loop import find_state
+
+    typed = {name for name in options if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    given = typed | {name for name in options if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP}
+    if resume:
+        state = find_state(folder)
+        check_same(state.config, {name: options[name] for name in given - {"synthetic"}})
+        return state, state.config
+    if len(typed & {"synthetic", "data"}) == 1:  # whatever a file says of the other
+        options.update({"data": None} if "synthetic" in typed else {"synthetic": False})
+    if options.pop("synthetic") == (options["data"] is not None):
+        raise click.UsageError("give either --synthetic or --data to train on", ctx)
+    if options["data"] is not None and "pictures" in typed:
+        raise click.UsageError("--pictures is a number of drawings: it goes with --synthetic", ctx)
+    if options["data"] is None and typed & {"password_file", "skip_bad"}:
+        raise click.UsageError("--password-file and --skip-bad go with --data", ctx)
+    return None, TrainConfig(**options)
+
+
+def _refuse_second_run(folder: Path) -> None:
+    """Look before anything is read or drawn: that may take long."""
+    from deepmark.models.training.loop import refuse_second_run
+
+    refuse_second_run(folder)
+
+
+def _start(ctx: click.Context, folder: Path, config: TrainConfig) -> None:
+    """Make the folder of a new run and write down with which options it can be repeated."""
+    from deepmark.models.training.checkpointing import write_whole
+    from deepmark.models.training.loop import start_run
+
+    start_run(folder)
+    decided = {**config.document(), "synthetic": config.data is None}
+    write_whole(folder / CONFIG, config_text(ctx, decided).encode())
+
+
+def _open_pictures(config: TrainConfig, folder: Path, workers: int) -> Pictures:
+    """Open the data set, or make the drawings that a run does not have yet."""
+    if config.data is not None:
+        from deepmark.models.datasets.deepfashion2.storage import read_password
+        from deepmark.models.training.photographs import Photographs
+
+        password = read_password(Path(config.password_file)) if config.password_file else None
+        with progress("reading labels", None) as advance:
+            found = Photographs(Path(config.data), password=password, skip_bad=config.skip_bad, advance=advance)
+        if found.faults:
+            say(f"{len(found.faults):,} faults, whose pictures are left out; the first: {found.faults[0]}")
+        return found
+    from deepmark.models.training.drawn import draw_pictures
+
+    with progress("drawing", config.pictures) as advance:
+        return draw_pictures(
+            folder / "drawings",
+            seed=config.drawn,
+            size=config.size,
+            count=config.pictures,
+            workers=workers,
+            advance=telling_pictures(advance, config.pictures),
+        )
+
+
+def _open_validation(asked: _ValidationOptions, config: TrainConfig, folder: Path, workers: int) -> Validation | None:
+    """Open the pictures to validate on, or make the drawings that a run does not have yet."""
+    from deepmark.models.training.validator import DRAWINGS, open_validation
+
+    if not asked.on(config):
+        return None
+    source = None if asked.where is None else Path(asked.where)
+    total = asked.pictures or DRAWINGS if source is None else None
+    with progress("drawing for validation" if source is None else "reading labels for validation", total) as advance:
+        return open_validation(config, folder, source=source, most=asked.pictures, workers=workers, advance=advance)
+
+
+def _drawing_curves(folder: Path) -> Callable[[], None]:
+    """Return a function that draws the curves; a training does not end for the lack of a picture."""
+    said: set[str] = set()
+
+    def draw() -> None:
+        from deepmark.models.training.curves import CURVES, draw_curves
+
+        try:
+            draw_curves(folder, folder / CURVES)
+        except DeepMarkError as error:
+            if str(error) not in said:
+                say(f"no {CURVES}: {error}{f' ({error.hint})' if error.hint else ''}")
+                said.add(str(error))
+
+    return draw

@@ -1,0 +1,60 @@
+"""The decoder's benchmark: it measures what it says it measures."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from deepmark.benchmarks.studies.decoder import SETTINGS, STAGES, main
+from deepmark.benchmarks.studies.scene import Load, make_scene
+from deepmark.runtime.decoding.decoder import decode
+from deepmark.runtime.decoding.nms import pairwise_iou
+from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.decoding.peaks import find_centres
+from deepmark.runtime.keypoints.schema import KeypointSchema
+
+
+@pytest.fixture
+def cores() -> object:
+    """Give the process its cores back."""
+    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    yield
+    if before:
+        os.sched_setaffinity(0, before)
+
+
+def test_the_scene_is_the_load_that_the_goal_names() -> None:
+    schema = KeypointSchema.deepfashion2()
+    heads = make_scene(schema, Load())
+    assert heads.hm.shape == (13, 64, 64)
+    assert len(find_centres(heads.hm, 10_000).cells) > 500  # weak peaks to sort through
+    found = decode(heads, schema, DecoderParams(score_threshold=0.2))
+    assert len(found) >= 20
+    assert len(set(found.class_ids.tolist())) >= 8
+    overlap = pairwise_iou(found.boxes)
+    np.fill_diagonal(overlap, 0)
+    assert (overlap > 0.2).sum() >= 20
+    assert sum(flags.mean() > 0.5 for flags in found.refined) >= 20
+
+
+def test_a_seed_gives_one_scene() -> None:
+    schema = KeypointSchema.deepfashion2()
+    one, same, other = (make_scene(schema, Load((16, 16), seed=seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one.hm_hp, same.hm_hp)
+    assert not np.array_equal(one.hm_hp, other.hm_hp)
+
+
+def test_the_report_has_every_setting_with_shares_that_add_up(cores: object) -> None:
+    result = CliRunner().invoke(main, ["--json", "--runs", "3"], catch_exceptions=False)
+    report = json.loads(result.stdout)
+    assert report["numpy"] == np.__version__
+    assert {one["setting"] for one in report["timings"]} == set(SETTINGS)
+    for one in report["timings"]:
+        assert 0 < one["min_ms"] <= one["median_ms"] <= one["p90_ms"]
+        assert sum(one["shares"].values()) == pytest.approx(1, abs=0.01)
+        assert set(one["shares"]) <= {*STAGES, "rest"}
+        assert "candidates" in one["shares"]

@@ -1,0 +1,32 @@
+"""Python and the C++ runtime, compared."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from deepmark.benchmarks.studies.native import PARTS, main
+
+pytestmark = pytest.mark.slow
+
+
+def test_both_sides_are_timed_on_the_same_frames(demo_bundle: Path, demo_pictures: tuple[Path, ...]) -> None:
+    if missing := [tool for tool in ("cmake", "g++", "nm") if shutil.which(tool) is None]:
+        pytest.skip(f"needs {', '.join(missing)}")
+    pictures = [str(path) for path in demo_pictures[:2]]
+    words = [str(demo_bundle), *pictures, "--rounds", "2", "--runs", "3", "--threshold", "0", "--json"]
+
+    done = CliRunner().invoke(main, words)
+
+    assert done.exit_code == 0, done.output
+    rows = {row["part"]: row for row in json.loads(done.stdout)}
+    assert tuple(rows) == PARTS
+    for row in rows.values():
+        assert row["runs"] == 6
+        assert row["ratio"] == pytest.approx(row["python_ms"] / row["native_ms"], rel=0.05, abs=0.01)
+    for side in ("python_ms", "native_ms"):
+        assert rows["frame"][side] > max(rows[part][side] for part in PARTS[:-1])

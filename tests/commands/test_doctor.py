@@ -1,0 +1,214 @@
+"""The doctor tells what is here, what is missing, and what to do."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from outcome import Deepmark
+
+from deepmark.commands import doctor
+from deepmark.commands.doctor import Part, examine
+
+Pretend = Callable[..., None]
+
+load_failure = doctor._load_failure
+
+
+@pytest.fixture(autouse=True)
+def everything_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start no process for every look; the tests that are about loading take this back."""
+    monkeypatch.setattr(doctor, "_load_failure", lambda _: None)
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Pretend:
+    """Pretend that distributions have other versions, or None for not installed."""
+
+    def install(**versions: str | None) -> None:
+        wanted = {name.replace("_", "-"): version for name, version in versions.items()}
+        real = importlib.metadata.version
+
+        def version(name: str) -> str:
+            found = wanted[name] if name in wanted else real(name)
+            if found is None:
+                raise importlib.metadata.PackageNotFoundError(name)
+            return found
+
+        monkeypatch.setattr(importlib.metadata, "version", version)
+
+    return install
+
+
+def _part(name: str) -> Part:
+    (part,) = (part for part in examine() if part.name == name)
+    return part
+
+
+def test_this_machine_can_detect(deepmark: Deepmark, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_load_failure", load_failure)
+
+    outcome = deepmark("doctor")
+
+    assert outcome.code == 0
+    assert outcome.out == ""
+    for name in (
+        "python",
+        "opencv",
+        "numpy",
+        "mnn",
+        "onnxruntime",
+        "torch",
+        "processor",
+        "cache folder",
+        "cmake",
+        "g++",
+        "aarch64-linux-gnu-g++",
+        "qemu-aarch64-static",
+        "MNN for arm64",
+        "adb",
+    ):
+        assert name in outcome.err
+
+
+def test_json_lists_the_same_parts(deepmark: Deepmark) -> None:
+    document = json.loads(deepmark("doctor", "--json").out)
+
+    assert document["ok"] is True
+    parts = {part["name"]: part for part in document["parts"]}
+    assert parts["numpy"]["found"] == importlib.metadata.version("numpy")
+    assert parts["numpy"]["required"] is True
+    assert parts["torch"]["required"] is False
+    assert all(part["ok"] or part["remedy"] for part in parts.values())
+
+
+def test_without_mnn_nothing_can_be_detected(pretend: Pretend, deepmark: Deepmark) -> None:
+    pretend(mnn=None)
+
+    outcome = deepmark("doctor")
+
+    assert outcome.code == 1
+    assert "error: deepmark detect cannot work here: mnn (missing)\nhint: pip install mnn\n" in outcome.err
+
+
+def test_the_json_document_of_a_sick_machine_is_still_one_document(pretend: Pretend, deepmark: Deepmark) -> None:
+    pretend(mnn=None)
+
+    outcome = deepmark("doctor", "--json")
+
+    assert outcome.code == 1
+    assert json.loads(outcome.out)["ok"] is False
+
+
+def test_what_only_export_needs_may_be_missing(pretend: Pretend, deepmark: Deepmark) -> None:
+    pretend(torch=None, onnx=None, onnxsim=None)
+
+    outcome = deepmark("doctor")
+
+    assert outcome.code == 0
+    assert "torch: pip install 'deepmark-export[export]'" in outcome.err
+
+
+def test_a_library_that_does_not_load_is_found_out(monkeypatch: pytest.MonkeyPatch, deepmark: Deepmark) -> None:
+    monkeypatch.setattr(doctor, "_load_failure", lambda name: "libGL.so.1: not found" if name == "cv2" else None)
+
+    outcome = deepmark("doctor")
+
+    assert outcome.code == 1
+    assert "it does not load: libGL.so.1: not found" in outcome.err
+
+
+def test_loading_is_tried_in_a_process_that_may_crash() -> None:
+    assert load_failure("json") is None
+    assert load_failure("no_such_module") == "ModuleNotFoundError: No module named 'no_such_module'"
+    assert load_failure("os; os.abort()") == "exit status -6"
+
+
+def test_two_opencv_wheels_are_named(pretend: Pretend) -> None:
+    pretend(opencv_python_headless="4.10.0", opencv_python="4.9.0", opencv_contrib_python=None)
+
+    part = _part("opencv")
+
+    assert part.found == "opencv-python-headless 4.10.0 and opencv-python 4.9.0"
+    assert "only one" in str(part.remedy)
+
+
+@pytest.mark.parametrize(("wheel", "advice"), [("opencv_python", None), ("opencv_python_headless", "no windows")])
+def test_a_wheel_without_windows_is_said(wheel: str, advice: str | None, pretend: Pretend) -> None:
+    pretend(**{"opencv_python_headless": None, wheel: "5.0.0"})
+
+    part = _part("opencv")
+
+    assert part.ok
+    assert part.remedy is None if advice is None else advice in str(part.remedy)
+
+
+def test_no_opencv_at_all_is_said(pretend: Pretend) -> None:
+    pretend(opencv_python_headless=None)
+
+    assert (_part("opencv").ok, _part("opencv").found) == (False, None)
+
+
+def test_an_ndk_is_found_where_android_s_tools_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in ("25.1.1", "27.0.2"):
+        folder = tmp_path / "ndk" / version
+        folder.mkdir(parents=True)
+        (folder / "source.properties").write_text(f"Pkg.Desc = Android NDK\nPkg.Revision = {version}\n")
+    for name in ("ANDROID_NDK_HOME", "ANDROID_NDK_ROOT", "ANDROID_SDK_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ANDROID_HOME", str(tmp_path))
+
+    assert str(_part("android ndk").found).startswith("27.0.2, ")
+
+    monkeypatch.setenv("ANDROID_NDK_HOME", str(tmp_path / "ndk" / "25.1.1"))
+    assert str(_part("android ndk").found).startswith("25.1.1, ")
+
+    monkeypatch.setenv("ANDROID_NDK_HOME", str(tmp_path))
+    monkeypatch.delenv("ANDROID_HOME")
+    assert (_part("android ndk").ok, _part("android ndk").found) == (False, f"{tmp_path} is no NDK")
+
+
+def test_adb_tells_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert _part("adb").found is None
+
+    adb = tmp_path / "adb"
+    adb.write_text("#!/bin/sh\necho 'Android Debug Bridge version 1.0.41'\necho 'Version 36.0.0-13206524'\n")
+    adb.chmod(0o755)
+    assert _part("adb").found == f"36.0.0-13206524, {adb}"
+
+
+def test_a_cache_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("DEEPMARK_CACHE", str(tmp_path / "file"))
+
+    part = _part("cache folder")
+
+    assert (part.ok, part.remedy) == (False, "set DEEPMARK_CACHE to a folder")
+
+
+def test_the_doctor_imports_nothing_heavy() -> None:
+    script = "import sys\nfrom deepmark.commands.doctor import examine\nlist(examine())\n"
+    script += "print([name for name in ('torch', 'cv2', 'MNN', 'onnx', 'onnxruntime') if name in sys.modules])"
+
+    end = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert end.stdout.strip() == "[]"
+
+
+def test_the_arm64_library_is_where_its_variable_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MNN_AARCH64_WHEEL", raising=False)
+    absent = _part("MNN for arm64")
+    assert (absent.ok, absent.found) == (False, None)
+    assert "tools/phone_toolchain.sh" in str(absent.remedy)
+
+    monkeypatch.setenv("MNN_AARCH64_WHEEL", str(tmp_path / "mnn.whl"))
+    assert _part("MNN for arm64").found == f"{tmp_path / 'mnn.whl'} is no file"
+
+    (tmp_path / "mnn.whl").write_bytes(b"x")
+    assert (_part("MNN for arm64").ok, _part("MNN for arm64").remedy) == (True, None)

@@ -1,0 +1,211 @@
+"""The quick figure is hotcoco's on hand-made edge cases, and of resampled pictures that of the pictures so drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from deepfashion2_files import SCHEMA, document, item
+
+from deepmark.exporter.tuning.average_precision import Verdicts, mean_precision
+from deepmark.exporter.tuning.items import by_picture
+from deepmark.exporter.tuning.judge import Judge, Ranked
+from deepmark.exporter.tuning.scorer import count_items
+from deepmark.exporter.tuning.significance import interval
+from deepmark.models.datasets.deepfashion2 import read_annotation
+from deepmark.models.evaluation.report import measure
+from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
+from deepmark.models.evaluation.truth import Truth, collect_truth
+
+
+def read(*documents: object) -> Truth:
+    import json
+
+    found = [
+        read_annotation(json.dumps(one).encode(), image_id=number, source="", schema=SCHEMA, size=None)
+        for number, one in enumerate(documents, 1)
+    ]
+    return collect_truth(found, SCHEMA)
+
+
+@dataclass(frozen=True)
+class FakePicture:
+    """Objects as a `StagedPicture` has them, and their landmarks as `Positions` do."""
+
+    class_ids: np.ndarray
+    scores: np.ndarray
+    boxes: np.ndarray
+    points: tuple[np.ndarray, ...]
+    candidates: tuple[int, ...] = ()
+
+    def combine(self, _gamma: float) -> np.ndarray:
+        return np.concatenate([np.zeros((0, 2)), *(self.points[at] for at in self.candidates)])
+
+
+def judged(truth: Truth, results: Sequence[ClassResults]) -> tuple[Verdicts, Verdicts]:
+    """Verdicts on any detections."""
+    pictures = []
+    for image_id in truth.image_ids:
+        rows = [(c, row) for c, one in enumerate(results) for row in np.flatnonzero(one.image_ids == image_id)]
+        boxes = np.array([results[c].boxes[row] for c, row in rows]).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        pictures.append(
+            FakePicture(
+                class_ids=np.array([c for c, _ in rows], np.intp),
+                scores=np.array([results[c].scores[row] for c, row in rows], np.float32),
+                boxes=boxes,
+                points=tuple(results[c].keypoints[row] for c, row in rows),
+            )
+        )
+    judge = Judge(pictures, list(by_picture(truth).values()), SCHEMA)  # type: ignore[arg-type]
+    ready = [
+        FakePicture(one.class_ids, one.scores, one.boxes, one.points, tuple(chosen.tolist()))
+        for one, chosen in zip(pictures, judge.candidates, strict=True)
+    ]
+    scores = np.concatenate([one.scores for one in pictures])
+    picture = np.repeat(np.arange(len(pictures)), [len(one.scores) for one in pictures])
+    order = np.lexsort((-scores, np.concatenate([one.class_ids for one in pictures]), picture))
+    ranked = Ranked(order, scores[order])
+    similarities = judge.similarities(ready, 1.0)  # type: ignore[arg-type]
+    return judge.points(ranked, similarities), judge.boxes(ranked)
+
+
+def check(truth: Truth, results: Sequence[ClassResults]) -> float:
+    """Require hotcoco's figures; return mAP_pt."""
+    report = measure(truth, results)
+    found = [
+        mean_precision(one, items)[0] for one, items in zip(judged(truth, results), count_items(truth), strict=True)
+    ]
+    for value, expected in zip(found, (report.map_pt, report.map_box), strict=True):
+        assert expected is not None
+        assert abs(value - expected.ap) < 1e-6
+    return float(found[0])
+
+
+def around(truth: Truth, seed: int, *, copies: int, decimals: int = 6) -> tuple[ClassResults, ...]:
+    """Each item found a few times, more or less well; some as the wrong class."""
+    rng, builder = np.random.default_rng(seed), ResultsBuilder(SCHEMA)
+    for index, one in enumerate(truth.classes):
+        for row, image_id in enumerate(one.image_ids.tolist()):
+            for _ in range(rng.integers(0, copies + 1)):
+                noise = float(rng.choice([0.2, 1, 3]))
+                found = index if rng.random() < 0.8 else int(rng.integers(13))
+                size = len(SCHEMA.classes[found].groups)
+                points = np.resize(one.keypoints[row, :, :2], (1, size, 2)) + rng.normal(0, noise, (1, size, 2))
+                box = one.boxes[row : row + 1] + rng.normal(0, noise, (1, 4))
+                score = np.round(np.clip(rng.normal(0.7 - noise / 9, 0.1, 1), 0, 1), decimals)
+                score = score.astype(np.float32).astype(np.float64)
+                builder.add(found, ClassResults(np.array([image_id]), score, box, points))
+    return builder.build()
+
+
+@pytest.fixture(scope="module")
+def truth() -> Truth:
+    """Pictures with one item, several of a class, several classes, none, and items without labels."""
+    documents = [
+        document(item(1), item(8)),
+        document(item(1), item(1, bounding_box=[15, 15, 70, 70]), item(1)),
+        document(),
+        document(item(2, flag=0), item(2)),
+        document(item(8, flag=0)),
+        document(item(13), item(8, flag=1)),
+    ]
+    return read(*documents, *documents)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("decimals", [6, 1])
+def test_figures_are_hotcocos(truth: Truth, seed: int, decimals: int) -> None:
+    assert 0 < check(truth, around(truth, seed, copies=5, decimals=decimals)) < 1
+
+
+def test_no_detection_at_all_is_zero(truth: Truth) -> None:
+    assert check(truth, ResultsBuilder(SCHEMA).build()) == 0
+
+
+@pytest.mark.parametrize(("place", "is_counted"), [(19, True), (20, False)])
+def test_of_25_detections_the_best_20_count_for_landmarks(place: int, is_counted: bool) -> None:
+    truth = read(document(item(1)))
+    one = truth.classes[0]
+    builder = ResultsBuilder(SCHEMA)
+    for rank in range(25):
+        shift = 0 if rank == place else 500
+        score = np.array([np.float32(0.9 - rank / 100)], np.float64)
+        box = one.boxes + np.array([shift, shift, 0, 0])
+        builder.add(0, ClassResults(np.array([1]), score, box, one.keypoints[..., :2] + shift))
+
+    assert (check(truth, builder.build()) > 0) == is_counted
+
+
+def test_where_nothing_is_to_be_found_there_is_no_figure() -> None:
+    truth = read(document())
+    points, _ = judged(truth, ResultsBuilder(SCHEMA).build())
+
+    assert np.isnan(mean_precision(points, count_items(truth)[0])).all()
+
+
+def repeated(verdicts: Verdicts, items: np.ndarray, drawn: Sequence[int]) -> float:
+    """The figure of a data set in which each picture really stands as often as it was drawn."""
+    parts = []
+    for place, picture in enumerate(drawn):
+        own = verdicts.pictures == picture
+        parts.append(
+            Verdicts(
+                pictures=np.full(np.count_nonzero(own), place, np.intp),
+                class_ids=verdicts.class_ids[own],
+                scores=verdicts.scores[own],
+                right=verdicts.right[own],
+                forgiven=verdicts.forgiven[own],
+            )
+        )
+    return float(mean_precision(Verdicts.join(parts), items[list(drawn)])[0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_weights_are_pictures_that_stand_there_several_times(truth: Truth, seed: int) -> None:
+    verdicts, _ = judged(truth, around(truth, seed, copies=5))  # scores differ, as they do in one drawing
+    items, _ = count_items(truth)
+    drawings = np.random.default_rng(seed).integers(0, len(items), (5, len(items)))
+    weights = np.array([np.bincount(one, minlength=len(items)) for one in drawings], np.float64)
+
+    found = mean_precision(verdicts, items, weights)
+
+    assert found == pytest.approx([repeated(verdicts, items, one.tolist()) for one in drawings], abs=1e-12)
+
+
+def test_verdicts_of_parts_come_together_by_picture(truth: Truth) -> None:
+    verdicts, _ = judged(truth, around(truth, 2, copies=5, decimals=1))
+    odd = verdicts.pictures % 2 == 1
+    parts = [
+        Verdicts(*(getattr(verdicts, name)[rows] for name in ("pictures", "class_ids", "scores", "right", "forgiven")))
+        for rows in (odd, ~odd)
+    ]
+    joined = Verdicts.join(parts)
+
+    for name in ("pictures", "class_ids", "scores", "right", "forgiven"):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(verdicts, name))
+
+
+def test_the_same_detections_gain_nothing(truth: Truth) -> None:
+    verdicts, _ = judged(truth, around(truth, 1, copies=4))
+
+    assert interval(verdicts, verdicts, count_items(truth)[0], seed=0) == (0, 0)
+
+
+def test_a_large_gain_is_one_and_the_seed_decides_the_interval(truth: Truth) -> None:
+    builder = ResultsBuilder(SCHEMA)
+    for index, one in enumerate(truth.classes):
+        scores = np.linspace(0.9, 0.5, len(one.image_ids)).astype(np.float32).astype(np.float64)
+        builder.add(index, ClassResults(one.image_ids, scores, one.boxes, one.keypoints[..., :2]))
+    right, _ = judged(truth, builder.build())
+    nothing, _ = judged(truth, ResultsBuilder(SCHEMA).build())
+    items, _ = count_items(truth)
+
+    assert interval(nothing, right, items, seed=3)[0] > 0.5
+    noisy, _ = judged(truth, around(truth, 0, copies=3))
+    low, high = interval(nothing, noisy, items, seed=3)
+    assert low < mean_precision(noisy, items)[0] < high
+    assert (low, high) == interval(nothing, noisy, items, seed=3)
+    assert (low, high) != interval(nothing, noisy, items, seed=4)

@@ -1,0 +1,203 @@
+"""Heads in a cache: computed once, the same as a detector's, and never another model's or picture's."""
+
+from __future__ import annotations
+
+import shutil
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from full_disk import room_for
+
+from deepmark.errors import DataError, DeepMarkError
+from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
+from deepmark.models.evaluation.model import ModelRequest
+from deepmark.models.evaluation.pictures import PictureFiles
+from deepmark.models.evaluation.prediction import detect_all, find_all
+from deepmark.models.evaluation.results import ClassResults
+from deepmark.models.evaluation.store import HeadStore, Spread, collect_heads
+from deepmark.progress import Advance
+from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.detector import Detector
+from deepmark.runtime.keypoints.schema import KeypointSchema
+
+SCHEMA = KeypointSchema.deepfashion2()
+
+
+class Counting:
+    """Counts the pictures that a network looks at."""
+
+    def __init__(self) -> None:
+        self.pictures = 0
+
+    @contextmanager
+    def __call__(self, label: str, total: int) -> Iterator[Advance]:  # noqa: ARG002
+        def advance(count: int = 1, /) -> None:
+            self.pictures += count
+
+        yield advance
+
+
+def files_of(folder: Path, count: int | None = None) -> PictureFiles:
+    dataset = open_dataset(folder, folder)
+    return PictureFiles.of(dataset, folder, dataset.ids[:count])
+
+
+def computed(bundle: Path, files: PictureFiles, cache: Path | None) -> tuple[int, tuple[ClassResults, ...]]:
+    """Say how many pictures the network looked at, and what was found."""
+    counting = Counting()
+    with collect_heads(ModelRequest(bundle), files, cache=cache, progress=counting) as store:
+        return counting.pictures, detect_all(store, SCHEMA, store.manifest.decoder)
+
+
+def assert_equal(one: tuple[ClassResults, ...], two: tuple[ClassResults, ...]) -> None:
+    assert sum(map(len, one)) > 0
+    for left, right in zip(one, two, strict=True):
+        for name in ("image_ids", "scores", "boxes", "keypoints"):
+            np.testing.assert_array_equal(getattr(left, name), getattr(right, name), err_msg=name)
+
+
+@pytest.fixture
+def dataset(forty: Path) -> Dataset:
+    return open_dataset(forty, forty)
+
+
+@pytest.mark.parametrize("params", [DecoderParams(nms="soft"), DecoderParams.baseline(), DecoderParams(nms="hard")])
+def test_stored_heads_give_what_a_detector_finds(
+    small_bundle: Path, forty: Path, dataset: Dataset, params: DecoderParams, tmp_path: Path
+) -> None:
+    expected = find_all(Detector(small_bundle, threads=2, params=params), dataset, dataset.ids)
+
+    with collect_heads(ModelRequest(small_bundle), files_of(forty), cache=tmp_path) as store:
+        found = detect_all(store, SCHEMA, params)
+        assert len(store) == 40
+        assert [one.image_id for one in store] == list(store.image_ids) == list(dataset.ids)
+
+    assert_equal(found, expected)
+
+
+def test_what_is_there_is_not_computed_again(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
+    first = computed(small_bundle, files_of(forty, 20), tmp_path)
+    second = computed(small_bundle, files_of(forty), tmp_path)
+    third = computed(small_bundle, files_of(forty), tmp_path)
+
+    assert (first[0], second[0], third[0]) == (20, 24, 0)  # whole chunks of 16
+    assert_equal(second[1], third[1])
+
+
+def test_without_a_cache_nothing_stays(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
+    with collect_heads(ModelRequest(small_bundle), files_of(forty, 3), cache=None) as store:
+        paths = store.paths
+        assert all(path.exists() for path in paths)
+
+    assert not any(path.exists() for path in paths)
+
+
+@pytest.mark.parametrize("damage", [b"", b"deepmark heads 1\n", None])
+def test_a_damaged_file_is_made_again(
+    small_bundle: Path, forty: Path, tmp_path: Path, damage: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, expected = computed(small_bundle, files_of(forty), tmp_path)
+    one = min(tmp_path.rglob("*.heads"))
+    content = one.read_bytes()
+    one.write_bytes(content[:-1] if damage is None else damage)
+
+    again, found = computed(small_bundle, files_of(forty), tmp_path)
+
+    assert again in {8, 16}
+    assert "is made again" in caplog.text
+    assert one.read_bytes() == content
+    assert_equal(found, expected)
+
+
+def test_a_changed_picture_makes_its_own_chunk_again(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
+    folder, cache = tmp_path / "set", tmp_path / "cache"
+    shutil.copytree(forty, folder)
+    computed(small_bundle, files_of(folder), cache)
+    shutil.copy(folder / "image" / "000001.jpg", folder / "image" / "000020.jpg")
+
+    assert computed(small_bundle, files_of(folder), cache)[0] == 16
+
+
+def test_a_copied_data_set_is_the_same(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
+    computed(small_bundle, files_of(forty), tmp_path / "cache")
+    shutil.copytree(forty, tmp_path / "set")
+
+    assert computed(small_bundle, files_of(tmp_path / "set"), tmp_path / "cache")[0] == 0
+
+
+def test_other_decoder_parameters_need_no_network_and_another_model_does(
+    small_bundle: Path, forty: Path, tmp_path: Path
+) -> None:
+    from small_models import deepfashion2_bundle
+
+    computed(small_bundle, files_of(forty), tmp_path / "cache")
+    other = deepfashion2_bundle(tmp_path / "other", KeypointSchema.deepfashion2(81))
+
+    assert computed(other, files_of(forty), tmp_path / "cache")[0] == 40
+
+
+def test_a_full_disk_is_one_sentence_and_no_half_file(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
+    files = files_of(forty)
+    with room_for(4096), pytest.raises(DeepMarkError, match="cannot write"):
+        computed(small_bundle, files, tmp_path)
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_file_that_goes_while_it_is_read_is_named(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
+    with collect_heads(ModelRequest(small_bundle), files_of(forty), cache=tmp_path) as store:
+        store.paths[1].unlink()
+        with pytest.raises(DataError, match=r"\.heads cannot be read any more"):
+            list(store)
+
+
+def test_memory_does_not_grow_with_the_number_of_pictures(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
+    def peak(store: HeadStore) -> int:
+        tracemalloc.start()
+        for picture in store:
+            picture.detect(store.manifest.decoder)
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest
+
+    with collect_heads(ModelRequest(small_bundle), files_of(forty, 16), cache=tmp_path) as store:
+        peak(store)  # what is loaded at the first use
+        few, many = (peak(replace(store, paths=store.paths * times)) for times in (2, 12))
+
+    assert many < 1.2 * few
+
+
+def test_a_broken_picture_is_named(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
+    shutil.copytree(forty, tmp_path / "set")
+    picture = tmp_path / "set" / "image" / "000003.jpg"
+    picture.write_bytes(picture.read_bytes()[:700])
+
+    with pytest.raises(DataError, match=r"000003\.jpg"):
+        computed(small_bundle, files_of(tmp_path / "set"), tmp_path / "cache")
+
+
+def test_a_worker_with_another_version_is_refused(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
+    from deepmark.errors import EngineError
+    from deepmark.models.evaluation.chunks import HeadsJob
+    from deepmark.models.evaluation.compact import Reach
+
+    job = HeadsJob(ModelRequest(small_bundle), ("onnxruntime", "0.1"), 1, Reach(), forty, None)
+    with pytest.raises(EngineError, match=r"expected onnxruntime, 0\.1"), job.open():
+        pass
+
+
+def test_processes_give_the_same_bytes(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
+    def contents(name: str, spread: Spread) -> dict[str, bytes]:
+        with collect_heads(ModelRequest(small_bundle), files_of(forty), spread=spread, cache=tmp_path / name) as store:
+            return read(store)
+
+    assert contents("one", Spread(threads=1)) == contents("two", Spread(workers=2))
+
+
+def read(store: HeadStore) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in store.paths}
