@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.native_output import captured_stdout
 
 if TYPE_CHECKING:
     import onnx
     import torch
 
-FloatArray = npt.NDArray[np.float32]
 
 # Inside the network values reach hundreds and are not clipped by any activation, so what may differ is measured against
 # the largest value of the tensor: Winograd's rounding is 1e-4 of that at worst, a wrong weight 1e-2 and more.
@@ -55,7 +54,7 @@ class Finding:
         )
 
 
-def explain_onnx(network: torch.nn.Module, path: Path, x: FloatArray) -> Finding | None:
+def explain_onnx(network: torch.nn.Module, path: Path, x: F32) -> Finding | None:
     """Walk an ONNX graph against the network that it was made from.
 
     Args:
@@ -76,7 +75,7 @@ def explain_onnx(network: torch.nn.Module, path: Path, x: FloatArray) -> Finding
     return _first_difference(pairs)
 
 
-def explain_mnn(onnx_path: Path, mnn_path: Path, x: FloatArray) -> Finding | None:
+def explain_mnn(onnx_path: Path, mnn_path: Path, x: F32) -> Finding | None:
     """Walk an MNN model against the ONNX model that it was made from; arguments as for `explain_onnx`."""
     import onnx
 
@@ -87,7 +86,7 @@ def explain_mnn(onnx_path: Path, mnn_path: Path, x: FloatArray) -> Finding | Non
     return _first_difference([(node, expected[node.output[0]], found[node.output[0]]) for node in nodes])
 
 
-def _first_difference(pairs: list[tuple[onnx.NodeProto, FloatArray, FloatArray]]) -> Finding | None:
+def _first_difference(pairs: list[tuple[onnx.NodeProto, F32, F32]]) -> Finding | None:
     for compared, (node, right, other) in enumerate(pairs):
         allowed = RELATIVE * float(np.abs(right).max())
         error = float(np.abs(other - right).max()) if other.shape == right.shape else np.inf
@@ -96,7 +95,7 @@ def _first_difference(pairs: list[tuple[onnx.NodeProto, FloatArray, FloatArray]]
     return None
 
 
-def _torch_tensors(network: torch.nn.Module, x: FloatArray) -> dict[str, dict[str, FloatArray]]:
+def _torch_tensors(network: torch.nn.Module, x: F32) -> dict[str, dict[str, F32]]:
     """Run the network; return module path -> ONNX operator -> what a node of that operator must give."""
     import torch
     from torch import nn
@@ -108,7 +107,7 @@ def _torch_tensors(network: torch.nn.Module, x: FloatArray) -> dict[str, dict[st
         nn.ReLU: "Relu",
         nn.BatchNorm2d: "BatchNormalization",
     }
-    tensors: dict[str, dict[str, FloatArray]] = {}
+    tensors: dict[str, dict[str, F32]] = {}
     makers: dict[int, str] = {}  # id of a tensor -> path of the convolution that made it
     alive: list[torch.Tensor] = []  # an id is unique only while its tensor lives
 
@@ -133,7 +132,7 @@ def _torch_tensors(network: torch.nn.Module, x: FloatArray) -> dict[str, dict[st
     return tensors
 
 
-def _onnx_tensors(model: onnx.ModelProto, x: FloatArray) -> dict[str, FloatArray]:
+def _onnx_tensors(model: onnx.ModelProto, x: F32) -> dict[str, F32]:
     """Run an ONNX graph as it stands; return all of its tensors by name."""
     import onnx
     import onnxruntime
@@ -149,13 +148,13 @@ def _onnx_tensors(model: onnx.ModelProto, x: FloatArray) -> dict[str, FloatArray
     return dict(zip(names, session.run(names, {session.get_inputs()[0].name: x}), strict=True))
 
 
-def _mnn_tensors(path: Path, names: tuple[str, ...], x: FloatArray) -> dict[str, FloatArray]:
+def _mnn_tensors(path: Path, names: tuple[str, ...], x: F32) -> dict[str, F32]:
     """Run an MNN model; return those of the named tensors that it has."""
     with captured_stdout():  # one line for each tensor that was fused away
         return _saved_tensors(path, names, x)
 
 
-def _saved_tensors(path: Path, names: tuple[str, ...], x: FloatArray) -> dict[str, FloatArray]:
+def _saved_tensors(path: Path, names: tuple[str, ...], x: F32) -> dict[str, F32]:
     import MNN
 
     def caffe(shape: tuple[int, ...]) -> Any:

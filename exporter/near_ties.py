@@ -11,13 +11,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.gaussian import blur
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import Heads
-
-FloatArray = npt.NDArray[np.float32]
 
 
 class Cell(NamedTuple):
@@ -81,9 +79,7 @@ def landmark_is_near_tie(heads: Heads, params: DecoderParams, cell: Cell, group:
     return _at_the_gate(heads, cell, (int(px), int(py)), slack)
 
 
-def _masked(
-    heatmap: FloatArray, heads: Heads, cell: Cell, centre: FloatArray, slack: Slack
-) -> tuple[FloatArray, float]:
+def _masked(heatmap: F32, heads: Heads, cell: Cell, centre: F32, slack: Slack) -> tuple[F32, float]:
     """Return Hhat of Eq. (4), and how far its values may move: with ``hm_hp``, and with s, which ``wh`` decides."""
     side = max(float(heads.wh[:, cell.y, cell.x].min()), 0.0)
     s = max(side / 9, 1 / 6)

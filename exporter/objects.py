@@ -21,9 +21,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.exporter.near_ties import Cell, Slack, centre_is_near_tie, landmark_is_near_tie
+from deepmark.runtime.arrays import I64
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
@@ -46,7 +46,7 @@ class Objects:
     """
 
     detections: Detections
-    cells: npt.NDArray[np.int64]
+    cells: I64
 
     def by_cell(self) -> dict[Cell, int]:
         """Return the position of the object of each class and cell; a cell gives a class once."""
@@ -85,7 +85,7 @@ def no_objects(schema: KeypointSchema) -> Objects:
     return decode_objects(empty, schema, DecoderParams())
 
 
-def _cells(detections: Detections, heads: Heads) -> npt.NDArray[np.int64]:
+def _cells(detections: Detections, heads: Heads) -> I64:
     """Find the cell of each object: the one whose centre, by ``reg``, is the middle of its box."""
     height, width = heads.hm.shape[1:]
     offset_x, offset_y = heads.reg if heads.reg is not None else (0.5, 0.5)

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.near_ties import Slack
 from deepmark.exporter.objects import LANDMARK_CELLS, SCORE_TOLERANCE, Objects, ObjectTally, rounded
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS, Heads
 from deepmark.runtime.keypoints.head_names import FEATURES
@@ -33,8 +33,6 @@ from deepmark.runtime.manifest import HeadParity, HeadsSpec, HopParity, ObjectPa
 # table). The smallest fault of a converter that we know of, a transposed deconvolution, moves heads by whole cells.
 ATOL = 1e-3  # a thousandth of a probability, or of a cell: 0.03 pixels of a 2000-pixel picture at 256x256
 RTOL = 5e-4  # at a scale of 18 cells, 0.01 cells: a fifth of what decoded landmarks may differ by
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +72,7 @@ class Sample:
         heads: the maps, to look near ties up in; None on the side where only a choice of cells is known.
     """
 
-    outputs: Mapping[str, FloatArray]
+    outputs: Mapping[str, F32]
     scales: Mapping[str, float]
     objects: Objects
     heads: Heads | None
@@ -172,7 +170,7 @@ class _HeadTally:
         self._max = self._sum = self._used = 0.0
         self._values = 0
 
-    def add(self, expected: FloatArray, found: FloatArray, scale: float, tolerances: Tolerances) -> float:
+    def add(self, expected: F32, found: F32, scale: float, tolerances: Tolerances) -> float:
         """Compare one map; return how far a choice of the decoder may be excused by this difference.
 
         That is the difference really seen, and never more than the default tolerances: opening those of the heads does

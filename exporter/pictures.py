@@ -9,10 +9,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.console import printable
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import read_picture
 from deepmark.runtime.media.sources import PICTURE_SUFFIXES
 from deepmark.runtime.transform import letterbox
@@ -21,8 +21,6 @@ MAX_PICTURES = 8  # each costs one run of every stage
 SEED = 20200407
 
 logger = logging.getLogger(__name__)
-
-Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +33,7 @@ class Picture:
     """
 
     name: str
-    image: Image
+    image: Image8
 
 
 def gather_pictures(folder: Path | None, checkpoint: Path, size: tuple[int, int], *, dynamic: bool) -> list[Picture]:
@@ -60,7 +58,7 @@ def gather_pictures(folder: Path | None, checkpoint: Path, size: tuple[int, int]
     return pictures
 
 
-def noise(size: tuple[int, int]) -> Image:
+def noise(size: tuple[int, int]) -> Image8:
     """Make seeded noise with the spectrum of pictures: octaves of blobs, each half as large and half as strong.
 
     White noise is no test of a conversion: no camera gives its contrast from pixel to pixel, and on it the rounding of
@@ -75,7 +73,7 @@ def noise(size: tuple[int, int]) -> Image:
         total += strength * cv2.resize(octave, (width, height), interpolation=cv2.INTER_LINEAR)
         cells, strength = 2 * cells, strength / 2
     total -= total.min()
-    scaled: Image = np.round(total * (255 / total.max())).astype(np.uint8)
+    scaled: Image8 = np.round(total * (255 / total.max())).astype(np.uint8)
     return scaled
 
 
@@ -84,7 +82,7 @@ def _other_size(size: tuple[int, int]) -> tuple[int, int]:
     return (height + 32, width) if width != height + 32 else (height, width + 32)
 
 
-def _given(folder: Path) -> dict[str, Image]:
+def _given(folder: Path) -> dict[str, Image8]:
     """Read the pictures that the user named; one that cannot be read is an error."""
     images = _read_all(folder)
     if not images:
@@ -96,15 +94,15 @@ def _given(folder: Path) -> dict[str, Image]:
     return {name: image for name, image in images.items() if image is not None}
 
 
-def _at_hand(checkpoint: Path) -> dict[str, Image]:
+def _at_hand(checkpoint: Path) -> dict[str, Image8]:
     """Read the pictures of the first place that has any; one that cannot be read is left out."""
-    images: dict[str, Image] = {}
+    images: dict[str, Image8] = {}
     for place in (checkpoint.parent / "samples", Path(str(files("deepmark.exporter") / "data"))):
         images = images or {name: image for name, image in _read_all(place).items() if image is not None}
     return images
 
 
-def _read_all(folder: Path) -> dict[str, Image | None]:
+def _read_all(folder: Path) -> dict[str, Image8 | None]:
     return {printable(Path(path.name)): _read(path) for path in _in_folder(folder)}
 
 
@@ -119,7 +117,7 @@ def _in_folder(folder: Path) -> list[Path]:
     return sorted(paths)[:MAX_PICTURES]
 
 
-def _read(path: Path) -> Image | None:
+def _read(path: Path) -> Image8 | None:
     try:
         return read_picture(path)
     except DataError as error:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.errors import DataError
 from deepmark.exporter.forward import forward
 from deepmark.exporter.objects import decode_objects, no_objects
 from deepmark.exporter.parity import HopTally, ParityReport, Sample, Tolerances
 from deepmark.exporter.pictures import Picture
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines import Engine
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS
 from deepmark.runtime.heads.outputs import heads_from_outputs
@@ -25,7 +25,6 @@ from deepmark.runtime.preprocess import normalise
 if TYPE_CHECKING:
     import torch
 
-FloatArray = npt.NDArray[np.float32]
 
 THREADS = 1  # of every stage: results depend on it in the last bits, and a busy machine makes more threads slower
 
@@ -41,7 +40,7 @@ class Stage:
     """
 
     name: str
-    run: Callable[[FloatArray], Mapping[str, FloatArray]]
+    run: Callable[[F32], Mapping[str, F32]]
     weights: HeadWeights | None = None
 
     @classmethod
@@ -112,7 +111,7 @@ def torch_stage(network: torch.nn.Module, spec: HeadsSpec) -> Iterator[Stage]:
     """Give the network itself, with every head, as a stage; torch's number of threads is put back afterwards."""
     import torch
 
-    def run(x: FloatArray) -> dict[str, FloatArray]:
+    def run(x: F32) -> dict[str, F32]:
         with torch.inference_mode():
             raw = forward(network, torch.from_numpy(x))
             active = PROBABILITY_HEADS if spec.activation == "probabilities" else ()

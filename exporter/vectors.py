@@ -19,6 +19,7 @@ from deepmark.errors import BundleError
 from deepmark.exporter.objects import SCORE_FLOOR, Objects
 from deepmark.exporter.parity import Sample
 from deepmark.exporter.pictures import Picture
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.bundle import Model
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -29,8 +30,6 @@ COUNT = 3  # two pictures and the noise
 POSITIONS = 256  # values of each head
 SEED = 20200407
 STORED_FROM = SCORE_FLOOR / 2  # an object just above the floor elsewhere may lie just below it here
-
-FloatArray = npt.NDArray[np.float32]
 
 
 class HeadValues(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,13 +91,13 @@ def encode_vector(number: int, picture: Picture, sample: Sample) -> dict[str, by
     }
 
 
-def _choose(number: int, head: FloatArray, scale: float) -> HeadValues:
+def _choose(number: int, head: F32, scale: float) -> HeadValues:
     random = np.random.default_rng([SEED, number])
     positions = np.sort(random.choice(head.size, size=min(POSITIONS, head.size), replace=False))
     return HeadValues(positions.tolist(), _short(head.ravel()[positions]), scale)
 
 
-def _short(values: FloatArray) -> list[float]:
+def _short(values: F32) -> list[float]:
     """Return float32 values as the shortest decimals that read back as the same float32."""
     return [float(str(value)) for value in values.astype(np.float32).ravel()]
 

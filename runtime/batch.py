@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing.annotate import annotate
 from deepmark.runtime.drawing.contact_sheet import MAX_TILES, Tile, fill_tile
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from deepmark.runtime.detector import Detector
     from deepmark.runtime.media.window import Window
 
-Image = npt.NDArray[np.uint8]
 Step = TypeVar("Step")
 
 FRAMES_AHEAD = 2  # that wait between two stages: one is in the making, and pictures of a phone are 36 MB
@@ -39,7 +36,7 @@ class _Frame(NamedTuple):
 
     place: int  # of its source among all
     number: int
-    image: Image
+    image: Image8
     rate: float | None
 
 

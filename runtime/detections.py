@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-FloatArray = npt.NDArray[np.float32]
+from deepmark.runtime.arrays import F32, I64, Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,19 +22,19 @@ class Detections:
         keypoints_score: (N,) float32 mean landmark score, ``Score_kps`` of Eq. (1).
     """
 
-    class_ids: npt.NDArray[np.int64]
-    scores: FloatArray
-    box_scores: FloatArray
-    boxes: FloatArray
-    keypoints: tuple[FloatArray, ...]
-    keypoint_scores: tuple[FloatArray, ...]
-    refined: tuple[npt.NDArray[np.bool_], ...]
-    keypoints_score: FloatArray
+    class_ids: I64
+    scores: F32
+    box_scores: F32
+    boxes: F32
+    keypoints: tuple[F32, ...]
+    keypoint_scores: tuple[F32, ...]
+    refined: tuple[Mask, ...]
+    keypoints_score: F32
 
     def __len__(self) -> int:
         return len(self.scores)
 
-    def select(self, index: npt.NDArray[np.int64]) -> Detections:
+    def select(self, index: I64) -> Detections:
         """Return the objects with these positions, in this order."""
         return Detections(
             class_ids=self.class_ids[index],

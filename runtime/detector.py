@@ -6,9 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.bundle import Backend, Model
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import suppress
@@ -67,7 +65,7 @@ class Detector:
         """What really runs the model."""
         return self.engine.record
 
-    def __call__(self, image: npt.NDArray[np.uint8]) -> Detections:
+    def __call__(self, image: Image8) -> Detections:
         """Find garments in a picture.
 
         Args:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import F32, Image8
 from deepmark.runtime.manifest import Preprocess
 
-ByteImage = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float32]
 
-
-def normalise(image: ByteImage, preprocess: Preprocess) -> FloatArray:
+def normalise(image: Image8, preprocess: Preprocess) -> F32:
     """Turn a picture of the network's size into its input.
 
     A pixel has 256 values, so the formula is computed once per value and looked up per pixel.
@@ -56,7 +53,7 @@ def require_picture(image: object) -> None:
 
 
 @lru_cache(maxsize=8)
-def _tables(preprocess: Preprocess) -> FloatArray:
+def _tables(preprocess: Preprocess) -> F32:
     """The formula at all pixel values, (3, 256), computed in double precision and rounded once."""
     pixels = np.arange(256, dtype=np.float64) / 255
     mean, std = (np.array(values)[:, None] for values in (preprocess.mean, preprocess.std))

@@ -10,14 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import F32, F64, I64, Image8
 from deepmark.runtime.heads.maps import STRIDE
 from deepmark.runtime.preprocess import require_picture
 
-Points = npt.NDArray[np.float32]  # (..., 2): x, y
-Image = npt.NDArray[np.uint8]  # (H, W, 3): BGR
+Points = F32  # (..., 2): x, y
 
 WARP_LIMIT = 32767  # cv2.warpAffine of OpenCV 4 takes no picture with a side this long: it counts pixels in int16
 
@@ -55,7 +54,7 @@ class Letterbox:
             input_centre=(input_hw[1] / 2, input_hw[0] / 2),
         )
 
-    def matrix(self) -> npt.NDArray[np.float64]:
+    def matrix(self) -> F64:
         """Image pixels to input pixels, (2, 3), as ``cv2.warpAffine`` takes it."""
         (image_x, image_y), (input_x, input_y) = self.image_centre, self.input_centre
         s = self.scale
@@ -73,7 +72,7 @@ class Letterbox:
         return np.asarray(in_image, np.float32)
 
 
-def letterbox(image_bgr_u8: Image, input_hw: tuple[int, int]) -> tuple[Image, Letterbox]:
+def letterbox(image_bgr_u8: Image8, input_hw: tuple[int, int]) -> tuple[Image8, Letterbox]:
     """Warp an image into a network input, with black where the image does not reach.
 
     Args:
@@ -100,7 +99,7 @@ def letterbox(image_bgr_u8: Image, input_hw: tuple[int, int]) -> tuple[Image, Le
     return np.asarray(warped, np.uint8), box
 
 
-def _warp_huge(image: Image, box: Letterbox, input_hw: tuple[int, int]) -> Image:
+def _warp_huge(image: Image8, box: Letterbox, input_hw: tuple[int, int]) -> Image8:
     """Do what ``cv2.warpAffine`` does, for pictures too long for it.
 
     The affine is a scale and a shift, so the columns and rows that the input reads are picked first: 2 of each per
@@ -114,9 +113,7 @@ def _warp_huge(image: Image, box: Letterbox, input_hw: tuple[int, int]) -> Image
     return np.asarray(np.rint(warped), np.uint8)
 
 
-def _taps(
-    length: int, scale: float, shift: float, source_length: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+def _taps(length: int, scale: float, shift: float, source_length: int) -> tuple[I64, F64]:
     """Name the two source positions behind each output position along one axis, and their weights; both (2, length).
 
     Positions outside the source have weight 0: that is the black border.

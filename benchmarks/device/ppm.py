@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
+from deepmark.runtime.arrays import Image8
 
 
-def encode_ppm(image: npt.NDArray[np.uint8]) -> bytes:
+def encode_ppm(image: Image8) -> bytes:
     """Return the file of an image.
 
     Args:
@@ -19,7 +18,7 @@ def encode_ppm(image: npt.NDArray[np.uint8]) -> bytes:
     return f"P6\n{width} {height}\n255\n".encode() + image[:, :, ::-1].tobytes()
 
 
-def write_ppm_files(images: Iterable[npt.NDArray[np.uint8]], folder: Path) -> None:
+def write_ppm_files(images: Iterable[Image8], folder: Path) -> None:
     """Write images into a new folder, in the order of their names."""
     folder.mkdir()
     for number, image in enumerate(images):

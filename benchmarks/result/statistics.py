@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Times = npt.NDArray[np.float64]  # (runs,) milliseconds
+from deepmark.runtime.arrays import F64
+
+Times = F64  # (runs,) milliseconds
 Rounds = Sequence[Times]
 
 DRAWS = 2000

@@ -21,6 +21,7 @@ from deepmark.benchmarks.speed.frames import Timed
 from deepmark.benchmarks.speed.memory import peak_rss_mib
 from deepmark.benchmarks.speed.messages import Answer, Job, Question, Ready, Refusal, Samples, Turn, Waiting
 from deepmark.errors import DeepMarkError
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.bundle import Backend
 
 _LEAST_RUNS = 2
@@ -85,7 +86,7 @@ def prepare(job: Job) -> Preparation:
     return _prepare_model(job, images) if job.kind == "model" else _prepare_rival(job, images)
 
 
-def _prepare_model(job: Job, images: Sequence[samples.Image]) -> Preparation:
+def _prepare_model(job: Job, images: Sequence[Image8]) -> Preparation:
     import cv2
 
     from deepmark.benchmarks.speed.frames import Frames
@@ -111,7 +112,7 @@ def _prepare_model(job: Job, images: Sequence[samples.Image]) -> Preparation:
     return load
 
 
-def _prepare_rival(job: Job, images: Sequence[samples.Image]) -> Preparation:
+def _prepare_rival(job: Job, images: Sequence[Image8]) -> Preparation:
     from deepmark.benchmarks.speed.rivals import RIVALS, NetworkAlone, require_same
 
     assert job.engine is not None

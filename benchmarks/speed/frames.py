@@ -7,15 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from deepmark.benchmarks.speed.messages import Phase
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detector import detect_in_picture
 from deepmark.runtime.engines import Engine
 from deepmark.runtime.transform import letterbox
-
-Image = npt.NDArray[np.uint8]
 
 
 class Timed(Protocol):
@@ -45,7 +41,7 @@ class Frames:
 
     phases: tuple[Phase, ...] = ("letterbox", "network", "decode")
 
-    def __init__(self, engine: Engine, pictures: Sequence[Image], size: tuple[int, int], threshold: float) -> None:
+    def __init__(self, engine: Engine, pictures: Sequence[Image8], size: tuple[int, int], threshold: float) -> None:
         self._engine, self._pictures, self._size = engine, pictures, size
         self._schema = engine.manifest.keypoints
         self._params = replace(engine.manifest.decoder, score_threshold=threshold)

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import ConversionError
+from deepmark.runtime.arrays import F32
 
 if TYPE_CHECKING:
     import onnx
@@ -28,7 +29,7 @@ _RAW_FLOAT32 = np.zeros(1, "<u4")  # before a layer's weights: they follow as th
 _RELU = 1  # activation_type
 _MAX, _SUM = 0, 1  # pooling_type; op_type of an Eltwise
 
-Weights = Mapping[str, npt.NDArray[np.float32]]
+Weights = Mapping[str, F32]
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ def _deconvolution(layer: _Layer, node: onnx.NodeProto, weights: Weights) -> Non
     _keep(layer, node, by_group.transpose(0, 2, 1, 3, 4), weights)
 
 
-def _window(layer: _Layer, node: onnx.NodeProto, kernel: npt.NDArray[np.float32], *, outputs: int) -> int:
+def _window(layer: _Layer, node: onnx.NodeProto, kernel: F32, *, outputs: int) -> int:
     """Fill in what all sliding windows share; return the number of groups."""
     attributes = _attributes(node)
     if attributes.get("auto_pad", b"NOTSET") not in {b"NOTSET", "NOTSET"} or any(attributes.get("output_padding", ())):
@@ -130,7 +131,7 @@ def _window(layer: _Layer, node: onnx.NodeProto, kernel: npt.NDArray[np.float32]
     return groups
 
 
-def _keep(layer: _Layer, node: onnx.NodeProto, kernel: npt.NDArray[np.float32], weights: Weights) -> None:
+def _keep(layer: _Layer, node: onnx.NodeProto, kernel: F32, weights: Weights) -> None:
     layer.weights = [_RAW_FLOAT32, kernel, *(weights[name] for name in node.input[2:])]
 
 

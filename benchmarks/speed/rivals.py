@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.benchmarks.speed.messages import Phase
 from deepmark.errors import EngineError
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS, sigmoid
 
-FloatArray = npt.NDArray[np.float32]
-Outputs = Mapping[str, FloatArray]
+Outputs = Mapping[str, F32]
 Source = Literal["onnx", "mnn", "ncnn", "checkpoint"]
 
 TOLERANCE = 2e-3  # of a head's largest absolute value: Winograd stays below, another network does not
@@ -54,7 +53,7 @@ class Loaded:
 
     version: str
     settings: dict[str, str | int | float | bool]
-    run: Callable[[FloatArray], Outputs]
+    run: Callable[[F32], Outputs]
 
 
 def _load_ncnn(path: Path, height: int, width: int, threads: int) -> Loaded:  # noqa: ARG001  it takes any size
@@ -67,7 +66,7 @@ def _load_ncnn(path: Path, height: int, width: int, threads: int) -> Loaded:  # 
         raise EngineError(f"ncnn cannot load the network written for it from {path.name}")
     names = [line.split() for line in path.with_suffix(".outputs").read_text().splitlines()]
 
-    def run(x: FloatArray) -> dict[str, FloatArray]:
+    def run(x: F32) -> dict[str, F32]:
         extractor = net.create_extractor()
         extractor.input("image", ncnn.Mat(x[0]))
         return {name: np.array(extractor.extract(name)[1]) for (name,) in names}
@@ -89,7 +88,7 @@ def _load_openvino(path: Path, height: int, width: int, threads: int) -> Loaded:
     }
     request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
 
-    def run(x: FloatArray) -> dict[str, FloatArray]:
+    def run(x: F32) -> dict[str, F32]:
         outputs = request.infer([x], share_inputs=True, share_outputs=True)
         return {output.any_name: np.array(value[0]) for output, value in outputs.items()}
 
@@ -122,7 +121,7 @@ def _load_torch(path: Path, height: int, width: int, threads: int) -> Loaded:  #
     torch.set_num_threads(threads)
     network = load_checkpoint(path).eval()
 
-    def run(x: FloatArray) -> dict[str, FloatArray]:
+    def run(x: F32) -> dict[str, F32]:
         with torch.inference_mode():
             return {name: head[0].numpy() for name, head in network(torch.from_numpy(x)).items()}
 
@@ -144,7 +143,7 @@ class NetworkAlone:
     phases: tuple[Phase, ...] = ("network",)
     objects = None
 
-    def __init__(self, loaded: Loaded, inputs: Sequence[FloatArray]) -> None:
+    def __init__(self, loaded: Loaded, inputs: Sequence[F32]) -> None:
         self._loaded, self._inputs = loaded, inputs
 
     def run(self, number: int) -> tuple[int, ...]:
@@ -184,5 +183,5 @@ def require_same(found: Outputs, expected: Outputs, title: str) -> None:
             )
 
 
-def _is_probability(head: FloatArray) -> bool:
+def _is_probability(head: F32) -> bool:
     return bool(head.min() >= 0 and head.max() <= 1)

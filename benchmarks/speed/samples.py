@@ -9,16 +9,14 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.benchmarks.result.document import Pictures
 from deepmark.errors import BundleError, DataError
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.bundle import Model
 
 MAX_PICTURES = 16
 MAX_PIXELS = 64 << 20  # of all together: they stay in the memory of every child
-
-Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +29,7 @@ class SamplePictures:
     """
 
     source: str
-    images: tuple[Image, ...]
+    images: tuple[Image8, ...]
 
     def record(self) -> Pictures:
         """Describe them for the document of results."""
@@ -62,7 +60,7 @@ def gather(folder: Path | None, models: Sequence[Model]) -> SamplePictures:
     return SamplePictures("drawings of this program", _read(Path(str(files("deepmark.exporter") / "data"))))
 
 
-def _read(folder: Path) -> tuple[Image, ...]:
+def _read(folder: Path) -> tuple[Image8, ...]:
     from deepmark.runtime.media.picture_file import read_picture
     from deepmark.runtime.media.sources import PICTURE_SUFFIXES
 
@@ -90,7 +88,7 @@ def save(pictures: SamplePictures, path: Path) -> None:
     np.savez(path, allow_pickle=False, **{f"{number:03}": image for number, image in enumerate(pictures.images)})
 
 
-def load(path: Path) -> list[Image]:
+def load(path: Path) -> list[Image8]:
     """Read what `save` wrote."""
     with np.load(path, allow_pickle=False) as file:
         return [file[name] for name in sorted(file.files)]

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import click
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.console import output_options, print_json, progress, run, say
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.decoding.params import SHOWN_SCORE
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _crowd_ms(cells: tuple[int, int]) -> float:
 def _letterbox_ms(size: tuple[int, int]) -> float:
     from deepmark.runtime.transform import letterbox
 
-    image: npt.NDArray[np.uint8] = np.random.default_rng(SEED).integers(0, 256, (*TWELVE_MEGAPIXELS, 3), np.uint8)
+    image: Image8 = np.random.default_rng(SEED).integers(0, 256, (*TWELVE_MEGAPIXELS, 3), np.uint8)
     return _median_ms(lambda: letterbox(image, size), 60)
 
 

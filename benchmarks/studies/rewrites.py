@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.benchmarks.studies.machine import machine_name
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.errors import DataError
 from deepmark.extras import require
+from deepmark.runtime.arrays import F32
 
 if TYPE_CHECKING:
     import onnx
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from deepmark.benchmarks.speed.rivals import Loaded
     from deepmark.runtime.manifest import Preprocess
 
-FloatArray = npt.NDArray[np.float32]
 Engine = Literal["mnn", "onnxruntime"]
 
 AS_EXPORTED = "as exported"
@@ -51,7 +50,7 @@ class Rewrite:
     name: str
     exact: bool
     change: Callable[[onnx.ModelProto, Preprocess], None]
-    feed: Callable[[FloatArray, Preprocess], FloatArray]
+    feed: Callable[[F32, Preprocess], F32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +74,12 @@ class Outcome:
     largest_error: float
 
 
-def _normalised(pixels: FloatArray, how: Preprocess) -> FloatArray:
+def _normalised(pixels: F32, how: Preprocess) -> F32:
     mean, std = (np.array(values, np.float32).reshape(1, 3, 1, 1) for values in (how.mean, how.std))
     return np.ascontiguousarray((pixels / np.float32(255) - mean) / std)
 
 
-def _with_ones(pixels: FloatArray, _: Preprocess) -> FloatArray:
+def _with_ones(pixels: F32, _: Preprocess) -> F32:
     return np.ascontiguousarray(np.concatenate([pixels, np.ones_like(pixels[:, :1])], axis=1))
 
 
@@ -199,7 +198,7 @@ def _load(engine: Engine, path: Path, size: tuple[int, int], threads: int) -> Lo
     return RIVALS[engine].load(path, *size, threads)
 
 
-def _time(engine: Engine, loaded: list[Loaded], inputs: list[FloatArray], rounds: int) -> list[Outcome]:
+def _time(engine: Engine, loaded: list[Loaded], inputs: list[F32], rounds: int) -> list[Outcome]:
     given = [one.run(x) for one, x in zip(loaded, inputs, strict=True)]
     errors = [_error(one, given[0]) for one in given]
     for rewrite, error in zip(REWRITES, errors, strict=True):
@@ -228,7 +227,7 @@ def _time(engine: Engine, loaded: list[Loaded], inputs: list[FloatArray], rounds
     ]
 
 
-def _error(found: Mapping[str, FloatArray], expected: Mapping[str, FloatArray]) -> float:
+def _error(found: Mapping[str, F32], expected: Mapping[str, F32]) -> float:
     scales = {name: max(float(np.abs(values).max()), SMALLEST_SCALE) for name, values in expected.items()}
     return max(float(np.abs(found[name] - expected[name]).max()) / scales[name] for name in found)
 

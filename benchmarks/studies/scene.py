@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from deepmark.runtime.arrays import F32, F64
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.keypoints.schema import KeypointSchema
-
-FloatArray = npt.NDArray[np.float32]
 
 SECOND_OPINION = 0.6  # a real network reports a garment as a similar class too, with a part of the score
 MISSING = 0.2  # of the landmarks have no peak
@@ -69,12 +68,12 @@ def make_scene(schema: KeypointSchema, load: Load) -> Heads:
     )
 
 
-def blob_sigma(size: npt.NDArray[np.float64]) -> float:
+def blob_sigma(size: F64) -> float:
     """Give a blob the width that CenterNet trains (radius about 8 % of the shorter side), blurred by the network."""
     return float((2 * 0.08 * size.min() + 1) / 6 + 0.5)
 
 
-def draw_blob(heatmap: FloatArray, centre: npt.ArrayLike, sigma: float, peak: float) -> None:
+def draw_blob(heatmap: F32, centre: npt.ArrayLike, sigma: float, peak: float) -> None:
     """Raise an (H, W) map to a Gaussian of this peak around an integer (x, y), in place."""
     x, y = np.asarray(centre)
     rows, columns = np.ogrid[: heatmap.shape[0], : heatmap.shape[1]]

@@ -11,15 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.exporter.objects import SCORE_FLOOR
+from deepmark.runtime.arrays import F32, F64
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SAME = 0.75  # the metric's thresholds are .50 to .95; this is its stricter single one (AP75)
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +78,19 @@ def _partner(one: Detections, i: int, others: Detections, schema: KeypointSchema
     return int(candidates[best]) if similar[best] >= SAME else None
 
 
-def _oks(
-    points: npt.NDArray[np.float32], others: npt.NDArray[np.float32], box: FloatArray, sigmas: FloatArray
-) -> FloatArray:
+def _oks(points: F32, others: F32, box: F64, sigmas: F64) -> F64:
     """Return OKS of (P, 2) landmarks with (N, P, 2) others, (N,), as COCO defines it; the area is the box's."""
     width, height = np.maximum(box[2:].astype(np.float64) - box[:2], 1e-6)
     squares = np.sum((others.astype(np.float64) - points) ** 2, axis=-1)  # (N, P)
-    similar: FloatArray = np.exp(-squares / (2 * width * height * (2 * sigmas) ** 2)).mean(axis=-1)
+    similar: F64 = np.exp(-squares / (2 * width * height * (2 * sigmas) ** 2)).mean(axis=-1)
     return similar
 
 
-def _iou(box: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) -> FloatArray:
+def _iou(box: F32, others: F32) -> F64:
     """Return intersection over union of a box with (N, 4) others, (N,)."""
     one, many = box.astype(np.float64), others.astype(np.float64)
     sides = np.clip(np.minimum(one[2:], many[:, 2:]) - np.maximum(one[:2], many[:, :2]), 0, None)
     shared = sides.prod(axis=1)
     union = (one[2:] - one[:2]).prod() + (many[:, 2:] - many[:, :2]).prod(axis=1) - shared
-    overlap: FloatArray = shared / np.maximum(union, 1e-6)
+    overlap: F64 = shared / np.maximum(union, 1e-6)
     return overlap

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from deepmark.errors import DataError
 from deepmark.exporter.pictures import Picture
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import read_picture
 from deepmark.runtime.media.sources import PICTURE_SUFFIXES
 from deepmark.runtime.quantisation import Calibration
@@ -25,8 +23,6 @@ CALIBRATION_SEED = 20200407
 JUDGE_SEED = CALIBRATION_SEED + 1  # other drawings: nobody is judged on what it was tuned on
 JUDGE_PICTURES = 24
 
-Image = npt.NDArray[np.uint8]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationSet:
@@ -38,7 +34,7 @@ class CalibrationSet:
     """
 
     source: Literal["pictures", "drawings"]
-    images: tuple[Image, ...]
+    images: tuple[Image8, ...]
 
     @property
     def record(self) -> Calibration:

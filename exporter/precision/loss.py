@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.errors import DataError, ParityError, UsageError
 from deepmark.exporter.objects import decode_objects, no_objects, rounded
 from deepmark.exporter.parity import Sample
 from deepmark.exporter.precision.agreement import agree
+from deepmark.runtime.arrays import F32, F64
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.heads.maps import Heads
@@ -111,7 +111,7 @@ class _HeadTally:
         self._max = 0.0
         self._mean = _Mean()
 
-    def difference(self, expected: npt.NDArray[np.float32], found: npt.NDArray[np.float32]) -> None:
+    def difference(self, expected: F32, found: F32) -> None:
         distance = np.abs(found.astype(np.float64) - expected)
         distance = np.where(np.isfinite(distance), distance, np.inf)  # NaN must not pass as small
         self._max = max(self._max, float(distance.max()))
@@ -139,7 +139,7 @@ class _Mean:
         self._sum = 0.0
         self._values = 0
 
-    def add(self, values: npt.NDArray[np.float64]) -> None:
+    def add(self, values: F64) -> None:
         self._sum += float(values.sum())
         self._values += values.size
 

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from deepmark.exporter.tuning.matching import THRESHOLDS, BitArray, IndexArray
-from deepmark.models.evaluation.layout import FloatArray
+from deepmark.exporter.tuning.matching import THRESHOLDS, BitArray
+from deepmark.runtime.arrays import F32, F64, Index
 
 _RECALLS = np.linspace(0, 1, 101)
 
@@ -31,9 +30,9 @@ class Verdicts:
         forgiven: (n,) thresholds at which it found an item that is ignored.
     """
 
-    pictures: IndexArray
-    class_ids: IndexArray
-    scores: npt.NDArray[np.float32]
+    pictures: Index
+    class_ids: Index
+    scores: F32
     right: BitArray
     forgiven: BitArray
 
@@ -51,7 +50,7 @@ class Verdicts:
         )
 
 
-def mean_precision(verdicts: Verdicts, items: IndexArray, weights: FloatArray | None = None) -> FloatArray:
+def mean_precision(verdicts: Verdicts, items: Index, weights: F64 | None = None) -> F64:
     """Compute mAP.
 
     Args:
@@ -73,7 +72,7 @@ def mean_precision(verdicts: Verdicts, items: IndexArray, weights: FloatArray | 
     return np.where(counts, sums / np.maximum(counts, 1), np.nan)
 
 
-def _class_precision(verdicts: Verdicts, class_id: int, items: IndexArray, weights: FloatArray) -> FloatArray:
+def _class_precision(verdicts: Verdicts, class_id: int, items: Index, weights: F64) -> F64:
     """Compute the average precision of a class, (B,); NaN where a drawing has none of it to be found."""
     rows = np.flatnonzero(verdicts.class_ids == class_id)
     rows = rows[np.argsort(-verdicts.scores[rows], kind="stable")]
@@ -90,7 +89,7 @@ def _class_precision(verdicts: Verdicts, class_id: int, items: IndexArray, weigh
     return np.where(total > 0, sums / len(THRESHOLDS), np.nan)
 
 
-def _area(found: FloatArray, seen: FloatArray, total: FloatArray) -> FloatArray:
+def _area(found: F64, seen: F64, total: F64) -> F64:
     """Average the precision over COCO's recalls, (B,).
 
     Only right detections can raise recall, so precision is looked at behind each of them and nowhere else.
@@ -104,5 +103,5 @@ def _area(found: FloatArray, seen: FloatArray, total: FloatArray) -> FloatArray:
     best_from_here = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     reached = np.searchsorted(_RECALLS, found / np.maximum(total, 1)[:, None], side="right")
     steps = np.diff(reached, axis=1, prepend=0)
-    area: FloatArray = (best_from_here * steps).sum(axis=1) / len(_RECALLS)
+    area: F64 = (best_from_here * steps).sum(axis=1) / len(_RECALLS)
     return area

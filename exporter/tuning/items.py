@@ -6,13 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.models.datasets.deepfashion2.annotation import UNLABELLED
-from deepmark.models.evaluation.layout import FloatArray
 from deepmark.models.evaluation.truth import ClassTruth, Truth
-
-IndexArray = npt.NDArray[np.intp]
+from deepmark.runtime.arrays import F64, Index, Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,10 +23,10 @@ class PictureItems:
         is_unlabelled: (M,) no landmark is labelled: its landmarks need not be found.
     """
 
-    class_ids: IndexArray
-    boxes: FloatArray
-    keypoints: tuple[FloatArray, ...]
-    is_unlabelled: npt.NDArray[np.bool_]
+    class_ids: Index
+    boxes: F64
+    keypoints: tuple[F64, ...]
+    is_unlabelled: Mask
 
 
 def by_picture(truth: Truth) -> dict[int, PictureItems]:

@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.exporter.tuning.average_precision import Verdicts
 from deepmark.exporter.tuning.items import PictureItems
 from deepmark.exporter.tuning.matching import Tries, assign
 from deepmark.exporter.tuning.overlaps import LandmarkSimilarity, box_overlap
 from deepmark.exporter.tuning.staged_picture import Positions, StagedPicture
-from deepmark.models.evaluation.layout import FloatArray
 from deepmark.models.evaluation.metric import MOST_DETECTIONS, Kind
+from deepmark.runtime.arrays import F32, F64, Index, Mask
 from deepmark.runtime.keypoints.schema import KeypointSchema
-
-IndexArray = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +26,8 @@ class Ranked:
         scores: (n,) float32, final.
     """
 
-    objects: IndexArray
-    scores: npt.NDArray[np.float32]
+    objects: Index
+    scores: F32
 
 
 class Judge:
@@ -58,7 +55,7 @@ class Judge:
         self._item_boxes = np.concatenate([one.boxes for one in items])
         self._is_unlabelled = np.concatenate([one.is_unlabelled for one in items])
         self._keypoints = [points for one in items for points in one.keypoints]
-        self.candidates: list[IndexArray] = []
+        self.candidates: list[Index] = []
         owners, found = [], []
         for number, (picture, here) in enumerate(zip(pictures, items, strict=True)):
             same = picture.class_ids[:, None] == here.class_ids
@@ -71,7 +68,7 @@ class Judge:
         boxes[:, 2:] -= boxes[:, :2]
         self._box_overlaps = box_overlap(boxes, self._item_boxes[self._item])
 
-    def similarities(self, positions: Sequence[Positions], gamma: float) -> FloatArray:
+    def similarities(self, positions: Sequence[Positions], gamma: float) -> F64:
         """Compare the landmarks of all `candidates` with the items that they can find.
 
         Args:
@@ -93,15 +90,15 @@ class Judge:
                 similarity[rows] = self._similarity(class_id, found, keypoints, boxes)
         return similarity
 
-    def _point_starts(self) -> IndexArray:
+    def _point_starts(self) -> Index:
         """Say where the landmarks of each pair's object begin among those of all candidates."""
         lengths = np.array([len(one.groups) for one in self._schema.classes])
         owners, again = np.unique(self._owner, return_inverse=True)  # all candidates, in order
         sizes = lengths[self._class_ids[owners]]
-        starts: IndexArray = (sizes.cumsum() - sizes)[again]
+        starts: Index = (sizes.cumsum() - sizes)[again]
         return starts
 
-    def points(self, ranked: Ranked, similarities: FloatArray) -> Verdicts:
+    def points(self, ranked: Ranked, similarities: F64) -> Verdicts:
         """Judge landmarks."""
         return self._verdicts(ranked, similarities, "keypoints", self._is_unlabelled)
 
@@ -109,7 +106,7 @@ class Judge:
         """Judge boxes."""
         return self._verdicts(ranked, self._box_overlaps, "bbox", np.zeros_like(self._is_unlabelled))
 
-    def _verdicts(self, ranked: Ranked, overlaps: FloatArray, kind: Kind, ignored: npt.NDArray[np.bool_]) -> Verdicts:
+    def _verdicts(self, ranked: Ranked, overlaps: F64, kind: Kind, ignored: Mask) -> Verdicts:
         pictures, class_ids = self._picture_of[ranked.objects], self._class_ids[ranked.objects]
         classes = len(self._schema.classes)
         cell = pictures * classes + class_ids

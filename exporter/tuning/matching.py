@@ -11,10 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deepmark.models.evaluation.layout import FloatArray
+from deepmark.runtime.arrays import F64, Index, Mask
 
-IndexArray = npt.NDArray[np.intp]
-BoolArray = npt.NDArray[np.bool_]
 BitArray = npt.NDArray[np.uint16]  # bit t belongs to the t-th threshold
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -31,12 +29,12 @@ class Tries:
         overlap: (k,) OKS or IoU.
     """
 
-    detection: IndexArray
-    item: IndexArray
-    overlap: FloatArray
+    detection: Index
+    item: Index
+    overlap: F64
 
 
-def assign(tries: Tries, count: int, cells: IndexArray, ignored: BoolArray) -> tuple[BitArray, BitArray]:
+def assign(tries: Tries, count: int, cells: Index, ignored: Mask) -> tuple[BitArray, BitArray]:
     """Let detections choose items.
 
     Args:
@@ -72,7 +70,7 @@ def assign(tries: Tries, count: int, cells: IndexArray, ignored: BoolArray) -> t
     return right, forgiven
 
 
-def _turns(detection: IndexArray, cell: IndexArray) -> list[IndexArray]:
+def _turns(detection: Index, cell: Index) -> list[Index]:
     """Sort tries into turns: in each, every picture and class has at most one detection."""
     is_next = np.diff(detection, prepend=-1) != 0
     is_new = np.diff(cell, prepend=-1) != 0

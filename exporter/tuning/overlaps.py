@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from deepmark.models.datasets.deepfashion2.annotation import UNLABELLED
-from deepmark.models.evaluation.layout import FloatArray, class_ranges, sigmas_294
+from deepmark.models.evaluation.layout import class_ranges, sigmas_294
+from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 _TINY = np.spacing(1)  # COCO adds it to areas
@@ -23,7 +24,7 @@ class LandmarkSimilarity:
         whole = (2 * sigmas_294(schema)) ** 2
         self._others = tuple(np.delete(whole, np.r_[one]) for one in class_ranges(schema))
 
-    def __call__(self, class_id: int, found: FloatArray, keypoints: FloatArray, boxes: FloatArray) -> FloatArray:
+    def __call__(self, class_id: int, found: F64, keypoints: F64, boxes: F64) -> F64:
         """Compare k detections of one class with an item each.
 
         Args:
@@ -41,13 +42,13 @@ class LandmarkSimilarity:
         squared = np.square(found - keypoints[..., :2]).sum(axis=-1)
         near = np.where(labelled, np.exp(-squared / variance / area[:, None] / 2), 0)
         counts = labelled.sum(axis=1)
-        similarity: FloatArray = near.sum(axis=1) / np.maximum(counts, 1)
+        similarity: F64 = near.sum(axis=1) / np.maximum(counts, 1)
         bare = counts == 0
         if bare.any():
             similarity[bare] = self._to_unlabelled(class_id, found[bare], boxes[bare], area[bare, None])
         return similarity
 
-    def _to_unlabelled(self, class_id: int, found: FloatArray, boxes: FloatArray, area: FloatArray) -> FloatArray:
+    def _to_unlabelled(self, class_id: int, found: F64, boxes: F64, area: F64) -> F64:
         """Compare with items that have no labelled landmark: how far all landmarks lie outside thrice the box, (k,).
 
         COCO does so to forgive what is found there. It compares all 294 landmarks; those of other classes are (0, 0).
@@ -55,23 +56,23 @@ class LandmarkSimilarity:
         own = np.exp(-_outside(found, boxes) / self._variances[class_id] / area / 2)  # (k, P)
         origin = np.zeros((len(found), 1, 2))
         others = np.exp(-_outside(origin, boxes) / self._others[class_id] / area / 2)  # (k, 294 - P)
-        mean: FloatArray = np.concatenate([own, others], axis=1).mean(axis=1)
+        mean: F64 = np.concatenate([own, others], axis=1).mean(axis=1)
         return mean
 
 
-def _outside(points: FloatArray, boxes: FloatArray) -> FloatArray:
+def _outside(points: F64, boxes: F64) -> F64:
     """Give squared distances of points (k, P, 2) from a box with its width and height added on each side, (k, P)."""
     low, high = (boxes[:, :2] - boxes[:, 2:])[:, None], (boxes[:, :2] + 2 * boxes[:, 2:])[:, None]
     away = np.maximum(0, low - points) + np.maximum(0, points - high)
-    squared: FloatArray = np.square(away).sum(axis=-1)
+    squared: F64 = np.square(away).sum(axis=-1)
     return squared
 
 
-def box_overlap(found: FloatArray, boxes: FloatArray) -> FloatArray:
+def box_overlap(found: F64, boxes: F64) -> F64:
     """Compute the IoU of k boxes x, y, width, height with an item's each, both (k, 4): (k,)."""
     low = np.maximum(found[:, :2], boxes[:, :2])
     high = np.minimum(found[:, :2] + found[:, 2:], boxes[:, :2] + boxes[:, 2:])
     shared = np.maximum(high - low, 0).prod(axis=1)
     total = found[:, 2] * found[:, 3] + boxes[:, 2] * boxes[:, 3] - shared
-    iou: FloatArray = shared / np.maximum(total, _TINY)
+    iou: F64 = shared / np.maximum(total, _TINY)
     return iou

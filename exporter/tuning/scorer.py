@@ -10,7 +10,6 @@ import numpy as np
 
 from deepmark.exporter.tuning.average_precision import mean_precision
 from deepmark.exporter.tuning.items import by_picture
-from deepmark.exporter.tuning.matching import IndexArray
 from deepmark.exporter.tuning.search import Score
 from deepmark.exporter.tuning.shard import LabelledHeads, Plan
 from deepmark.exporter.tuning.staged_set import Outcome
@@ -18,6 +17,7 @@ from deepmark.exporter.tuning.worker_pool import Crew, open_crew
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.models.evaluation.truth import Truth
 from deepmark.progress import Advance
+from deepmark.runtime.arrays import Index
 from deepmark.runtime.decoding.params import DecoderParams
 
 Progress = Callable[[str, int, str], AbstractContextManager[Advance]]  # what is done, number of steps, what a step is
@@ -42,8 +42,8 @@ class Scorer:
         crew: knows the pictures.
     """
 
-    landmark_items: IndexArray
-    box_items: IndexArray
+    landmark_items: Index
+    box_items: Index
     crew: Crew
 
     def outcomes(self, many: Iterable[DecoderParams]) -> Iterator[Outcome]:
@@ -83,7 +83,7 @@ def open_scorer(
         yield Scorer(*count_items(truth), crew)
 
 
-def count_items(truth: Truth) -> tuple[IndexArray, IndexArray]:
+def count_items(truth: Truth) -> tuple[Index, Index]:
     """Count what is to be found, (pictures, classes): items with labelled landmarks, and boxes."""
     items, classes = by_picture(truth).values(), len(truth.schema.classes)
     labelled = [np.bincount(one.class_ids[~one.is_unlabelled], minlength=classes) for one in items]

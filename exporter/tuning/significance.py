@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepmark.exporter.tuning.average_precision import Verdicts, mean_precision
-from deepmark.exporter.tuning.matching import IndexArray
+from deepmark.runtime.arrays import Index
 
 DRAWINGS = 1000
 CONFIDENCE = 0.95
@@ -41,7 +41,7 @@ class Gain:
         return self.low > 0
 
 
-def interval(before: Verdicts, after: Verdicts, items: IndexArray, *, seed: int) -> tuple[float, float]:
+def interval(before: Verdicts, after: Verdicts, items: Index, *, seed: int) -> tuple[float, float]:
     """Estimate the interval of the difference in mAP.
 
     Each drawing takes as many pictures as there are, with replacement, the same for both settings, and computes both

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.models.evaluation.compact import CompactHeads
 from deepmark.models.evaluation.picture_heads import PictureHeads
+from deepmark.runtime.arrays import F32, F64, Index, Mask
 from deepmark.runtime.decoding.decoder import mean_values
 from deepmark.runtime.decoding.gaussian import blur
 from deepmark.runtime.decoding.landmarks import Landmarks, Pairs, refine
@@ -23,10 +23,6 @@ from deepmark.runtime.decoding.peaks import Centres, boxes_at, find_centres, req
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.transform import Letterbox
-
-FloatArray = npt.NDArray[np.float32]
-DoubleArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.intp]
 
 NO_CENTRE = np.float32(-1)
 
@@ -42,12 +38,12 @@ class Positions:
         transform: of the picture.
     """
 
-    coarse: FloatArray
-    refined: FloatArray
-    is_refined: npt.NDArray[np.bool_]
+    coarse: F32
+    refined: F32
+    is_refined: Mask
     transform: Letterbox
 
-    def combine(self, gamma: float) -> FloatArray:
+    def combine(self, gamma: float) -> F32:
         """Give final positions, (P, 2) in pixels of the picture: Eq. (3) as the decoder computes it."""
         weight = np.float32(gamma)
         mixed = weight * self.refined + (1 - weight) * self.coarse
@@ -94,7 +90,7 @@ class StagedPicture:
         corners = np.ascontiguousarray(self._boxes.T).reshape(-1, 2, 2)
         self.boxes = self._transform.to_image(corners).reshape(-1, 4)
 
-    def refine(self, params: DecoderParams, objects: IndexArray) -> tuple[DoubleArray, Positions]:
+    def refine(self, params: DecoderParams, objects: Index) -> tuple[F64, Positions]:
         """Look the landmarks up in the heatmap.
 
         Args:
@@ -109,7 +105,7 @@ class StagedPicture:
         landmarks = refine(self._pairs, self._coarse, self._sizes, self._boxes, heads, whole)
         return mean_values(self._pairs, landmarks, params), self._positions(landmarks, objects)
 
-    def _positions(self, landmarks: Landmarks, objects: IndexArray) -> Positions:
+    def _positions(self, landmarks: Landmarks, objects: Index) -> Positions:
         wanted = np.zeros(len(self.class_ids), np.bool_)
         wanted[objects] = True
         pairs = wanted[self._pairs.owner]

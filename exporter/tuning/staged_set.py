@@ -21,19 +21,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.exporter.tuning.average_precision import Verdicts
 from deepmark.exporter.tuning.items import PictureItems
 from deepmark.exporter.tuning.judge import Judge, Ranked
 from deepmark.exporter.tuning.staged_picture import NO_CENTRE, Positions, StagedPicture
 from deepmark.exporter.tuning.suppression import Rivalry, pick
+from deepmark.runtime.arrays import F32, F64, Index
 from deepmark.runtime.decoding.decoder import rescore
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.keypoints.schema import KeypointSchema
-
-FloatArray = npt.NDArray[np.float32]
-DoubleArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,8 +70,8 @@ class StagedSet:
         self._boxes = np.concatenate([one.boxes for one in self._pictures])
         self._rivalry = Rivalry.of(self._boxes, self._groups, params) if params.nms else None
         self._judge = Judge(self._pictures, items, schema)
-        self._means: dict[float, DoubleArray] = {}
-        self._similarities: dict[tuple[float, float], DoubleArray] = {}
+        self._means: dict[float, F64] = {}
+        self._similarities: dict[tuple[float, float], F64] = {}
         self._last: tuple[float, list[Positions]] | None = None  # sigma_keypoint that was refined last, and what came
 
     def evaluate(self, params: DecoderParams, *, boxes: bool) -> Outcome:
@@ -104,18 +101,18 @@ class StagedSet:
             objects, scores = objects[kept][enough], scores[enough]
         return Ranked(objects, scores)
 
-    def boxes_of(self, ranked: Ranked, picture: int) -> tuple[npt.NDArray[np.intp], FloatArray, FloatArray]:
+    def boxes_of(self, ranked: Ranked, picture: int) -> tuple[Index, F32, F32]:
         """Give classes (n,), scores (n,) and boxes (n, 4) of one picture's detections, by class and best first."""
         own = self._picture_of[ranked.objects] == picture
         objects = ranked.objects[own]
         return self._class_ids[objects], ranked.scores[own], self._boxes[objects]
 
-    def _means_at(self, params: DecoderParams) -> DoubleArray:
+    def _means_at(self, params: DecoderParams) -> F64:
         if params.sigma_keypoint not in self._means:
             self._refine(params)
         return self._means[params.sigma_keypoint]
 
-    def _similarities_at(self, params: DecoderParams) -> DoubleArray:
+    def _similarities_at(self, params: DecoderParams) -> F64:
         key = params.sigma_keypoint, params.gamma
         if key not in self._similarities:
             if self._last is None or self._last[0] != params.sigma_keypoint:

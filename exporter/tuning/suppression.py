@@ -11,15 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from deepmark.runtime.arrays import F32, F64, Index, Mask
 from deepmark.runtime.decoding.nms import pairwise_iou
 from deepmark.runtime.decoding.params import DecoderParams
-
-FloatArray = npt.NDArray[np.float32]
-DoubleArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.intp]
-BoolArray = npt.NDArray[np.bool_]
 
 _LARGEST_BATCH = 1 << 20  # places of groups times objects that are worked on at once: what a processor's cache holds
 
@@ -39,15 +34,15 @@ class Rivalry:
         floor: an object that has a picked rival is dropped below this score.
     """
 
-    starts: IndexArray
-    sizes: IndexArray
-    places: IndexArray
-    decay: DoubleArray
-    rivals: BoolArray
+    starts: Index
+    sizes: Index
+    places: Index
+    decay: F64
+    rivals: Mask
     floor: float
 
     @classmethod
-    def of(cls, boxes: FloatArray, groups: IndexArray, params: DecoderParams) -> Rivalry:
+    def of(cls, boxes: F32, groups: Index, params: DecoderParams) -> Rivalry:
         """Compare all objects.
 
         Args:
@@ -69,9 +64,7 @@ class Rivalry:
         return cls(np.cumsum(squares) - squares, sizes, places, decay, rivals, floor)
 
 
-def pick(
-    rivalry: Rivalry, objects: IndexArray, groups: IndexArray, scores: FloatArray
-) -> tuple[IndexArray, FloatArray]:
+def pick(rivalry: Rivalry, objects: Index, groups: Index, scores: F32) -> tuple[Index, F32]:
     """Pick the best object of every group, decay its rivals, and so on.
 
     Args:
@@ -98,7 +91,7 @@ def pick(
     return kept, final[kept].astype(np.float32)
 
 
-def _batches(counts: IndexArray) -> Iterator[IndexArray]:
+def _batches(counts: Index) -> Iterator[Index]:
     """Split the groups that have objects into batches of about one size."""
     order = np.argsort(counts, kind="stable")
     order = order[counts[order] > 0]
@@ -113,12 +106,12 @@ def _batches(counts: IndexArray) -> Iterator[IndexArray]:
 
 def _pick_batch(
     rivalry: Rivalry,
-    batch: IndexArray,
-    member: IndexArray,
-    objects: IndexArray,
-    scores: FloatArray,
-    turn: IndexArray,
-    final: DoubleArray,
+    batch: Index,
+    member: Index,
+    objects: Index,
+    scores: F32,
+    turn: Index,
+    final: F64,
 ) -> None:
     """Do the groups of a batch; ``member`` (groups, S) are positions in ``objects``, -1 where a group is smaller."""
     left = np.where(member >= 0, scores[member].astype(np.float64), -np.inf)

@@ -12,12 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
-DoubleArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-IndexArray = npt.NDArray[np.intp]
+from deepmark.runtime.arrays import F32, F64, Index, Mask
 
 INTERVALS = 8  # of t; more make the bounds a little tighter and the work longer
 _T = np.linspace(0, 2 / 3, INTERVALS + 1)
@@ -39,10 +35,10 @@ class CentreBounds:
     """
 
     floor: np.float32
-    possible: IndexArray
+    possible: Index
 
 
-def find_centre_bounds(hm: FloatArray, top_k: int) -> CentreBounds:
+def find_centre_bounds(hm: F32, top_k: int) -> CentreBounds:
     """Bound the best ``top_k`` centres of a heatmap (C, H, W)."""
     floors = _floors(_Ranges.of(hm, np.flatnonzero(_is_peak(hm))), top_k)
     floor = np.float32(floors.min())
@@ -51,7 +47,7 @@ def find_centre_bounds(hm: FloatArray, top_k: int) -> CentreBounds:
     return CentreBounds(floor, ranges.cells[taken])
 
 
-def around(mask: BoolArray, radius: int) -> BoolArray:
+def around(mask: Mask, radius: int) -> Mask:
     """Mark the cells within ``radius`` cells, diagonals too, of a marked one; (C, H, W)."""
     for _ in range(radius):
         wider = mask.copy()
@@ -75,14 +71,14 @@ class _Ranges:
         most_ahead: likewise; below 0 it is no maximum for certain.
     """
 
-    cells: IndexArray
-    lowest: DoubleArray
-    highest: DoubleArray
-    least_ahead: DoubleArray
-    most_ahead: DoubleArray
+    cells: Index
+    lowest: F64
+    highest: F64
+    least_ahead: F64
+    most_ahead: F64
 
     @classmethod
-    def of(cls, hm: FloatArray, cells: IndexArray) -> _Ranges:
+    def of(cls, hm: F32, cells: Index) -> _Ranges:
         lowest, highest, least, most = _ranges(hm, cells, "constant")
         edge = np.flatnonzero(_at_border(cells, hm.shape))
         nearest = _ranges(hm, cells[edge], "edge")
@@ -93,14 +89,14 @@ class _Ranges:
         return cls(cells, lowest, highest, least, most)
 
 
-def _at_border(cells: IndexArray, shape: tuple[int, ...]) -> BoolArray:
+def _at_border(cells: Index, shape: tuple[int, ...]) -> Mask:
     """Tell which cells see beyond the map, or a neighbour of theirs does."""
     y, x = np.divmod(cells % (shape[1] * shape[2]), shape[2])
-    beyond: BoolArray = np.minimum(np.minimum(y, shape[1] - 1 - y), np.minimum(x, shape[2] - 1 - x)) < 2
+    beyond: Mask = np.minimum(np.minimum(y, shape[1] - 1 - y), np.minimum(x, shape[2] - 1 - x)) < 2
     return beyond
 
 
-def _floors(ranges: _Ranges, top_k: int) -> DoubleArray:
+def _floors(ranges: _Ranges, top_k: int) -> F64:
     """Give the floor of each interval, (INTERVALS,)."""
     floors = np.zeros(INTERVALS)
     if len(ranges.cells) >= top_k:
@@ -109,17 +105,15 @@ def _floors(ranges: _Ranges, top_k: int) -> DoubleArray:
     return floors
 
 
-def _is_peak(hm: FloatArray) -> BoolArray:
+def _is_peak(hm: F32) -> Mask:
     """Mark the cells that are above the four beside them: enough to find floors with."""
     padded = np.pad(hm, ((0, 0), (1, 1), (1, 1)))
     beside = (padded[:, 1:-1, :-2], padded[:, 1:-1, 2:], padded[:, :-2, 1:-1], padded[:, 2:, 1:-1])
-    peak: BoolArray = np.logical_and.reduce([hm > other for other in beside])
+    peak: Mask = np.logical_and.reduce([hm > other for other in beside])
     return peak
 
 
-def _ranges(
-    hm: FloatArray, cells: IndexArray, border: Border
-) -> tuple[DoubleArray, DoubleArray, DoubleArray, DoubleArray]:
+def _ranges(hm: F32, cells: Index, border: Border) -> tuple[F64, F64, F64, F64]:
     centre, edges, corners, inside, slack = _neighbourhoods(hm, cells, border)
     bend = centre - 2 * edges + corners
     t = _T[:, None, None, None]
@@ -138,9 +132,7 @@ def _ranges(
     )
 
 
-def _neighbourhoods(
-    hm: FloatArray, cells: IndexArray, border: Border
-) -> tuple[DoubleArray, DoubleArray, DoubleArray, BoolArray, DoubleArray]:
+def _neighbourhoods(hm: F32, cells: Index, border: Border) -> tuple[F64, F64, F64, Mask, F64]:
     """Describe the 3x3 cells around each cell.
 
     Returns:

@@ -13,13 +13,14 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.files import in_one_step
-from deepmark.models.evaluation.layout import FloatArray, class_ranges, to_294
+from deepmark.models.evaluation.layout import class_ranges, to_294
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
+from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 _AT_ONCE = 256  # detections in memory; in the 294 layout each takes 20 KB
 
-Widen = Callable[[FloatArray], FloatArray]  # landmarks of a class, (..., P, D), in the layout wanted, (..., K, D)
+Widen = Callable[[F64], F64]  # landmarks of a class, (..., P, D), in the layout wanted, (..., K, D)
 
 
 def coco_rows(results: ClassResults, category_id: int, widen: Widen) -> Iterator[dict[str, Any]]:

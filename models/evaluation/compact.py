@@ -19,15 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.models.evaluation.centre_bounds import around, find_centre_bounds
+from deepmark.runtime.arrays import F32, Index, Mask
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.landmarks import Pairs
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import Heads, ReadableHeads
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
-IndexArray = npt.NDArray[np.intp]
 Bits = npt.NDArray[np.uint8]
 
 LOOSER = np.float32(0.999)  # of a threshold: nine float32 weights may add up to a hair more than 1
@@ -68,14 +66,14 @@ class SparseMaps:
 
     shape: tuple[int, int, int]
     kept: Bits
-    values: FloatArray
+    values: F32
 
     @classmethod
-    def of(cls, maps: FloatArray, mask: BoolArray) -> SparseMaps:
+    def of(cls, maps: F32, mask: Mask) -> SparseMaps:
         """Keep the marked cells."""
         return cls((len(maps), *maps.shape[1:]), np.packbits(mask), maps[mask])
 
-    def restore(self) -> FloatArray:
+    def restore(self) -> F32:
         """Return whole maps, 0 where nothing was kept."""
         mask = np.unpackbits(self.kept, count=int(np.prod(self.shape))).view(np.bool_)
         maps = np.zeros((*self.values.shape[:-1], mask.size), np.float32)
@@ -103,9 +101,9 @@ class CompactHeads:
     reach: Reach
     hm: SparseMaps
     centres: npt.NDArray[np.uint32]
-    wh: FloatArray
-    hps: FloatArray
-    reg: FloatArray | None
+    wh: F32
+    hps: F32
+    reg: F32 | None
     hm_hp: SparseMaps | None
     hp_offset: SparseMaps | None
 
@@ -119,7 +117,7 @@ class CompactHeads:
         decode(heads, schema, replace(DecoderParams.baseline(), top_k=1))  # refuses what it would refuse later
         reach = reach or Reach()
         bounds = find_centre_bounds(heads.hm, reach.top_k)
-        high: BoolArray = np.greater(heads.hm, bounds.floor)
+        high: Mask = np.greater(heads.hm, bounds.floor)
         class_ids, cells = np.divmod(bounds.possible, heads.hm[0].size)
         pairs = Pairs.of(schema, class_ids)
         regressed = heads.at_centres(cells, pairs.owner, pairs.group)
@@ -157,7 +155,7 @@ class CompactHeads:
             hp_offset=None if self.hp_offset is None else self.hp_offset.restore(),
         )
 
-    def _write(self, cells: IndexArray, values: FloatArray) -> FloatArray:
+    def _write(self, cells: Index, values: F32) -> F32:
         head = np.zeros((2, *self.hm.shape[1:]), np.float32)
         head.reshape(2, -1)[:, cells] = values
         return head

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deepmark.models.evaluation.matching import LOWEST_IOU, IntArray, Pair, confusion
+from deepmark.models.evaluation.matching import LOWEST_IOU, Pair, confusion
 from deepmark.page import Cells, Number, Section, Table
+from deepmark.runtime.arrays import I64
 from deepmark.runtime.decoding.params import SHOWN_SCORE
 
 MOST_LISTED = 12
@@ -23,7 +24,7 @@ def confusion_section(pairs: Sequence[Pair], class_names: Sequence[str]) -> Sect
     )
 
 
-def _matrix(counts: IntArray, names: Sequence[str]) -> Table:
+def _matrix(counts: I64, names: Sequence[str]) -> Table:
     totals = counts.sum(axis=1)
     columns = ("garment", *(str(number) for number in range(1, len(names) + 1)), "missed", "all")
     rows: list[Cells] = []
@@ -37,7 +38,7 @@ def _matrix(counts: IntArray, names: Sequence[str]) -> Table:
     return Table("Garments (rows) by the class that they were found as (columns, numbered alike)", columns, tuple(rows))
 
 
-def _mistakes(counts: IntArray, names: Sequence[str]) -> Table:
+def _mistakes(counts: I64, names: Sequence[str]) -> Table:
     found = [
         (int(counts[row, column]), row, column)
         for row in range(len(names))

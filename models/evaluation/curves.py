@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepmark.models.evaluation.layout import FloatArray
 from deepmark.models.evaluation.metric import ClassMetric
 from deepmark.models.evaluation.results import ClassResults
 from deepmark.models.evaluation.truth import Truth
+from deepmark.runtime.arrays import F64
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # of OKS for landmarks, of IoU for boxes
 RECALLS = tuple(step / 100 for step in range(101))
@@ -25,8 +25,8 @@ class Curves:
         boxes: of boxes; its mean is mAP_box.
     """
 
-    points: FloatArray | None
-    boxes: FloatArray | None
+    points: F64 | None
+    boxes: F64 | None
 
 
 def measure_curves(truth: Truth, results: Sequence[ClassResults]) -> Curves:
@@ -44,6 +44,6 @@ def measure_curves(truth: Truth, results: Sequence[ClassResults]) -> Curves:
     return Curves(_mean(points), _mean(boxes))
 
 
-def _mean(curves: Sequence[FloatArray | None]) -> FloatArray | None:
+def _mean(curves: Sequence[F64 | None]) -> F64 | None:
     present = [one for one in curves if one is not None]
     return np.mean(present, axis=0) if present else None

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.models.datasets.deepfashion2 import Dataset
 from deepmark.models.evaluation.labelled import as_detections, found_in
 from deepmark.models.evaluation.results import ClassResults
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.decoding.params import SHOWN_SCORE
 from deepmark.runtime.drawing.contact_sheet import fill_tile
 from deepmark.runtime.media.picture_file import decode_picture
@@ -62,12 +62,12 @@ def draw_example(dataset: Dataset, image_id: int, results: Sequence[ClassResults
     return Example(image_id, agreement, _jpeg(_beside(*tiles)))
 
 
-def _beside(left: npt.NDArray[np.uint8], right: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _beside(left: Image8, right: Image8) -> Image8:
     gap = np.full((len(left), _GAP, 3), 127, np.uint8)  # neither light nor dark
     return np.hstack([left, gap, right])
 
 
-def _jpeg(image: npt.NDArray[np.uint8]) -> bytes:
+def _jpeg(image: Image8) -> bytes:
     """Encode as well as `_MOST_BYTES` allow, or as small as looks fair."""
     import cv2
 

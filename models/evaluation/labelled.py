@@ -9,7 +9,8 @@ import numpy as np
 from deepmark.models.datasets.deepfashion2 import Item
 from deepmark.models.datasets.deepfashion2.annotation import UNLABELLED, VISIBLE
 from deepmark.models.evaluation.results import ClassResults
-from deepmark.runtime.detections import Detections, FloatArray
+from deepmark.runtime.arrays import F32
+from deepmark.runtime.detections import Detections
 
 
 def as_detections(items: Sequence[Item]) -> Detections:
@@ -51,7 +52,7 @@ def found_in(results: Sequence[ClassResults], image_id: int, lowest_score: float
     )
 
 
-def _labelled(item: Item) -> FloatArray:
+def _labelled(item: Item) -> F32:
     places = item.landmarks[:, :2].astype(np.float32)
     places[item.landmarks[:, 2] == UNLABELLED] = np.nan
     return places

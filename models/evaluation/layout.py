@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def class_ranges(schema: KeypointSchema) -> tuple[slice, ...]:
@@ -23,7 +22,7 @@ def class_ranges(schema: KeypointSchema) -> tuple[slice, ...]:
     return tuple(slice(start, end) for start, end in zip([0, *ends], ends, strict=False))
 
 
-def to_294(keypoints: npt.ArrayLike, class_index: int, schema: KeypointSchema) -> FloatArray:
+def to_294(keypoints: npt.ArrayLike, class_index: int, schema: KeypointSchema) -> F64:
     """Put landmarks of one class into the layout of all.
 
     Args:
@@ -40,7 +39,7 @@ def to_294(keypoints: npt.ArrayLike, class_index: int, schema: KeypointSchema) -
     return wide
 
 
-def sigmas_294(schema: KeypointSchema) -> FloatArray:
+def sigmas_294(schema: KeypointSchema) -> F64:
     """Give the OKS sigmas of all landmarks, (294,)."""
     return np.array([sigma for one in schema.classes for sigma in one.sigmas])
 

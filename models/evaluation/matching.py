@@ -10,16 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from deepmark.models.evaluation.layout import FloatArray
 from deepmark.models.evaluation.results import ClassResults
 from deepmark.models.evaluation.truth import Truth
+from deepmark.runtime.arrays import F64, I64, Mask
 from deepmark.runtime.decoding.params import SHOWN_SCORE
 
 LOWEST_IOU = 0.5
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ def match(truth: Truth, results: Sequence[ClassResults], *, lowest_score: float 
     return tuple(pairs)
 
 
-def confusion(pairs: Sequence[Pair], classes: int) -> IntArray:
+def confusion(pairs: Sequence[Pair], classes: int) -> I64:
     """Count pairs by class.
 
     Returns:
@@ -113,7 +110,7 @@ def agreement(pairs: Sequence[Pair], truth: Truth, results: Sequence[ClassResult
     return {image_id: float(np.mean(found)) for image_id, found in values.items()}
 
 
-def oks(expected: FloatArray, found: FloatArray, area: float, sigmas: FloatArray) -> float:
+def oks(expected: F64, found: F64, area: float, sigmas: F64) -> float:
     """Mean over landmarks with v > 0 of ``exp(-d^2 / (2 * area * (2 * sigma)^2))``, as COCO's.
 
     Args:
@@ -127,7 +124,7 @@ def oks(expected: FloatArray, found: FloatArray, area: float, sigmas: FloatArray
     return float(np.mean(np.exp(-squares / (2 * (area + np.spacing(1)) * (2 * sigmas[labelled]) ** 2))))
 
 
-def iou(one: FloatArray, other: FloatArray) -> FloatArray:
+def iou(one: F64, other: F64) -> F64:
     """Give the overlap of boxes (N, 4) and (M, 4), x, y, width, height: (N, M) in [0, 1]."""
     low = np.maximum(one[:, None, :2], other[None, :, :2])
     high = np.minimum(one[:, None, :2] + one[:, None, 2:], other[None, :, :2] + other[None, :, 2:])
@@ -136,7 +133,7 @@ def iou(one: FloatArray, other: FloatArray) -> FloatArray:
     return np.asarray(shared / np.where(union > 0, union, 1))
 
 
-def _by_image(classes: Iterator[tuple[IntArray, npt.NDArray[np.bool_]]]) -> dict[int, list[Row]]:
+def _by_image(classes: Iterator[tuple[I64, Mask]]) -> dict[int, list[Row]]:
     """Sort the chosen rows of all classes by picture: (image ids, chosen) per class."""
     found: dict[int, list[Row]] = {}
     for index, (image_ids, chosen) in enumerate(classes):
@@ -145,7 +142,7 @@ def _by_image(classes: Iterator[tuple[IntArray, npt.NDArray[np.bool_]]]) -> dict
     return found
 
 
-def _match_picture(image_id: int, expected: list[Row], found: list[Row], overlaps: FloatArray) -> Iterator[Pair]:
+def _match_picture(image_id: int, expected: list[Row], found: list[Row], overlaps: F64) -> Iterator[Pair]:
     free = np.ones(len(expected), np.bool_)
     for at, one in enumerate(found):
         reach = np.where(free, overlaps[:, at], -1)

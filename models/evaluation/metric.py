@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.extras import require
 from deepmark.models.evaluation.coco_file import Widen, coco_rows, write_rows
-from deepmark.models.evaluation.layout import FloatArray, sigmas_294, to_294
+from deepmark.models.evaluation.layout import sigmas_294, to_294
 from deepmark.models.evaluation.results import ClassResults, temporary_folder_full
 from deepmark.models.evaluation.truth import ClassTruth, coco_annotations
+from deepmark.runtime.arrays import F64, I64
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ class ClassMetric:
         DeepMarkError: hotcoco is not installed.
     """
 
-    def __init__(
-        self, results: ClassResults, image_ids: npt.NDArray[np.int64], index: int, schema: KeypointSchema
-    ) -> None:
+    def __init__(self, results: ClassResults, image_ids: I64, index: int, schema: KeypointSchema) -> None:
         require_hotcoco()
         self._results, self._index, self._schema = results, index, schema
         self._base = {
@@ -97,7 +95,7 @@ class ClassMetric:
         curves = self.curves(truth, kinds)
         return {kind: None if curve is None else _average(curve) for kind, curve in curves.items()}
 
-    def curves(self, truth: ClassTruth, kinds: Iterable[Kind]) -> dict[Kind, FloatArray | None]:
+    def curves(self, truth: ClassTruth, kinds: Iterable[Kind]) -> dict[Kind, F64 | None]:
         """Give the precision at every threshold and recall, which `precision` averages.
 
         Returns:
@@ -112,7 +110,7 @@ class ClassMetric:
         sigmas = sigmas_294(self._schema) if wide else np.array(self._schema.classes[self._index].sigmas)
         annotations = coco_annotations(truth, self._layout(wide)(truth.keypoints), self._index + 1)
         expected = COCO({**self._base, "annotations": list(annotations)})
-        curves: dict[Kind, FloatArray | None] = {}
+        curves: dict[Kind, F64 | None] = {}
         for kind in kinds:
             evaluation = COCOeval(expected, self._load(wide), kind)
             evaluation.params.max_dets = [MOST_DETECTIONS[kind]]
@@ -156,6 +154,6 @@ def mean(classes: Iterable[AveragePrecision | None]) -> AveragePrecision | None:
     )
 
 
-def _average(curve: FloatArray) -> AveragePrecision:
+def _average(curve: F64) -> AveragePrecision:
     by_threshold = curve.mean(axis=1)
     return AveragePrecision(float(by_threshold.mean()), float(by_threshold[_IOU_50]), float(by_threshold[_IOU_75]))

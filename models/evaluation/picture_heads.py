@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 
 from deepmark.errors import DataError
-from deepmark.models.evaluation.compact import CompactHeads, FloatArray, Reach, SparseMaps
+from deepmark.models.evaluation.compact import CompactHeads, Reach, SparseMaps
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.detector import detect_in_picture
@@ -125,13 +126,13 @@ def _unpacked(one: _Picture, schema: KeypointSchema, reach: Reach) -> CompactHea
     )
 
 
-def _sparse(maps: _Maps, values: FloatArray) -> SparseMaps:
+def _sparse(maps: _Maps, values: F32) -> SparseMaps:
     return SparseMaps(maps.shape, np.frombuffer(maps.kept, np.uint8), values)
 
 
-def _floats(content: bytes) -> FloatArray:
+def _floats(content: bytes) -> F32:
     return np.frombuffer(content, np.float32)
 
 
-def _pair(content: bytes) -> FloatArray:
+def _pair(content: bytes) -> F32:
     return _floats(content).reshape(2, -1)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deepmark.models.evaluation.curves import RECALLS, THRESHOLDS, Curves
-from deepmark.models.evaluation.layout import FloatArray
 from deepmark.models.evaluation.report import ClassAccuracy
 from deepmark.page import SERIES
+from deepmark.runtime.arrays import F64
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,6 +66,6 @@ def paint_thresholds(figure: Figure, curves: Curves) -> None:
     axes.legend(loc="best")
 
 
-def _threshold_line(axes: Axes, curve: FloatArray | None, label: str, colour: str, marker: str) -> None:
+def _threshold_line(axes: Axes, curve: F64 | None, label: str, colour: str, marker: str) -> None:
     if curve is not None:
         axes.plot(THRESHOLDS, curve.mean(axis=1), color=colour, marker=marker, markersize=4, label=label)

@@ -14,7 +14,6 @@ from deepmark.models.evaluation.confusion_tables import confusion_section
 from deepmark.models.evaluation.curves import THRESHOLDS, Curves
 from deepmark.models.evaluation.examples import Example
 from deepmark.models.evaluation.inspection import Inspection, inspect
-from deepmark.models.evaluation.layout import FloatArray
 from deepmark.models.evaluation.matching import LOWEST_IOU
 from deepmark.models.evaluation.metric import AveragePrecision
 from deepmark.models.evaluation.report import AccuracyReport, SubsetAccuracy
@@ -35,6 +34,7 @@ from deepmark.page import (
     draw,
     write_page,
 )
+from deepmark.runtime.arrays import F64
 from deepmark.runtime.decoding.params import SHOWN_SCORE
 
 LISTED_FAULTS = 100
@@ -208,7 +208,7 @@ def _curves(curves: Curves) -> Section:
     )
 
 
-def _at_thresholds(curve: FloatArray | None) -> tuple[Number, ...]:
+def _at_thresholds(curve: F64 | None) -> tuple[Number, ...]:
     if curve is None:
         return tuple(Number(None) for _ in THRESHOLDS)
     return tuple(Number(float(value), ".3f") for value in curve.mean(axis=1))

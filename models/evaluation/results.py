@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import DataError
-from deepmark.models.evaluation.layout import FloatArray
+from deepmark.runtime.arrays import F64, I64
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
@@ -26,10 +26,10 @@ class ClassResults:
         keypoints: (N, P, 2) x, y, in the class's own order.
     """
 
-    image_ids: npt.NDArray[np.int64]
-    scores: FloatArray
-    boxes: FloatArray
-    keypoints: FloatArray
+    image_ids: I64
+    scores: F64
+    boxes: F64
+    keypoints: F64
 
     def __len__(self) -> int:
         return len(self.scores)

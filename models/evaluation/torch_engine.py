@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from deepmark.models.describe import describe
 from deepmark.models.loading import LoadedNetwork, LoadReport, load_checkpoint
 from deepmark.models.variants import EXPLANATIONS
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines import Engine, EngineRecord, SessionFacts, usable_cores
 from deepmark.runtime.engines.engine import Shape
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
-
-FloatArray = npt.NDArray[np.float32]
 
 
 class TorchSession:
@@ -42,7 +39,7 @@ class TorchSession:
         """Return name -> (1, C, None, None): the network takes any size."""
         return {name: (1, channels, None, None) for name, channels in self._channels.items()}
 
-    def run(self, x: FloatArray) -> dict[str, FloatArray]:
+    def run(self, x: F32) -> dict[str, F32]:
         """Run on a (1, 3, H, W) array; `hm` and `hm_hp` come as logits."""
         with torch.inference_mode():
             raw = self._network(torch.from_numpy(x).to(self._device))

@@ -11,10 +11,9 @@ import numpy.typing as npt
 
 from deepmark.models.datasets.deepfashion2 import ATTRIBUTES, Annotation, Item
 from deepmark.models.datasets.deepfashion2.annotation import OCCLUDED, UNLABELLED
-from deepmark.models.evaluation.layout import FloatArray, to_294
+from deepmark.models.evaluation.layout import to_294
+from deepmark.runtime.arrays import F64, I64, Mask
 from deepmark.runtime.keypoints.schema import KeypointSchema
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,11 +28,11 @@ class ClassTruth:
         ignored: (N,) neither to be found nor wrong when found; COCO's ``iscrowd``.
     """
 
-    image_ids: npt.NDArray[np.int64]
-    boxes: FloatArray
-    keypoints: FloatArray
+    image_ids: I64
+    boxes: F64
+    keypoints: F64
     attributes: npt.NDArray[np.int8]
-    ignored: BoolArray
+    ignored: Mask
 
     def only(self, attribute: str, value: int) -> ClassTruth:
         """Ignore the items whose attribute has another value.
@@ -88,7 +87,7 @@ def _class(items: Sequence[tuple[int, Item]], landmarks: int) -> ClassTruth:
     )
 
 
-def coco_annotations(truth: ClassTruth, keypoints: FloatArray, category_id: int) -> Iterator[dict[str, Any]]:
+def coco_annotations(truth: ClassTruth, keypoints: F64, category_id: int) -> Iterator[dict[str, Any]]:
     """Give a class's items as COCO annotations, numbered from 1; their area is the box's, as in the official converter.
 
     Args:

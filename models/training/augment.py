@@ -7,13 +7,11 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from deepmark.models.training.targets import FloatArray, Garment
+from deepmark.models.training.targets import Garment
+from deepmark.runtime.arrays import F32, F64, Image8
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.transform import Letterbox
-
-Image = npt.NDArray[np.uint8]  # (H, W, 3): BGR
 
 # CenterNet's, at strength 1:
 ZOOM = (0.6, 1.4)  # shown side / longer side of the picture: below 1 enlarges
@@ -41,7 +39,7 @@ class Label(Protocol):
         """1-based class."""
 
     @property
-    def landmarks(self) -> npt.NDArray[np.float64]:
+    def landmarks(self) -> F64:
         """(n, 3) x, y in image pixels and v: 2 visible, 1 occluded, 0 not labelled."""
 
     @property
@@ -60,7 +58,7 @@ class PlainLabel:
     """
 
     category_id: int
-    landmarks: npt.NDArray[np.float64]
+    landmarks: F64
     bounding_box: tuple[float, float, float, float]
 
 
@@ -110,7 +108,7 @@ def _random_centre(rng: np.random.Generator, side: int, strength: float) -> floa
     return middle + strength * (float(rng.integers(margin, side - margin)) - middle)
 
 
-def show_image(image: Image, view: View, input_hw: tuple[int, int]) -> Image:
+def show_image(image: Image8, view: View, input_hw: tuple[int, int]) -> Image8:
     """Return what the network sees, (H, W, 3); black where the picture does not reach."""
     if view.mirrored:
         image = image[:, ::-1]
@@ -139,12 +137,12 @@ def show_label(label: Label, view: View, image_width: int, schema: KeypointSchem
         landmarks[:, 0] = image_width - 1 - landmarks[:, 0]
     to_cells = view.letterbox.to_cells
     corners = to_cells(np.array([[x1, y1], [x2, y2]], np.float32))
-    points: FloatArray = landmarks.astype(np.float32)
+    points: F32 = landmarks.astype(np.float32)
     points[:, :2] = to_cells(points[:, :2])
     return Garment(class_id, corners.reshape(4), points)
 
 
-def jitter_colours(rng: np.random.Generator, image: Image, strength: float = 1.0) -> Image:
+def jitter_colours(rng: np.random.Generator, image: Image8, strength: float = 1.0) -> Image8:
     """Change brightness, contrast and saturation, in any order, and the lighting (Krizhevsky et al., AlexNet).
 
     Args:

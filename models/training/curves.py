@@ -14,19 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
-import numpy.typing as npt
 
 from deepmark import console
 from deepmark.errors import DataError
 from deepmark.extras import require
 from deepmark.files import in_one_step
+from deepmark.runtime.arrays import F64
 from deepmark.runtime.drawing.palette import class_colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FloatArray = npt.NDArray[np.float64]
 
 LOG, VALIDATION, CURVES = "log.csv", "validation.csv", "curves.svg"
 HEADS = {
@@ -75,8 +74,8 @@ class Curves:
         validation: column -> (M,): ``step``, ``mAP_pt``, ``mAP_box`` in [0, 1]; M may be 0.
     """
 
-    log: Mapping[str, FloatArray]
-    validation: Mapping[str, FloatArray]
+    log: Mapping[str, F64]
+    validation: Mapping[str, F64]
 
 
 @click.command(
@@ -142,7 +141,7 @@ def read_curves(folder: Path) -> Curves:
     return Curves(log, _read_columns(folder / VALIDATION, columns) if there else dict.fromkeys(columns, np.zeros(0)))
 
 
-def _read_columns(path: Path, columns: tuple[str, ...]) -> dict[str, FloatArray]:
+def _read_columns(path: Path, columns: tuple[str, ...]) -> dict[str, F64]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             table = csv.DictReader(file)
@@ -157,13 +156,13 @@ def _read_columns(path: Path, columns: tuple[str, ...]) -> dict[str, FloatArray]
     return dict(zip(columns, np.array(rows).reshape(-1, len(columns)).T, strict=True))
 
 
-def stretches(values: FloatArray, points: int = POINTS) -> list[FloatArray]:
+def stretches(values: F64, points: int = POINTS) -> list[F64]:
     """Cut a column into at most ``points`` equal stretches, each with its neighbours: they overlap."""
     parts = np.array_split(values, min(points, len(values)))
     return [np.concatenate(parts[max(at - _REACH, 0) : at + _REACH + 1]) for at in range(len(parts))]
 
 
-def smooth(values: FloatArray) -> FloatArray:
+def smooth(values: F64) -> F64:
     """Average over stretches: (N,) -> (at most `POINTS`,)."""
     return np.array([part.mean() for part in stretches(values)])
 
@@ -205,7 +204,7 @@ def _summary(curves: Curves, steps: int) -> str:
     return f"{text} · best validation: {figures} at step {curves.validation['step'][best]:,.0f}"
 
 
-def _draw_loss(panel: Axes, log: Mapping[str, FloatArray]) -> None:
+def _draw_loss(panel: Axes, log: Mapping[str, F64]) -> None:
     """Draw the whole loss with its spread, and the six that it is the weighted sum of."""
     steps = smooth(log["step"])
     low, high = np.array([np.percentile(part, _SPREAD) for part in stretches(log["loss"])]).T
@@ -226,7 +225,7 @@ def _draw_loss(panel: Axes, log: Mapping[str, FloatArray]) -> None:
     _label_ends(panel, ends)
 
 
-def _draw_rate(panel: Axes, log: Mapping[str, FloatArray]) -> None:
+def _draw_rate(panel: Axes, log: Mapping[str, F64]) -> None:
     curve = smooth(log["lr"])
     panel.fill_between(smooth(log["step"]), curve, color=_GREY, alpha=0.25, linewidth=0)
     panel.plot(smooth(log["step"]), curve, color=_GREY, linewidth=1.2)
@@ -236,7 +235,7 @@ def _draw_rate(panel: Axes, log: Mapping[str, FloatArray]) -> None:
     _label_ends(panel, [(curve[-1], "learning rate", _GREY, "normal")])
 
 
-def _draw_precision(panel: Axes, validation: Mapping[str, FloatArray]) -> None:
+def _draw_precision(panel: Axes, validation: Mapping[str, F64]) -> None:
     panel.set_ylabel("mAP, validation")
     if not len(validation["step"]):
         panel.set_ylim(0, 1)

@@ -15,8 +15,9 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.drawings import Item, draw
-from deepmark.models.training.augment import Image, PlainLabel
+from deepmark.models.training.augment import PlainLabel
 from deepmark.models.training.checkpointing import write_whole
+from deepmark.runtime.arrays import Image8
 
 PIXELS, LABELS = "pixels.npy", "labels.npz"
 _CHUNK = 16  # drawings that a process makes between two reports
@@ -51,7 +52,7 @@ class DrawnPictures:
         """Return the number of drawings."""
         return len(self._pixels)
 
-    def __getitem__(self, index: int) -> tuple[Image, list[PlainLabel]]:
+    def __getitem__(self, index: int) -> tuple[Image8, list[PlainLabel]]:
         """Return one drawing, (size, size, 3), and its garments."""
         first, last = self._labels["items"][index : index + 2]
         return np.asarray(self._pixels[index]), [self._label(row) for row in range(first, last)]
@@ -115,7 +116,7 @@ def _same(found: DrawnPictures, key: tuple[int, int, int]) -> DrawnPictures:
     return found
 
 
-def _drawn(seed: int, size: int, count: int, workers: int) -> Iterable[tuple[Image, tuple[Item, ...]]]:
+def _drawn(seed: int, size: int, count: int, workers: int) -> Iterable[tuple[Image8, tuple[Item, ...]]]:
     make = partial(_draw_one, seed, size)
     numbers = range(1, count + 1)
     if workers == 1 or count <= _CHUNK:
@@ -132,7 +133,7 @@ def _drawn(seed: int, size: int, count: int, workers: int) -> Iterable[tuple[Ima
             pool.shutdown(cancel_futures=True)
 
 
-def _draw_one(seed: int, size: int, number: int) -> tuple[Image, tuple[Item, ...]]:
+def _draw_one(seed: int, size: int, number: int) -> tuple[Image8, tuple[Item, ...]]:
     drawing = draw(seed, number, size)
     return drawing.image_bgr_u8, drawing.items
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.deepfashion2 import open_dataset
-from deepmark.models.training.augment import Image, PlainLabel
+from deepmark.models.training.augment import PlainLabel
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import decode_picture
 
 
@@ -48,7 +49,7 @@ class Photographs:
         """Return the number of pictures."""
         return len(self._annotations)
 
-    def __getitem__(self, index: int) -> tuple[Image, list[PlainLabel]]:
+    def __getitem__(self, index: int) -> tuple[Image8, list[PlainLabel]]:
         """Return one picture, (H, W, 3) uint8 BGR, and its garments."""
         annotation = self._annotations[index]
         content, source = self._dataset.picture(annotation.image_id)

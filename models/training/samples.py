@@ -8,18 +8,10 @@ from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from deepmark.models.training.augment import (
-    Image,
-    Label,
-    View,
-    jitter_colours,
-    random_view,
-    show_image,
-    show_label,
-)
-from deepmark.models.training.targets import FloatArray, Targets, make_targets
+from deepmark.models.training.augment import Label, View, jitter_colours, random_view, show_image, show_label
+from deepmark.models.training.targets import Targets, make_targets
+from deepmark.runtime.arrays import F32, I64, Image8
 from deepmark.runtime.heads.maps import STRIDE
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import Preprocess
@@ -35,7 +27,7 @@ class Pictures(Protocol):
     def __len__(self) -> int:
         """Return the number of pictures."""
 
-    def __getitem__(self, index: int, /) -> tuple[Image, Sequence[Label]]:
+    def __getitem__(self, index: int, /) -> tuple[Image8, Sequence[Label]]:
         """Return picture ``index``, (H, W, 3) uint8 BGR, and its labels in the picture's pixels."""
 
 
@@ -48,7 +40,7 @@ class Sample:
         targets: in cells of H/4 x W/4.
     """
 
-    image: FloatArray
+    image: F32
     targets: Targets
 
 
@@ -86,14 +78,14 @@ class Samples:
         shown = jitter_colours(rng, show_image(image, view, self.input_hw), self.augment)
         return self._sample(shown, labels, view, image.shape[1])
 
-    def _sample(self, shown: Image, labels: Sequence[Label], view: View, image_width: int) -> Sample:
+    def _sample(self, shown: Image8, labels: Sequence[Label], view: View, image_width: int) -> Sample:
         garments = [show_label(label, view, image_width, self.schema) for label in labels]
         map_hw = (self.input_hw[0] // STRIDE, self.input_hw[1] // STRIDE)
         return Sample(normalise(shown, Preprocess())[0], make_targets(garments, self.schema, map_hw))
 
 
 @lru_cache(maxsize=2)
-def _order(seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
+def _order(seed: int, epoch: int, count: int) -> I64:
     return _stream(seed, _ORDER, epoch).permutation(count)
 
 

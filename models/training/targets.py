@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from deepmark.runtime.arrays import F32, I64, Mask
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
-FloatArray = npt.NDArray[np.float32]
-Cells = npt.NDArray[np.int64]  # (N, 2): column x, row y
+Cells = I64  # (N, 2): column x, row y
 
 MIN_OVERLAP = 0.7  # IoU that a box moved by the radius keeps at least
 
@@ -33,8 +32,8 @@ class Garment:
     """
 
     class_id: int
-    box: FloatArray
-    landmarks: FloatArray
+    box: F32
+    landmarks: F32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,15 +52,15 @@ class Targets:
         hp_offset: (M, 2) landmark minus its cell.
     """
 
-    hm: FloatArray
-    hm_hp: FloatArray
+    hm: F32
+    hm_hp: F32
     centres: Cells
-    wh: FloatArray
-    reg: FloatArray
-    hps: FloatArray
-    hps_known: npt.NDArray[np.bool_]
+    wh: F32
+    reg: F32
+    hps: F32
+    hps_known: Mask
     landmarks: Cells
-    hp_offset: FloatArray
+    hp_offset: F32
 
 
 def make_targets(garments: Sequence[Garment], schema: KeypointSchema, map_hw: tuple[int, int]) -> Targets:
@@ -85,7 +84,7 @@ def make_targets(garments: Sequence[Garment], schema: KeypointSchema, map_hw: tu
     centres, hps = np.zeros((count, 2), np.int64), np.zeros((count, groups, 2), np.float32)
     wh, reg = np.zeros((count, 2), np.float32), np.zeros((count, 2), np.float32)
     known = np.zeros((count, groups), np.bool_)
-    points: list[FloatArray] = []
+    points: list[F32] = []
     for row, (garment, box) in enumerate(shown):
         wh[row] = box[2:] - box[:2]
         centre = (box[:2] + box[2:]) / 2
@@ -116,10 +115,10 @@ def make_targets(garments: Sequence[Garment], schema: KeypointSchema, map_hw: tu
     )
 
 
-def _inside(landmarks: FloatArray, map_hw: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def _inside(landmarks: F32, map_hw: tuple[int, int]) -> Mask:
     """Tell which landmarks are labelled and lie on the map; (n,)."""
     x, y, v = landmarks.T
-    found: npt.NDArray[np.bool_] = (v > 0) & (x >= 0) & (x < map_hw[1]) & (y >= 0) & (y < map_hw[0])
+    found: Mask = (v > 0) & (x >= 0) & (x < map_hw[1]) & (y >= 0) & (y < map_hw[0])
     return found
 
 
@@ -143,7 +142,7 @@ def _smaller_root(a: float, b: float, c: float) -> float:
     return (b - math.sqrt(b * b - 4 * a * c)) / (2 * a)
 
 
-def draw_gaussian(heatmap: FloatArray, x: int, y: int, radius: int) -> None:
+def draw_gaussian(heatmap: F32, x: int, y: int, radius: int) -> None:
     """Raise a map, in place, to a Gaussian of peak 1 and sigma (2 radius + 1) / 6 at cell (x, y), where that is higher.
 
     Args:
@@ -160,7 +159,7 @@ def draw_gaussian(heatmap: FloatArray, x: int, y: int, radius: int) -> None:
 
 
 @lru_cache(maxsize=256)
-def _gaussian(radius: int) -> FloatArray:
+def _gaussian(radius: int) -> F32:
     """Return a Gaussian on (2 radius + 1)^2 cells, peak 1."""
     sigma = (2 * radius + 1) / 6
     squares = np.arange(-radius, radius + 1, dtype=np.float64) ** 2

@@ -9,15 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from deepmark.runtime.arrays import F32, Index, Mask
 from deepmark.runtime.decoding.gaussian import blur_cells, pad
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.peaks import unravel
-
-FloatArray = npt.NDArray[np.float32]
-IndexArray = npt.NDArray[np.intp]
-BoolArray = npt.NDArray[np.bool_]
 
 UNDERFLOW = np.float32(1e-12)  # what a rescored value must be above where the threshold is held against the raw one
 ROUNDING = np.float32(0.999)  # nine weights may add up to a hair more than 1: a looser net loses no cell
@@ -36,27 +32,27 @@ class Candidates:
         height: rows of a map, H.
     """
 
-    cells: IndexArray
-    xy: FloatArray
-    values: FloatArray
+    cells: Index
+    xy: F32
+    values: F32
     floor: np.float32
-    row_starts: IndexArray
+    row_starts: Index
     height: int
 
-    def in_rows(self, group: IndexArray, top: IndexArray, bottom: IndexArray) -> tuple[IndexArray, IndexArray]:
+    def in_rows(self, group: Index, top: Index, bottom: Index) -> tuple[Index, Index]:
         """Find the candidates in rows ``top`` to ``bottom`` (inclusive) of each group: starts and counts."""
         first_row = group * self.height
         starts = self.row_starts.take(first_row + top.clip(0, self.height))
         ends = self.row_starts.take(first_row + (bottom + 1).clip(0, self.height))
         return starts, ends - starts
 
-    def in_group(self, group: IndexArray) -> tuple[IndexArray, IndexArray]:
+    def in_group(self, group: Index) -> tuple[Index, Index]:
         """Find the candidates of each group: starts and counts."""
         starts = self.row_starts.take(group * self.height)
         return starts, self.row_starts.take((group + 1) * self.height) - starts
 
 
-def find_candidates(heatmap: FloatArray, used: BoolArray, params: DecoderParams) -> Candidates:
+def find_candidates(heatmap: F32, used: Mask, params: DecoderParams) -> Candidates:
     """List the cells of the ``used`` groups that may become landmarks under ``params``.
 
     With technique 4 every cell above the threshold may; without it, only the local maxima (CenterNet).
@@ -87,7 +83,7 @@ def find_candidates(heatmap: FloatArray, used: BoolArray, params: DecoderParams)
     return Candidates(y * width + x, np.stack([x, y]).astype(np.float32), values, floor, row_starts, height)
 
 
-def _support(padded: FloatArray, loose: np.float32, *, blurred: bool) -> IndexArray:
+def _support(padded: F32, loose: np.float32, *, blurred: bool) -> Index:
     """List the flat padded cells that are above ``loose`` or, if ``blurred``, have a neighbour that is.
 
     Neighbours of listed maxima are therefore listed too, which makes `_is_local_maximum` exact.
@@ -102,7 +98,7 @@ def _support(padded: FloatArray, loose: np.float32, *, blurred: bool) -> IndexAr
     return np.flatnonzero(above)
 
 
-def _is_local_maximum(cells: IndexArray, values: FloatArray, padded_shape: tuple[int, ...]) -> BoolArray:
+def _is_local_maximum(cells: Index, values: F32, padded_shape: tuple[int, ...]) -> Mask:
     """Tell which listed cells are at least as high as their eight neighbours; cells that are not listed count as 0."""
     listed = np.zeros(padded_shape, np.float32)
     flat, row = listed.reshape(-1), padded_shape[2]

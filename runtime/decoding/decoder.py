@@ -8,9 +8,9 @@ the coarse positions (Eq. 3), new scores (Eq. 1), sorting, suppression. All coor
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import F32, F64, Mask
 from deepmark.runtime.decoding.gaussian import blur
 from deepmark.runtime.decoding.landmarks import Landmarks, Pairs, refine
 from deepmark.runtime.decoding.nms import suppress
@@ -19,9 +19,6 @@ from deepmark.runtime.decoding.peaks import Centres, SenselessHeadsError, boxes_
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS, ReadableHeads
 from deepmark.runtime.keypoints.schema import KeypointSchema
-
-FloatArray = npt.NDArray[np.float32]
-DoubleArray = npt.NDArray[np.float64]
 
 PROBABILITY_SLACK = 1e-3  # rounding, and engines of low precision, may leave [0, 1] by this much
 
@@ -59,13 +56,13 @@ def decode(heads: ReadableHeads, schema: KeypointSchema, params: DecoderParams) 
     return suppress(found, params)
 
 
-def _can_reach(box_scores: FloatArray, params: DecoderParams) -> npt.NDArray[np.bool_]:
+def _can_reach(box_scores: F32, params: DecoderParams) -> Mask:
     """Tell which objects can reach the score floor even if all their landmarks were perfect."""
     best = params.alpha * box_scores.astype(np.float64) + (1 - params.alpha) * (1 + PROBABILITY_SLACK)
     return best + PROBABILITY_SLACK >= params.score_threshold
 
 
-def mean_values(pairs: Pairs, landmarks: Landmarks, params: DecoderParams) -> DoubleArray:
+def mean_values(pairs: Pairs, landmarks: Landmarks, params: DecoderParams) -> F64:
     """Average the landmark values of each object: ``Score_kps`` of Eq. (1), (N,).
 
     In float64, so that the result does not depend on the order of the sum.
@@ -78,18 +75,18 @@ def mean_values(pairs: Pairs, landmarks: Landmarks, params: DecoderParams) -> Do
     return totals / np.diff(pairs.bounds)
 
 
-def rescore(box_scores: FloatArray, means: DoubleArray, params: DecoderParams) -> FloatArray:
+def rescore(box_scores: F32, means: F64, params: DecoderParams) -> F32:
     """Technique 1, Eq. (1): centre and landmark scores combined, (N,)."""
     return (params.alpha * box_scores.astype(np.float64) + (1 - params.alpha) * means).astype(np.float32)
 
 
 def _collect(
     centres: Centres,
-    scores: FloatArray,
-    boxes: FloatArray,
+    scores: F32,
+    boxes: F32,
     pairs: Pairs,
     landmarks: Landmarks,
-    means: DoubleArray,
+    means: F64,
     *,
     floor: float,
 ) -> Detections:
@@ -123,7 +120,7 @@ def _require_fit(heads: ReadableHeads, schema: KeypointSchema) -> None:
 
 def _require_probabilities(heads: ReadableHeads) -> None:
     for name in PROBABILITY_HEADS:
-        head: FloatArray | None = getattr(heads, name)
+        head: F32 | None = getattr(heads, name)
         if head is None or not head.size:
             continue
         low, high = float(head.min()), float(head.max())

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
-IndexArray = npt.NDArray[np.intp]
+from deepmark.runtime.arrays import F32, Index
+
 Border = Literal["zero", "replicate"]
 
 
@@ -37,17 +36,17 @@ class Kernel:
         total = (1 + 2 * e) ** 2
         return cls(np.float32(1 / total), np.float32(e / total), np.float32(e * e / total))
 
-    def weigh(self, at: Callable[[int], FloatArray], row: int) -> FloatArray:
+    def weigh(self, at: Callable[[int], F32], row: int) -> F32:
         """Sum nine neighbours; ``at(d)`` gives the cells ``d`` behind those asked for, where a row has ``row``."""
         edges = (at(-1) + at(1)) + (at(-row) + at(row))
         corners = (at(-row - 1) + at(-row + 1)) + (at(row - 1) + at(row + 1))
-        blurred: FloatArray = np.multiply(at(0), self.centre)
+        blurred: F32 = np.multiply(at(0), self.centre)
         blurred += np.multiply(edges, self.edge)
         blurred += np.multiply(corners, self.corner)
         return blurred
 
 
-def blur(maps: FloatArray, sigma: float, border: Border) -> FloatArray:
+def blur(maps: F32, sigma: float, border: Border) -> F32:
     """Convolve every map with the Gaussian of ``sigma`` cells; ``sigma`` 0 returns the maps themselves.
 
     Args:
@@ -65,7 +64,7 @@ def blur(maps: FloatArray, sigma: float, border: Border) -> FloatArray:
     return blurred[:, 1:-1, 1:-1]
 
 
-def blur_cells(padded: FloatArray, cells: IndexArray, sigma: float) -> FloatArray:
+def blur_cells(padded: F32, cells: Index, sigma: float) -> F32:
     """Compute single cells of `blur`.
 
     Args:
@@ -83,7 +82,7 @@ def blur_cells(padded: FloatArray, cells: IndexArray, sigma: float) -> FloatArra
     return Kernel.of(sigma).weigh(lambda d: flat[row + 1 + d :].take(upper_left), row)
 
 
-def pad(maps: FloatArray, border: Border = "zero") -> FloatArray:
+def pad(maps: F32, border: Border = "zero") -> F32:
     """Put a border of one cell around every map: (C, H, W) to (C, H + 2, W + 2)."""
     channels, height, width = maps.shape
     padded = np.zeros((channels, height + 2, width + 2), np.float32)

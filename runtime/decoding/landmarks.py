@@ -10,18 +10,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from deepmark.runtime.arrays import F32, Index, Mask
 from deepmark.runtime.decoding.candidates import Candidates, find_candidates
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.peaks import inside_cells
 from deepmark.runtime.decoding.ragged import argmax_of_each, expand
 from deepmark.runtime.heads.maps import ReadableHeads
 from deepmark.runtime.keypoints.schema import KeypointSchema
-
-FloatArray = npt.NDArray[np.float32]
-IndexArray = npt.NDArray[np.intp]
-BoolArray = npt.NDArray[np.bool_]
 
 MASK_DIVISOR = np.float32(9)  # Eq. (4): sigma = min(width, height) / 9
 SMALLEST_SIGMA = np.float32(1 / 6)  # the training Gaussian of radius 0; a sigma of 0 would divide by it
@@ -39,12 +35,12 @@ class Pairs:
         bounds: (N + 1,) pairs of object i are ``bounds[i] : bounds[i + 1]``.
     """
 
-    owner: IndexArray
-    group: IndexArray
-    bounds: IndexArray
+    owner: Index
+    group: Index
+    bounds: Index
 
     @classmethod
-    def of(cls, schema: KeypointSchema, class_ids: IndexArray) -> Pairs:
+    def of(cls, schema: KeypointSchema, class_ids: Index) -> Pairs:
         """List the landmarks that objects of these classes have."""
         groups = schema.groups
         per_class = np.array([len(one) for one in groups])
@@ -64,23 +60,21 @@ class Landmarks:
         refined: (P,) whether the position comes from the heatmap.
     """
 
-    xy: FloatArray
-    values: FloatArray
-    refined: BoolArray
+    xy: F32
+    values: F32
+    refined: Mask
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """The one candidate of every pair that has one: (m,) pairs, (m,) values, (2, m) positions."""
 
-    pair: IndexArray
-    value: FloatArray
-    xy: FloatArray
+    pair: Index
+    value: F32
+    xy: F32
 
 
-def refine(
-    pairs: Pairs, coarse: FloatArray, sizes: FloatArray, boxes: FloatArray, heads: ReadableHeads, params: DecoderParams
-) -> Landmarks:
+def refine(pairs: Pairs, coarse: F32, sizes: F32, boxes: F32, heads: ReadableHeads, params: DecoderParams) -> Landmarks:
     """Replace coarse positions by heatmap positions where the heatmap has one.
 
     Args:
@@ -111,9 +105,7 @@ def refine(
     return landmarks
 
 
-def _highest_under_mask(
-    pairs: Pairs, coarse: FloatArray, sizes: FloatArray, candidates: Candidates, heads: ReadableHeads
-) -> Found:
+def _highest_under_mask(pairs: Pairs, coarse: F32, sizes: F32, candidates: Candidates, heads: ReadableHeads) -> Found:
     """Technique 4, Eq. (4): the maximum of the heatmap times a Gaussian around the coarse cell.
 
     No product beyond ``reach`` can be above the floor: rows farther away are not looked at.
@@ -135,9 +127,7 @@ def _highest_under_mask(
     return Found(pair[best], value[best], _position(candidates, candidate[best], heads))
 
 
-def _nearest_peak(
-    pairs: Pairs, coarse: FloatArray, sizes: FloatArray, candidates: Candidates, heads: ReadableHeads
-) -> Found:
+def _nearest_peak(pairs: Pairs, coarse: F32, sizes: F32, candidates: Candidates, heads: ReadableHeads) -> Found:
     """CenterNet's choice: the local maximum nearest to the coarse position, unless it is too far for the box."""
     position = _position(candidates, np.arange(len(candidates.cells)), heads)
     pair, candidate = expand(*candidates.in_group(pairs.group))
@@ -151,6 +141,6 @@ def _nearest_peak(
     return Found(pair[best], candidates.values[chosen], position.take(chosen, axis=1))
 
 
-def _position(candidates: Candidates, index: IndexArray, heads: ReadableHeads) -> FloatArray:
+def _position(candidates: Candidates, index: Index, heads: ReadableHeads) -> F32:
     offsets = heads.at_landmarks(candidates.cells.take(index))
     return candidates.xy.take(index, axis=1) + inside_cells(offsets, "hp_offset")

@@ -9,15 +9,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import numpy.typing as npt
 
+from deepmark.runtime.arrays import F32, F64, I64, Mask
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
-
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
-DoubleArray = npt.NDArray[np.float64]
-IndexArray = npt.NDArray[np.int64]
 
 
 def suppress(detections: Detections, params: DecoderParams) -> Detections:
@@ -42,9 +37,7 @@ def suppress(detections: Detections, params: DecoderParams) -> Detections:
     return dataclasses.replace(detections.select(keep[high]), scores=scores[high])
 
 
-def soft_nms(
-    overlap: DoubleArray, scores: FloatArray, *, sigma: float, threshold: float
-) -> tuple[IndexArray, FloatArray]:
+def soft_nms(overlap: F64, scores: F32, *, sigma: float, threshold: float) -> tuple[I64, F32]:
     """Gaussian soft-NMS: the best object multiplies the scores of the others by exp(-IoU**2 / sigma), and so on.
 
     Unlike the reference, which leaves rows of removed objects in place, a removed object is gone.
@@ -62,12 +55,12 @@ def soft_nms(
     return _pick(overlap > 0, np.exp(overlap * overlap / -sigma), scores, floor=threshold)
 
 
-def hard_nms(overlap: DoubleArray, scores: FloatArray, *, iou: float) -> tuple[IndexArray, FloatArray]:
+def hard_nms(overlap: F64, scores: F32, *, iou: float) -> tuple[I64, F32]:
     """Greedy NMS: the best object removes those that overlap it by more than ``iou``, and so on; see `soft_nms`."""
     return _pick(overlap > iou, np.ones_like(overlap), scores, floor=np.inf)
 
 
-def _pick(rivals: BoolArray, decay: DoubleArray, scores: FloatArray, *, floor: float) -> tuple[IndexArray, FloatArray]:
+def _pick(rivals: Mask, decay: F64, scores: F32, *, floor: float) -> tuple[I64, F32]:
     """Pick the best object, decay its rivals, and so on; objects with a picked rival go if they are below ``floor``.
 
     Scores only fall, so it is early enough to look at the floor when an object's turn comes. In float64 to the end: a
@@ -91,12 +84,12 @@ def _pick(rivals: BoolArray, decay: DoubleArray, scores: FloatArray, *, floor: f
     return np.array(picked, np.int64), np.array(final, np.float32)
 
 
-def pairwise_iou(boxes: FloatArray) -> DoubleArray:
+def pairwise_iou(boxes: F32) -> F64:
     """Compute the IoU of every two boxes (N, 4) x1, y1, x2, y2 as the reference does, one unit added to each side."""
     x1, y1, x2, y2 = boxes.astype(np.float64).T
     width = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1) + 1
     height = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1) + 1
     shared = width.clip(0) * height.clip(0)
     area = (x2 - x1 + 1) * (y2 - y1 + 1)
-    iou: DoubleArray = shared / (area[:, None] + area - shared)
+    iou: F64 = shared / (area[:, None] + area - shared)
     return iou

@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import F32, Index, Mask
 from deepmark.runtime.decoding.gaussian import pad
-
-FloatArray = npt.NDArray[np.float32]
-IndexArray = npt.NDArray[np.intp]
-BoolArray = npt.NDArray[np.bool_]
 
 CELL_CENTRE = np.float32(0.5)  # where a peak lies in its cell when the network has no offset head
 FARTHEST = 1e6  # cells; no network means it, and squares of larger distances would leave float32
@@ -33,17 +29,17 @@ class Centres:
         xy: (2, N) the same as integer x and y.
     """
 
-    scores: FloatArray
-    class_ids: IndexArray
-    cells: IndexArray
-    xy: FloatArray
+    scores: F32
+    class_ids: Index
+    cells: Index
+    xy: F32
 
-    def take(self, index: IndexArray | BoolArray) -> Centres:
+    def take(self, index: Index | Mask) -> Centres:
         """Return the centres with these positions, in this order."""
         return Centres(self.scores[index], self.class_ids[index], self.cells[index], self.xy[:, index])
 
 
-def find_centres(heatmap: FloatArray, top_k: int) -> Centres:
+def find_centres(heatmap: F32, top_k: int) -> Centres:
     """Find the ``top_k`` best 3x3 local maxima above 0 over all classes; equal scores go by class, then by cell.
 
     A plateau is a maximum in each of its cells, as in CenterNet. One cell may hold several classes.
@@ -72,24 +68,24 @@ def find_centres(heatmap: FloatArray, top_k: int) -> Centres:
     return Centres(scores[order], class_ids, y * width + x, np.stack([x, y]).astype(np.float32))
 
 
-def _local_maxima(padded: FloatArray) -> IndexArray:
+def _local_maxima(padded: F32) -> Index:
     """List the cells that are above 0 and not below a neighbour: flat indices into maps with a border of zeros."""
     flat, row = padded.reshape(-1), padded.shape[2]
     across = np.maximum(np.maximum(flat[:-2], flat[2:]), flat[1:-1])
     around = np.maximum(np.maximum(across[: -2 * row], across[2 * row :]), across[row:-row])
     centre = flat[row + 1 : -row - 1]
-    peaks: IndexArray = np.flatnonzero((centre == around) & (centre > 0)) + (row + 1)
+    peaks: Index = np.flatnonzero((centre == around) & (centre > 0)) + (row + 1)
     return peaks
 
 
-def unravel(cells: IndexArray, height: int, width: int) -> tuple[IndexArray, IndexArray, IndexArray]:
+def unravel(cells: Index, height: int, width: int) -> tuple[Index, Index, Index]:
     """Split flat indices into maps with a border of one cell: map, y and x, the latter two without the border."""
     row = cells // (width + 2)  # `//` and a product are several times as fast as `divmod`
     channel = row // (height + 2)
     return channel, row - channel * (height + 2) - 1, cells - row * (width + 2) - 1
 
 
-def boxes_at(centres: Centres, sizes: FloatArray, offsets: FloatArray | None) -> FloatArray:
+def boxes_at(centres: Centres, sizes: F32, offsets: F32 | None) -> F32:
     """Put a box of ``sizes`` (2, N) width and height around every centre: (4, N) x1, y1, x2, y2 in cells.
 
     ``offsets`` (2, N) are positions inside the cells, or None.
@@ -99,12 +95,12 @@ def boxes_at(centres: Centres, sizes: FloatArray, offsets: FloatArray | None) ->
     return np.concatenate([middle - half, middle + half])
 
 
-def inside_cells(offsets: FloatArray | None, name: str) -> FloatArray | np.float32:
+def inside_cells(offsets: F32 | None, name: str) -> F32 | np.float32:
     """Return positions inside cells, (2, n), from an offset head, or the middle where the network has none."""
     return CELL_CENTRE if offsets is None else require_cells(offsets, name)
 
 
-def require_cells(values: FloatArray, name: str) -> FloatArray:
+def require_cells(values: F32, name: str) -> F32:
     """Return regressions as they are, unless no network means them.
 
     Raises:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-IndexArray = npt.NDArray[np.intp]
+from deepmark.runtime.arrays import F32, Index
 
 
-def expand(starts: IndexArray, counts: IndexArray) -> tuple[IndexArray, IndexArray]:
+def expand(starts: Index, counts: Index) -> tuple[Index, Index]:
     """Write out the ranges ``starts[i] : starts[i] + counts[i]`` one after the other.
 
     Returns:
@@ -22,7 +21,7 @@ def expand(starts: IndexArray, counts: IndexArray) -> tuple[IndexArray, IndexArr
     return owner, np.arange(len(owner)) + (starts - first)[owner]
 
 
-def argmax_of_each(owner: IndexArray, values: npt.NDArray[np.float32]) -> IndexArray:
+def argmax_of_each(owner: Index, values: F32) -> Index:
     """Find the largest value of every owner; of equal ones the first.
 
     Args:

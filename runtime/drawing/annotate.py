@@ -12,8 +12,8 @@ from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
+from deepmark.runtime.arrays import Image8, Mask
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing.labels import place_labels
 from deepmark.runtime.drawing.palette import HALO, Colour, class_colour, ink_on
@@ -21,14 +21,12 @@ from deepmark.runtime.drawing.pen import Pen, Points
 from deepmark.runtime.drawing.text import CAP_HEIGHT, REGULAR, SEMIBOLD, put_text, text_width
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
-Image = npt.NDArray[np.uint8]
-
 _SMOOTH_BELOW = 1600  # pictures with sides shorter than that are drawn enlarged, and reduced again
 _MAX_ENLARGEMENT = 4
 _RING = 1.3  # radius of a ring in radii of a dot: wide enough to look hollow
 
 
-def annotate(image: Image, detections: Detections, schema: KeypointSchema) -> Image:
+def annotate(image: Image8, detections: Detections, schema: KeypointSchema) -> Image8:
     """Draw detections.
 
     Args:
@@ -83,12 +81,12 @@ def _draw_object(pen: Pen, detections: Detections, one: int, schema: KeypointSch
             pen.disc(point, _RING * pen.dot, colour, 0.7 * pen.line)
 
 
-def _unbroken(line: tuple[int, ...], placed: npt.NDArray[np.bool_]) -> list[list[int]]:
+def _unbroken(line: tuple[int, ...], placed: Mask) -> list[list[int]]:
     """Split an outline where a landmark has no place."""
     return [list(part) for has_place, part in groupby(line, lambda at: bool(placed[at])) if has_place]
 
 
-def _share_of_picture(box: Points, canvas: Image) -> float:
+def _share_of_picture(box: Points, canvas: Image8) -> float:
     """Factor by which an object is drawn thinner than one that fills half of the picture's sides."""
     height, width = canvas.shape[:2]
     return min(max(2 * _side(box) / math.sqrt(height * width), 0.4), 1.0)

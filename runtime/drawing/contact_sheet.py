@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing.annotate import annotate, scaled
 from deepmark.runtime.drawing.palette import DARK_INK, Colour
 from deepmark.runtime.drawing.text import put_text, text_width
 from deepmark.runtime.keypoints.schema import KeypointSchema
-
-Image = npt.NDArray[np.uint8]
 
 TILE = 480  # pixels, both sides
 MAX_TILES = 100
@@ -34,11 +32,11 @@ class Tile:
         caption: what to write below it.
     """
 
-    image: Image
+    image: Image8
     caption: str
 
 
-def fill_tile(image: Image, detections: Detections, schema: KeypointSchema) -> Image:
+def fill_tile(image: Image8, detections: Detections, schema: KeypointSchema) -> Image8:
     """Resize a picture to a tile, then draw on it: a drawing made smaller would not be legible.
 
     Args:
@@ -55,7 +53,7 @@ def fill_tile(image: Image, detections: Detections, schema: KeypointSchema) -> I
     return annotate(resized, scaled(detections, factor), schema)
 
 
-def contact_sheet(tiles: list[Tile], columns: int = 4) -> Image:
+def contact_sheet(tiles: list[Tile], columns: int = 4) -> Image8:
     """Lay out tiles in rows, from left to right.
 
     Args:

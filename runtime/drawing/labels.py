@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from deepmark.runtime.arrays import F64, Mask
 
 _GRID = 24  # positions per side of the search around a box, besides its corners
 _REACH = 1.5  # label heights that a label may be away from its box before nobody would know whose it is
@@ -17,7 +16,7 @@ Box = Sequence[float]  # x1, y1, x2, y2
 
 
 def place_labels(
-    sizes: Sequence[Size], boxes: Sequence[Box], picture: Size, *, gap: float, avoid: FloatArray
+    sizes: Sequence[Size], boxes: Sequence[Box], picture: Size, *, gap: float, avoid: F64
 ) -> list[Size | None]:
     """Find a place for every label: close to its box, and covering little of what is drawn.
 
@@ -47,7 +46,7 @@ def place_labels(
     return places
 
 
-def _candidates(size: Size, box: Box, picture: Size, gap: float) -> FloatArray:
+def _candidates(size: Size, box: Box, picture: Size, gap: float) -> F64:
     """List the places to try, best first of equals, as upper left corners (N, 2) that keep the label in the picture."""
     (width, height), (x1, y1, x2, y2) = size, box
     room = (picture[0] - width - gap, picture[1] - height - gap)
@@ -66,14 +65,14 @@ def _candidates(size: Size, box: Box, picture: Size, gap: float) -> FloatArray:
     return np.vstack([at_corners, grid]).clip(gap, room)
 
 
-def _free(corners: FloatArray, size: Size, placed: FloatArray, gap: float) -> npt.NDArray[np.bool_]:
+def _free(corners: F64, size: Size, placed: F64, gap: float) -> Mask:
     """Tell which corners (N, 2) a label of this size can have without touching one of the placed (M, 4)."""
     low, high = corners[:, None] - gap, corners[:, None] + size + gap
     overlaps = np.all((low < placed[:, 2:]) & (high > placed[:, :2]), axis=2)  # (N, M)
     return np.asarray(~np.any(overlaps, axis=1), np.bool_)
 
 
-def _cost(corners: FloatArray, size: Size, box: Box, avoid: FloatArray) -> FloatArray:
+def _cost(corners: F64, size: Size, box: Box, avoid: F64) -> F64:
     """Rate places (N, 2), the lower the better, in points covered; all else weighs about as much as one."""
     low, high = corners[:, None], corners[:, None] + size
     covered = ((avoid >= low) & (avoid <= high)).all(axis=2).sum(axis=1)

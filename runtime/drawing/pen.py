@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from deepmark.runtime.arrays import F32, F64, Image8
 from deepmark.runtime.drawing.palette import HALO, Colour
 
-Image = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float32]
-Points = npt.NDArray[np.float64]  # (N, 2) x, y in canvas pixels
+Points = F64  # (N, 2) x, y in canvas pixels
 
 _SHIFT = 4  # OpenCV draws in 1/16 pixels
 _REFERENCE = 400  # side in pixels of the picture for which the sizes below are given
@@ -35,7 +34,7 @@ class Pen:
         text: size of labels (em).
     """
 
-    canvas: Image
+    canvas: Image8
     zoom: int
     line: float
     dot: float
@@ -43,7 +42,7 @@ class Pen:
     text: float
 
     @classmethod
-    def for_picture(cls, canvas: Image, zoom: int) -> Pen:
+    def for_picture(cls, canvas: Image8, zoom: int) -> Pen:
         """Choose sizes: they grow with the picture, but slower than it does."""
         height, width = (side / zoom for side in canvas.shape[:2])
         side = min(math.sqrt(height * width), 2.5 * min(height, width)) / _REFERENCE
@@ -57,7 +56,7 @@ class Pen:
             text=zoom * max(_TEXT * side**0.75, _SMALLEST_TEXT),
         )
 
-    def for_labels(self, sides: npt.NDArray[np.float64]) -> Pen:
+    def for_labels(self, sides: F64) -> Pen:
         """Return a pen with smaller text where most objects are small; ``sides`` are theirs, in canvas pixels."""
         fair = _TEXT_PER_SIDE * float(np.median(sides))
         return replace(self, text=max(min(self.text, fair), _SMALLEST_TEXT * self.zoom))
@@ -66,7 +65,7 @@ class Pen:
         """Return a pen for smaller things."""
         return replace(self, line=self.line * factor, dot=self.dot * factor, halo=self.halo * factor)
 
-    def place(self, points: FloatArray) -> Points:
+    def place(self, points: F32) -> Points:
         """Picture pixels to canvas pixels; pixel centres stay pixel centres. Points far outside are brought nearer."""
         height, width = self.canvas.shape[:2]
         placed = (points.astype(np.float64) + 0.5) * self.zoom - 0.5

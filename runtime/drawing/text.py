@@ -5,12 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.drawing.palette import Colour
-
-Image = npt.NDArray[np.uint8]
 
 REGULAR, SEMIBOLD = 400, 600  # weights of the built-in variable font
 
@@ -30,7 +26,7 @@ def text_width(text: str, size: float, weight: int = REGULAR) -> float:
 
 
 def put_text(
-    canvas: Image, text: str, baseline: tuple[float, float], size: float, colour: Colour, weight: int = REGULAR
+    canvas: Image8, text: str, baseline: tuple[float, float], size: float, colour: Colour, weight: int = REGULAR
 ) -> None:
     """Write a line of text into a picture, in place; ``baseline`` is its lower left end (x, y)."""
     import cv2

@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.errors import BundleError, EngineError
+from deepmark.runtime.arrays import F32, Image8
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.heads.outputs import heads_from_outputs
 from deepmark.runtime.heads.sparse import SparseHeads
@@ -24,7 +24,6 @@ from deepmark.runtime.heads.weights import HeadWeights
 from deepmark.runtime.manifest import MAX_INPUT_PIXELS, Manifest
 from deepmark.runtime.preprocess import normalise, require_picture
 
-FloatArray = npt.NDArray[np.float32]
 Shape = tuple[int, ...]
 
 
@@ -117,7 +116,7 @@ class Session(Protocol):
         """Return name -> (1, C, H, W) of all outputs for an input of this shape; None where the file leaves it open."""
         ...
 
-    def run(self, x: FloatArray) -> dict[str, FloatArray]:
+    def run(self, x: F32) -> dict[str, F32]:
         """Run on a contiguous (1, 3, H, W) array; return new arrays (1, C, H/4, W/4) by name."""
         ...
 
@@ -163,7 +162,7 @@ class Engine:
         self._process = os.getpid()
         self._check_outputs()
 
-    def heads(self, image: npt.NDArray[np.uint8]) -> Heads | SparseHeads:
+    def heads(self, image: Image8) -> Heads | SparseHeads:
         """Run on a picture of the network's size, (H, W, 3) uint8; sigmoids are applied where the graph has none.
 
         Raises:
@@ -175,7 +174,7 @@ class Engine:
         maps = self._run(normalise(image, self.manifest.preprocess))
         return heads_from_outputs(maps, logits=self.manifest.heads.activation == "logits", weights=self.weights)
 
-    def run(self, x: object) -> dict[str, FloatArray]:
+    def run(self, x: object) -> dict[str, F32]:
         """Run the graph as it is.
 
         Args:
@@ -220,7 +219,7 @@ class Engine:
         """Free the model."""
         self.close()
 
-    def _run(self, x: FloatArray) -> dict[str, FloatArray]:
+    def _run(self, x: F32) -> dict[str, F32]:
         if os.getpid() != self._process:  # before the lock: a fork may have copied it locked
             raise EngineError(
                 f"the engine was loaded in process {self._process} and is used in its fork {os.getpid()}",

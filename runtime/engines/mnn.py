@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.errors import BundleError, EngineError
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines.engine import SessionFacts
 from deepmark.runtime.engines.mnn_settings import MnnSettings
 from deepmark.runtime.native_output import captured_stdout
-
-FloatArray = npt.NDArray[np.float32]
 
 NORMAL = MnnSettings()
 
@@ -65,7 +63,7 @@ class MnnSession:
         self._resize(input_shape)
         return {name: tensor.getShape() for name, tensor in self._outputs.items()}
 
-    def run(self, x: FloatArray) -> dict[str, FloatArray]:
+    def run(self, x: F32) -> dict[str, F32]:
         """Run on a contiguous (1, 3, H, W) array.
 
         Raises:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from deepmark.errors import BundleError, EngineError
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines.engine import SessionFacts
-
-FloatArray = npt.NDArray[np.float32]
 
 PROVIDER = "CPUExecutionProvider"
 _SEVERITY_ERROR = 3
@@ -57,7 +53,7 @@ class OnnxRuntimeSession:
             for output in self._session.get_outputs()
         }
 
-    def run(self, x: FloatArray) -> dict[str, FloatArray]:
+    def run(self, x: F32) -> dict[str, F32]:
         """Run on a (1, 3, H, W) array.
 
         Raises:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.keypoints.head_names import GATHERED_HEADS
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class HeadArchive:
 
 def archive_heads(network: torch.nn.Module, heads: Iterable[str]) -> HeadArchive:
     """Pack the weights of those of a network's ``heads`` that a sparse graph leaves out; equal weights, equal bytes."""
-    arrays: dict[str, npt.NDArray[np.float32]] = {}
+    arrays: dict[str, F32] = {}
     channels: dict[str, int] = {}
     features = 0
     for name in (head for head in heads if head in GATHERED_HEADS):

@@ -11,10 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
-IndexArray = npt.NDArray[np.intp]
+from deepmark.runtime.arrays import F32, Index
 
 BLOCK_ROWS = 24  # of the weights; the fastest pair of several below 2**18 / 576
 BLOCK_COLUMNS = 16
@@ -30,12 +28,12 @@ class Layer:
         rows: M, the rows that mean something.
     """
 
-    weight: FloatArray
-    bias: FloatArray
+    weight: F32
+    bias: F32
     rows: int
 
     @classmethod
-    def of(cls, weight: FloatArray, bias: FloatArray) -> Layer:
+    def of(cls, weight: F32, bias: F32) -> Layer:
         """Make a layer of weights (M, K) and biases (M,)."""
         rows = len(weight)
         missing = -rows % BLOCK_ROWS
@@ -45,13 +43,13 @@ class Layer:
             rows=rows,
         )
 
-    def take(self, rows: IndexArray) -> Layer:
+    def take(self, rows: Index) -> Layer:
         """Return the layer that computes only these rows, in this order."""
         whole = np.zeros(len(rows) + -len(rows) % BLOCK_ROWS, np.intp)  # the last block is filled up with row 0
         whole[: len(rows)] = rows
         return Layer(self.weight.take(whole, axis=0), self.bias.take(whole, axis=0), len(rows))
 
-    def __call__(self, columns: FloatArray) -> FloatArray:
+    def __call__(self, columns: F32) -> F32:
         """Compute (K, N) -> (M, N) in float32."""
         depth, count = columns.shape
         missing = -count % BLOCK_COLUMNS
@@ -61,6 +59,6 @@ class Layer:
         left = self.weight.reshape(high, 1, BLOCK_ROWS, depth)
         right = columns.reshape(depth, wide, BLOCK_COLUMNS).transpose(1, 0, 2)
         blocks = np.matmul(left, right)  # (high, wide, BLOCK_ROWS, BLOCK_COLUMNS)
-        product: FloatArray = blocks.transpose(0, 2, 1, 3).reshape(len(self.weight), wide * BLOCK_COLUMNS)
+        product: F32 = blocks.transpose(0, 2, 1, 3).reshape(len(self.weight), wide * BLOCK_COLUMNS)
         product += self.bias
         return product[: self.rows, :count]

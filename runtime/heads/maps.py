@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import F32, Index
 from deepmark.runtime.keypoints.head_names import HEAD_ORDER
 
 STRIDE = 4  # input pixels per heatmap cell
 PROBABILITY_HEADS = ("hm", "hm_hp")  # a sigmoid belongs to these
-
-FloatArray = npt.NDArray[np.float32]
-IndexArray = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,21 +29,21 @@ class CentreValues:
         displacements: (2, P) landmark minus integer centre, from ``hps``.
     """
 
-    sizes: FloatArray
-    offsets: FloatArray | None
-    displacements: FloatArray
+    sizes: F32
+    offsets: F32 | None
+    displacements: F32
 
 
 class ReadableHeads(Protocol):
     """One image's heads as the decoder reads them."""
 
     @property
-    def hm(self) -> FloatArray:
+    def hm(self) -> F32:
         """(classes, H, W) centre heatmap, probabilities in [0, 1]."""
         ...
 
     @property
-    def hm_hp(self) -> FloatArray | None:
+    def hm_hp(self) -> F32 | None:
         """(groups, H, W) landmark heatmap, probabilities in [0, 1], or None."""
         ...
 
@@ -55,7 +52,7 @@ class ReadableHeads(Protocol):
         """Number of landmark groups."""
         ...
 
-    def at_centres(self, cells: IndexArray, owner: IndexArray, group: IndexArray) -> CentreValues:
+    def at_centres(self, cells: Index, owner: Index, group: Index) -> CentreValues:
         """Read the regressions of N objects with P landmarks in all.
 
         Args:
@@ -65,7 +62,7 @@ class ReadableHeads(Protocol):
         """
         ...
 
-    def at_landmarks(self, cells: IndexArray) -> FloatArray | None:
+    def at_landmarks(self, cells: Index) -> F32 | None:
         """Read ``hp_offset``, (2, n), at n flat cells; None without that head."""
         ...
 
@@ -87,12 +84,12 @@ class Heads:
         hp_offset: (2, H, W) sub-cell offset x, y of a landmark, shared by all groups, or None.
     """
 
-    hm: FloatArray
-    wh: FloatArray
-    hps: FloatArray
-    reg: FloatArray | None = None
-    hm_hp: FloatArray | None = None
-    hp_offset: FloatArray | None = None
+    hm: F32
+    wh: F32
+    hps: F32
+    reg: F32 | None = None
+    hm_hp: F32 | None = None
+    hp_offset: F32 | None = None
 
     def __post_init__(self) -> None:
         """Refuse maps that do not belong together.
@@ -118,7 +115,7 @@ class Heads:
         """Number of landmark groups."""
         return len(self.hps) // 2
 
-    def at_centres(self, cells: IndexArray, owner: IndexArray, group: IndexArray) -> CentreValues:
+    def at_centres(self, cells: Index, owner: Index, group: Index) -> CentreValues:
         """Look up ``wh``, ``reg`` and ``hps``; see `ReadableHeads`."""
         cells_in_map = self.hps.shape[1] * self.hps.shape[2]
         x = 2 * group * cells_in_map + cells.take(owner)
@@ -128,7 +125,7 @@ class Heads:
             displacements=self.hps.reshape(-1).take(np.stack([x, x + cells_in_map])),
         )
 
-    def at_landmarks(self, cells: IndexArray) -> FloatArray | None:
+    def at_landmarks(self, cells: Index) -> F32 | None:
         """Look up ``hp_offset``; see `ReadableHeads`."""
         return None if self.hp_offset is None else _at(self.hp_offset, cells)
 
@@ -137,11 +134,11 @@ class Heads:
         return self
 
 
-def _at(head: FloatArray, cells: IndexArray) -> FloatArray:
+def _at(head: F32, cells: Index) -> F32:
     return head.reshape(len(head), -1).take(cells, axis=1)
 
 
-def require_map(head: object, name: str, *, like: FloatArray) -> None:
+def require_map(head: object, name: str, *, like: F32) -> None:
     """Require a (C, H, W) float32 array with as many cells as another map.
 
     Raises:
@@ -154,7 +151,7 @@ def require_map(head: object, name: str, *, like: FloatArray) -> None:
         raise DataError(f"head {name!r} has {head.shape[1:]} cells, but hm has {like.shape[1:]}")
 
 
-def sigmoid(logits: FloatArray) -> FloatArray:
+def sigmoid(logits: F32) -> F32:
     """Turn logits into probabilities, elementwise."""
     with np.errstate(over="ignore"):  # exp overflows to infinity below -88: the quotient is then 0, as it should be
         return np.float32(1) / (np.float32(1) + np.exp(-logits))

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-import numpy.typing as npt
-
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS, Heads, sigmoid
 from deepmark.runtime.heads.sparse import SparseHeads
 from deepmark.runtime.heads.weights import HeadWeights
 from deepmark.runtime.keypoints.head_names import FEATURES
 
-FloatArray = npt.NDArray[np.float32]
-
 
 def heads_from_outputs(
-    outputs: Mapping[str, FloatArray], *, logits: bool, weights: HeadWeights | None = None
+    outputs: Mapping[str, F32], *, logits: bool, weights: HeadWeights | None = None
 ) -> Heads | SparseHeads:
     """Make the decoder's input of a graph's outputs.
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
-IndexArray = npt.NDArray[np.intp]
+from deepmark.runtime.arrays import F32, Index
 
 TAPS = 9  # of a 3x3 convolution, row by row
 _DY, _DX = (index[:, None] - 1 for index in np.divmod(np.arange(TAPS), 3))
 
 
-def columns_at(features: FloatArray, cells: IndexArray) -> FloatArray:
+def columns_at(features: F32, cells: Index) -> F32:
     """Gather what a 1x1 convolution reads at n flat cells: (C, H, W) -> (C, n)."""
     return features.reshape(len(features), -1).take(cells, axis=1)
 
 
-def patches_at(features: FloatArray, cells: IndexArray) -> FloatArray:
+def patches_at(features: F32, cells: Index) -> F32:
     """Gather what a zero-padded 3x3 convolution reads at n flat cells: (C, H, W) -> (C * 9, n).
 
     Rows have the order of a convolution's weights (out, C, 3, 3).

@@ -10,15 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import F32, Index
 from deepmark.runtime.heads.maps import CentreValues, Heads, require_map
 from deepmark.runtime.heads.weights import Branch, HeadWeights
 from deepmark.runtime.keypoints.head_names import FEATURES
-
-FloatArray = npt.NDArray[np.float32]
-IndexArray = npt.NDArray[np.intp]
 
 CELLS_AT_ONCE = 4096  # of `SparseHeads.dense`: 10 MB of patches
 
@@ -34,10 +31,10 @@ class SparseHeads:
         hm_hp: (groups, H, W) landmark heatmap, probabilities in [0, 1], or None.
     """
 
-    hm: FloatArray
-    features: FloatArray
+    hm: F32
+    features: F32
     weights: HeadWeights
-    hm_hp: FloatArray | None = None
+    hm_hp: F32 | None = None
 
     def __post_init__(self) -> None:
         """Refuse maps and weights that do not belong together.
@@ -59,7 +56,7 @@ class SparseHeads:
         """Number of landmark groups."""
         return self.weights.centres.last["hps"].rows // 2
 
-    def at_centres(self, cells: IndexArray, owner: IndexArray, group: IndexArray) -> CentreValues:
+    def at_centres(self, cells: Index, owner: Index, group: Index) -> CentreValues:
         """Compute ``wh``, ``reg`` and ``hps``, the latter for groups that an object has; see `ReadableHeads`."""
         branch = self.weights.centres
         hidden = branch.hidden(self.features, cells)
@@ -73,7 +70,7 @@ class SparseHeads:
         x = 2 * place.take(group)
         return CentreValues(sizes, offsets, displacements[np.stack([x, x + 1]), owner])
 
-    def at_landmarks(self, cells: IndexArray) -> FloatArray | None:
+    def at_landmarks(self, cells: Index) -> F32 | None:
         """Compute ``hp_offset``, each cell once; see `ReadableHeads`."""
         if self.weights.landmarks is None:
             return None
@@ -86,7 +83,7 @@ class SparseHeads:
         maps = {name: head for branch in branches for name, head in self._everywhere(branch).items()}
         return Heads(hm=self.hm, hm_hp=self.hm_hp, **maps)
 
-    def _everywhere(self, branch: Branch) -> dict[str, FloatArray]:
+    def _everywhere(self, branch: Branch) -> dict[str, F32]:
         height, width = self.hm.shape[1:]
         parts = [
             branch(self.features, np.arange(start, min(start + CELLS_AT_ONCE, height * width)))

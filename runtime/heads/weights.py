@@ -18,11 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import BundleError
+from deepmark.runtime.arrays import F32, Index
 from deepmark.runtime.heads.layer import Layer
 from deepmark.runtime.heads.patches import TAPS, columns_at, patches_at
-
-FloatArray = npt.NDArray[np.float32]
-IndexArray = npt.NDArray[np.intp]
 
 AT_CENTRES = ("wh", "reg", "hps")
 AT_LANDMARKS = ("hp_offset",)
@@ -41,7 +39,7 @@ class Branch:
     last: Mapping[str, Layer]
 
     @classmethod
-    def of(cls, arrays: Mapping[str, FloatArray], names: tuple[str, ...]) -> Branch:
+    def of(cls, arrays: Mapping[str, F32], names: tuple[str, ...]) -> Branch:
         """Join the named heads of ``heads.npz``."""
         if f"{names[0]}.weight" in arrays:
             return cls(None, {name: _layer(arrays, name) for name in names})
@@ -49,7 +47,7 @@ class Branch:
         bias = np.concatenate([arrays[f"{name}.0.bias"] for name in names])
         return cls(Layer.of(weight, bias), {name: _layer(arrays, f"{name}.2") for name in names})
 
-    def hidden(self, features: FloatArray, cells: IndexArray) -> dict[str, FloatArray]:
+    def hidden(self, features: F32, cells: Index) -> dict[str, F32]:
         """Compute what the 1x1 convolutions of all heads read at N flat cells: name -> (hidden, N)."""
         if self.first is None:
             return dict.fromkeys(self.last, columns_at(features, cells))
@@ -57,7 +55,7 @@ class Branch:
         np.maximum(activated, 0, out=activated)
         return dict(zip(self.last, np.split(activated, len(self.last)), strict=True))
 
-    def __call__(self, features: FloatArray, cells: IndexArray) -> dict[str, FloatArray]:
+    def __call__(self, features: F32, cells: Index) -> dict[str, F32]:
         """Compute all heads at N flat cells: name -> (channels, N)."""
         hidden = self.hidden(features, cells)
         return {name: layer(hidden[name]) for name, layer in self.last.items()}
@@ -123,11 +121,11 @@ def _fault(arrays: Mapping[str, npt.NDArray[np.generic]], heads: Mapping[str, in
     return None
 
 
-def _layer(arrays: Mapping[str, FloatArray], name: str) -> Layer:
+def _layer(arrays: Mapping[str, F32], name: str) -> Layer:
     return Layer.of(_flat(arrays[f"{name}.weight"]), arrays[f"{name}.bias"])
 
 
-def _flat(weight: FloatArray) -> FloatArray:
+def _flat(weight: F32) -> F32:
     """Write a convolution's weights (out, F, h, w) as rows (out, F * h * w), the order of `patches_at`."""
     assert weight.shape[2] * weight.shape[3] in {1, TAPS}
     return weight.reshape(len(weight), -1)

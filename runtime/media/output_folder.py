@@ -7,18 +7,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from deepmark.console import printable
 from deepmark.errors import UsageError
 from deepmark.files import in_one_step
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import encode_picture
 from deepmark.runtime.media.records import FrameRecord
 from deepmark.runtime.media.sources import Camera, Picture, Source
 from deepmark.runtime.media.video_file import SUFFIX, VideoFile
-
-Image = npt.NDArray[np.uint8]
 
 RECORDS_NAME = "detections.jsonl"
 KEPT_SUFFIXES = frozenset((".jpeg", ".jpg", ".png"))  # pictures of all other kinds become .png
@@ -81,7 +78,7 @@ class OutputFolder:
         return name
 
     @contextmanager
-    def writer(self, name: str, rate: float | None) -> Iterator[Callable[[Image], None]]:
+    def writer(self, name: str, rate: float | None) -> Iterator[Callable[[Image8], None]]:
         """Yield a function that writes frames to the file ``name``: a video of this rate, or one picture (None).
 
         A video that breaks off, by Ctrl-C or by an error in its source, is kept as far as it goes.
@@ -106,7 +103,7 @@ class OutputFolder:
                 )
 
 
-def write_picture(target: Path, image: Image) -> None:
+def write_picture(target: Path, image: Image8) -> None:
     """Write a picture in the format that the file's suffix names.
 
     Raises:

@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.native_output import captured_stderr
-
-Image = npt.NDArray[np.uint8]
 
 MAX_PIXELS = 2**28  # 268 million, more than any camera; in memory 800 MB
 MAX_BYTES = 2**30
@@ -31,7 +30,7 @@ _BAND = 256  # rows
 _JPEG_QUALITY = 95
 
 
-def read_picture(path: Path) -> Image:
+def read_picture(path: Path) -> Image8:
     """Read a picture file as BGR, (H, W, 3) uint8.
 
     Raises:
@@ -48,7 +47,7 @@ def read_picture(path: Path) -> Image:
     return decode_picture(content, source=str(path))
 
 
-def decode_picture(content: bytes, *, source: str) -> Image:
+def decode_picture(content: bytes, *, source: str) -> Image8:
     """Decode the content of a picture file as `read_picture` does; ``source`` names it in errors.
 
     Raises:
@@ -77,7 +76,7 @@ def decode_picture(content: bytes, *, source: str) -> Image:
     return _on_paper(pixels) if _is_transparent(pixels) else np.asarray(pixels, np.uint8)
 
 
-def encode_picture(image: Image, suffix: str) -> bytes:
+def encode_picture(image: Image8, suffix: str) -> bytes:
     """Encode a BGR picture as ``.png``, ``.jpg`` or ``.jpeg``.
 
     Raises:
@@ -138,7 +137,7 @@ def _is_transparent(pixels: npt.NDArray[Any] | None) -> bool:
     return pixels is not None and pixels.ndim == 3 and pixels.shape[2] == 4 and pixels.dtype.kind == "u"
 
 
-def _on_paper(pixels: npt.NDArray[Any]) -> Image:
+def _on_paper(pixels: npt.NDArray[Any]) -> Image8:
     """Lay a picture (H, W, 4) of any unsigned type on white, band by band to save memory."""
     flat = np.empty((*pixels.shape[:2], 3), np.uint8)
     for top in range(0, len(pixels), _BAND):

@@ -15,16 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from deepmark.console import printable
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import READ_HINT, read_picture
 from deepmark.runtime.native_output import captured_stderr
 from deepmark.runtime.native_path import native_path
-
-Image = npt.NDArray[np.uint8]
 
 PICTURE_SUFFIXES = frozenset(
     (".avif", ".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -89,7 +85,7 @@ class Stream:
         rate: frames a second; None for a still picture.
     """
 
-    frames: Iterator[Image]
+    frames: Iterator[Image8]
     length: int | None
     rate: float | None
 
@@ -220,7 +216,7 @@ def _refusal(source: Video | Camera, said: str) -> DataError:
     )
 
 
-def _read_all(capture: Any, source: Video | Camera, length: int | None) -> Iterator[Image]:
+def _read_all(capture: Any, source: Video | Camera, length: int | None) -> Iterator[Image8]:
     found = 0
     while True:
         with captured_stderr():

@@ -10,14 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
-
 from deepmark.errors import DataError, DeepMarkError
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.native_output import captured_stderr
 from deepmark.runtime.native_path import native_path
-
-Image = npt.NDArray[np.uint8]
 
 SUFFIX = ".mp4"
 _CODEC = "mp4v"
@@ -36,7 +32,7 @@ class VideoFile:
         self._writer: Any = None
         self._frames = 0
 
-    def write(self, image: Image) -> None:
+    def write(self, image: Image8) -> None:
         """Append a frame, (H, W, 3) uint8, BGR.
 
         Raises:

@@ -7,12 +7,8 @@ import sys
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-import numpy.typing as npt
-
 from deepmark.errors import DeepMarkError
-
-Image = npt.NDArray[np.uint8]
+from deepmark.runtime.arrays import Image8
 
 _TITLE = "deepmark"
 _STOP_KEYS = frozenset((ord("q"), 27))  # 27: Escape
@@ -51,7 +47,7 @@ class Window:
 
         cv2.destroyAllWindows()
 
-    def show(self, image: Image, *, still: bool) -> bool:
+    def show(self, image: Image8, *, still: bool) -> bool:
         """Show a picture until a key is pressed (``still``), or a frame of a video for a moment.
 
         Returns:

@@ -9,17 +9,14 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import pytest
 from tiny import Tiny
 
 from deepmark.errors import BundleError, DataError
 from deepmark.runtime import DecoderParams, Detections, Detector, load_engine
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines import Engine, EngineRecord, SessionFacts
 from deepmark.runtime.manifest import Manifest
-
-FloatArray = npt.NDArray[np.float32]
-Picture = npt.NDArray[np.uint8]
 
 
 class FixedHeads:
@@ -27,13 +24,13 @@ class FixedHeads:
 
     facts = SessionFacts("0", "CPU", 1, "fp32", {})
 
-    def __init__(self, heads: Mapping[str, FloatArray]) -> None:
+    def __init__(self, heads: Mapping[str, F32]) -> None:
         self.heads = heads
 
     def output_shapes(self, input_shape: tuple[int, ...]) -> dict[str, tuple[int | None, ...]]:  # noqa: ARG002
         return {name: head.shape for name, head in self.heads.items()}
 
-    def run(self, x: FloatArray) -> dict[str, FloatArray]:  # noqa: ARG002
+    def run(self, x: F32) -> dict[str, F32]:  # noqa: ARG002
         return dict(self.heads)
 
     def close(self) -> None:
@@ -41,13 +38,13 @@ class FixedHeads:
 
 
 @pytest.fixture
-def heads() -> dict[str, FloatArray]:
+def heads() -> dict[str, F32]:
     """Empty heads of the tiny network, 16x24 cells."""
     channels = {"hm": 2, "wh": 2, "hps": 6, "reg": 2, "hm_hp": 3, "hp_offset": 2}
     return {name: np.zeros((1, count, 16, 24), np.float32) for name, count in channels.items()}
 
 
-def put_top(heads: dict[str, FloatArray], row: int, column: int, score: float, size: float = 8) -> None:
+def put_top(heads: dict[str, F32], row: int, column: int, score: float, size: float = 8) -> None:
     """Put a "top" with its centre on a cell, and its two landmarks 2 cells left and right of it."""
     heads["hm"][0, 0, row, column] = score
     heads["wh"][0, :, row, column] = size
@@ -56,7 +53,7 @@ def put_top(heads: dict[str, FloatArray], row: int, column: int, score: float, s
         heads["hm_hp"][0, group, row, column + shift] = 0.9
 
 
-def detector(manifest: Manifest, heads: dict[str, FloatArray], params: DecoderParams) -> Detector:
+def detector(manifest: Manifest, heads: dict[str, F32], params: DecoderParams) -> Detector:
     record = EngineRecord("mnn", "0", "CPU", 1, 1, "fp32", {}, "model.mnn", "0" * 64)
     return Detector(Engine(FixedHeads(heads), manifest, record), params=params)
 
@@ -77,7 +74,7 @@ def baseline(**changes: object) -> DecoderParams:
 )
 def test_objects_come_in_the_picture_s_own_pixels(
     tiny_manifest: Manifest,
-    heads: dict[str, FloatArray],
+    heads: dict[str, F32],
     picture_hw: tuple[int, int],
     pixels_per_cell: float,
     left: float,
@@ -95,7 +92,7 @@ def test_objects_come_in_the_picture_s_own_pixels(
     assert found.refined[0].tolist() == [True, True]
 
 
-def test_nothing_found_is_no_object(tiny_manifest: Manifest, heads: dict[str, FloatArray]) -> None:
+def test_nothing_found_is_no_object(tiny_manifest: Manifest, heads: dict[str, F32]) -> None:
     found = detector(tiny_manifest, heads, baseline())(np.zeros((50, 70, 3), np.uint8))
     assert len(found) == 0
     assert (found.boxes.shape, found.keypoints) == ((0, 4), ())
@@ -103,7 +100,7 @@ def test_nothing_found_is_no_object(tiny_manifest: Manifest, heads: dict[str, Fl
 
 @pytest.mark.parametrize(("nms", "left_over"), [(None, 2), ("hard", 1), ("soft", 2)])
 def test_suppression_is_the_manifest_s_and_happens_once(
-    tiny_manifest: Manifest, heads: dict[str, FloatArray], nms: str | None, left_over: int
+    tiny_manifest: Manifest, heads: dict[str, F32], nms: str | None, left_over: int
 ) -> None:
     put_top(heads, row=6, column=8, score=0.8)
     put_top(heads, row=6, column=10, score=0.6)  # IoU .6 with the first

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import F32, Image8
 from deepmark.runtime.manifest import Preprocess
 from deepmark.runtime.preprocess import normalise
 
 NUMBERS = Preprocess()
 
 
-def _formula(image: npt.NDArray[np.uint8], numbers: Preprocess) -> npt.NDArray[np.float32]:
+def _formula(image: Image8, numbers: Preprocess) -> F32:
     """CenterNet's lines, ``(image / 255 - mean) / std`` in float64, and channels first."""
     normal = (image / 255 - np.array(numbers.mean)) / np.array(numbers.std)
     return np.asarray(normal.transpose(2, 0, 1)[None], np.float32)

@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+
+from deepmark.runtime.arrays import F64
 
 Document = dict[str, Any]
 
 
-def precision(
-    truth: Document, found: Sequence[Document], kind: str, sigmas: Sequence[float]
-) -> npt.NDArray[np.float64]:
+def precision(truth: Document, found: Sequence[Document], kind: str, sigmas: Sequence[float]) -> F64:
     """Precision by threshold, recall and class, (10, 101, 13); -1 where nothing was to be found."""
     with contextlib.redirect_stdout(io.StringIO()):
         expected = COCO()

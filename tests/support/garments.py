@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
@@ -44,9 +44,9 @@ class OneGarment:
     schema = SCHEMA
 
     def __init__(self) -> None:
-        self.seen: list[npt.NDArray[np.uint8]] = []
+        self.seen: list[Image8] = []
 
-    def __call__(self, image: npt.NDArray[np.uint8]) -> Detections:
+    def __call__(self, image: Image8) -> Detections:
         self.seen.append(image)
         height, width = image.shape[:2]
         return garments([(width / 4, height / 4, width * 3 / 4, height * 3 / 4)], [8])

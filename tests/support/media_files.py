@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-ByteImage = npt.NDArray[np.uint8]
+from deepmark.runtime.arrays import Image8
 
 
 def encoded(image: npt.NDArray[np.generic], suffix: str = ".png") -> bytes:
@@ -19,7 +19,7 @@ def encoded(image: npt.NDArray[np.generic], suffix: str = ".png") -> bytes:
     return content.tobytes()
 
 
-def jpeg_with_orientation(image: ByteImage, orientation: int) -> bytes:
+def jpeg_with_orientation(image: Image8, orientation: int) -> bytes:
     """A JPEG file with an EXIF segment that says how to turn it."""
     entry = struct.pack("<HHII", 0x0112, 3, 1, orientation)
     tiff = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 1) + entry + struct.pack("<I", 0)

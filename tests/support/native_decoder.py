@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.heads.maps import Heads
@@ -17,7 +17,7 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SUPPRESSIONS = (None, "soft", "hard")
 
-Arrays = list[npt.NDArray[np.float32]]
+Arrays = list[F32]
 
 
 def encode_case(heads: Heads | SparseHeads, schema: KeypointSchema, params: DecoderParams) -> bytes:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.embedded import METADATA_KEY
 from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
@@ -129,12 +129,12 @@ def write_bundle(folder: Path, manifest: Manifest, models: Mapping[str, Path]) -
     return folder
 
 
-def noise(*shape: int, seed: int = 0) -> npt.NDArray[np.float32]:
+def noise(*shape: int, seed: int = 0) -> F32:
     """A seeded network input."""
     return np.random.default_rng(seed).standard_normal(shape, np.float32)
 
 
-def truth(model: Path, x: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
+def truth(model: Path, x: F32) -> dict[str, F32]:
     """What ONNX Runtime gives when it is asked directly, without any code of ours."""
     import onnxruntime
 
@@ -143,7 +143,7 @@ def truth(model: Path, x: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.f
     return {meta.name: value[0] for meta, value in zip(session.get_outputs(), outputs, strict=True)}
 
 
-def assert_close(found: Mapping[str, npt.NDArray[np.float32]], expected: Mapping[str, npt.NDArray[np.float32]]) -> None:
+def assert_close(found: Mapping[str, F32], expected: Mapping[str, F32]) -> None:
     """Require the same outputs, equal but for rounding."""
     assert found.keys() == expected.keys()
     for name, head in expected.items():

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.benchmarks.studies.grouping.step import GROUPS, Arm, Regressions, Step, Workload
+from deepmark.runtime.arrays import F64
 
 WARM_UP = 2  # steps of each arm that do not count
 MEMORY_STEPS = 2  # the optimiser's moments exist from the first one on
@@ -104,9 +104,7 @@ def steps(regressions: Sequence[Regressions], rounds: int) -> int:
     return len(regressions) * len(GROUPS) + WARM_UP + rounds
 
 
-def time_in_turn(
-    arms: Sequence[Callable[[], object]], rounds: int, advance: Callable[[], None] = lambda: None
-) -> npt.NDArray[np.float64]:
+def time_in_turn(arms: Sequence[Callable[[], object]], rounds: int, advance: Callable[[], None] = lambda: None) -> F64:
     """Call all in turn, A B A B ..., and return the wall times in milliseconds, (rounds, arms)."""
     times_ns = np.zeros((WARM_UP + rounds, len(arms)))
     for one_round in times_ns:
@@ -118,9 +116,7 @@ def time_in_turn(
     return times_ns[WARM_UP:] / 1e6
 
 
-def ratio_of_medians(
-    above: npt.NDArray[np.float64], below: npt.NDArray[np.float64], seed: int = 0
-) -> tuple[float, tuple[float, float]]:
+def ratio_of_medians(above: F64, below: F64, seed: int = 0) -> tuple[float, tuple[float, float]]:
     """Divide the medians of two columns of one table; rounds are drawn again with replacement for the interval.
 
     Args:

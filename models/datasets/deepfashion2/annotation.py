@@ -9,10 +9,10 @@ from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.deepfashion2.json_faults import field_first, why_no_json
+from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 ATTRIBUTES = ("scale", "occlusion", "zoom_in", "viewpoint")
@@ -58,7 +58,7 @@ class Item:
 
     category_id: int
     box: tuple[float, float, float, float]
-    landmarks: npt.NDArray[np.float64]
+    landmarks: F64
     scale: int
     occlusion: int
     zoom_in: int
@@ -160,7 +160,7 @@ def _check_class(item: _RawItem, where: str, schema: KeypointSchema) -> None:
         )
 
 
-def _landmarks(item: _RawItem, where: str, schema: KeypointSchema) -> npt.NDArray[np.float64]:
+def _landmarks(item: _RawItem, where: str, schema: KeypointSchema) -> F64:
     one = schema.classes[item.category_id - 1]
     expected = 3 * len(one.groups)
     if len(item.landmarks) != expected:

@@ -13,7 +13,6 @@ from pathlib import Path, PurePath
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.deepfashion2.annotation import (
@@ -26,6 +25,7 @@ from deepmark.models.datasets.deepfashion2.annotation import (
     numbers,
 )
 from deepmark.models.datasets.deepfashion2.json_faults import field_first, why_no_json
+from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 _HINT = "expected the COCO format of the official converter: images, annotations and categories"
@@ -176,7 +176,7 @@ class CocoFile:
         )
         return item, entry.pair_id
 
-    def _landmarks(self, entry: _Entry, where: str) -> npt.NDArray[np.float64]:
+    def _landmarks(self, entry: _Entry, where: str) -> F64:
         """Take the class's own landmarks, (P, 3), out of the layout; all others must be zeros."""
         landmarks, one = self._schema.num_landmarks, self._schema.classes[entry.category_id - 1]
         if len(entry.keypoints) != 3 * landmarks:

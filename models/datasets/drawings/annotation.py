@@ -12,6 +12,7 @@ import numpy.typing as npt
 from deepmark.models.datasets.drawings.curves import Points
 from deepmark.models.datasets.drawings.garments import class_name
 from deepmark.models.datasets.drawings.scene import Scene, Worn
+from deepmark.runtime.arrays import F64
 
 OUTSIDE, OCCLUDED, VISIBLE = 0, 1, 2
 _SUBPIXEL = 4  # bits after the point that OpenCV takes
@@ -37,7 +38,7 @@ class Item:
     """
 
     category_id: int
-    landmarks: npt.NDArray[np.float64]
+    landmarks: F64
     bounding_box: tuple[float, float, float, float]
     segmentation: tuple[tuple[float, ...], ...]
     scale: int
@@ -86,7 +87,7 @@ def _areas(scene: Scene) -> tuple[npt.NDArray[np.uint8], list[int]]:
     return seen, [int(np.count_nonzero(mask)) for mask in alone]
 
 
-def _landmarks(scene: Scene, number: int) -> npt.NDArray[np.float64]:
+def _landmarks(scene: Scene, number: int) -> F64:
     worn, last = scene.worn[number], scene.size - 1
     points = np.round(worn.landmarks, 2)
     inside = np.all((points >= 0) & (points <= last), axis=1)
@@ -118,7 +119,7 @@ def _covered(scene: Scene, number: int, name: str, point: tuple[float, float]) -
     return True  # a point of no part that is drawn
 
 
-def _item(scene: Scene, worn: Worn, landmarks: npt.NDArray[np.float64], mask: npt.NDArray[np.uint8]) -> Item:
+def _item(scene: Scene, worn: Worn, landmarks: F64, mask: npt.NDArray[np.uint8]) -> Item:
     x, y, wide, high = cv2.boundingRect(mask)
     labelled = landmarks[landmarks[:, 2] > OUTSIDE, :2]
     low = np.minimum(labelled.min(axis=0), (x, y))
@@ -168,6 +169,6 @@ def document(items: tuple[Item, ...], *, pair_id: int, shop: bool) -> dict[str, 
     return found
 
 
-def _flat(landmarks: npt.NDArray[np.float64]) -> list[float | int]:
+def _flat(landmarks: F64) -> list[float | int]:
     """Return x, y, v, x, y, v, ...; v whole."""
     return [number for x, y, v in landmarks.tolist() for number in (x, y, int(v))]

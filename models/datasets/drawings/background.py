@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.models.datasets.drawings.curves import closed_curve, ellipse
 from deepmark.models.datasets.drawings.layers import Layer
@@ -18,6 +17,7 @@ from deepmark.models.datasets.drawings.textures import (
     random_material,
     soft_noise,
 )
+from deepmark.runtime.arrays import F32, Image8
 
 
 def ground(rng: np.random.Generator, size: int, *, shop: bool) -> Image:
@@ -71,7 +71,7 @@ def _thing(rng: np.random.Generator, size: int) -> Layer:
     )
 
 
-def develop(rng: np.random.Generator, image: Image, *, shop: bool) -> npt.NDArray[np.uint8]:
+def develop(rng: np.random.Generator, image: Image, *, shop: bool) -> Image8:
     """Light the scene and take the picture, (H, W, 3): light from a side, its colour, contrast, blur and noise."""
     size = image.shape[1]
     contrast, brightness = rng.uniform(0.75, 1.15), 128 + rng.normal(0, 10)
@@ -81,7 +81,7 @@ def develop(rng: np.random.Generator, image: Image, *, shop: bool) -> npt.NDArra
     for channel in range(3):
         image[channel] *= light * np.float32(gain[channel])
     image += np.float32(brightness - 128 * contrast + 0.5)
-    picture: npt.NDArray[np.float32] = cv2.merge(list(image))
+    picture: F32 = cv2.merge(list(image))
     if rng.random() < 0.35:
         cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.3, 1.1)) * size / 256, dst=picture)
     elif rng.random() < 0.12:
@@ -94,7 +94,7 @@ def develop(rng: np.random.Generator, image: Image, *, shop: bool) -> npt.NDArra
     return picture.astype(np.uint8)
 
 
-def _streak(rng: np.random.Generator, size: int) -> npt.NDArray[np.float32]:
+def _streak(rng: np.random.Generator, size: int) -> F32:
     """Return the kernel of a hand that shook."""
     length = max(3, round(size * 0.02)) | 1
     kernel = np.zeros((length, length), np.float32)

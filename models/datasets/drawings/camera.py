@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.models.datasets.drawings.curves import Points
+from deepmark.runtime.arrays import F64
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Camera:
         roll: radians that the picture is turned by.
     """
 
-    matrix: npt.NDArray[np.float64]
+    matrix: F64
     scale: float
     roll: float
 

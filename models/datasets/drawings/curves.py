@@ -6,10 +6,11 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Points = npt.NDArray[np.float64]  # (N, 2): x, y
-Point = npt.NDArray[np.float64]  # (2,): x, y
+from deepmark.runtime.arrays import F64, Mask
+
+Points = F64  # (N, 2): x, y
+Point = F64  # (2,): x, y
 
 _SAMPLES = 6  # points drawn per piece of curve
 _T = np.arange(_SAMPLES) / _SAMPLES
@@ -24,7 +25,7 @@ def ring(points: Mapping[str, Point], names: Sequence[str], corners: Collection[
     return closed_curve(nodes, np.array([name in corners for name in names]))
 
 
-def closed_curve(nodes: Points, corner: npt.NDArray[np.bool_] | None = None) -> Points:
+def closed_curve(nodes: Points, corner: Mask | None = None) -> Points:
     """Draw a closed curve through ``nodes``; every sixth point of the result is a node.
 
     Cubic Hermite pieces whose tangents are those of the parabola through three neighbours, so unevenly spaced

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.models.datasets.drawings.annotation import Item, annotate
 from deepmark.models.datasets.drawings.background import clutter, develop, ground
 from deepmark.models.datasets.drawings.paint import paint
 from deepmark.models.datasets.drawings.scene import Scene, compose
+from deepmark.runtime.arrays import Image8
 
 _ATTEMPTS = 20  # scenes in which no garment shows are drawn anew; one in some hundred
 
@@ -26,7 +26,7 @@ class Drawing:
         shop: drawn as a shop would show it, else as a customer would.
     """
 
-    image_bgr_u8: npt.NDArray[np.uint8]
+    image_bgr_u8: Image8
     items: tuple[Item, ...]
     shop: bool
 

@@ -10,9 +10,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Image = npt.NDArray[np.float32]  # (3, H, W) BGR in 0..255: planes multiply by a (H, W) shade fastest
-Palette = npt.NDArray[np.float32]  # (k, 3) BGR in 0..255
-Plane = npt.NDArray[np.float32]  # (H, W)
+from deepmark.runtime.arrays import F32, Index, Mask
+
+Image = F32  # (3, H, W) BGR in 0..255: planes multiply by a (H, W) shade fastest
+Palette = F32  # (k, 3) BGR in 0..255
+Plane = F32  # (H, W)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def random_material(rng: np.random.Generator) -> Material:
     return Material(pattern, _palette(rng), period, rng.uniform(0.2, 0.75), angle, grain, int(rng.integers(2**31)))
 
 
-def random_colour(rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def random_colour(rng: np.random.Generator) -> F32:
     """Draw a BGR colour: vivid, muted, or nearly grey."""
     hue, saturation, value = rng.random(3)
     saturation = saturation**1.6  # more muted than vivid ones
@@ -120,12 +122,12 @@ def soft_noise(rng: np.random.Generator, shape: tuple[int, ...], cells: tuple[in
     return np.asarray(cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _pick(material: Material, index: npt.NDArray[np.intp]) -> Image:
+def _pick(material: Material, index: Index) -> Image:
     """Return the palette's colours."""
     return np.asarray(np.take(material.palette.T, index, axis=1))
 
 
-def _where(material: Material, chosen: npt.NDArray[np.bool_]) -> Image:
+def _where(material: Material, chosen: Mask) -> Image:
     """Return the second colour where ``chosen``, else the ground."""
     return _pick(material, chosen.astype(np.intp))
 
@@ -138,7 +140,7 @@ def _fraction(x: Plane) -> Plane:
     return np.asarray(x - np.floor(x))
 
 
-def _band(x: Plane, count: int) -> npt.NDArray[np.intp]:
+def _band(x: Plane, count: int) -> Index:
     """Return which of ``count`` equal bands of a period a place lies in."""
     return np.asarray((_fraction(x) * np.float32(count)).astype(np.intp) % count)
 

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from tiny import noise, truth
@@ -21,8 +20,8 @@ from deepmark.benchmarks.speed.references import find_rivals
 from deepmark.benchmarks.speed.rivals import RIVALS, require_same
 from deepmark.errors import ConversionError, EngineError
 from deepmark.exporter.to_onnx import export_onnx
+from deepmark.runtime.arrays import F32
 
-FloatArray = npt.NDArray[np.float32]
 SIZE = (64, 96)
 
 
@@ -35,7 +34,7 @@ def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return path
 
 
-def run_in_child(name: str, path: Path, x: FloatArray, folder: Path) -> dict[str, FloatArray]:
+def run_in_child(name: str, path: Path, x: F32, folder: Path) -> dict[str, F32]:
     """Rivals run in processes of their own: some of them leave threads behind, or report home on import."""
     np.save(folder / "x.npy", x)
     code = (

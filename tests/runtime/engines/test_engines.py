@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import pytest
 from tiny import Tiny, assert_close, convert, export_tiny, noise, truth, write_bundle
 
 from deepmark.errors import BundleError, DataError, EngineError, UsageError
+from deepmark.runtime.arrays import Image8
 from deepmark.runtime.bundle import MODEL_FILES, Backend, open_model
 from deepmark.runtime.engines import Engine, load_engine, usable_cores
 from deepmark.runtime.heads.maps import sigmoid
@@ -31,7 +31,7 @@ def engine(request: pytest.FixtureRequest, tiny: Tiny) -> Engine:
     return load_engine(tiny.bundle, threads=1, backend=request.param)
 
 
-def picture(height: int = 64, width: int = 96, seed: int = 0) -> npt.NDArray[np.uint8]:
+def picture(height: int = 64, width: int = 96, seed: int = 0) -> Image8:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 

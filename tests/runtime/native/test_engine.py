@@ -7,19 +7,17 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from tiny import CHANNELS, Tiny
 
 from deepmark.errors import EngineError
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines.mnn import MnnSession
 from deepmark.runtime.native import wheel
 
 TOOLS = ("cmake", "g++", "nm")
 NATIVE = Path(wheel.__file__).parent
 HEIGHT, WIDTH = 64, 96
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +46,7 @@ def run(program: Path, *words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(program), *map(str, words)], capture_output=True, text=True, check=False, timeout=60)
 
 
-def read_outputs(path: Path) -> dict[str, FloatArray]:
+def read_outputs(path: Path) -> dict[str, F32]:
     content, outputs = path.read_bytes(), {}
     while content:
         line, _, content = content.partition(b"\n")
