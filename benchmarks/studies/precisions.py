@@ -24,7 +24,7 @@ from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
 from deepmark.runtime.quantisation import Quantisation
 
 if TYPE_CHECKING:
-    from deepmark.exporter.precision.accuracy_loss import Accuracy
+    from deepmark.models.evaluation.drawn_accuracy import Accuracy
     from deepmark.runtime.engines import Engine
 
 LOW = MnnSettings(memory="low")

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from deepmark.errors import UsageError
 from deepmark.exporter.objects import rounded
 from deepmark.runtime.engines import Engine
 from deepmark.runtime.quantisation import MapLoss
 
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """Means over the classes, in [0, 1].
-
-    Attributes:
-        points: mAP_pt.
-        boxes: mAP_box.
-    """
-
-    points: float
-    boxes: float
+if TYPE_CHECKING:
+    from deepmark.models.evaluation.drawn_accuracy import Accuracy
 
 
 class AccuracyMeter(Protocol):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepmark.errors import DeepMarkError
-from deepmark.exporter.precision.accuracy_loss import Accuracy
 from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
 from deepmark.models.datasets.drawings.held_out import SEED
 from deepmark.models.evaluation.metric import AveragePrecision, require_hotcoco
@@ -24,11 +23,24 @@ REPORT_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnAccuracy:
-    """Measures models on drawings that no training draws; `deepmark.exporter` takes it as ``meter``.
+class Accuracy:
+    """Means over the classes, in [0, 1].
 
     Attributes:
-        pictures: how many each model runs on.
+        points: mAP_pt.
+        boxes: mAP_box.
+    """
+
+    points: float
+    boxes: float
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnAccuracy:
+    """Measures models on drawings that no training draws.
+
+    Attributes:
+        pictures: number of drawings that each model runs on.
     """
 
     pictures: int = 500

@@ -11,7 +11,7 @@ from deepmark.commands.export import export as _export
 from deepmark.console import run
 
 if TYPE_CHECKING:
-    from deepmark.exporter.precision.accuracy_loss import Accuracy
+    from deepmark.models.evaluation.drawn_accuracy import Accuracy
     from deepmark.runtime.engines import Engine
 
 PICTURES = 500

@@ -11,8 +11,9 @@ from tiny_network import tiny_schema
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.objects import decode_objects
 from deepmark.exporter.parity import Sample
-from deepmark.exporter.precision.accuracy_loss import Accuracy, measure_drop
+from deepmark.exporter.precision.accuracy_loss import measure_drop
 from deepmark.exporter.precision.loss import Limits, LossTally, broken_heads, require
+from deepmark.models.evaluation.drawn_accuracy import Accuracy
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.quantisation import HeadLoss, MapLoss, PrecisionLoss

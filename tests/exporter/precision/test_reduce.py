@@ -20,10 +20,10 @@ from deepmark.errors import ParityError, UsageError
 from deepmark.exporter import pipeline
 from deepmark.exporter.pipeline import Bundle
 from deepmark.exporter.precision import calibrate, reduce
-from deepmark.exporter.precision.accuracy_loss import Accuracy
 from deepmark.exporter.precision.loss import Limits
 from deepmark.exporter.precisions import Precision
 from deepmark.exporter.verification import verify
+from deepmark.models.evaluation.drawn_accuracy import Accuracy
 from deepmark.runtime.bundle import open_model
 from deepmark.runtime.engines import Engine, load_engine
 
