@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deepmark.console import printable
 from deepmark.errors import DataError
+from deepmark.files import printable
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import read_picture
 from deepmark.runtime.media.sources import PICTURE_SUFFIXES

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from deepmark.console import printable
 from deepmark.errors import CheckpointError
+from deepmark.files import printable
 from deepmark.models.checkpoint import RawCheckpoint, read_checkpoint
 from deepmark.models.dlav0_34 import DLAv0
 from deepmark.models.mdla34 import DEAD, MDLA34

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from deepmark.console import printable
 from deepmark.errors import DeepMarkError
+from deepmark.files import printable
 
 
 def native_path(path: Path, error: type[DeepMarkError]) -> str:

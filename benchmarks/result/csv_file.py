@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from deepmark.benchmarks.result.document import PHASES, Result
-from deepmark.files import in_one_step
+from deepmark.files import whole_file
 
 COLUMNS = ("name", "kind", "engine", "precision", "layout", "groups", "height", "width", "threads", "round", "run")
 
@@ -17,7 +17,7 @@ def write_csv(path: Path, result: Result) -> None:
     Raises:
         DeepMarkError: the file cannot be written.
     """
-    with in_one_step(path) as hidden, hidden.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as hidden, hidden.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow((*COLUMNS, *(f"{phase}_ms" for phase in PHASES), "total_ms"))
         for one in result.contestants:

@@ -15,7 +15,7 @@ import numpy as np
 from deepmark.benchmarks.result.phone import Phone, PhoneTurn
 from deepmark.benchmarks.result.statistics import Times
 from deepmark.errors import DataError
-from deepmark.files import in_one_step
+from deepmark.files import write_whole
 
 FORMAT: Final = "deepmark-bench/1"
 PHASES = ("letterbox", "network", "decode")  # of a frame, in this order; a rival has the network only
@@ -278,8 +278,7 @@ def write_result(path: Path, result: Result) -> None:
     Raises:
         DeepMarkError: it cannot be written.
     """
-    with in_one_step(path) as hidden:
-        hidden.write_bytes(msgspec.json.encode(result) + b"\n")
+    write_whole(path, msgspec.json.encode(result) + b"\n")
 
 
 def read_result(path: Path) -> Result:

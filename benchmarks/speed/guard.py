@@ -20,7 +20,7 @@ from deepmark.benchmarks.result.figures import paired
 from deepmark.benchmarks.result.statistics import Ratio
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.errors import DataError, DeepMarkError
-from deepmark.files import in_one_step
+from deepmark.files import write_whole
 
 MARGIN = 0.10  # a ratio may grow by this part before the guard fails
 
@@ -127,8 +127,7 @@ def main(baseline: Path, result: Path, margin: float, write: bool, as_json: bool
     """Fail (exit status 1) if a ratio of RESULT lies beyond that of BASELINE by more than the margin."""
     measured = read_result(result)
     if write:
-        with in_one_step(baseline) as hidden:
-            hidden.write_bytes(msgspec.json.format(msgspec.json.encode(make_baseline(measured)), indent=1) + b"\n")
+        write_whole(baseline, msgspec.json.format(msgspec.json.encode(make_baseline(measured)), indent=1) + b"\n")
         say(f"{baseline}: {len(ratios(measured))} ratios")
         return
     checks = check(read_baseline(baseline), measured, margin)

@@ -22,7 +22,7 @@ from deepmark.benchmarks.studies.machine import machine_name
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.errors import DeepMarkError, UsageError
 from deepmark.extras import require
-from deepmark.files import in_one_step
+from deepmark.files import whole_file
 
 if TYPE_CHECKING:
     import psutil
@@ -135,7 +135,7 @@ def main(command: tuple[str, ...], every: float, csv_file: Path | None, as_json:
         lines = [
             f"{one.seconds},{one.own_mib:.1f},{one.anonymous_mib:.1f},{one.resident_mib:.1f}" for one in watched.looks
         ]
-        with in_one_step(csv_file) as hidden:
+        with whole_file(csv_file) as hidden:
             hidden.write_text(
                 "\n".join(["seconds,own_mib,anonymous_mib,resident_mib", *lines]) + "\n", encoding="utf-8"
             )

@@ -12,7 +12,7 @@ import numpy as np
 from deepmark.errors import UsageError
 from deepmark.exporter.tuning.search import SigmaMap
 from deepmark.extras import require
-from deepmark.files import in_one_step
+from deepmark.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -81,7 +81,7 @@ def draw_map(path: Path, found: SigmaMap, *, title: str) -> None:
             loc="outside lower center", ncols=2, frameon=True, facecolor="#555555", labelcolor="white"
         )
         legend.get_frame().set_edgecolor("none")
-        with in_one_step(path) as hidden:
+        with whole_file(path) as hidden:
             undated = {"Date": None} if path.suffix.lower() == ".svg" else {"Software": None}
             figure.savefig(hidden, dpi=150, metadata=undated)
 
@@ -98,5 +98,5 @@ def write_csv(path: Path, found: SigmaMap) -> None:
     for sigma_keypoint, row in zip(found.sigmas, found.map_pt, strict=True):
         for sigma_center, value in zip(found.sigmas, row, strict=True):
             lines.writerow((f"{sigma_center:g}", f"{sigma_keypoint:g}", f"{value:.6f}"))
-    with in_one_step(path) as hidden:
+    with whole_file(path) as hidden:
         hidden.write_text(text.getvalue(), encoding="utf-8")

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from deepmark.errors import DataError
-from deepmark.files import in_one_step
+from deepmark.files import whole_file
 from deepmark.models.evaluation.layout import class_ranges, to_294
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
 from deepmark.runtime.arrays import F64
@@ -61,7 +61,7 @@ def save_results(path: Path, results: Sequence[ClassResults], schema: KeypointSc
     Raises:
         DeepMarkError: it cannot be written.
     """
-    with in_one_step(path) as hidden:
+    with whole_file(path) as hidden:
         write_rows(
             hidden,
             (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepmark.files import in_one_step
+from deepmark.files import write_whole
 from deepmark.models.evaluation.labelled import as_detections
 from deepmark.models.evaluation.validation import ValidationSet, evenly
 from deepmark.runtime.detections import Detections
@@ -44,8 +44,7 @@ def draw_sheet(detector: Detector, pictures: ValidationSet, path: Path, *, count
         labels = as_detections(annotation.items)
         tiles.append(Tile(fill_tile(image, labels, schema), f"{annotation.image_id:06d}: labels"))
         tiles.append(Tile(fill_tile(image, found, schema), _caption(annotation.image_id, found)))
-    with in_one_step(path) as hidden:
-        hidden.write_bytes(encode_picture(contact_sheet(tiles, _COLUMNS), path.suffix))
+    write_whole(path, encode_picture(contact_sheet(tiles, _COLUMNS), path.suffix))
 
 
 def _caption(image_id: int, found: Detections) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 import msgspec
 
 from deepmark.errors import DataError
-from deepmark.files import in_one_step
+from deepmark.files import cache_folder, write_whole
 from deepmark.models.evaluation.cache_room import SUFFIX, make_room
 from deepmark.models.evaluation.chunks import CHUNK, Chunk, HeadsJob, maker
 from deepmark.models.evaluation.compact import Reach
@@ -34,7 +34,6 @@ from deepmark.models.evaluation.pictures import PictureFiles
 from deepmark.models.evaluation.workers import do_in_processes
 from deepmark.progress import Advance
 from deepmark.runtime.engines import EngineRecord
-from deepmark.runtime.engines.isolation import cache_folder
 from deepmark.runtime.manifest import Manifest
 
 Progress = Callable[[str, int], AbstractContextManager[Advance]]  # label, number of pictures
@@ -186,8 +185,7 @@ def _fill(store: HeadStore, chunks: Mapping[Path, Chunk], job: HeadsJob, spread:
         return
     with progress("detecting", len(store) - found) as advance, closing(_spread(job, list(missing), spread)) as done:
         for chunk, content in done:
-            with in_one_step(missing[chunk]) as hidden:
-                hidden.write_bytes(content)
+            write_whole(missing[chunk], content)
             advance(len(chunk))
 
 

@@ -6,7 +6,6 @@ holds the weights that are trained, the optimiser's moments and the step; data a
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from deepmark.errors import CheckpointError, DataError
+from deepmark.files import NO_ROOM, write_whole
 from deepmark.models.checkpoint import read_document
 from deepmark.models.training.config import TrainConfig
 
@@ -86,31 +86,23 @@ def _write(document: dict[str, Any], path: Path) -> None:
     # torch.save into a file turns a full disk into an error of its own that does not say so: write the bytes ourselves.
     buffer = io.BytesIO()
     torch.save(document, buffer)
-    write_whole(path, buffer.getbuffer())
+    write_run_file(path, buffer.getbuffer())
 
 
-def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Replace a file by another in one step, its content on the disk before its name.
+def write_run_file(path: Path, content: bytes | memoryview) -> None:
+    """Replace a file of a run's folder by another in one step, its content on the disk before its name.
 
     Raises:
         DataError: it cannot be written; the old file is as it was.
     """
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        try:
-            with partial.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        raise DataError(
-            f"cannot write {path}: {os.strerror(error.errno or 0)}",
-            hint="free some space, then go on with --resume; the checkpoint before it is whole" if full else None,
-        ) from error
+    write_whole(path, content, durable=True, explain=_cannot_write)
+
+
+def _cannot_write(path: Path, error: OSError) -> DataError:
+    hint = "free some space, then go on with --resume; the checkpoint before it is whole"
+    return DataError(
+        f"cannot write {path}: {os.strerror(error.errno or 0)}", hint=hint if error.errno in NO_ROOM else None
+    )
 
 
 def load_state(path: Path) -> TrainState:

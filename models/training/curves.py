@@ -18,7 +18,7 @@ import numpy as np
 from deepmark import console
 from deepmark.errors import DataError
 from deepmark.extras import require
-from deepmark.files import in_one_step
+from deepmark.files import whole_file
 from deepmark.runtime.arrays import F64
 from deepmark.runtime.drawing.palette import class_colour
 
@@ -111,7 +111,7 @@ def draw_curves(folder: Path, output: Path) -> None:
     if output.suffix.lower() not in SUFFIXES:
         raise DataError(f"{output} must end in {', '.join(SUFFIXES)}")
     curves = read_curves(folder)
-    with _figure() as figure, in_one_step(output) as hidden:
+    with _figure() as figure, whole_file(output) as hidden:
         _compose(figure, curves, folder.resolve().name)
         # without its date, the same curves give the same bytes
         metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(output.suffix.lower(), {})

@@ -16,7 +16,7 @@ import numpy as np
 from deepmark.errors import DataError
 from deepmark.models.datasets.drawings import Item, draw
 from deepmark.models.training.augment import PlainLabel
-from deepmark.models.training.checkpointing import write_whole
+from deepmark.models.training.checkpointing import write_run_file
 from deepmark.runtime.arrays import Image8
 
 PIXELS, LABELS = "pixels.npy", "labels.npz"
@@ -96,7 +96,7 @@ def draw_pictures(
                 file.write(image.tobytes())
                 items.append(labels)
                 advance()
-        write_whole(building / LABELS, _pack(items, key))
+        write_run_file(building / LABELS, _pack(items, key))
         building.replace(folder)
     except OSError as error:
         raise DataError(f"cannot keep the drawings in {folder}: {error.strerror}") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from deepmark.errors import DataError
-from deepmark.models.training.checkpointing import write_whole
+from deepmark.models.training.checkpointing import write_run_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def open_log(path: Path, steps_done: int) -> Iterator[Writer]:
     """
     kept = path.read_text(encoding="utf-8").splitlines()[: steps_done + 1] if path.exists() and steps_done else []
     rows = [[row.get(name) or "" for name in COLUMNS] for row in csv.DictReader(kept)]  # maybe of fewer columns
-    write_whole(path, "".join(f"{','.join(row)}\n" for row in (COLUMNS, *rows)).encode())
+    write_run_file(path, "".join(f"{','.join(row)}\n" for row in (COLUMNS, *rows)).encode())
     with path.open("a", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import nn
 
-from deepmark.models.training.checkpointing import write_whole
+from deepmark.models.training.checkpointing import write_run_file
 
 DECIDING = "mAP_pt"  # of the scores: the higher, the better the network
 Validate = Callable[[nn.Module, int], Mapping[str, float]]
@@ -67,4 +67,4 @@ def write_scores(path: Path, step: int, scores: Mapping[str, float]) -> None:
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerows([columns, *rows, [step, *(f"{score:.8g}" for score in scores.values())]])
-    write_whole(path, text.getvalue().encode())
+    write_run_file(path, text.getvalue().encode())

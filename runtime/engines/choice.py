@@ -20,10 +20,9 @@ import msgspec
 import numpy as np
 
 from deepmark.errors import DeepMarkError
-from deepmark.files import in_one_step
+from deepmark.files import cache_folder, write_whole
 from deepmark.runtime.bundle import Backend, Model
 from deepmark.runtime.cpu import cpu_name
-from deepmark.runtime.engines.isolation import cache_folder
 
 SECONDS = 1.0  # for all engines together
 LEAST_RUNS, MOST_RUNS = 3, 50  # of each engine
@@ -172,7 +171,6 @@ def _complete(milliseconds: Mapping[Backend, float], models: Mapping[str, str]) 
 
 def _write(place: Path, choice: Choice) -> None:
     try:
-        with in_one_step(place) as hidden:
-            hidden.write_bytes(msgspec.json.encode(choice) + b"\n")
+        write_whole(place, msgspec.json.encode(choice) + b"\n")
     except DeepMarkError as error:
         logger.debug("cannot remember the faster engine, it will be measured again: %s", error)

@@ -4,8 +4,7 @@ Inference libraries trust their files. A damaged one can end the process by a si
 load of every file, known by its sha256, happens in a process of its own, with one run on zeros; that it went well is
 remembered in a cache folder, per library version, and the next load goes straight ahead.
 
-The cache folder is ``$DEEPMARK_CACHE``, or ``deepmark`` in ``$XDG_CACHE_HOME``, ``~/.cache`` (Linux) or
-``~/Library/Caches`` (macOS). Where it cannot be written, every load is checked.
+Where the cache folder (`deepmark.files.cache_folder`) cannot be written, every load is checked.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ import platform
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from deepmark.errors import BundleError, DeepMarkError, EngineError
+from deepmark.files import cache_folder, write_whole
 from deepmark.runtime.bundle import Backend
 from deepmark.runtime.manifest import InputSpec
 
@@ -107,20 +106,6 @@ def _marker(backend: Backend, sha256: str) -> Path | None:
         return None
 
 
-def cache_folder() -> Path:
-    """The folder for what can be found out again.
-
-    Raises:
-        RuntimeError: this user has no home folder.
-    """
-    if own := os.environ.get("DEEPMARK_CACHE"):
-        return Path(own)
-    if shared := os.environ.get("XDG_CACHE_HOME"):
-        return Path(shared) / "deepmark"
-    caches = "Library/Caches" if sys.platform == "darwin" else ".cache"
-    return Path.home() / caches / "deepmark"
-
-
 def _is_remembered(marker: Path) -> bool:
     try:
         return marker.is_file()
@@ -130,11 +115,8 @@ def _is_remembered(marker: Path) -> bool:
 
 def _remember(marker: Path) -> None:
     try:
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=marker.parent)
-        os.close(handle)
-        Path(temporary).replace(marker)
-    except OSError as error:
+        write_whole(marker, b"")
+    except DeepMarkError as error:
         logger.debug("cannot remember that a model loads, it will be checked again: %s", error)
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from deepmark.console import printable
 from deepmark.errors import UsageError
-from deepmark.files import in_one_step
+from deepmark.files import printable, whole_file, write_whole
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import encode_picture
 from deepmark.runtime.media.records import FrameRecord
@@ -45,7 +44,7 @@ class OutputFolder:
         self._refuse_sources(sources)
         new = not self.path.exists()
         try:
-            with in_one_step(self.path / RECORDS_NAME, keep_part=True) as hidden, hidden.open("wb") as stream:
+            with whole_file(self.path / RECORDS_NAME, keep_part=True) as hidden, hidden.open("wb") as stream:
 
                 def append(record: FrameRecord) -> None:
                     stream.write(msgspec.json.encode(record) + b"\n")
@@ -91,7 +90,7 @@ class OutputFolder:
         if rate is None:
             yield lambda image: write_picture(target, image)
             return
-        with in_one_step(target, keep_part=True) as hidden, VideoFile(hidden, rate) as video:
+        with whole_file(target, keep_part=True) as hidden, VideoFile(hidden, rate) as video:
             yield video.write
 
     def _refuse_sources(self, sources: Sequence[Source]) -> None:
@@ -111,5 +110,4 @@ def write_picture(target: Path, image: Image8) -> None:
         DeepMarkError: the file cannot be written.
     """
     content = encode_picture(image, target.suffix.lower())
-    with in_one_step(target) as hidden:
-        hidden.write_bytes(content)
+    write_whole(target, content)

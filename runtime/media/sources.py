@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepmark.console import printable
 from deepmark.errors import DataError
+from deepmark.files import printable
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import READ_HINT, read_picture
 from deepmark.runtime.native_output import captured_stderr

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from deepmark.errors import EngineError, UsageError
-from deepmark.runtime.engines.isolation import cache_folder
+from deepmark.files import cache_folder
 from deepmark.runtime.native import android, wheel
 from deepmark.runtime.native.tool_chain import CROSS, Runtime, ToolChain, require_tool
 

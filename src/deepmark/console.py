@@ -172,11 +172,6 @@ def print_json(document: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
 
-def printable(path: Path) -> str:
-    """Return a path as text for JSON: the name of a file may be any bytes, JSON is Unicode."""
-    return os.fsencode(path).decode(errors="replace")
-
-
 def say(line: str) -> None:
     """Print a line for the reader on stderr, unless ``-q`` was given."""
     if not is_quiet():

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from deepmark import files
 from deepmark.errors import BundleError
-from deepmark.exporter import staging
 from deepmark.exporter.staging import publish, refuse_foreign, staged_folder
 
 
@@ -38,7 +38,7 @@ def test_a_published_folder_is_alone_in_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize("at_once", [True, False])
 def test_an_old_bundle_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool) -> None:
     if not at_once:
-        monkeypatch.setattr(staging, "_exchange_at_once", lambda *_: False)
+        monkeypatch.setattr(files, "_exchange_at_once", lambda *_: False)
     target = tmp_path / "net.deepmark"
     _make(target, "old")
     (target / "stale").write_text("goes too")
@@ -52,7 +52,7 @@ def test_this_system_exchanges_folders_at_once(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()
-    if not staging._exchange_at_once(os.fsencode(tmp_path / "a"), os.fsencode(tmp_path / "b")):
+    if not files._exchange_at_once(os.fsencode(tmp_path / "a"), os.fsencode(tmp_path / "b")):
         pytest.skip("neither renameat2 nor renamex_np here: three renames are used")
     assert (tmp_path / "a" / "b").exists()
     assert (tmp_path / "b" / "a").exists()
@@ -65,7 +65,7 @@ def test_the_old_bundle_survives_a_failed_replacement(tmp_path: Path, monkeypatc
     def fail(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(staging, "_exchange", fail)
+    monkeypatch.setattr(files, "_exchange", fail)
     with pytest.raises(BundleError, match=r"cannot write .*net\.deepmark: Input/output error"):
         _make(target, "new")
     assert (target / "manifest.json").read_text() == "old"

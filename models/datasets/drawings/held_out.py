@@ -11,7 +11,7 @@ import msgspec
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.drawings.dataset import write_dataset
-from deepmark.models.training.checkpointing import write_whole
+from deepmark.models.training.checkpointing import write_run_file
 
 SEED = 900_001
 RECORD = "drawn.json"  # beside image/ and annos/; readers of the data set do not look at it
@@ -56,7 +56,7 @@ def draw_held_out(folder: Path, drawn: DrawnSet, *, workers: int, advance: Calla
     shutil.rmtree(building, ignore_errors=True)  # of a run that was killed
     try:
         write_dataset(building, count=drawn.count, seed=drawn.seed, size=drawn.size, workers=workers, advance=advance)
-        write_whole(building / RECORD, msgspec.json.encode(drawn))
+        write_run_file(building / RECORD, msgspec.json.encode(drawn))
         building.replace(folder)
     except OSError as error:
         raise DataError(f"cannot keep the drawings in {folder}: {error.strerror}") from error

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from deepmark.commands.threshold_option import threshold_option
-from deepmark.console import output_options, print_json, printable, progress, say
+from deepmark.console import output_options, print_json, progress, say
 from deepmark.errors import DataError, UsageError
+from deepmark.files import printable
 
 if TYPE_CHECKING:
     from deepmark.runtime.batch import Outcome

@@ -176,7 +176,7 @@ def _processor() -> Part:
 
 
 def _cache() -> Part:
-    from deepmark.runtime.engines.isolation import cache_folder
+    from deepmark.files import cache_folder
 
     why = "loading a model twice without checking it twice"
     try:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepmark.commands.heads_options import PATH, HeadsOptions, heads_options
-from deepmark.console import output_options, print_json, printable
+from deepmark.console import output_options, print_json
 from deepmark.errors import DataError, UsageError
+from deepmark.files import printable
 from deepmark.progress import progress_with_eta
 
 if TYPE_CHECKING:

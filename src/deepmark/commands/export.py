@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from deepmark.console import output_options, print_json, printable, say
+from deepmark.console import output_options, print_json, say
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.formats import FORMATS
 from deepmark.exporter.precisions import PRECISIONS
+from deepmark.files import printable
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
 
 if TYPE_CHECKING:

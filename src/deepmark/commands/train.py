@@ -272,12 +272,12 @@ def _refuse_second_run(folder: Path) -> None:
 
 def _start(ctx: click.Context, folder: Path, config: TrainConfig) -> None:
     """Make the folder of a new run and write down with which options it can be repeated."""
-    from deepmark.models.training.checkpointing import write_whole
+    from deepmark.models.training.checkpointing import write_run_file
     from deepmark.models.training.loop import start_run
 
     start_run(folder)
     decided = {**config.document(), "synthetic": config.data is None}
-    write_whole(folder / CONFIG, config_text(ctx, decided).encode())
+    write_run_file(folder / CONFIG, config_text(ctx, decided).encode())
 
 
 def _open_pictures(config: TrainConfig, folder: Path, workers: int) -> Pictures:

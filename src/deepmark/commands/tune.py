@@ -9,8 +9,9 @@ import click
 
 from deepmark.commands.eval import TechniquesType
 from deepmark.commands.heads_options import PATH, HeadsOptions, heads_options
-from deepmark.console import output_options, print_json, printable, say
+from deepmark.console import output_options, print_json, say
 from deepmark.errors import UsageError
+from deepmark.files import printable
 from deepmark.progress import progress_with_eta
 
 if TYPE_CHECKING:

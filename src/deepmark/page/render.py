@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from deepmark.extras import require
-from deepmark.files import in_one_step
+from deepmark.files import whole_file
 from deepmark.page.blocks import Block, Number, Page
 
 _HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ def write_page(path: Path, page: Page) -> None:
         DeepMarkError: it cannot be written, or Jinja2 is not installed.
     """
     html = render_page(page)
-    with in_one_step(path) as hidden:
+    with whole_file(path) as hidden:
         hidden.write_text(html, encoding="utf-8", newline="\n")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import subprocess
 import sys
@@ -166,23 +165,3 @@ def test_the_child_does_not_import_from_the_working_folder(
     (tmp_path / "MNN.py").write_text("raise SystemExit('imported from the working folder')")
     monkeypatch.chdir(tmp_path)
     load_engine(tiny.mnn, threads=1).close()
-
-
-@pytest.mark.parametrize(
-    ("variables", "platform", "expected"),
-    [
-        ({"DEEPMARK_CACHE": "/a", "XDG_CACHE_HOME": "/b"}, "linux", "/a"),
-        ({"XDG_CACHE_HOME": "/b"}, "linux", "/b/deepmark"),
-        ({}, "linux", "/h/.cache/deepmark"),
-        ({}, "darwin", "/h/Library/Caches/deepmark"),
-    ],
-)
-def test_where_the_cache_is(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], platform: str, expected: str
-) -> None:
-    for name in ("DEEPMARK_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in (variables | {"HOME": "/h"}).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "platform", platform)
-    assert os.fspath(isolation.cache_folder()) == expected
