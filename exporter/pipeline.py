@@ -125,14 +125,16 @@ def export(
         # Imported only here: a wrong request is answered before torch has loaded.
         from deepmark.exporter.pictures import gather_pictures
         from deepmark.exporter.precision.calibrate import gather_calibration
-        from deepmark.models.describe import describe
+        from deepmark.models.describe import describe, gathered_weights
         from deepmark.models.loading import load_checkpoint
-        from deepmark.runtime.heads.archive import archive_heads
+        from deepmark.runtime.heads.weights import archive_heads
 
         inputs = gather_calibration(plan.calibration, request.size) if plan.precision.calibrated else None
         on_progress(f"loading {request.checkpoint}")
         loaded = load_checkpoint(request.checkpoint, schema)
-        archive = archive_heads(loaded.network, loaded.report.heads) if request.heads == "sparse" else None
+        archive = None
+        if request.heads == "sparse":
+            archive = archive_heads(gathered_weights(loaded.network, loaded.report.heads))
         manifest = describe(
             loaded,
             request.name,

@@ -17,7 +17,7 @@ from deepmark.exporter.pictures import Picture
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines import Engine
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS
-from deepmark.runtime.heads.outputs import heads_from_outputs
+from deepmark.runtime.heads.sparse import heads_from_outputs
 from deepmark.runtime.heads.weights import HeadWeights
 from deepmark.runtime.manifest import HeadsSpec, Manifest
 from deepmark.runtime.preprocess import normalise

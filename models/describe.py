@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from deepmark import __version__
 from deepmark.errors import CheckpointError
 from deepmark.models.size import MULTIPLE
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import STRIDE
-from deepmark.runtime.keypoints.head_names import FEATURES
+from deepmark.runtime.keypoints.head_names import FEATURES, GATHERED_HEADS
 from deepmark.runtime.manifest import (
     SCHEMA_VERSION,
     Activation,
@@ -26,8 +29,10 @@ from deepmark.runtime.manifest import (
 from deepmark.runtime.quantisation import PrecisionName
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from deepmark.models.loading import LoadedNetwork
-    from deepmark.runtime.heads.archive import HeadArchive
+    from deepmark.runtime.heads.weights import HeadArchive
 
 LIBRARIES = {"torch": "torch", "onnx": "onnx", "onnxruntime": "onnxruntime", "MNN": "mnn", "numpy": "numpy"}
 
@@ -88,6 +93,16 @@ def describe(
             **{name: importlib.metadata.version(wheel) for name, wheel in LIBRARIES.items()},
         },
     )
+
+
+def gathered_weights(network: nn.Module, heads: Iterable[str]) -> dict[str, F32]:
+    """Take the weights of those of a network's ``heads`` that a sparse graph leaves out, by the checkpoint's names."""
+    return {
+        f"{name}.{key}": np.ascontiguousarray(tensor.numpy(), np.float32)
+        for name in heads
+        if name in GATHERED_HEADS
+        for key, tensor in network.get_submodule(name).state_dict().items()
+    }
 
 
 def _heads(channels: Mapping[str, int], archive: HeadArchive | None, *, logits: bool) -> HeadsSpec:

@@ -29,10 +29,10 @@ from deepmark.exporter.request import make_request
 from deepmark.exporter.stages import THREADS, Stage
 from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.exporter.to_onnx import export_onnx
-from deepmark.models.describe import describe
+from deepmark.models.describe import describe, gathered_weights
 from deepmark.runtime.bundle import HEADS_FILE
 from deepmark.runtime.engines import load_engine
-from deepmark.runtime.heads.archive import archive_heads
+from deepmark.runtime.heads.weights import archive_heads
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import Manifest
@@ -152,8 +152,9 @@ def _prepare(
     from deepmark.models.loading import load_checkpoint
 
     loaded = load_checkpoint(checkpoint, schema)
-    archive = archive_heads(loaded.network, loaded.report.heads) if heads == "sparse" else None
-    if archive:
+    archive = None
+    if heads == "sparse":
+        archive = archive_heads(gathered_weights(loaded.network, loaded.report.heads))
         (folder / HEADS_FILE).write_bytes(archive.content)
     manifest = describe(loaded, "sensitivity", size, dynamic=True, logits=True, archive=archive, precision="int8")
     export_onnx(

@@ -18,8 +18,7 @@ import numpy as np
 from deepmark.errors import BundleError, EngineError
 from deepmark.runtime.arrays import F32, Image8
 from deepmark.runtime.heads.maps import Heads
-from deepmark.runtime.heads.outputs import heads_from_outputs
-from deepmark.runtime.heads.sparse import SparseHeads
+from deepmark.runtime.heads.sparse import SparseHeads, heads_from_outputs
 from deepmark.runtime.heads.weights import HeadWeights
 from deepmark.runtime.manifest import MAX_INPUT_PIXELS, Manifest
 from deepmark.runtime.preprocess import normalise, require_picture

@@ -1,4 +1,4 @@
-"""What the network gives for one image: maps at a quarter of the input's resolution, and how the decoder reads them.
+"""What the network gives for one image: maps with one cell for `STRIDE` input pixels, and how the decoder reads them.
 
 The decoder scans the two heatmaps; of the other heads it reads single cells only. `ReadableHeads` is exactly that:
 `Heads` has every head as a map and looks values up, `deepmark.runtime.heads.sparse.SparseHeads` computes them.
@@ -73,7 +73,7 @@ class ReadableHeads(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heads:
-    """The network's heads for one image, (C, H, W) float32 with H = input height / 4 and W = input width / 4.
+    """The network's heads for one image, (C, H, W) float32; H and W are the sides of its input divided by `STRIDE`.
 
     Attributes:
         hm: (classes, H, W) centre heatmap, probabilities in [0, 1].

@@ -7,13 +7,14 @@ are two matrix products on 3x3 patches: the numbers of the whole maps, up to rou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.runtime.arrays import F32, Index
-from deepmark.runtime.heads.maps import CentreValues, Heads, require_map
+from deepmark.runtime.heads.maps import PROBABILITY_HEADS, CentreValues, Heads, require_map, sigmoid
 from deepmark.runtime.heads.weights import Branch, HeadWeights
 from deepmark.runtime.keypoints.head_names import FEATURES
 
@@ -26,8 +27,8 @@ class SparseHeads:
 
     Attributes:
         hm: (classes, H, W) centre heatmap, probabilities in [0, 1].
-        features: (F, H, W) what every head reads.
-        weights: of the other heads.
+        features: (F, H, W) maps that every head reads.
+        weights: weights of the other heads.
         hm_hp: (groups, H, W) landmark heatmap, probabilities in [0, 1], or None.
     """
 
@@ -63,11 +64,11 @@ class SparseHeads:
         sizes, offsets = (branch.last[name](hidden[name]) if name in hidden else None for name in ("wh", "reg"))
         assert sizes is not None
         used = np.flatnonzero(np.bincount(group, minlength=self.groups))
-        place = np.zeros(self.groups, np.intp)
-        place[used] = np.arange(len(used))
+        position = np.zeros(self.groups, np.intp)
+        position[used] = np.arange(len(used))
         rows = np.stack([2 * used, 2 * used + 1], axis=1).reshape(-1)
         displacements = branch.last["hps"].take(rows)(hidden["hps"])  # (2 * used, N)
-        x = 2 * place.take(group)
+        x = 2 * position.take(group)
         return CentreValues(sizes, offsets, displacements[np.stack([x, x + 1]), owner])
 
     def at_landmarks(self, cells: Index) -> F32 | None:
@@ -93,3 +94,27 @@ class SparseHeads:
             name: np.concatenate([part[name] for part in parts], axis=1).reshape(-1, height, width)
             for name in branch.last
         }
+
+
+def heads_from_outputs(
+    outputs: Mapping[str, F32], *, logits: bool, weights: HeadWeights | None = None
+) -> Heads | SparseHeads:
+    """Make the decoder's input of a graph's outputs.
+
+    Args:
+        outputs: name of each output -> (C, H, W) float32.
+        logits: whether ``hm`` and ``hm_hp`` come without their sigmoid.
+        weights: weights of the heads that the graph does not give; None for a graph that gives them all (features
+            beside them are then not needed).
+
+    Raises:
+        DataError: the maps do not belong together.
+    """
+    maps = {
+        name: sigmoid(head) if logits and name in PROBABILITY_HEADS else head
+        for name, head in outputs.items()
+        if name != FEATURES
+    }
+    if weights is None:
+        return Heads(**maps)
+    return SparseHeads(**maps, features=outputs[FEATURES], weights=weights)

@@ -22,7 +22,7 @@ from deepmark.runtime.bundle import Backend, open_model
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import suppress
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.heads.outputs import heads_from_outputs
+from deepmark.runtime.heads.sparse import heads_from_outputs
 from deepmark.runtime.preprocess import normalise
 from deepmark.runtime.transform import letterbox
 

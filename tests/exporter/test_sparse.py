@@ -20,14 +20,14 @@ from deepmark.errors import BundleError, ParityError, UsageError
 from deepmark.exporter.forward import forward
 from deepmark.exporter.pipeline import export
 from deepmark.exporter.verification import verify
+from deepmark.models.describe import gathered_weights
 from deepmark.models.mdla34 import MDLA34
 from deepmark.runtime import Detector, SparseHeads, decode, letterbox, load_engine
 from deepmark.runtime.bundle import Backend, open_model
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.heads import archive as head_archive
-from deepmark.runtime.heads.outputs import heads_from_outputs
-from deepmark.runtime.heads.weights import HeadWeights, read_head_weights
+from deepmark.runtime.heads.sparse import heads_from_outputs
+from deepmark.runtime.heads.weights import HeadWeights, archive_heads, read_head_weights
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 from deepmark.runtime.manifest import FileEntry, Manifest
@@ -222,7 +222,7 @@ def test_random_networks_of_other_head_counts_give_the_same_objects(
 
 
 def _weights(network: torch.nn.Module, heads: Mapping[str, int]) -> HeadWeights:
-    archive = head_archive.archive_heads(network, heads)
+    archive = archive_heads(gathered_weights(network, heads))
     return read_head_weights(archive.content, archive.channels, features=archive.features, source="")
 
 
@@ -244,8 +244,8 @@ def test_the_demo_network_gives_the_same_objects(
 
 
 def test_heads_of_other_weights_fail_the_parity(tiny_export: TinyExport, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest, other = head_archive.archive_heads, tiny_network(seed=1)
-    monkeypatch.setattr(head_archive, "archive_heads", lambda _, heads: honest(other, heads))
+    other = gathered_weights(tiny_network(seed=1), HEADS)
+    monkeypatch.setattr("deepmark.models.describe.gathered_weights", lambda *_: other)
     with pytest.raises(ParityError, match=r"onnx is not equal to torch: (wh|hps|reg|hp_offset) differs"):
         tiny_export(heads="sparse")
 

@@ -13,10 +13,9 @@ from native_programs import compile_program
 
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.params import DecoderParams
-from deepmark.runtime.heads.layer import Layer
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.heads.sparse import SparseHeads
-from deepmark.runtime.heads.weights import Branch, HeadWeights
+from deepmark.runtime.heads.weights import Branch, HeadWeights, LinearLayer
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SCHEMAS = {
@@ -141,8 +140,12 @@ def test_sparse_heads(decode_run: Path, hidden: int, optional: bool) -> None:
 
     def branch(heads: dict[str, int]) -> Branch:
         normal = lambda *shape: rng.normal(0, 0.5, shape).astype(np.float32)  # noqa: E731
-        first = Layer.of(normal(len(heads) * hidden, features * 9), normal(len(heads) * hidden)) if hidden else None
-        return Branch(first, {name: Layer.of(normal(n, hidden or features), normal(n)) for name, n in heads.items()})
+        first = (
+            LinearLayer.of(normal(len(heads) * hidden, features * 9), normal(len(heads) * hidden)) if hidden else None
+        )
+        return Branch(
+            first, {name: LinearLayer.of(normal(n, hidden or features), normal(n)) for name, n in heads.items()}
+        )
 
     dense = make_heads(5, schema, cells, "quantised")
     heads = SparseHeads(

@@ -15,8 +15,8 @@ from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.heads.maps import Heads
-from deepmark.runtime.heads.patches import patches_at
 from deepmark.runtime.heads.sparse import SparseHeads
+from deepmark.runtime.heads.weights import patches_at
 from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 
 FEATURES = 5
@@ -103,16 +103,16 @@ def test_single_cells_are_looked_up_as_in_whole_maps() -> None:
 def test_only_the_groups_that_objects_have_are_computed_and_each_landmark_cell_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from deepmark.runtime.heads.layer import Layer
+    from deepmark.runtime.heads.weights import LinearLayer
 
     shapes: list[tuple[int, int]] = []
-    honest = Layer.__call__
+    honest = LinearLayer.__call__
 
-    def watched(self: Layer, columns: np.ndarray) -> np.ndarray:
+    def watched(self: LinearLayer, columns: np.ndarray) -> np.ndarray:
         shapes.append((self.rows, columns.shape[1]))
         return honest(self, columns)
 
-    monkeypatch.setattr(Layer, "__call__", watched)
+    monkeypatch.setattr(LinearLayer, "__call__", watched)
     sparse, _, _ = _make(2, 6, 6, 4)
     sparse.at_centres(np.array([7, 8]), np.array([0, 1]), np.array([1, 1]))
     assert shapes == [(12, 2), (2, 2), (2, 2), (2, 2)]  # the three heads' first layers as one; wh; reg; one group
