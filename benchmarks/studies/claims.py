@@ -198,7 +198,7 @@ def _only(result: Result, engine: str, layout: str, groups: int = 62) -> Measure
 
 
 def _crowd_ms(cells: tuple[int, int]) -> float:
-    from deepmark.benchmarks.studies.scene import Load, make_scene
+    from deepmark.benchmarks.studies.support.scene import Load, make_scene
     from deepmark.runtime.decoding.decoder import decode
     from deepmark.runtime.decoding.params import DecoderParams
     from deepmark.runtime.keypoints.schema import KeypointSchema

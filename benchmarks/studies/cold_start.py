@@ -19,7 +19,7 @@ from statistics import median
 
 import click
 
-from deepmark.benchmarks.studies.machine import machine_name
+from deepmark.benchmarks.studies.support.machine import machine_name
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.errors import DeepMarkError
 

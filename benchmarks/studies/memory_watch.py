@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from deepmark.benchmarks.studies.machine import machine_name
+from deepmark.benchmarks.studies.support.machine import machine_name
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.errors import DeepMarkError, UsageError
 from deepmark.extras import require

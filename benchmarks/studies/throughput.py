@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepmark.benchmarks.studies.machine import machine_name
+from deepmark.benchmarks.studies.support.machine import machine_name
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.runtime.decoding.params import SHOWN_SCORE
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from deepmark import console
-from deepmark.benchmarks.studies.machine import machine_name
+from deepmark.benchmarks.studies.support.machine import machine_name
 from deepmark.errors import UsageError
 from deepmark.extras import require
 

@@ -1,4 +1,4 @@
-"""How long the NumPy decoder takes, and where the time goes: ``python -m deepmark.benchmarks.studies.decoder``."""
+"""How long the NumPy decoder takes, and where the time goes: ``python -m deepmark.benchmarks.studies.decoder_time``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import click
 import numpy as np
 
 from deepmark import console
-from deepmark.benchmarks.studies.machine import machine_name
-from deepmark.benchmarks.studies.scene import Load, make_scene
+from deepmark.benchmarks.studies.support.machine import machine_name
+from deepmark.benchmarks.studies.support.scene import Load, make_scene
 from deepmark.runtime.decoding import decoder, landmarks
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import ReadableHeads
@@ -98,7 +98,7 @@ class Report:
 
 
 @click.command(
-    epilog="Example:  python -m deepmark.benchmarks.studies.decoder build/demo/demo.deepmark models/demo/samples"
+    epilog="Example:  python -m deepmark.benchmarks.studies.decoder_time build/demo/demo.deepmark models/demo/samples"
 )
 @click.argument("model", required=False, type=click.Path(path_type=Path, exists=True))
 @click.argument("pictures", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False))
@@ -236,4 +236,4 @@ def _print(report: Report) -> None:
 
 
 if __name__ == "__main__":
-    console.run(main, "python -m deepmark.benchmarks.studies.decoder")
+    console.run(main, "python -m deepmark.benchmarks.studies.decoder_time")

@@ -1,6 +1,6 @@
 """How much faster a sparse bundle is than a dense one of the same checkpoint, whole frames, on one pinned core.
 
-``python -m deepmark.benchmarks.studies.sparse_heads DENSE SPARSE PICTURES`` letterboxes, runs and decodes every picture
+``python -m deepmark.benchmarks.studies.sparse_speed DENSE SPARSE PICTURES`` letterboxes, runs and decodes every picture
 with both, one after the other and in turns the other way round, so that whatever else the machine does meets both
 alike. The answer is the ratio of the two times of one picture in one round: its median, with a bootstrap interval.
 """
@@ -95,7 +95,7 @@ def _summary(engine: str, part: str, pairs: Pairs) -> Comparison:
     return Comparison(engine, part, dense_ms, sparse_ms, ratio, low, high, len(pairs))
 
 
-@click.command(name="sparse_heads")
+@click.command(name="sparse_speed")
 @click.argument("dense", type=click.Path(path_type=Path))
 @click.argument("sparse", type=click.Path(path_type=Path))
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -122,4 +122,4 @@ def command(
 
 
 if __name__ == "__main__":
-    run(command, "python -m deepmark.benchmarks.studies.sparse_heads")
+    run(command, "python -m deepmark.benchmarks.studies.sparse_speed")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from deepmark.benchmarks.studies.decoder import SETTINGS, STAGES, main
-from deepmark.benchmarks.studies.scene import Load, make_scene
+from deepmark.benchmarks.studies.decoder_time import SETTINGS, STAGES, main
+from deepmark.benchmarks.studies.support.scene import Load, make_scene
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import pairwise_iou
 from deepmark.runtime.decoding.params import DecoderParams

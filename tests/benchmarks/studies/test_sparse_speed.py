@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deepmark.benchmarks.studies.sparse_heads import _summary, compare
+from deepmark.benchmarks.studies.sparse_speed import _summary, compare
 
 
 def test_the_ratio_is_that_of_runs_side_by_side() -> None:

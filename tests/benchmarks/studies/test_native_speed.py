@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from deepmark.benchmarks.studies.native import PARTS, main
+from deepmark.benchmarks.studies.native_speed import PARTS, main
 
 pytestmark = pytest.mark.slow
 

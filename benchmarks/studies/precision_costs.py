@@ -1,4 +1,4 @@
-"""What each precision costs and saves: ``python -m deepmark.benchmarks.studies.precisions CHECKPOINT``.
+"""What each precision costs and saves: ``python -m deepmark.benchmarks.studies.precision_costs CHECKPOINT``.
 
 Exports the network to MNN in every precision, whatever it costs; runs all of them in turn, each in a process of its
 own; and measures objects, mAP_pt and mAP_box on the same pictures.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deepmark.benchmarks.studies.network_child import Footprint, NetworkChild, interleave
+from deepmark.benchmarks.studies.support.network_child import Footprint, NetworkChild, interleave
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.exporter.precisions import PRECISIONS
 from deepmark.extras import require
@@ -139,7 +139,7 @@ def _accuracies(contestants: Sequence[tuple[Path, MnnSettings]], pictures: int) 
         return DrawnAccuracy(pictures)(engines, say)
 
 
-@click.command(name="precisions")
+@click.command(name="precision_costs")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--size", metavar="N|HxW", default="256", show_default=True, help="Input size, pixels.")
 @click.option("--heads", type=click.Choice(list(LAYOUTS)), default=DEFAULT_LAYOUT, show_default=True, help="Layout.")
@@ -196,4 +196,4 @@ def _row(one: PrecisionCost) -> list[str]:
 
 
 if __name__ == "__main__":
-    run(command, "python -m deepmark.benchmarks.studies.precisions")
+    run(command, "python -m deepmark.benchmarks.studies.precision_costs")

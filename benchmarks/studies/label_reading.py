@@ -1,4 +1,4 @@
-"""How long the labels of a whole validation set take: ``python -m deepmark.benchmarks.studies.reading_labels``."""
+"""How long the labels of a whole validation set take: ``python -m deepmark.benchmarks.studies.label_reading``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from deepmark.benchmarks.speed.memory import peak_rss_mib
-from deepmark.benchmarks.studies.machine import machine_name
+from deepmark.benchmarks.studies.support.machine import machine_name
 from deepmark.console import output_options, print_json, run, say
 
 VALIDATION_SET = 32_153  # pictures of DeepFashion2's
@@ -19,7 +19,7 @@ DIFFERENT = 400  # documents, written again and again under other numbers
 SEED, SIDE = 3, 256
 
 
-@click.command(epilog="Example:  python -m deepmark.benchmarks.studies.reading_labels --count 5000")
+@click.command(epilog="Example:  python -m deepmark.benchmarks.studies.label_reading --count 5000")
 @click.option("--count", type=click.IntRange(1), default=VALIDATION_SET, show_default=True, help="Annotation files.")
 @output_options
 def main(count: int, as_json: bool) -> None:
@@ -55,4 +55,4 @@ def main(count: int, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    run(main, "python -m deepmark.benchmarks.studies.reading_labels")
+    run(main, "python -m deepmark.benchmarks.studies.label_reading")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tiny import export_tiny, make_manifest, write_bundle
 
-from deepmark.benchmarks.studies import rewrites
-from deepmark.benchmarks.studies.rewrites import AS_EXPORTED, REWRITES, measure
+from deepmark.benchmarks.studies import graph_rewrites
+from deepmark.benchmarks.studies.graph_rewrites import AS_EXPORTED, REWRITES, measure
 from deepmark.errors import DataError
 from deepmark.exporter import export
 
@@ -27,15 +27,17 @@ def test_every_rewrite_gives_the_same_numbers_in_both_engines(sparse: Path) -> N
         (engine, rewrite.name) for engine in ("mnn", "onnxruntime") for rewrite in REWRITES
     ]
     for one in found:
-        assert one.largest_error < rewrites.TOLERANCE
+        assert one.largest_error < graph_rewrites.TOLERANCE
         assert one.interval[0] <= one.ratio <= one.interval[1]
         assert one.name != AS_EXPORTED or (one.ratio, one.largest_error) == (1, 0)
 
 
 @pytest.mark.slow
 def test_a_rewrite_that_changes_the_numbers_is_named(sparse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = replace(REWRITES[0], name="half as bright", feed=lambda pixels, how: rewrites._normalised(pixels / 2, how))
-    monkeypatch.setattr(rewrites, "REWRITES", (REWRITES[0], wrong))
+    wrong = replace(
+        REWRITES[0], name="half as bright", feed=lambda pixels, how: graph_rewrites._normalised(pixels / 2, how)
+    )
+    monkeypatch.setattr(graph_rewrites, "REWRITES", (REWRITES[0], wrong))
     with pytest.raises(DataError, match="half as bright in mnn is off by"):
         measure(sparse, threads=1, rounds=2)
 

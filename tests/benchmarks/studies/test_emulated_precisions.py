@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from native_programs import require_cross_build
 from tiny_network import tiny_loaded
 
-from deepmark.benchmarks.studies import emulated
-from deepmark.benchmarks.studies.emulated import Setting, measure
+from deepmark.benchmarks.studies import emulated_precisions
+from deepmark.benchmarks.studies.emulated_precisions import Setting, measure
 from deepmark.errors import EngineError
 
 
@@ -21,9 +21,12 @@ def test_rows_say_what_really_ran_and_whether_it_is_equal(
     require_cross_build()
     (tmp_path / "tiny.pth").write_bytes(b"stands for weights")
     monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
-    monkeypatch.setattr(emulated, "SETTINGS", tuple(Setting(name, name, "normal") for name in ("fp32", "fp16")))
+    monkeypatch.setattr(
+        emulated_precisions, "SETTINGS", tuple(Setting(name, name, "normal") for name in ("fp32", "fp16"))
+    )
     outcome = CliRunner().invoke(
-        emulated.command, [str(tmp_path / "tiny.pth"), str(demo_pictures[0]), "--size", "64", "--heads", "dense"]
+        emulated_precisions.command,
+        [str(tmp_path / "tiny.pth"), str(demo_pictures[0]), "--size", "64", "--heads", "dense"],
     )
     assert outcome.exit_code == 0, outcome.output
     full, half = (line.split() for line in outcome.output.splitlines() if line.startswith(("fp32", "fp16")))
@@ -34,6 +37,6 @@ def test_rows_say_what_really_ran_and_whether_it_is_equal(
 
 
 def test_a_missing_emulator_is_one_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(emulated, "EMULATOR", ("no-such-emulator",))
+    monkeypatch.setattr(emulated_precisions, "EMULATOR", ("no-such-emulator",))
     with pytest.raises(EngineError, match="no-such-emulator is missing"):
         measure(tmp_path / "none.pth", [], size=(64, 64), heads="dense")

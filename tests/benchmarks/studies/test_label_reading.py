@@ -6,7 +6,7 @@ import json
 
 from click.testing import CliRunner
 
-from deepmark.benchmarks.studies.reading_labels import main
+from deepmark.benchmarks.studies.label_reading import main
 
 
 def test_every_file_is_read() -> None:

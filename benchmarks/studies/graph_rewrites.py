@@ -1,4 +1,4 @@
-"""Rewrites of the sparse graph that give the same numbers: ``python -m deepmark.benchmarks.studies.rewrites BUNDLE``.
+"""Rewrites of the sparse graph that give the same numbers.
 
 Each is made from the exported graph, held against it, and timed with it in turns, in both engines. What comes out is
 in docs/decisions/0015-rewrites.md: none of them is in the exporter.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 import numpy as np
 
-from deepmark.benchmarks.studies.machine import machine_name
+from deepmark.benchmarks.studies.support.machine import machine_name
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.errors import DataError
 from deepmark.extras import require
@@ -232,7 +232,7 @@ def _error(found: Mapping[str, F32], expected: Mapping[str, F32]) -> float:
     return max(float(np.abs(found[name] - expected[name]).max()) / scales[name] for name in found)
 
 
-@click.command(epilog="Example:  python -m deepmark.benchmarks.studies.rewrites build/demo/demo.deepmark --rounds 60")
+@click.command(epilog="Example:  python -m deepmark.benchmarks.studies.graph_rewrites demo.deepmark --rounds 60")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Inference threads.")
 @click.option("--rounds", type=click.IntRange(2), default=30, show_default=True, help="Turns of every graph.")
@@ -259,4 +259,4 @@ def main(bundle: Path, threads: int, rounds: int, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    run(main, "python -m deepmark.benchmarks.studies.rewrites")
+    run(main, "python -m deepmark.benchmarks.studies.graph_rewrites")

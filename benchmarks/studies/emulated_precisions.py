@@ -1,8 +1,8 @@
 """Memory and equality of every precision on an emulated aarch64 processor, where there is no phone.
 
-``python -m deepmark.benchmarks.studies.emulated CHECKPOINT PICTURE...`` exports the network in every precision,
-cross-builds the C++ programs, and runs them under ``qemu-aarch64-static -cpu cortex-a76``: ``dm_verify`` on the
-bundle's golden vectors, ``dm_bench`` for memory. MNN's figure is what its session holds and is the phone's; the
+``python -m deepmark.benchmarks.studies.emulated_precisions CHECKPOINT PICTURE...`` exports the network in every
+precision, cross-builds the C++ programs, and runs them under ``qemu-aarch64-static -cpu cortex-a76``: ``dm_verify`` on
+the bundle's golden vectors, ``dm_bench`` for memory. MNN's figure is what its session holds and is the phone's; the
 process's peak holds the emulator, too. Times under emulation say nothing and are not shown.
 """
 
@@ -145,7 +145,7 @@ def _run(build: NativeBuild, program: str, words: Sequence[str]) -> list[dict[st
     return lines
 
 
-@click.command(name="emulated")
+@click.command(name="emulated_precisions")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("pictures", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1, required=True)
 @click.option("--size", metavar="N|HxW", default="128", show_default=True, help="Input size, pixels.")
@@ -179,4 +179,4 @@ def _cells(row: EmulatedRow) -> list[str]:
 
 
 if __name__ == "__main__":
-    run(command, "python -m deepmark.benchmarks.studies.emulated")
+    run(command, "python -m deepmark.benchmarks.studies.emulated_precisions")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from deepmark.benchmarks.studies import mnn_settings
-from deepmark.benchmarks.studies.network_child import NetworkChild, interleave
+from deepmark.benchmarks.studies import mnn_setting_costs
+from deepmark.benchmarks.studies.support.network_child import NetworkChild, interleave
 from deepmark.errors import EngineError
 from deepmark.models.evaluation.drawn_accuracy import DrawnAccuracy
 from deepmark.runtime import load_engine
@@ -43,8 +43,8 @@ def test_a_child_that_is_killed_is_one_error(demo_bundle: Path) -> None:
 
 @pytest.mark.slow
 def test_the_command_prints_every_setting(demo_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnn_settings, "WINOGRAD_LEVELS", (1, 3))
-    run = CliRunner().invoke(mnn_settings.command, [str(demo_bundle), "--rounds", "1", "--runs", "1", "--json"])
+    monkeypatch.setattr(mnn_setting_costs, "WINOGRAD_LEVELS", (1, 3))
+    run = CliRunner().invoke(mnn_setting_costs.command, [str(demo_bundle), "--rounds", "1", "--runs", "1", "--json"])
     assert run.exit_code == 0, run.output
     rows = json.loads(run.stdout)
     assert [(row["settings"]["winograd"], row["settings"]["memory"]) for row in rows] == [

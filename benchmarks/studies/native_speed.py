@@ -1,7 +1,7 @@
 """How much faster the C++ runtime is than Python on this computer: decoder and whole frame, in turns.
 
-``python -m deepmark.benchmarks.studies.native BUNDLE PICTURES`` lets Python and ``dm_bench`` take turns on the same
-pictures, the order changing from round to round, each with one thread. The ratio is of the medians of all runs.
+``python -m deepmark.benchmarks.studies.native_speed BUNDLE PICTURES`` lets Python and ``dm_bench`` take turns on the
+same pictures, the order changing from round to round, each with one thread. The ratio is of the medians of all runs.
 """
 
 from __future__ import annotations
@@ -149,4 +149,4 @@ def main(*, bundle: Path, pictures: tuple[Path, ...], rounds: int, runs: int, th
 
 
 if __name__ == "__main__":
-    run(main, "python -m deepmark.benchmarks.studies.native")
+    run(main, "python -m deepmark.benchmarks.studies.native_speed")

@@ -1,6 +1,6 @@
 """A network in a process of its own, so that its memory is its own, run when it is told to.
 
-``python -m deepmark.benchmarks.studies.network_child`` is the child; it reads numbers of runs and answers with times.
+This module, run with ``python -m``, is the child; it reads numbers of runs and answers with times.
 """
 
 from __future__ import annotations

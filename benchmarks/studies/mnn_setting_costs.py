@@ -1,4 +1,4 @@
-"""What MNN's settings cost and save: ``python -m deepmark.benchmarks.studies.mnn_settings BUNDLE``.
+"""What MNN's settings cost and save: ``python -m deepmark.benchmarks.studies.mnn_setting_costs BUNDLE``.
 
 Every setting runs in a process of its own, all of them in turn. Times are of the network alone.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from deepmark.benchmarks.studies.network_child import Footprint, NetworkChild, interleave
+from deepmark.benchmarks.studies.support.network_child import Footprint, NetworkChild, interleave
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.extras import require
 from deepmark.runtime.engines.mnn_settings import WINOGRAD_LEVELS, Memory, MnnSettings
@@ -59,7 +59,7 @@ def measure(model: Path, *, threads: int, rounds: int, runs: int) -> list[Settin
     ]
 
 
-@click.command(name="mnn_settings")
+@click.command(name="mnn_setting_costs")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Inference threads.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns of every setting.")
@@ -88,4 +88,4 @@ def command(model: Path, threads: int, rounds: int, runs: int, as_json: bool) ->
 
 
 if __name__ == "__main__":
-    run(command, "python -m deepmark.benchmarks.studies.mnn_settings")
+    run(command, "python -m deepmark.benchmarks.studies.mnn_setting_costs")
