@@ -16,9 +16,7 @@ from deepmark.errors import BundleError, ConversionError
 from deepmark.exporter.bundle_writer import write_bundle, write_zip
 from deepmark.exporter.formats import MNN, ONNX
 from deepmark.exporter.parity import ParityReport, Sample, Tolerances
-from deepmark.exporter.precision.accuracy_loss import AccuracyMeter
-from deepmark.exporter.precision.loss import Limits
-from deepmark.exporter.precision.plan import PrecisionPlan, make_plan
+from deepmark.exporter.precision.plan import Limits, PrecisionPlan, make_plan
 from deepmark.exporter.request import Request, make_request
 from deepmark.exporter.staging import publish, refuse_foreign, staged_folder
 from deepmark.runtime.bundle import HEADS_FILE
@@ -77,7 +75,6 @@ def export(
     calibration: str | Path | None = None,
     keep_float: Iterable[str] = (),
     limits: Limits | None = None,
-    meter: AccuracyMeter | None = None,
     zip_too: bool = False,
     explain: bool = False,
     on_progress: Progress = logger.info,
@@ -102,7 +99,6 @@ def export(
         calibration: folder of pictures for int8; by default drawings.
         keep_float: modules whose convolutions stay in float in int8, for example ``"hm"`` or ``"base.level0"``.
         limits: what a precision may cost.
-        meter: measures accuracy, where ``limits`` bounds its loss.
         zip_too: also write ``NAME.deepmark.zip``.
         explain: look for the first tensor that differs, step by step through the graph.
         on_progress: is given one line at each step.
@@ -115,9 +111,7 @@ def export(
         BundleError: the bundle cannot be written.
     """
     request = make_request(checkpoint, to, output, name, size, heads)
-    plan = make_plan(
-        precision, request.formats, calibration=calibration, keep_float=keep_float, limits=limits, meter=meter
-    )
+    plan = make_plan(precision, request.formats, calibration=calibration, keep_float=keep_float, limits=limits)
     refuse_foreign(request.bundle)
     if zip_too and request.zip_file.is_dir():
         raise BundleError(f"{request.zip_file} is a folder", hint="move it away, or choose another --name or --output")

@@ -86,7 +86,7 @@ def measure(checkpoint: Path, pictures: Sequence[Path], *, size: tuple[int, int]
     """
     from deepmark.benchmarks.device.ppm import write_ppm_files
     from deepmark.exporter.pipeline import export
-    from deepmark.exporter.precision.loss import Limits
+    from deepmark.exporter.precision.plan import Limits
     from deepmark.runtime.bundle import MODEL_FILES, open_model
     from deepmark.runtime.media.picture_file import read_picture
     from deepmark.runtime.native import build_native

@@ -80,7 +80,7 @@ def measure(
         DeepMarkError: a library is missing, or an export failed.
     """
     from deepmark.exporter.pipeline import export
-    from deepmark.exporter.precision.loss import Limits
+    from deepmark.exporter.precision.plan import Limits
     from deepmark.runtime.bundle import MODEL_FILES, open_model
 
     require("measuring memory and accuracy", "psutil", "hotcoco", extra="bench,eval")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from deepmark.errors import DataError, ParityError, UsageError
 from deepmark.exporter.objects import decode_objects, no_objects, rounded
 from deepmark.exporter.parity import Sample
 from deepmark.exporter.precision.agreement import agree
+from deepmark.exporter.precision.plan import Limits
 from deepmark.runtime.arrays import F32, F64
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
@@ -20,32 +22,8 @@ from deepmark.runtime.keypoints.head_names import HEAD_ORDER
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.quantisation import HeadLoss, MapLoss, PrecisionLoss
 
-# Of the demo network fp16 keeps every object, w8 99 of 100, int8 94 to 96; weights in 4 bits 84 (docs/decisions/0011).
-MIN_KEPT = 0.9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a precision may cost.
-
-    Attributes:
-        min_kept: share of objects that must be kept.
-        max_map_drop: loss of mAP_pt and of mAP_box, in [0, 1]; None where accuracy is not measured.
-    """
-
-    min_kept: float = MIN_KEPT
-    max_map_drop: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse limits that are none.
-
-        Raises:
-            UsageError: one is not in [0, 1].
-        """
-        for name in ("min_kept", "max_map_drop"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise UsageError(f"{name} must be in [0, 1], found {value}")
+if TYPE_CHECKING:
+    from deepmark.models.evaluation.drawn_accuracy import Accuracy
 
 
 class LossTally:
@@ -146,6 +124,31 @@ class _Mean:
     @property
     def value(self) -> float:
         return rounded(self._sum / self._values) if self._values else 0.0
+
+
+def map_loss(fp32: Accuracy, reduced: Accuracy, pictures: int) -> MapLoss:
+    """Hold a reduced model's accuracy against fp32's.
+
+    Args:
+        fp32: accuracy of the fp32 model.
+        reduced: accuracy of the reduced model on the same pictures.
+        pictures: number of them.
+
+    Raises:
+        UsageError: the pictures show nothing that the fp32 model finds, so nothing could be lost.
+    """
+    if not fp32.points and not fp32.boxes:
+        raise UsageError(
+            "the fp32 model has an mAP of 0 on drawings, so --max-map-drop says nothing",
+            hint="leave it out: objects are compared without labels",
+        )
+    return MapLoss(
+        pictures=pictures,
+        fp32_points=rounded(fp32.points),
+        points=rounded(reduced.points),
+        fp32_boxes=rounded(fp32.boxes),
+        boxes=rounded(reduced.boxes),
+    )
 
 
 def require(loss: PrecisionLoss, limits: Limits, precision: str) -> None:

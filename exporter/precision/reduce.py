@@ -11,14 +11,14 @@ import msgspec
 from deepmark.errors import BundleError, ConversionError
 from deepmark.exporter.parity import Sample
 from deepmark.exporter.pictures import Picture
-from deepmark.exporter.precision.accuracy_loss import measure_drop
 from deepmark.exporter.precision.calibrate import JUDGE_PICTURES, JUDGE_SEED, CalibrationSet, drawn_pictures
 from deepmark.exporter.precision.layers import Layer, kept_layers, read_layers
-from deepmark.exporter.precision.loss import LossTally, require
+from deepmark.exporter.precision.loss import LossTally, map_loss, require
 from deepmark.exporter.precision.plan import PrecisionPlan
 from deepmark.exporter.precision.quantise import quantise
 from deepmark.exporter.stages import THREADS, Stage
 from deepmark.exporter.to_mnn import convert_to_mnn
+from deepmark.models.evaluation.drawn_accuracy import DrawnAccuracy
 from deepmark.runtime.engines import Engine, load_engine
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.quantisation import PrecisionLoss, Quantisation
@@ -89,10 +89,11 @@ def reduce_precision(
     with _open(fp32.mnn, "mnn") as whole, _open(target, plan.precision.name) as reduced:
         loss = _measure(whole, reduced, pictures, on_sample, on_progress)
         require(loss, plan.limits, plan.precision.name)
-        if plan.meter is not None and plan.limits.max_map_drop is not None:
-            on_progress(f"measuring accuracy on {plan.meter.pictures} drawings, in fp32 and in {plan.precision.name}")
-            accuracy = measure_drop(plan.meter, whole, reduced, on_progress)
-            loss = msgspec.structs.replace(loss, accuracy=accuracy)
+        if plan.limits.max_map_drop is not None:
+            drawings = plan.limits.drawings
+            on_progress(f"measuring accuracy on {drawings} drawings, in fp32 and in {plan.precision.name}")
+            before, after = DrawnAccuracy(drawings)((whole, reduced), on_progress)
+            loss = msgspec.structs.replace(loss, accuracy=map_loss(before, after, drawings))
             require(loss, plan.limits, plan.precision.name)
     record = None if calibration is None else calibration.record
     return Quantisation(loss=loss, calibration=record, float_layers=tuple(layer.name for layer in kept))

@@ -131,7 +131,7 @@ def test_help_has_examples_and_loads_nothing_heavy(command: str) -> None:
 
 def test_deepmark_export_is_the_same_command() -> None:
     child = subprocess.run(
-        [sys.executable, "-c", "from deepmark.commands.export_metric import main; main()", "missing.pth"],
+        [sys.executable, "-c", "from deepmark.commands.export import main; main()", "missing.pth"],
         capture_output=True,
         text=True,
         check=False,

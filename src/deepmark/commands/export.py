@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from deepmark.console import output_options, print_json, say
+from deepmark.console import output_options, print_json, run, say
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.formats import FORMATS
 from deepmark.exporter.precisions import PRECISIONS
@@ -18,8 +18,7 @@ from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
 
 if TYPE_CHECKING:
     from deepmark.exporter.parity import ParityReport, Tolerances
-    from deepmark.exporter.precision.accuracy_loss import AccuracyMeter
-    from deepmark.exporter.precision.loss import Limits
+    from deepmark.exporter.precision.plan import Limits
     from deepmark.runtime.keypoints.schema import KeypointSchema
     from deepmark.runtime.quantisation import PrecisionLoss
 
@@ -124,10 +123,8 @@ def _tolerance_options(command: Command) -> Command:
 @click.option("--explain", is_flag=True, help="Name the first tensor of the graphs that differs.")
 @click.option("--zip", "zip_too", is_flag=True, help="Write NAME.deepmark.zip too.")
 @output_options
-@click.pass_obj
 def export(
-    meter: AccuracyMeter | None,
-    /,
+    *,
     as_json: bool,
     size: str,
     schema_csv: Path | None,
@@ -163,7 +160,6 @@ def export(
             schema=schema,
             tolerances=_tolerances(atol, rtol, landmark_tolerance),
             limits=limits,
-            meter=meter,
             on_progress=say,
         )
     quantisation = bundle.manifest.quantisation
@@ -242,7 +238,7 @@ def _tolerances(atol: float | None, rtol: float | None, landmark_cells: float | 
 
 
 def _limits(min_kept: float | None, max_map_drop: float | None) -> Limits:
-    from deepmark.exporter.precision.loss import MIN_KEPT, Limits
+    from deepmark.exporter.precision.plan import MIN_KEPT, Limits
 
     return Limits(min_kept=MIN_KEPT if min_kept is None else min_kept, max_map_drop=max_map_drop)
 
@@ -302,3 +298,8 @@ def _show(report: ParityReport, as_json: bool, **facts: object) -> None:
     from deepmark.exporter.tables import print_report
 
     print_report(report, title="Parity: largest / mean error, share of what is allowed")
+
+
+def main() -> None:
+    """Run ``deepmark-export``."""
+    run(export, "deepmark-export")

@@ -21,7 +21,7 @@ class _Entry(NamedTuple):
 
 COMMANDS = {
     "inspect": _Entry("inspect", "inspect", "Tell what network a checkpoint holds, and what it costs."),
-    "export": _Entry("export_metric", "export", "Turn a checkpoint into ONNX and MNN, proven equal."),
+    "export": _Entry("export", "export", "Turn a checkpoint into ONNX and MNN, proven equal."),
     "verify": _Entry("export", "verify", "Run a bundle's own test vectors on this machine."),
     "detect": _Entry("detect", "detect", "Draw garments and landmarks on pictures, videos, a camera."),
     "synth": _Entry("synth", "synth", "Draw a data set in DeepFashion2's own format."),

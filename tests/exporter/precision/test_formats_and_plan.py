@@ -9,8 +9,7 @@ import pytest
 
 from deepmark.errors import UsageError
 from deepmark.exporter.formats import MNN, ONNX
-from deepmark.exporter.precision.loss import Limits
-from deepmark.exporter.precision.plan import make_plan
+from deepmark.exporter.precision.plan import Limits, make_plan
 from deepmark.exporter.precisions import FP32, INT8, PRECISIONS
 from deepmark.runtime.quantisation import PrecisionName
 
@@ -42,11 +41,15 @@ def test_options_of_int8_are_refused_elsewhere(name: str, options: Mapping[str, 
     assert make_plan("int8", (MNN,), **options).precision is INT8  # type: ignore[arg-type]
 
 
-def test_a_bound_on_accuracy_needs_something_that_measures_it() -> None:
-    with pytest.raises(UsageError, match="nothing that measures accuracy"):
-        make_plan("w8", (MNN,), limits=Limits(max_map_drop=0.01))
+def test_a_bound_on_accuracy_needs_a_precision_that_may_lose_some() -> None:
+    assert make_plan("w8", (MNN,), limits=Limits(max_map_drop=0.01)).limits.max_map_drop == 0.01
     with pytest.raises(UsageError, match="no meaning with fp32"):
         make_plan("fp32", (MNN,), limits=Limits(max_map_drop=0.01))
+
+
+def test_accuracy_on_no_drawings_is_refused() -> None:
+    with pytest.raises(UsageError, match="1 drawing or more, found 0"):
+        Limits(max_map_drop=0.1, drawings=0)
 
 
 @pytest.mark.parametrize("limits", [{"min_kept": 1.1}, {"min_kept": float("nan")}, {"max_map_drop": -0.1}])

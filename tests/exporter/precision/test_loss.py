@@ -11,8 +11,8 @@ from tiny_network import tiny_schema
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.objects import decode_objects
 from deepmark.exporter.parity import Sample
-from deepmark.exporter.precision.accuracy_loss import measure_drop
-from deepmark.exporter.precision.loss import Limits, LossTally, broken_heads, require
+from deepmark.exporter.precision.loss import LossTally, broken_heads, map_loss, require
+from deepmark.exporter.precision.plan import Limits
 from deepmark.models.evaluation.drawn_accuracy import Accuracy
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import Heads
@@ -103,22 +103,12 @@ def test_either_map_may_fall_by_the_limit_and_no_more(points: float, boxes: floa
         require(loss, Limits(max_map_drop=0.004), "w8")
 
 
-class _Meter:
-    pictures = 7
-
-    def __init__(self, *found: Accuracy) -> None:
-        self._found = found
-
-    def __call__(self, engines: object, on_progress: object) -> tuple[Accuracy, ...]:  # noqa: ARG002  the protocol's
-        return self._found
-
-
-def test_the_meter_is_given_both_models_and_its_figures_are_kept() -> None:
-    found = measure_drop(_Meter(Accuracy(0.5, 0.4), Accuracy(0.45, 0.41)), None, None, print)  # type: ignore[arg-type]
+def test_both_figures_of_both_models_are_kept() -> None:
+    found = map_loss(Accuracy(0.5, 0.4), Accuracy(0.45, 0.41), 7)
     assert found == MapLoss(pictures=7, fp32_points=0.5, points=0.45, fp32_boxes=0.4, boxes=0.41)
     assert found.drop == pytest.approx(0.05)
 
 
 def test_a_model_that_finds_nothing_cannot_lose_anything() -> None:
     with pytest.raises(UsageError, match="mAP of 0 on drawings"):
-        measure_drop(_Meter(Accuracy(0, 0), Accuracy(0, 0)), None, None, print)  # type: ignore[arg-type]
+        map_loss(Accuracy(0, 0), Accuracy(0, 0), 7)

@@ -17,13 +17,12 @@ from tiny_network import TinyExport
 
 from deepmark.commands import export as cli
 from deepmark.errors import ParityError, UsageError
-from deepmark.exporter import pipeline
 from deepmark.exporter.pipeline import Bundle
 from deepmark.exporter.precision import calibrate, reduce
-from deepmark.exporter.precision.loss import Limits
+from deepmark.exporter.precision.plan import Limits
 from deepmark.exporter.precisions import Precision
 from deepmark.exporter.verification import verify
-from deepmark.models.evaluation.drawn_accuracy import Accuracy
+from deepmark.models.evaluation.drawn_accuracy import Accuracy, DrawnAccuracy
 from deepmark.runtime.bundle import open_model
 from deepmark.runtime.engines import Engine, load_engine
 
@@ -121,30 +120,40 @@ def test_a_refused_precision_leaves_an_earlier_bundle_as_it_was(tiny_export: Tin
     assert open_model(before.path).manifest == before.manifest
 
 
-class _Meter:
-    """Says what it is told, first of fp32."""
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[str]]]:
+    """Let fp32 have an mAP_pt of 0.4 and the other model 0.39; return what is measured: drawings, and model files."""
+    calls = []
 
-    pictures = 5
+    def measure(self: DrawnAccuracy, engines: Sequence[Engine], _on_progress: Callable[[str], None]) -> list[Accuracy]:
+        calls.append((self.pictures, [engine.record.model_file for engine in engines]))
+        return [Accuracy(0.4, 0.5), Accuracy(0.39, 0.5)]
 
-    def __init__(self, *points: float) -> None:
-        self._points = points
-        self.precisions: list[str] = []
-
-    def __call__(self, engines: Sequence[Engine], on_progress: Callable[[str], None]) -> list[Accuracy]:  # noqa: ARG002
-        self.precisions = [engine.record.model_file for engine in engines]
-        return [Accuracy(points, 0.5) for points in self._points]
+    monkeypatch.setattr(DrawnAccuracy, "__call__", measure)
+    return calls
 
 
-def test_a_loss_of_accuracy_is_recorded_or_refused(tiny_export: TinyExport, tmp_path: Path) -> None:
-    meter = _Meter(0.4, 0.39)
-    bundle = tiny_export(precision="w8", limits=Limits(max_map_drop=0.02), meter=meter)
-    assert meter.precisions == ["network.mnn", "reduced.mnn"]
+def test_a_loss_of_accuracy_is_recorded_or_refused(
+    tiny_export: TinyExport, tmp_path: Path, measured: list[tuple[int, list[str]]]
+) -> None:
+    bundle = tiny_export(precision="w8", limits=Limits(max_map_drop=0.02, drawings=5))
+    assert measured == [(5, ["network.mnn", "reduced.mnn"])]
     assert bundle.manifest.quantisation is not None
     assert bundle.manifest.quantisation.loss.accuracy is not None
     assert bundle.manifest.quantisation.loss.accuracy.drop == pytest.approx(0.01)
+    assert bundle.manifest.quantisation.loss.accuracy.pictures == 5
     with pytest.raises(ParityError, match="mAP_pt falls"):
-        tiny_export(precision="w8", limits=Limits(max_map_drop=0.005), meter=meter, output=tmp_path / "other")
+        tiny_export(precision="w8", limits=Limits(max_map_drop=0.005), output=tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_accuracy_is_not_measured_unless_its_loss_is_bounded(
+    tiny_export: TinyExport, measured: list[tuple[int, list[str]]]
+) -> None:
+    bundle = tiny_export(precision="w8")
+    assert measured == []
+    assert bundle.manifest.quantisation is not None
+    assert bundle.manifest.quantisation.loss.accuracy is None
 
 
 def test_an_unknown_layer_is_refused_and_leaves_nothing(tiny_export: TinyExport, tmp_path: Path) -> None:
@@ -187,20 +196,11 @@ def test_the_command_shows_which_head_broke(
     assert "BROKEN" in row
 
 
-def test_the_command_gives_the_meter_to_the_export(
-    tiny_export: TinyExport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_command_bounds_the_loss_of_accuracy_on_500_drawings(
+    tiny_export: TinyExport, tmp_path: Path, measured: list[tuple[int, list[str]]]
 ) -> None:
-    given = {}
-    honest = pipeline.export
-
-    def export(*arguments: object, **options: object) -> Bundle:
-        given.update(options)
-        return honest(*arguments, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(pipeline, "export", export)
-    meter = _Meter(0.4, 0.4)
-    arguments = ["--precision", "w8", "--size", "64x96", "-o", str(tmp_path / "out"), "--max-map-drop", "0", "--json"]
-    run = CliRunner().invoke(cli.export, [str(tmp_path / "checkpoints" / "tiny.pth"), *arguments], obj=meter)
+    arguments = ["--precision", "w8", "--size", "64x96", "-o", str(tmp_path / "out"), "--max-map-drop", ".1", "--json"]
+    run = CliRunner().invoke(cli.export, [str(tmp_path / "checkpoints" / "tiny.pth"), *arguments])
     assert run.exit_code == 0, run.output
-    assert given["meter"] is meter
+    assert measured == [(500, ["network.mnn", "reduced.mnn"])]
     assert '"fp32_points": 0.4' in run.stdout
