@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepmark.benchmarks.device.process import Ended, run_bounded
+from deepmark.benchmarks.device.bounded_process import Ended, run_bounded
 from deepmark.benchmarks.device.text import clean, one_line
 from deepmark.errors import DeviceError
 

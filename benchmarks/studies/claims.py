@@ -106,7 +106,7 @@ def measure(checkpoint: Path, pictures: Path, *, size: int, rivals: Sequence[str
     """
     from deepmark.benchmarks.result.document import Plan
     from deepmark.benchmarks.result.verdict import judge
-    from deepmark.benchmarks.speed.bench import Request, run_benchmark
+    from deepmark.benchmarks.speed.benchmark import Request, run_benchmark
     from deepmark.exporter import export
 
     plan = Plan(rounds=6, runs=24, seconds=seconds, threshold=SHOWN_SCORE)

@@ -241,7 +241,7 @@ def _measure(
     import msgspec
 
     from deepmark.benchmarks.result.document import Plan
-    from deepmark.benchmarks.speed.bench import Request, run_benchmark
+    from deepmark.benchmarks.speed.benchmark import Request, run_benchmark
     from deepmark.models.size import parse_size
     from deepmark.runtime.engines import usable_cores
 
@@ -285,7 +285,7 @@ def _write(
 
         write_result(output, result)
     if csv is not None:
-        from deepmark.benchmarks.result.csv_file import write_csv
+        from deepmark.benchmarks.result.formats import write_csv
 
         write_csv(csv, result)
     if report is not None:

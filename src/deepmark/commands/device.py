@@ -10,7 +10,7 @@ from deepmark.console import output_options, print_json, print_table, say
 from deepmark.errors import DeviceError
 
 if TYPE_CHECKING:
-    from deepmark.benchmarks.device.listing import Seen
+    from deepmark.benchmarks.device.connected_phones import Seen
 
 EPILOG = """\b
 Examples:
@@ -30,7 +30,7 @@ def device(as_json: bool) -> None:
     Nothing is copied to a phone or changed on it. Exit status: 0 there are phones, 4 there is none or no adb.
     """
     from deepmark.benchmarks.device.adb import find_adb
-    from deepmark.benchmarks.device.listing import see_all
+    from deepmark.benchmarks.device.connected_phones import see_all
 
     phones = see_all(find_adb())
     if as_json:

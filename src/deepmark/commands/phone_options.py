@@ -89,7 +89,7 @@ def measure_on_phone(
     import msgspec
 
     from deepmark.benchmarks.device import native
-    from deepmark.benchmarks.device.bench import Request, run_on_phone
+    from deepmark.benchmarks.device.benchmark import Request, run_on_phone
     from deepmark.benchmarks.result.document import Plan
     from deepmark.models.size import parse_size
 

@@ -17,7 +17,7 @@ from outcome import Deepmark
 from stand_in_native import StandIn, stand_in
 from tiny import make_manifest, write_bundle
 
-from deepmark.benchmarks.device.bench import Request, run_on_phone
+from deepmark.benchmarks.device.benchmark import Request, run_on_phone
 from deepmark.benchmarks.device.cooling import Cooling
 from deepmark.benchmarks.result.document import Plan, Result
 from deepmark.runtime.keypoints.head_names import head_channels

@@ -57,7 +57,7 @@ def test_a_program_that_ends_badly_is_exit_status_4(plug: Plug, bench: Bench, ac
 
 
 def test_a_program_that_hangs_is_stopped(plug: Plug, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deepmark.benchmarks.device.runner.LOAD_S", 1)
+    monkeypatch.setattr("deepmark.benchmarks.device.programs.LOAD_S", 1)
     device = plug()
     device.phone.act("hang")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepmark.benchmarks.device.adb import Adb, choose, find_adb, list_devices
-from deepmark.benchmarks.device.bench import Request, run_on_phone
+from deepmark.benchmarks.device.benchmark import Request, run_on_phone
 from deepmark.benchmarks.device.probe import PLACE, identify, look
 from deepmark.benchmarks.result.document import Plan
 from deepmark.benchmarks.result.fitness import unusable

@@ -9,7 +9,7 @@ from fake_adbd import Plug
 from native_programs import require_cross_build
 from tiny_network import tiny_loaded
 
-from deepmark.benchmarks.device.bench import Request, run_on_phone
+from deepmark.benchmarks.device.benchmark import Request, run_on_phone
 from deepmark.benchmarks.device.cooling import Cooling
 from deepmark.benchmarks.result.document import Plan
 from deepmark.exporter.pipeline import export

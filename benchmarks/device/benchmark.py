@@ -17,12 +17,12 @@ from deepmark import __version__
 from deepmark.benchmarks.device.adb import Adb, choose, find_adb, list_devices
 from deepmark.benchmarks.device.cooling import Cooling
 from deepmark.benchmarks.device.lock import phone_lock
-from deepmark.benchmarks.device.measure import MODEL, PICTURES, Entry, Settings, measure, verify_all
 from deepmark.benchmarks.device.native import NativeBuild, build_for_phone
 from deepmark.benchmarks.device.ppm import encode_ppm
 from deepmark.benchmarks.device.probe import identify, look
+from deepmark.benchmarks.device.programs import Power, Precision, Programs
 from deepmark.benchmarks.device.remote_folder import COMES_BACK_S, Place, prepared
-from deepmark.benchmarks.device.runner import Power, Precision, Programs
+from deepmark.benchmarks.device.rounds import MODEL, PICTURES, Entry, Settings, measure, verify_all
 from deepmark.benchmarks.result.document import FORMAT, Failure, Machine, Plan, Result
 from deepmark.benchmarks.result.fitness import obstacles, unusable
 from deepmark.benchmarks.result.phone import Identity, Phone, State

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from deepmark.benchmarks.device.bounded_process import MAX_OUTPUT
 from deepmark.benchmarks.device.events import Turn, VerifyEvent, read_problem, read_turn, read_verification
 from deepmark.benchmarks.device.native import NativeBuild
-from deepmark.benchmarks.device.process import MAX_OUTPUT
 from deepmark.benchmarks.device.remote_folder import Place
 from deepmark.benchmarks.device.text import clean, one_line
 from deepmark.benchmarks.report.phone_tables import mask

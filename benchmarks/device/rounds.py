@@ -10,7 +10,7 @@ from itertools import groupby
 from deepmark.benchmarks.device.cooling import Cooling
 from deepmark.benchmarks.device.events import Turn
 from deepmark.benchmarks.device.probe import look, mean_mhz, times_in_state
-from deepmark.benchmarks.device.runner import Power, Precision, Programs
+from deepmark.benchmarks.device.programs import Power, Precision, Programs
 from deepmark.benchmarks.result.document import Conditions, Failure, Measured, Memory, Plan, Round
 from deepmark.benchmarks.result.phone import Cluster, PhoneTurn, State
 from deepmark.benchmarks.speed.contestants import Contestant
