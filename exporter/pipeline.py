@@ -289,7 +289,7 @@ def _engine_stage(stack: ExitStack, name: str, path: Path) -> Stage:
 def _explain(
     loaded: LoadedNetwork, manifest: Manifest, files: Mapping[str, Path], picture: Picture, on_progress: Progress
 ) -> str:
-    from deepmark.exporter.explain import explain_mnn, explain_onnx
+    from deepmark.exporter.first_difference import explain_mnn, explain_onnx
     from deepmark.runtime.preprocess import normalise
 
     on_progress("looking for the first tensor that differs")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.mnn_child import Tool, last_words, run_tool
-from deepmark.exporter.mnn_identity import with_fixed_uuid
+from deepmark.exporter.mnn_file import with_fixed_uuid
+from deepmark.exporter.mnn_tool import Tool, last_words, run_tool
 from deepmark.exporter.precisions import FP32, Precision
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ def read_layers(path: Path) -> tuple[Layer, ...]:
     """List the convolutions of an ONNX file, in the order in which they compute."""
     import onnx
 
-    from deepmark.exporter.explain import module_of
+    from deepmark.exporter.first_difference import module_of
 
     graph = onnx.load(str(path)).graph
     outputs = {one.name for one in graph.output}

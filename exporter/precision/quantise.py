@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.mnn_child import Tool, last_words, run_tool
+from deepmark.exporter.mnn_tool import Tool, last_words, run_tool
 from deepmark.exporter.precision.calibrate import CalibrationSet
 from deepmark.exporter.precision.float_outputs import STAGE, with_float_outputs
 from deepmark.exporter.precision.layers import Layer

@@ -10,9 +10,9 @@ import numpy as np
 
 from deepmark.exporter.tuning.average_precision import mean_precision
 from deepmark.exporter.tuning.items import by_picture
-from deepmark.exporter.tuning.search import Score
 from deepmark.exporter.tuning.shard import LabelledHeads, Plan
 from deepmark.exporter.tuning.staged_set import Outcome
+from deepmark.exporter.tuning.sweeps import Score
 from deepmark.exporter.tuning.worker_pool import Crew, open_crew
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.models.evaluation.truth import Truth

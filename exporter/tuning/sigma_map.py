@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmark.errors import UsageError
-from deepmark.exporter.tuning.search import SigmaMap
+from deepmark.exporter.tuning.sweeps import SigmaMap
 from deepmark.extras import require
 from deepmark.files import whole_file
 

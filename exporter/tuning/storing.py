@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from deepmark import __version__
-from deepmark.exporter.tuning.retune import retune
-from deepmark.exporter.tuning.tune import TuneReport
+from deepmark.exporter.tuning.bundle_parameters import retune
+from deepmark.exporter.tuning.parameter_search import TuneReport
 from deepmark.runtime.engines import EngineRecord
 from deepmark.runtime.manifest import Manifest, Tuning
 

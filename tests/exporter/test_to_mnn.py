@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from deepmark.errors import ConversionError
 from deepmark.exporter import to_mnn
-from deepmark.exporter.mnn_child import Tool, run_tool
+from deepmark.exporter.mnn_tool import Tool, run_tool
 from deepmark.exporter.precisions import FP16, FP32, W8, Precision
 from deepmark.exporter.to_mnn import CONVERTER, STAGE, convert_to_mnn
 from deepmark.runtime.engines import load_engine

@@ -15,7 +15,7 @@ from deepmark.files import printable
 from deepmark.progress import progress_with_eta
 
 if TYPE_CHECKING:
-    from deepmark.exporter.tuning.tune import TuneReport
+    from deepmark.exporter.tuning.parameter_search import TuneReport
 
 EPILOG = """\b
 Examples:
@@ -104,10 +104,10 @@ def tune(
     options = HeadsOptions(**heads)
     options.check(model)
     _check_request(model, techniques, picture, table, write=write)
+    from deepmark.exporter.tuning.parameter_search import tune as run
     from deepmark.exporter.tuning.split import split
     from deepmark.exporter.tuning.storing import store_parameters
     from deepmark.exporter.tuning.tables import print_search
-    from deepmark.exporter.tuning.tune import tune as run
     from deepmark.models.datasets.deepfashion2 import open_dataset
     from deepmark.models.datasets.deepfashion2.storage import read_password
     from deepmark.models.evaluation.truth import collect_truth
@@ -153,9 +153,9 @@ def _check_request(
     model: Path, techniques: frozenset[int] | None, picture: Path | None, table: Path | None, *, write: bool
 ) -> None:
     """Refuse what could not be done in the end, before the work."""
-    from deepmark.exporter.tuning.retune import require_retunable
+    from deepmark.exporter.tuning.bundle_parameters import require_retunable
+    from deepmark.exporter.tuning.parameter_search import parameters_of
     from deepmark.exporter.tuning.sigma_map import check_picture
-    from deepmark.exporter.tuning.tune import parameters_of
     from deepmark.models.evaluation.metric import require_hotcoco
 
     require_hotcoco()

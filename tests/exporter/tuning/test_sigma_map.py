@@ -8,8 +8,8 @@ import cv2
 import pytest
 
 from deepmark.errors import DeepMarkError, UsageError
-from deepmark.exporter.tuning.search import SigmaMap
 from deepmark.exporter.tuning.sigma_map import check_picture, draw_map, write_csv
+from deepmark.exporter.tuning.sweeps import SigmaMap
 
 MAP = SigmaMap((0.0, 0.5, 1.0), ((0.1, 0.2, 0.3), (0.4, 0.9, 0.6), (0.7, 0.8, 0.5)), found=(1.0, 0.5))
 

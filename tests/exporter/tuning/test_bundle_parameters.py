@@ -12,7 +12,7 @@ import pytest
 
 from deepmark.errors import BundleError, ParityError
 from deepmark.exporter.bundle_writer import file_entry
-from deepmark.exporter.tuning.retune import require_retunable, retune
+from deepmark.exporter.tuning.bundle_parameters import require_retunable, retune
 from deepmark.exporter.verification import verify
 from deepmark.runtime.bundle import open_model
 from deepmark.runtime.decoding.params import DecoderParams
@@ -87,8 +87,8 @@ def test_a_failure_on_the_way_leaves_the_bundle_as_it_was(bundle: Path, monkeypa
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("deepmark.exporter.tuning.retune.publish", full)
-    monkeypatch.setattr("deepmark.exporter.tuning.retune.write_zip", full)
+    monkeypatch.setattr("deepmark.exporter.tuning.bundle_parameters.publish", full)
+    monkeypatch.setattr("deepmark.exporter.tuning.bundle_parameters.write_zip", full)
     with pytest.raises(BundleError, match="No space left"):
         retune(bundle, AFTER, TUNING)
 

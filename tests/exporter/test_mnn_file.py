@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.mnn_child import run_tool
-from deepmark.exporter.mnn_identity import with_fixed_uuid
+from deepmark.exporter.mnn_file import with_fixed_uuid
+from deepmark.exporter.mnn_tool import run_tool
 from deepmark.exporter.to_mnn import CONVERTER, STAGE
 
 ONE, OTHER = "01" * 32, "02" * 32

@@ -10,7 +10,7 @@ import pytest
 from onnx import numpy_helper
 from tiny_network import tiny_network
 
-from deepmark.exporter.explain import explain_mnn, explain_onnx
+from deepmark.exporter.first_difference import explain_mnn, explain_onnx
 
 IMAGE = np.random.default_rng(0).normal(size=(1, 3, 32, 64)).astype(np.float32)
 

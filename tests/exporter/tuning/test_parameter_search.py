@@ -11,8 +11,8 @@ from tuning_pictures import SCHEMA, make_pictures, make_truth
 
 from deepmark.errors import DataError
 from deepmark.exporter.tuning.items import only_pictures
+from deepmark.exporter.tuning.parameter_search import TuneReport, tune
 from deepmark.exporter.tuning.split import split, truth_sha256
-from deepmark.exporter.tuning.tune import TuneReport, tune
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.models.evaluation.report import measure
 from deepmark.models.evaluation.results import ResultsBuilder

@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass, replace
 
 from deepmark.errors import UsageError
-from deepmark.exporter.tuning.comparison import Comparison, compare
+from deepmark.exporter.tuning.gains import Comparison, compare
 from deepmark.exporter.tuning.scorer import Progress, open_scorer, silent
-from deepmark.exporter.tuning.search import (
+from deepmark.exporter.tuning.shard import Plan
+from deepmark.exporter.tuning.split import labelled_items, split, truth_sha256
+from deepmark.exporter.tuning.sweeps import (
     OFF,
     TECHNIQUE_OF,
     Parameter,
@@ -19,8 +21,6 @@ from deepmark.exporter.tuning.search import (
     search,
     values_of,
 )
-from deepmark.exporter.tuning.shard import Plan
-from deepmark.exporter.tuning.split import labelled_items, split, truth_sha256
 from deepmark.models.evaluation.metric import require_hotcoco
 from deepmark.models.evaluation.prediction import TECHNIQUES, with_techniques
 from deepmark.models.evaluation.store import HeadStore

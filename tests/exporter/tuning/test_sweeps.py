@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from deepmark.errors import UsageError
-from deepmark.exporter.tuning.search import OFF, Score, make_grid, map_sigmas, search
-from deepmark.exporter.tuning.tune import parameters_of
+from deepmark.exporter.tuning.parameter_search import parameters_of
+from deepmark.exporter.tuning.sweeps import OFF, Score, make_grid, map_sigmas, search
 from deepmark.runtime.decoding.params import DecoderParams
 
 GRID = make_grid(20)
