@@ -14,10 +14,12 @@ import numpy as np
 
 from deepmark.exporter.objects import SCORE_FLOOR
 from deepmark.runtime.arrays import F32, F64
+from deepmark.runtime.boxes import iou, landmark_similarity, oks_variances, squared_distances
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SAME = 0.75  # the metric's thresholds are .50 to .95; this is its stricter single one (AP75)
+_LEAST = 1e-6  # side and union of boxes, in cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +75,15 @@ def _partner(one: Detections, i: int, others: Detections, schema: KeypointSchema
         return None
     sigmas = np.array(schema.classes[class_id].sigmas)
     similar = _oks(one.keypoints[i], np.stack([others.keypoints[j] for j in candidates]), one.boxes[i], sigmas)
-    similar = np.minimum(similar, _iou(one.boxes[i], others.boxes[candidates]))
+    boxes = others.boxes[candidates].astype(np.float64)
+    similar = np.minimum(similar, iou(one.boxes[i].astype(np.float64), boxes, least_union=_LEAST))
     best = int(similar.argmax())
     return int(candidates[best]) if similar[best] >= SAME else None
 
 
-def _oks(points: F32, others: F32, box: F64, sigmas: F64) -> F64:
+def _oks(points: F32, others: F32, box: F32, sigmas: F64) -> F64:
     """Return OKS of (P, 2) landmarks with (N, P, 2) others, (N,), as COCO defines it; the area is the box's."""
-    width, height = np.maximum(box[2:].astype(np.float64) - box[:2], 1e-6)
-    squares = np.sum((others.astype(np.float64) - points) ** 2, axis=-1)  # (N, P)
-    similar: F64 = np.exp(-squares / (2 * width * height * (2 * sigmas) ** 2)).mean(axis=-1)
-    return similar
-
-
-def _iou(box: F32, others: F32) -> F64:
-    """Return intersection over union of a box with (N, 4) others, (N,)."""
-    one, many = box.astype(np.float64), others.astype(np.float64)
-    sides = np.clip(np.minimum(one[2:], many[:, 2:]) - np.maximum(one[:2], many[:, :2]), 0, None)
-    shared = sides.prod(axis=1)
-    union = (one[2:] - one[:2]).prod() + (many[:, 2:] - many[:, :2]).prod(axis=1) - shared
-    overlap: F64 = shared / np.maximum(union, 1e-6)
-    return overlap
+    width, height = np.maximum(box[2:].astype(np.float64) - box[:2], _LEAST)
+    squared = squared_distances(others.astype(np.float64), points.astype(np.float64))
+    similarity: F64 = landmark_similarity(squared, width * height, oks_variances(sigmas)).mean(axis=-1)
+    return similarity

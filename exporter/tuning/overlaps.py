@@ -7,9 +7,8 @@ import numpy as np
 from deepmark.models.datasets.deepfashion2.annotation import UNLABELLED
 from deepmark.models.evaluation.layout import class_ranges, sigmas_294
 from deepmark.runtime.arrays import F64
+from deepmark.runtime.boxes import AREA_GUARD, iou_of_sizes, landmark_similarity, oks_variances, squared_distances
 from deepmark.runtime.keypoints.schema import KeypointSchema
-
-_TINY = np.spacing(1)  # COCO adds it to areas
 
 
 class LandmarkSimilarity:
@@ -20,8 +19,8 @@ class LandmarkSimilarity:
     """
 
     def __init__(self, schema: KeypointSchema) -> None:
-        self._variances = tuple((2 * np.array(one.sigmas)) ** 2 for one in schema.classes)
-        whole = (2 * sigmas_294(schema)) ** 2
+        self._variances = tuple(oks_variances(np.array(one.sigmas)) for one in schema.classes)
+        whole = oks_variances(sigmas_294(schema))
         self._others = tuple(np.delete(whole, np.r_[one]) for one in class_ranges(schema))
 
     def __call__(self, class_id: int, found: F64, keypoints: F64, boxes: F64) -> F64:
@@ -37,10 +36,10 @@ class LandmarkSimilarity:
             (k,) similarities in [0, 1].
         """
         variance = self._variances[class_id]
-        area = boxes[:, 2] * boxes[:, 3] + _TINY
+        area = boxes[:, 2] * boxes[:, 3] + AREA_GUARD
         labelled = keypoints[..., 2] > UNLABELLED  # (k, P)
-        squared = np.square(found - keypoints[..., :2]).sum(axis=-1)
-        near = np.where(labelled, np.exp(-squared / variance / area[:, None] / 2), 0)
+        squared = squared_distances(found, keypoints[..., :2])
+        near = np.where(labelled, landmark_similarity(squared, area[:, None], variance, one_by_one=True), 0)
         counts = labelled.sum(axis=1)
         similarity: F64 = near.sum(axis=1) / np.maximum(counts, 1)
         bare = counts == 0
@@ -53,9 +52,11 @@ class LandmarkSimilarity:
 
         COCO does so to forgive what is found there. It compares all 294 landmarks; those of other classes are (0, 0).
         """
-        own = np.exp(-_outside(found, boxes) / self._variances[class_id] / area / 2)  # (k, P)
+        own = landmark_similarity(_outside(found, boxes), area, self._variances[class_id], one_by_one=True)  # (k, P)
         origin = np.zeros((len(found), 1, 2))
-        others = np.exp(-_outside(origin, boxes) / self._others[class_id] / area / 2)  # (k, 294 - P)
+        others = landmark_similarity(  # (k, 294 - P)
+            _outside(origin, boxes), area, self._others[class_id], one_by_one=True
+        )
         mean: F64 = np.concatenate([own, others], axis=1).mean(axis=1)
         return mean
 
@@ -70,9 +71,4 @@ def _outside(points: F64, boxes: F64) -> F64:
 
 def box_overlap(found: F64, boxes: F64) -> F64:
     """Compute the IoU of k boxes x, y, width, height with an item's each, both (k, 4): (k,)."""
-    low = np.maximum(found[:, :2], boxes[:, :2])
-    high = np.minimum(found[:, :2] + found[:, 2:], boxes[:, :2] + boxes[:, 2:])
-    shared = np.maximum(high - low, 0).prod(axis=1)
-    total = found[:, 2] * found[:, 3] + boxes[:, 2] * boxes[:, 3] - shared
-    iou: F64 = shared / np.maximum(total, _TINY)
-    return iou
+    return iou_of_sizes(found, boxes, least_union=AREA_GUARD)

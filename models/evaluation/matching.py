@@ -14,6 +14,7 @@ import numpy as np
 from deepmark.models.evaluation.results import ClassResults
 from deepmark.models.evaluation.truth import Truth
 from deepmark.runtime.arrays import F64, I64, Mask
+from deepmark.runtime.boxes import AREA_GUARD, iou_of_sizes, landmark_similarity, oks_variances, squared_distances
 from deepmark.runtime.decoding.params import SHOWN_SCORE
 
 LOWEST_IOU = 0.5
@@ -64,8 +65,8 @@ def match(truth: Truth, results: Sequence[ClassResults], *, lowest_score: float 
     for image_id in truth.image_ids:
         expected, found = garments.get(image_id, []), detections.get(image_id, [])
         found.sort(key=lambda one: -results[one.class_index].scores[one.row])
-        overlaps = iou(
-            np.array([truth.classes[one.class_index].boxes[one.row] for one in expected]).reshape(-1, 4),
+        overlaps = iou_of_sizes(
+            np.array([truth.classes[one.class_index].boxes[one.row] for one in expected]).reshape(-1, 1, 4),
             np.array([results[one.class_index].boxes[one.row] for one in found]).reshape(-1, 4),
         )
         pairs += _match_picture(image_id, expected, found, overlaps)
@@ -105,32 +106,16 @@ def agreement(pairs: Sequence[Pair], truth: Truth, results: Sequence[ClassResult
                 found = results[pair.found.class_index].keypoints[pair.found.row]
                 area = float(np.prod(expected.boxes[pair.expected.row, 2:]))
                 sigmas = np.array(truth.schema.classes[pair.expected.class_index].sigmas)
-                value = oks(keypoints, found.astype(np.float64), area, sigmas)
+                value = _oks(keypoints, found.astype(np.float64), area, sigmas)
         values.setdefault(pair.image_id, []).append(value)
     return {image_id: float(np.mean(found)) for image_id, found in values.items()}
 
 
-def oks(expected: F64, found: F64, area: float, sigmas: F64) -> float:
-    """Mean over landmarks with v > 0 of ``exp(-d^2 / (2 * area * (2 * sigma)^2))``, as COCO's.
-
-    Args:
-        expected: (P, 3) x, y, v in pixels; one v at least is above 0.
-        found: (P, 2).
-        area: of the garment's box, square pixels.
-        sigmas: (P,).
-    """
+def _oks(expected: F64, found: F64, area: float, sigmas: F64) -> float:
+    """Compute COCO's OKS of a garment (P, 3) x, y, v with a labelled landmark and a detection's landmarks (P, 2)."""
     labelled = expected[:, 2] > 0
-    squares = ((expected[labelled, :2] - found[labelled]) ** 2).sum(axis=1)
-    return float(np.mean(np.exp(-squares / (2 * (area + np.spacing(1)) * (2 * sigmas[labelled]) ** 2))))
-
-
-def iou(one: F64, other: F64) -> F64:
-    """Give the overlap of boxes (N, 4) and (M, 4), x, y, width, height: (N, M) in [0, 1]."""
-    low = np.maximum(one[:, None, :2], other[None, :, :2])
-    high = np.minimum(one[:, None, :2] + one[:, None, 2:], other[None, :, :2] + other[None, :, 2:])
-    shared = np.prod((high - low).clip(0), axis=2)
-    union = np.prod(one[:, 2:], axis=1)[:, None] + np.prod(other[:, 2:], axis=1)[None] - shared
-    return np.asarray(shared / np.where(union > 0, union, 1))
+    squared = squared_distances(expected[labelled, :2], found[labelled])
+    return float(np.mean(landmark_similarity(squared, area + AREA_GUARD, oks_variances(sigmas[labelled]))))
 
 
 def _by_image(classes: Iterator[tuple[I64, Mask]]) -> dict[int, list[Row]]:

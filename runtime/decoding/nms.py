@@ -11,6 +11,7 @@ import dataclasses
 import numpy as np
 
 from deepmark.runtime.arrays import F32, F64, I64, Mask
+from deepmark.runtime.boxes import iou
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
 
@@ -32,7 +33,7 @@ def suppress(detections: Detections, params: DecoderParams) -> Detections:
     if params.nms == "soft":
         keep, scores = soft_nms(overlap, detections.scores, sigma=params.nms_sigma, threshold=params.nms_score)
     else:
-        keep, scores = hard_nms(overlap, detections.scores, iou=params.nms_iou)
+        keep, scores = hard_nms(overlap, detections.scores, threshold=params.nms_iou)
     high = scores >= np.float32(params.score_threshold)
     return dataclasses.replace(detections.select(keep[high]), scores=scores[high])
 
@@ -55,9 +56,9 @@ def soft_nms(overlap: F64, scores: F32, *, sigma: float, threshold: float) -> tu
     return _pick(overlap > 0, np.exp(overlap * overlap / -sigma), scores, floor=threshold)
 
 
-def hard_nms(overlap: F64, scores: F32, *, iou: float) -> tuple[I64, F32]:
-    """Greedy NMS: the best object removes those that overlap it by more than ``iou``, and so on; see `soft_nms`."""
-    return _pick(overlap > iou, np.ones_like(overlap), scores, floor=np.inf)
+def hard_nms(overlap: F64, scores: F32, *, threshold: float) -> tuple[I64, F32]:
+    """Greedy NMS: the best object removes those that overlap it by an IoU above ``threshold``, and so on."""
+    return _pick(overlap > threshold, np.ones_like(overlap), scores, floor=np.inf)
 
 
 def _pick(rivals: Mask, decay: F64, scores: F32, *, floor: float) -> tuple[I64, F32]:
@@ -86,10 +87,5 @@ def _pick(rivals: Mask, decay: F64, scores: F32, *, floor: float) -> tuple[I64, 
 
 def pairwise_iou(boxes: F32) -> F64:
     """Compute the IoU of every two boxes (N, 4) x1, y1, x2, y2 as the reference does, one unit added to each side."""
-    x1, y1, x2, y2 = boxes.astype(np.float64).T
-    width = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1) + 1
-    height = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1) + 1
-    shared = width.clip(0) * height.clip(0)
-    area = (x2 - x1 + 1) * (y2 - y1 + 1)
-    iou: F64 = shared / (area[:, None] + area - shared)
-    return iou
+    corners = boxes.astype(np.float64)
+    return iou(corners[:, None], corners, rim=1)

@@ -6,9 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pycocotools import mask
 from tiny_network import tiny_schema
 
 from deepmark.exporter.precision import agreement
@@ -90,16 +87,3 @@ def test_oks_is_cocos() -> None:
     box, sigmas = np.array([0, 0, 4, 9], np.float32), np.array([0.1, 0.2])
     expected = (np.exp(-1 / (2 * 36 * 0.04)) + 1) / 2
     assert agreement._oks(points, others, box, sigmas) == pytest.approx([expected])
-
-
-_side = st.floats(0.5, 30, width=32)
-_boxes = st.tuples(*[st.floats(-20, 20, width=32)] * 2, _side, _side)
-
-
-@given(_boxes, st.lists(_boxes, min_size=1, max_size=4))
-def test_iou_is_pycocotools(one: tuple[float, ...], others: list[tuple[float, ...]]) -> None:
-    expected = mask.iou(np.array(others, np.float64), np.array([one], np.float64), [0])[:, 0]
-    corners = np.array([one, *others], np.float64)
-    corners[:, 2:] += corners[:, :2]
-    found = agreement._iou(corners[0].astype(np.float64), corners[1:])
-    np.testing.assert_allclose(found, expected, atol=1e-9)

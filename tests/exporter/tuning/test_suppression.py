@@ -47,7 +47,7 @@ def test_every_group_is_suppressed_as_by_the_decoder(
         if params.nms == "soft":
             stays, after = soft_nms(overlap, before, sigma=params.nms_sigma, threshold=params.nms_score)
         else:
-            stays, after = hard_nms(overlap, before, iou=params.nms_iou)
+            stays, after = hard_nms(overlap, before, threshold=params.nms_iou)
         expected += own[stays].tolist()
         decayed += after.tolist()
     assert kept.tolist() == expected

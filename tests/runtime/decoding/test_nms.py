@@ -134,7 +134,7 @@ def test_hard_nms_leaves_no_two_objects_of_a_class_that_overlap_too_much(found: 
 
 def test_equal_scores_keep_their_order() -> None:
     overlap = np.eye(4)
-    assert hard_nms(overlap, np.float32([0.5, 0.5, 0.5, 0.5]), iou=0.5)[0].tolist() == [0, 1, 2, 3]
+    assert hard_nms(overlap, np.float32([0.5, 0.5, 0.5, 0.5]), threshold=0.5)[0].tolist() == [0, 1, 2, 3]
     assert soft_nms(overlap, np.float32([0.5, 0.7, 0.5, 0.7]), sigma=0.5, threshold=0)[0].tolist() == [1, 3, 0, 2]
 
 
