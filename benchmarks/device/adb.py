@@ -12,9 +12,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepmark.benchmarks.device.bounded_process import Ended, run_bounded
-from deepmark.benchmarks.device.text import clean, one_line
-from deepmark.errors import DeviceError
+from deepmark.benchmarks.device.bounded_process import Ended, clean, one_line, run_bounded
+from deepmark.errors import DeviceError, PhoneLostError
 
 SENTINEL = "DM_RC="
 READY = "device"
@@ -34,10 +33,6 @@ _STATES = {
     "sideload": ("is in sideload mode", "start Android on it"),
     "bootloader": ("is in its boot loader", "start Android on it"),
 }
-
-
-class PhoneLostError(DeviceError):
-    """The connection went away while it was in use."""
 
 
 @dataclass(frozen=True, slots=True)

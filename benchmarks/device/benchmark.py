@@ -15,19 +15,17 @@ import msgspec
 
 from deepmark import __version__
 from deepmark.benchmarks.device.adb import Adb, choose, find_adb, list_devices
-from deepmark.benchmarks.device.cooling import Cooling
-from deepmark.benchmarks.device.lock import phone_lock
-from deepmark.benchmarks.device.native import NativeBuild, build_for_phone
-from deepmark.benchmarks.device.ppm import encode_ppm
+from deepmark.benchmarks.device.connected_phones import phone_lock
 from deepmark.benchmarks.device.probe import identify, look
-from deepmark.benchmarks.device.programs import Power, Precision, Programs
+from deepmark.benchmarks.device.programs import NativeBuild, Power, Precision, Programs, build_for_phone
 from deepmark.benchmarks.device.remote_folder import COMES_BACK_S, Place, prepared
-from deepmark.benchmarks.device.rounds import MODEL, PICTURES, Entry, Settings, measure, verify_all
+from deepmark.benchmarks.device.rounds import MODEL, PICTURES, Cooling, Entry, Settings, measure, verify_all
 from deepmark.benchmarks.result.document import FORMAT, Failure, Machine, Plan, Result
-from deepmark.benchmarks.result.fitness import obstacles, unusable
 from deepmark.benchmarks.result.phone import Identity, Phone, State
+from deepmark.benchmarks.result.verdict import obstacles, unusable
 from deepmark.benchmarks.speed import samples
 from deepmark.benchmarks.speed.contestants import Contestant, enter, open_models
+from deepmark.benchmarks.speed.samples import encode_ppm
 from deepmark.errors import BundleError, DeepMarkError, DeviceError
 from deepmark.runtime.bundle import MANIFEST_NAME, MODEL_FILES, Model
 

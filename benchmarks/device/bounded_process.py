@@ -1,7 +1,11 @@
-"""Run a program on this computer with a time limit and a limit on what it may print."""
+"""Run a program on this computer with a time limit and a limit on what it may print, and clean what it printed.
+
+What a device prints is not to be trusted: it is decoded, freed of controls and cut before anybody sees it.
+"""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -10,6 +14,8 @@ from typing import IO
 
 MAX_OUTPUT = 32 << 20  # bytes of one stream; a turn of 1000 runs prints 150 KB
 _CHUNK = 1 << 16
+LONGEST_LINE = 400
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +88,16 @@ class _Reader:
 
     def text(self) -> bytes:
         return b"".join(self._parts)
+
+
+def clean(raw: bytes) -> str:
+    """Return the text of some output: UTF-8 with replacements, lines kept, escape sequences and controls dropped."""
+    text = _ESCAPES.sub("", raw.decode(errors="replace")).replace("\r\n", "\n")
+    return "".join(one for one in text if one == "\n" or one.isprintable())
+
+
+def one_line(text: str, limit: int = LONGEST_LINE) -> str:
+    """Return the last line that says something, cut to a length that fits a message."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    last = lines[-1] if lines else ""
+    return last if len(last) <= limit else f"{last[: limit - 1]}…"

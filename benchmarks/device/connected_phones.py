@@ -1,13 +1,19 @@
-"""Every phone that adb sees, asked one after the other."""
+"""The phones that adb sees: what each is and whether it is fit, and one measurement a phone at a time."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from deepmark.benchmarks.device.adb import Adb, Listed, choose, list_devices
 from deepmark.benchmarks.device.probe import identify, look
-from deepmark.benchmarks.result.fitness import heat, obstacles, unusable
 from deepmark.benchmarks.result.phone import Identity, State
+from deepmark.benchmarks.result.verdict import heat, obstacles, unusable
 from deepmark.errors import DeviceError
 
 
@@ -51,3 +57,33 @@ def _see(adb: str, listed: Listed) -> Seen:
     wrong = unusable(identity)
     reasons = (*([wrong] if wrong else []), *obstacles(now), *heat(now))
     return Seen(listed.serial, listed.state, not reasons, reasons, identity, now)
+
+
+@contextmanager
+def phone_lock(serial: str) -> Iterator[None]:
+    """Hold the phone of this serial; the system lets go of it however the process ends.
+
+    A second measurement at a time would slow the first, and both would be wrong.
+
+    Raises:
+        DeviceError: another process of this computer holds it.
+    """
+    import fcntl
+
+    name = f"deepmark-phone-{hashlib.sha256(serial.encode()).hexdigest()[:16]}.lock"
+    path = Path(tempfile.gettempdir()) / name
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise DeviceError(
+            f"cannot lock the phone {serial}: {path}: {error.strerror}", hint="remove that file"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise DeviceError(
+            f"another deepmark bench is measuring on the phone {serial}", hint="wait for its end"
+        ) from None
+    finally:
+        os.close(descriptor)

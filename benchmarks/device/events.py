@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from deepmark.benchmarks.device.text import one_line
+from deepmark.benchmarks.device.bounded_process import one_line
 from deepmark.errors import DeviceError
 
 Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=1e7)]

@@ -10,15 +10,14 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
-from deepmark.benchmarks.device.bounded_process import MAX_OUTPUT
+from deepmark.benchmarks.device.bounded_process import MAX_OUTPUT, clean, one_line
 from deepmark.benchmarks.device.events import Turn, VerifyEvent, read_problem, read_turn, read_verification
-from deepmark.benchmarks.device.native import NativeBuild
 from deepmark.benchmarks.device.remote_folder import Place
-from deepmark.benchmarks.device.text import clean, one_line
-from deepmark.benchmarks.report.phone_tables import mask
+from deepmark.benchmarks.result.phone import core_mask
 from deepmark.errors import DeviceError, EngineError, ParityError
+from deepmark.runtime.native.tool_chain import Runtime
 
 Precision = Literal["fp32", "fp16"]
 Power = Literal["normal", "high", "low"]
@@ -38,6 +37,44 @@ _ENDS = {
     139: "crashed (SIGSEGV)",
     143: "was stopped (SIGTERM)",
 }
+
+
+class NativeBuild(Protocol):
+    """Programs and libraries for a phone.
+
+    Attributes:
+        runtime: label that stands beside every number.
+        folder: of all the files that a phone needs.
+        files: their names, directly in it.
+        mnn_version: of the engine.
+        sha256: of the whole build.
+    """
+
+    @property
+    def runtime(self) -> Runtime: ...  # noqa: D102
+    @property
+    def folder(self) -> Path: ...  # noqa: D102
+    @property
+    def files(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def mnn_version(self) -> str: ...  # noqa: D102
+    @property
+    def sha256(self) -> str: ...  # noqa: D102
+
+    def launch(self, program: str) -> tuple[str, ...]:
+        """Return what a command line begins with to start a program, relative to the folder."""
+        ...
+
+
+def build_for_phone() -> NativeBuild:
+    """Build with Android's tools where they are named, otherwise with Linux' C library, which comes along; cached.
+
+    Raises:
+        DeepMarkError: a tool or MNN is missing, or the compiler failed.
+    """
+    from deepmark.runtime.native import android, build_native
+
+    return build_native("android" if android.is_wanted() else "aarch64-linux-gnu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +125,7 @@ class Programs:
 
     def _run(self, program: str, arguments: Sequence[str], limit_s: int) -> tuple[int, str, str]:
         launch = self.build.launch(program)
-        bound = ("taskset", mask(self.cores)) if self.cores else ()
+        bound = ("taskset", core_mask(self.cores)) if self.cores else ()
         library = ("env", "LD_LIBRARY_PATH=.") if len(launch) == 1 else ()
         command = shlex.join(("timeout", "-k", "5", str(limit_s), *bound, *library, *launch, *arguments))
         after = f"c=$?; rm -f run.pid; wc -c < {_OUT}; tail -c 2000 {_ERR}; (exit $c)"

@@ -14,10 +14,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deepmark.benchmarks.device.adb import Adb, Answer, PhoneLostError
+from deepmark.benchmarks.device.adb import Adb, Answer
+from deepmark.benchmarks.device.bounded_process import one_line
 from deepmark.benchmarks.device.probe import PLACE, look
-from deepmark.benchmarks.device.text import one_line
-from deepmark.errors import DeviceError
+from deepmark.errors import DeviceError, PhoneLostError
 
 COMES_BACK_S = 15.0
 _HASHING_S = 120.0

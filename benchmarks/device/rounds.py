@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from deepmark.benchmarks.device.cooling import Cooling
+from deepmark.benchmarks.device.adb import Adb
 from deepmark.benchmarks.device.events import Turn
 from deepmark.benchmarks.device.probe import look, mean_mhz, times_in_state
 from deepmark.benchmarks.device.programs import Power, Precision, Programs
 from deepmark.benchmarks.result.document import Conditions, Failure, Measured, Memory, Plan, Round
 from deepmark.benchmarks.result.phone import Cluster, PhoneTurn, State
+from deepmark.benchmarks.result.verdict import heat
 from deepmark.benchmarks.speed.contestants import Contestant
 from deepmark.errors import EngineError
 from deepmark.runtime.bundle import HEADS_FILE
@@ -36,6 +37,52 @@ class Entry:
     bundle: str
     precision: Precision
     techniques: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cooling:
+    """How to wait.
+
+    Attributes:
+        tolerance_c: the battery may be so much warmer than at the first turn.
+        longest_s: after which the measurement goes on, and the result says that it was hot.
+        blind_s: pause between rounds where no temperature can be read.
+        look_every_s: while waiting.
+        sleep: how time is passed.
+    """
+
+    tolerance_c: float = 1.0
+    longest_s: float = 300.0
+    blind_s: float = 10.0
+    look_every_s: float = 5.0
+    sleep: Callable[[float], None] = time.sleep
+
+    def wait(self, adb: Adb, goal_c: float | None, say: Callable[[str], None]) -> tuple[State, float]:
+        """Wait until the phone is cool; return its state and how long it took.
+
+        Args:
+            adb: the connection.
+            goal_c: temperature of the battery at the first turn; None before that.
+            say: told once a minute what is waited for.
+        """
+        waited = 0.0
+        state = look(adb)
+        if state.battery_c is None and goal_c is None and state.thermal_status is None:
+            return state, waited
+        while (why := _why(state, goal_c, self.tolerance_c)) and waited < self.longest_s:
+            if waited % 60 < self.look_every_s:
+                say(f"waiting for the phone to cool down: {why}")
+            self.sleep(self.look_every_s)
+            waited += self.look_every_s
+            state = look(adb)
+        return state, waited
+
+
+def _why(state: State, goal_c: float | None, tolerance_c: float) -> str | None:
+    reason = next(heat(state), None)
+    if reason is None and goal_c is not None and state.battery_c is not None and state.battery_c > goal_c + tolerance_c:
+        return f"its battery has {state.battery_c:.1f} °C, at the first turn it had {goal_c:.1f} °C"
+    return reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +139,8 @@ def measure(programs: Programs, entries: Sequence[Entry], settings: Settings) ->
     start = time.monotonic()
     total, done = len(entries) * settings.plan.rounds, 0
     goal: float | None = None
-    for _, heat in groupby(entries, key=lambda one: (one.base.size, one.base.threads)):
-        running = [_Running(one) for one in heat]
+    for _, group in groupby(entries, key=lambda one: (one.base.size, one.base.threads)):
+        running = [_Running(one) for one in group]
         for number in range(settings.plan.rounds):
             state, waited = settings.cooling.wait(programs.place.adb, goal, settings.say)
             if goal is None:

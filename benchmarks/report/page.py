@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
+from collections.abc import Sequence
 
 from deepmark.benchmarks.report.accuracy import Accuracy, accuracy_of
-from deepmark.benchmarks.report.operations import paper_gflops
-from deepmark.benchmarks.report.paper import CLAIM_MEMORY, CLAIM_TIME, GFLOPS, MACHINE, PAPER_SIZE, TOTALS_MS
-from deepmark.benchmarks.report.phone_page import phone_section
-from deepmark.benchmarks.report.phone_paper import standing
+from deepmark.benchmarks.report.charts import accuracy_chart, phone_chart, size_chart, time_charts, turn_chart
+from deepmark.benchmarks.report.paper import (
+    CLAIM_MEMORY,
+    CLAIM_TIME,
+    GFLOPS,
+    MACHINE,
+    PAPER_SIZE,
+    TOTALS_MS,
+    paper_gflops,
+    standing,
+)
+from deepmark.benchmarks.report.phone_tables import TURN_COLUMNS, cores_text, identity_rows, state_text, turn_rows
 from deepmark.benchmarks.report.tables import ratio_text
-from deepmark.benchmarks.result.document import PHASES, Result
+from deepmark.benchmarks.result.document import PHASES, Measured, Result
 from deepmark.benchmarks.result.figures import Row, against_fastest, rows, savings
-from deepmark.page import SERIES, Block, Chart, Facts, Headline, Number, Page, Section, Table, draw
-from deepmark.page.blocks import Cell
-from deepmark.page.charts import INK
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-_ROW_INCHES = 0.34
-_LONGEST_NAME = 38  # characters beside a chart
+from deepmark.benchmarks.result.phone import Phone
+from deepmark.page import Block, Cell, Facts, Headline, Number, Page, Section, Table
 
 
 def make_page(result: Result, accuracies: Sequence[Accuracy] = ()) -> Page:
     """Lay a measurement out; the same result gives the same page."""
     found = rows(result)
     sections = [
-        Section("Times", _TIMES, (_headline(found), _times_table(found), *_charts_of_times(found))),
+        Section("Times", _TIMES, (_headline(found), _times_table(found), *time_charts(found))),
         Section("Memory", _MEMORY, (_memory_table(found),)),
         *_sweep_sections(result, found),
         *_accuracy_sections(found, accuracies),
-        Section("Stability", _STABILITY, (_stability_table(found), _over_time(found))),
-        *([phone_section(result.phone, result.contestants)] if result.phone else []),
+        Section("Stability", _STABILITY, (_stability_table(found), turn_chart(found))),
+        *([_phone_section(result.phone, result.contestants)] if result.phone else []),
         Section("The paper", _PAPER, (_paper_table(result, found),)),
         Section("Environment", "", (_environment(result), *_failures(result))),
     ]
@@ -58,6 +55,11 @@ _STABILITY = (
     " runs spread by more than 5 % (MAD), other programs used more than 10 % of the cores' time, other machines more"
     " than 2 %, or the frequency fell by more than 10 %. No sample is dropped for it."
 )
+_PHONE = (
+    "Between turns the phone was left to cool down. The clock is the mean of the fastest cluster during a turn, by the"
+    " kernel's own count (time_in_state); capped is the lowest limit that was seen below what a core can do."
+)
+_EMULATED = "EMULATED: no phone was measured. The numbers of this page say nothing about any phone. "
 _PAPER = (
     "The paper's times were taken on another machine, with weights that were never published. They stand here to be"
     " looked at; they cannot be divided by those above."
@@ -89,43 +91,6 @@ def _times_table(found: Sequence[Row]) -> Table:
         for row in found
     )
     return Table("Medians and spread, ms", columns, cells)
-
-
-def _charts_of_times(found: Sequence[Row]) -> list[Block]:
-    def boxes(figure: Figure) -> None:
-        axes = figure.subplots()
-        times = [np.concatenate(row.measured.times("total")) for row in found]
-        ink = {"color": INK}
-        axes.boxplot(
-            times,
-            orientation="horizontal",
-            positions=range(len(found)),
-            widths=0.6,
-            whis=(10, 90),
-            boxprops=ink,
-            whiskerprops=ink,
-            capprops=ink,
-            medianprops={"color": SERIES[1]},
-            flierprops={"marker": ".", "markersize": 4, "markeredgecolor": INK, "markerfacecolor": INK},
-        )
-        _name_rows(axes, found, "ms, total of a frame (rivals: network alone)")
-
-    def waterfall(figure: Figure) -> None:
-        axes = figure.subplots()
-        for number, row in enumerate(found):
-            left = 0.0
-            for phase, colour in zip(PHASES, SERIES, strict=False):
-                if phase in row.phases:
-                    width = row.phases[phase].median
-                    axes.barh(number, width, left=left, color=colour, label=phase if number == 0 else None)
-                    left += width
-        _name_rows(axes, found, "ms, medians")
-        axes.legend(ncols=len(PHASES), loc="lower right", bbox_to_anchor=(1, 1))
-
-    return [
-        _chart("Distribution of the total", boxes, found, "Box: quartiles; whiskers: p10 and p90; dots: all others."),
-        _chart("Where a frame's time goes", waterfall, found, "Medians of the phases, one after the other."),
-    ]
 
 
 def _memory_table(found: Sequence[Row]) -> Table:
@@ -162,7 +127,7 @@ def _sweep_sections(result: Result, found: Sequence[Row]) -> list[Section]:
         for one in [row.measured]
     )
     table = Table("Time, memory, and operations in the paper's convention (of the dense network)", columns, cells)
-    blocks: list[Block] = [table, _figure_12(models)]
+    blocks: list[Block] = [table, size_chart(models)]
     saved = {name: f"{one.time:.1%} of the time, {one.memory:.1%} of the memory" for name, one in savings(result)}
     if saved:
         claim = f"{CLAIM_TIME:.0%} of the time, {CLAIM_MEMORY:.0%} of the memory (256x256, its phone)"
@@ -170,44 +135,11 @@ def _sweep_sections(result: Result, found: Sequence[Row]) -> list[Section]:
     return [Section("Sizes and threads", "In the shape of the paper's Figures 11 and 12.", tuple(blocks))]
 
 
-def _figure_12(models: Sequence[Row]) -> Chart:
-    lines: dict[str, list[Row]] = {}
-    for row in sorted(models, key=lambda row: row.measured.height * row.measured.width):
-        one = row.measured
-        key = f"{one.groups} groups, {one.engine}, {one.precision}, {one.layout}, {one.threads} thread(s)"
-        lines.setdefault(key, []).append(row)
-
-    def paint(figure: Figure) -> None:
-        time, memory = figure.subplots(1, 2)
-        for number, (name, line) in enumerate(lines.items()):
-            sides = [f"{row.measured.size}" for row in line]
-            colour = SERIES[number % len(SERIES)]
-            time.plot(sides, [row.total.median for row in line], marker="o", color=colour, label=name)
-            memory.plot(sides, [row.measured.memory.peak for row in line], marker="o", color=colour)
-        time.set_ylabel("ms, total")
-        memory.set_ylabel("MiB, peak USS")
-        figure.legend(*time.get_legend_handles_labels(), loc="outside lower center")
-
-    return Chart(draw("Time and memory over sizes", paint, height=3.2 + 0.2 * len(lines)), "As the paper's Figure 12.")
-
-
 def _accuracy_sections(found: Sequence[Row], accuracies: Sequence[Accuracy]) -> list[Section]:
     points = [(row, one) for row in found if row.fps and (one := accuracy_of(row.measured, accuracies))]
     if not points:
         return []
 
-    def paint(figure: Figure) -> None:
-        for axes, name in zip(figure.subplots(1, 2), ("map_pt", "map_box"), strict=True):
-            for number, (row, one) in enumerate(points):
-                value = getattr(one, name)
-                if value is not None:
-                    colour = SERIES[number % len(SERIES)]
-                    axes.plot(row.total.median, value, "o", color=colour, label=_short(row.measured.name))
-            axes.set_xlabel("ms, total")
-            axes.set_ylabel({"map_pt": "mAP_pt", "map_box": "mAP_box"}[name])
-        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center")
-
-    chart = Chart(draw("Accuracy against speed", paint), "Up and to the left is better, as in the paper's Figure 11.")
     columns = ("", "total ms", "mAP_pt", "mAP_box", "evaluated")
     cells = tuple(
         (
@@ -220,7 +152,7 @@ def _accuracy_sections(found: Sequence[Row], accuracies: Sequence[Accuracy]) -> 
         for row, one in points
     )
     intro = "Accuracies were measured apart, by deepmark eval, and belong to these models by their files' hashes."
-    return [Section("Accuracy", intro, (chart, Table("Accuracy and speed", columns, cells)))]
+    return [Section("Accuracy", intro, (accuracy_chart(points), Table("Accuracy and speed", columns, cells)))]
 
 
 def _stability_table(found: Sequence[Row]) -> Table:
@@ -243,21 +175,19 @@ def _stability_table(found: Sequence[Row]) -> Table:
     return Table("What speaks against the times", columns, tuple(cells))
 
 
-def _over_time(found: Sequence[Row]) -> Chart:
-    def paint(figure: Figure) -> None:
-        axes = figure.subplots()
-        for number, row in enumerate(found):
-            starts = [turn.at_s for turn in row.measured.rounds]
-            medians = [float(np.median(times)) / row.total.median for times in row.measured.times("total")]
-            axes.plot(starts, medians, "o-", color=SERIES[number % len(SERIES)], label=_short(row.measured.name))
-        axes.set_xlabel("s since the beginning")
-        axes.set_ylabel("turn's median / median of all")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-
-    height = 3.0 + 0.12 * len(found)
-    return Chart(
-        draw("Turns over time", paint, height=height), "Every turn's median: what rises together is the machine."
-    )
+def _phone_section(phone: Phone, contestants: Sequence[Measured]) -> Section:
+    """Lay the phone out."""
+    facts: dict[str, str] = {
+        **dict(identity_rows(phone.identity)),
+        "at the start": state_text(phone.start),
+        "runtime": f"{phone.runtime}, sha256 {phone.runtime_sha256[:16]}, power {phone.power}",
+        "bound to": f"cores {cores_text(phone.cores)}",
+        **{f"{name}: test vectors": f"{count} equal on the phone" for name, count in phone.verified.items()},
+    }
+    turns = turn_rows([(one.name, one.rounds) for one in contestants])
+    intro = f"{_EMULATED if phone.identity.emulated else ''}{_PHONE}"
+    table = Table("Turns", TURN_COLUMNS, tuple(turns))
+    return Section("The phone", intro, (Facts({**facts}), phone_chart(contestants), table))
 
 
 def _paper_table(result: Result, found: Sequence[Row]) -> Table:
@@ -297,23 +227,3 @@ def _failures(result: Result) -> list[Block]:
     if not result.failures:
         return []
     return [Table("Not measured", ("", "why"), tuple((one.name, one.error) for one in result.failures))]
-
-
-def _name_rows(axes: Axes, found: Sequence[Row], label: str) -> None:
-    """Put a contestant's name to each row, from top to bottom, and begin at 0; when all is drawn."""
-    axes.set_yticks(range(len(found)), _names(found))
-    axes.invert_yaxis()
-    axes.set_xlabel(label)
-    axes.set_xlim(left=0)
-
-
-def _chart(label: str, paint: Callable[[Figure], None], found: Sequence[Row], caption: str) -> Chart:
-    return Chart(draw(label, paint, height=1.0 + _ROW_INCHES * len(found)), caption)
-
-
-def _names(found: Sequence[Row]) -> list[str]:
-    return [_short(row.measured.name) for row in found]
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

@@ -1,12 +1,20 @@
-"""The paper's own times, to stand beside ours: another machine, another year, and labelled so.
+"""What the paper states, and what of a measurement can be set beside it.
 
-Table 2 and section 4.3 of the paper: a Huawei P40 Pro (Kirin 990), MNN 1.0.2 with 4 threads on the CPU, mDLA-34 at
-256x256 with 62 keypoint groups, trained weights that were never published. Nothing here can be divided by anything
-measured here: what may be compared is what each technique adds, and what grouping saves.
+Its times: another machine, another year, and labelled so. Table 2 and section 4.3: a Huawei P40 Pro (Kirin 990), MNN
+1.0.2 with 4 threads on the CPU, mDLA-34 at 256x256 with 62 keypoint groups, trained weights that were never published.
+Nothing here can be divided by anything measured here: what may be compared is what each technique adds, what grouping
+saves, and the arithmetic of Table 6.
 """
 
 from __future__ import annotations
 
+import importlib.util
+from functools import lru_cache
+
+from deepmark.benchmarks.result.document import Measured
+from deepmark.benchmarks.result.phone import Phone
+
+PLATFORM = "kirin990"
 MACHINE = "Huawei P40 Pro (Kirin 990), MNN 1.0.2, 4 threads on the CPU, 2020: another machine"
 PAPER_SIZE = "256x256"
 CLAIM_TIME, CLAIM_MEMORY = 0.25, 0.15  # section 4.3: 62 groups against 294 keypoints, faster and less memory
@@ -24,3 +32,49 @@ TOTALS_MS = {
 
 GFLOPS = {128: 2.424, 256: 9.696, 512: 38.783}
 """Table 6: side of the input -> everything, in the paper's convention."""
+
+HEAD_CONVS = (256, 64, 0)
+
+
+def standing(phone: Phone) -> str:
+    """Say beside a time what it may be held against: the paper's times were taken on a Kirin 990."""
+    identity = phone.identity
+    if identity.emulated:
+        return f"EMULATED, no phone at all, {phone.runtime}"
+    same = identity.platform == PLATFORM
+    return f"{'same SoC' if same else 'other SoC'} ({identity.soc or 'unknown'}), {phone.runtime}"
+
+
+def paper_gflops(one: Measured) -> float | None:
+    """Count network, techniques and decoding in the paper's convention, 1e9 operations.
+
+    It is the dense network that is counted, whichever layout was measured: the paper has no other. None where torch is
+    not installed, or where no network of ours has the heads and the number of parameters that the result names.
+    """
+    if importlib.util.find_spec("torch") is None:
+        return None
+    return _count(tuple(one.channels.items()), one.parameters, one.height, one.width)
+
+
+@lru_cache(maxsize=64)
+def _count(channels: tuple[tuple[str, int], ...], parameters: int, height: int, width: int) -> float | None:
+    import torch
+
+    from deepmark.models.dlav0_34 import DLAv0
+    from deepmark.models.mdla34 import MDLA34
+    from deepmark.models.table6 import table6_row
+
+    heads = dict(channels)
+    with torch.device("meta"):
+        for head_conv in HEAD_CONVS:
+            for build in (
+                lambda conv: MDLA34(heads, head_conv=conv),
+                lambda conv: MDLA34(heads, head_conv=conv, block_bias=False),
+                lambda conv: DLAv0(heads, head_conv=conv),
+            ):
+                network = build(head_conv).eval()
+                if sum(weight.numel() for weight in network.parameters()) == parameters:
+                    maps = heads["hm"] + heads.get("hm_hp", 0)
+                    row = table6_row(network, (height, width), heatmaps=maps, landmarks=heads["hps"] // 2)
+                    return row.total / 1e9
+    return None

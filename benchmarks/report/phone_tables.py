@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from deepmark.benchmarks.result.phone import Cluster, Identity, Phone, State
+from deepmark.benchmarks.result.document import Round
+from deepmark.benchmarks.result.phone import Cluster, Identity, Phone, State, core_mask
 from deepmark.console import print_table, say
-
-if TYPE_CHECKING:
-    from deepmark.benchmarks.result.document import Round
 
 UNREADABLE = "not readable"
 
@@ -23,7 +20,7 @@ def identity_rows(identity: Identity) -> list[tuple[str, str]]:
         ("model", " ".join(filter(None, (identity.manufacturer, identity.model, identity.device))) or UNREADABLE),
         ("SoC", identity.soc or UNREADABLE),
         ("cores", kinds or UNREADABLE),
-        ("measured on", f"cores {big} (mask {mask(identity.big_cores)})" if big else "all cores"),
+        ("measured on", f"cores {big} (mask {core_mask(identity.big_cores)})" if big else "all cores"),
         ("memory", f"{identity.memory_mib:,} MiB" if identity.memory_mib else UNREADABLE),
         ("Android", f"{android}{f', {identity.emui}' if identity.emui else ''}" if android else UNREADABLE),
         ("runs", ", ".join(identity.abis) or UNREADABLE),
@@ -44,11 +41,6 @@ def state_text(state: State) -> str:
             f"free {_or_not(state.room_mib, ',', ' MiB')}",
         )
     )
-
-
-def mask(cores: tuple[int, ...]) -> str:
-    """Write cores as ``taskset`` takes them: hexadecimal, core 0 is the lowest bit."""
-    return f"{sum(1 << core for core in cores):x}"
 
 
 def print_phone(phone: Phone, created: str) -> None:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deepmark.benchmarks.report.operations import paper_gflops
-from deepmark.benchmarks.report.paper import CLAIM_MEMORY, CLAIM_TIME, MACHINE, PAPER_SIZE, TOTALS_MS
-from deepmark.benchmarks.report.phone_paper import standing
+from deepmark.benchmarks.report.paper import (
+    CLAIM_MEMORY,
+    CLAIM_TIME,
+    MACHINE,
+    PAPER_SIZE,
+    TOTALS_MS,
+    paper_gflops,
+    standing,
+)
 from deepmark.benchmarks.report.phone_tables import print_phone, print_turns
 from deepmark.benchmarks.result.document import PHASES, Machine, Result
 from deepmark.benchmarks.result.figures import Row, against_fastest, rows, savings

@@ -6,7 +6,6 @@ It is strict: an unknown field or another version is an error, not a guess.
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -14,8 +13,6 @@ import numpy as np
 
 from deepmark.benchmarks.result.phone import Phone, PhoneTurn
 from deepmark.benchmarks.result.statistics import Times
-from deepmark.errors import DataError
-from deepmark.files import write_whole
 
 FORMAT: Final = "deepmark-bench/1"
 PHASES = ("letterbox", "network", "decode")  # of a frame, in this order; a rival has the network only
@@ -270,33 +267,3 @@ class Result(_Strict, frozen=True):
     contestants: tuple[Measured, ...]
     failures: tuple[Failure, ...]
     phone: Phone | None = None
-
-
-def write_result(path: Path, result: Result) -> None:
-    """Write a document; the file appears whole or not at all.
-
-    Raises:
-        DeepMarkError: it cannot be written.
-    """
-    write_whole(path, msgspec.json.encode(result) + b"\n")
-
-
-def read_result(path: Path) -> Result:
-    """Read a document.
-
-    Raises:
-        DataError: it cannot be read, is none, or its samples do not fit each other.
-    """
-    hint = "deepmark bench MODEL -o FILE.json writes such a file"
-    try:
-        result = msgspec.json.decode(path.read_bytes(), type=Result)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}", hint=hint) from error
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{path} is no result of deepmark bench: {error}", hint=hint) from error
-    for one in result.contestants:
-        for number, turn in enumerate(one.rounds):
-            lengths = {name: len(times) for name, times in turn.phases.items()}
-            if len(set(lengths.values())) != 1 or 0 in lengths.values():
-                raise DataError(f"{path}: round {number} of {one.name} has runs of {lengths}", hint=hint)
-    return result

@@ -1,14 +1,47 @@
-"""Every sample as a line of CSV, for those who want to draw their own conclusions."""
+"""The files of a result: JSON to keep and read again, CSV for those who want to draw their own conclusions."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
 
+import msgspec
+
 from deepmark.benchmarks.result.document import PHASES, Result
-from deepmark.files import whole_file
+from deepmark.errors import DataError
+from deepmark.files import whole_file, write_whole
 
 COLUMNS = ("name", "kind", "engine", "precision", "layout", "groups", "height", "width", "threads", "round", "run")
+
+
+def write_result(path: Path, result: Result) -> None:
+    """Write a document; the file appears whole or not at all.
+
+    Raises:
+        DeepMarkError: it cannot be written.
+    """
+    write_whole(path, msgspec.json.encode(result) + b"\n")
+
+
+def read_result(path: Path) -> Result:
+    """Read a document.
+
+    Raises:
+        DataError: it cannot be read, is none, or its samples do not fit each other.
+    """
+    hint = "deepmark bench MODEL -o FILE.json writes such a file"
+    try:
+        result = msgspec.json.decode(path.read_bytes(), type=Result)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}", hint=hint) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f"{path} is no result of deepmark bench: {error}", hint=hint) from error
+    for one in result.contestants:
+        for number, turn in enumerate(one.rounds):
+            lengths = {name: len(times) for name, times in turn.phases.items()}
+            if len(set(lengths.values())) != 1 or 0 in lengths.values():
+                raise DataError(f"{path}: round {number} of {one.name} has runs of {lengths}", hint=hint)
+    return result
 
 
 def write_csv(path: Path, result: Result) -> None:

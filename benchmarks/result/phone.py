@@ -145,3 +145,8 @@ class Phone(_Strict, frozen=True):
     power: Literal["normal", "high", "low"]
     cores: tuple[int, ...]
     verified: dict[str, int]
+
+
+def core_mask(cores: tuple[int, ...]) -> str:
+    """Write cores as ``taskset`` takes them: hexadecimal, core 0 is the lowest bit."""
+    return f"{sum(1 << core for core in cores):x}"

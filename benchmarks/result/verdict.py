@@ -1,17 +1,20 @@
-"""Whether a measurement may be believed. The limits are stated here, in ``--help`` and in docs/performance.md.
+"""Whether a measurement may be believed, and whether a phone may be measured on at all.
 
-A result is unstable when a contestant drifted (it became faster or slower from the first third of its runs to the
-last), when its runs spread widely, or when the cores it was pinned to worked for somebody else, were taken away by the
-hypervisor, or changed their frequency. Samples are never dropped for it: an unstable result is told as one.
+The limits are stated here, in ``--help``, in docs/performance.md and in docs/phone.md. A result is unstable when a
+contestant drifted (it became faster or slower from the first third of its runs to the last), when its runs spread
+widely, or when the cores it was pinned to worked for somebody else, were taken away by the hypervisor, or changed their
+frequency; on a phone also for its temperature, held clocks, withheld cores and a clock that jumped. Samples are never
+dropped for it: an unstable result is shown as one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deepmark.benchmarks.result.document import Measured, Result
-from deepmark.benchmarks.result.phone_verdict import phone_reasons
+from deepmark.benchmarks.result.phone import Identity, PhoneTurn, State
 from deepmark.benchmarks.result.statistics import drift, summarise
 
 MAX_DRIFT = 0.05  # of the median, and only if the interval excludes none at all
@@ -21,6 +24,15 @@ MAX_STEAL = 0.02  # of the cores' time given to other machines
 MAX_FREQUENCY_LOSS = 0.10  # of the highest frequency seen
 CLOCK_TICK_S = 0.01  # the kernel counts in these: over less than `LEAST_TICKS` of them shares mean nothing
 LEAST_TICKS = 100
+MAX_CLOCK_EXCESS = 0.05  # of a turn, and
+CLOCK_SLACK_S = 2.0  # beside it
+
+ABI = "arm64-v8a"
+COOL_C = 38.0  # battery; phones are throttled from about 40 on
+SEVERE_STATUS = 2  # Android's THERMAL_STATUS_MODERATE: user experience not much impacted, but work is throttled
+LEAST_PERCENT = 15
+LEAST_ROOM_MIB = 128
+LEAST_MEMORY_MIB = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +78,78 @@ def _reasons(one: Measured) -> Iterator[str]:
     speeds = [turn.frequency_mhz for turn in conditions if turn.frequency_mhz]
     if speeds and min(speeds) < (1 - MAX_FREQUENCY_LOSS) * max(speeds):
         yield f"the frequency went between {min(speeds):.0f} and {max(speeds):.0f} MHz"
+
+
+def phone_reasons(turns: Sequence[PhoneTurn], bound: tuple[int, ...]) -> Iterator[str]:
+    """Name what speaks against a contestant's turns.
+
+    Args:
+        turns: all of them.
+        bound: cores that the program was bound to; none: it was not, or cores mean nothing (an emulated phone).
+    """
+    states = [state for turn in turns for state in (turn.before, turn.after)]
+    hot = [reason for state in states for reason in heat(state)]
+    if hot:
+        yield hot[0]
+    capped = {core: mhz for state in states for core, mhz in state.capped_mhz.items()}
+    if capped:
+        core, mhz = min(capped.items(), key=lambda one: one[1])
+        yield f"the phone held its clocks down: core {core} at {mhz:.0f} MHz"
+    if any(state.saver for state in states):
+        yield "the battery saver was on"
+    if any(state.screen in {"Asleep", "Dozing"} for state in states):
+        yield "the screen went off"
+    for turn in turns:
+        if turn.device_s > turn.host_s * (1 + MAX_CLOCK_EXCESS) + CLOCK_SLACK_S:
+            yield f"the phone's clock jumped: {turn.device_s:.0f} s there, {turn.host_s:.0f} s here"
+            break
+    if bound:
+        allowed = set.intersection(*(cores_of(turn.cpus_allowed) or set(bound) for turn in turns)) if turns else set()
+        used = {core for turn in turns for core in turn.cpus_used}
+        if lost := set(bound) - allowed:
+            yield f"the phone withheld cores: {_shown(lost)} of {_shown(set(bound))}"
+        if strange := used - set(bound):
+            yield f"it ran on cores {_shown(strange)}, and was bound to {_shown(set(bound))}"
+
+
+def cores_of(text: str) -> set[int]:
+    """Read a list as the kernel writes it: ``0,4-7``; empty where it is none."""
+    found: set[int] = set()
+    for part in text.split(","):
+        matched = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part.strip())
+        if matched is None:
+            return set()
+        first, last = matched.group(1), matched.group(2) or matched.group(1)
+        found |= set(range(int(first), int(last) + 1))
+    return found
+
+
+def _shown(cores: set[int]) -> str:
+    return ",".join(map(str, sorted(cores)))
+
+
+def unusable(identity: Identity) -> str | None:
+    """Say why this program can not run there at all; None where it can, or where the phone does not tell."""
+    if identity.abis and ABI not in identity.abis:
+        return f"it runs {', '.join(identity.abis)}, and {ABI} is needed"
+    return None
+
+
+def obstacles(state: State) -> Iterator[str]:
+    """Name what must be put right by hand before a measurement."""
+    if state.saver:
+        yield "the battery saver is on"
+    if state.battery_percent is not None and state.battery_percent < LEAST_PERCENT:
+        yield f"the battery is at {state.battery_percent} %, below {LEAST_PERCENT} %"
+    if state.room_mib is not None and state.room_mib < LEAST_ROOM_MIB:
+        yield f"{state.room_mib} MiB are free, {LEAST_ROOM_MIB} are needed"
+    if state.memory_available_mib is not None and state.memory_available_mib < LEAST_MEMORY_MIB:
+        yield f"{state.memory_available_mib} MiB of memory are available, {LEAST_MEMORY_MIB} are needed"
+
+
+def heat(state: State) -> Iterator[str]:
+    """Name what only waiting puts right."""
+    if state.battery_c is not None and state.battery_c > COOL_C:
+        yield f"its battery has {state.battery_c:.1f} °C, above {COOL_C:.0f} °C"
+    if state.thermal_status is not None and state.thermal_status >= SEVERE_STATUS:
+        yield f"Android says that it is hot (thermal status {state.thermal_status})"

@@ -15,8 +15,9 @@ import click
 import msgspec
 import numpy as np
 
-from deepmark.benchmarks.result.document import Measured, Result, read_result
+from deepmark.benchmarks.result.document import Measured, Result
 from deepmark.benchmarks.result.figures import paired
+from deepmark.benchmarks.result.formats import read_result
 from deepmark.benchmarks.result.statistics import Ratio
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.errors import DataError, DeepMarkError

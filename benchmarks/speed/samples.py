@@ -1,9 +1,9 @@
-"""The pictures that every contestant runs on, and the file that carries them to the child processes."""
+"""The pictures that every contestant runs on, and the files that carry them to the processes which do."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -92,3 +92,20 @@ def load(path: Path) -> list[Image8]:
     """Read what `save` wrote."""
     with np.load(path, allow_pickle=False) as file:
         return [file[name] for name in sorted(file.files)]
+
+
+def encode_ppm(image: Image8) -> bytes:
+    """Return the file of an image.
+
+    Args:
+        image: (H, W, 3), blue, green, red.
+    """
+    height, width, _ = image.shape
+    return f"P6\n{width} {height}\n255\n".encode() + image[:, :, ::-1].tobytes()
+
+
+def write_ppm_files(images: Iterable[Image8], folder: Path) -> None:
+    """Write images into a new folder, in the order of their names."""
+    folder.mkdir()
+    for number, image in enumerate(images):
+        (folder / f"{number:06}.ppm").write_bytes(encode_ppm(image))

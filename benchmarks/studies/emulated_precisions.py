@@ -84,7 +84,7 @@ def measure(checkpoint: Path, pictures: Sequence[Path], *, size: tuple[int, int]
     Raises:
         DeepMarkError: a tool is missing, an export failed, or a program crashed.
     """
-    from deepmark.benchmarks.device.ppm import write_ppm_files
+    from deepmark.benchmarks.speed.samples import write_ppm_files
     from deepmark.exporter.pipeline import export
     from deepmark.exporter.precision.plan import Limits
     from deepmark.runtime.bundle import MODEL_FILES, open_model

@@ -54,7 +54,7 @@ def compare(
     """
     import numpy as np
 
-    from deepmark.benchmarks.device.ppm import write_ppm_files
+    from deepmark.benchmarks.speed.samples import write_ppm_files
     from deepmark.runtime.media.picture_file import read_picture
     from deepmark.runtime.native import build_native
 

@@ -8,7 +8,8 @@ DeepMarkError                 exit 1
 ├── EngineError               an inference engine is missing, or refused to run
 ├── DataError                 an image, annotation or keypoint schema is wrong
 ├── UsageError         exit 2 the request makes no sense, whatever the files hold
-├── DeviceError        exit 4 no phone, or it went away
+├── DeviceError        exit 4 no phone, or it cannot be used
+│   └── PhoneLostError        the connection went away while it was in use
 └── UnstableError      exit 5 a measurement that may not be believed (throttled)
 
 Every message is one sentence (what, expected, found); ``hint`` is the next step. The command line catches these and
@@ -85,6 +86,10 @@ class DeviceError(DeepMarkError):
     """No phone is usable, or the one in use went away."""
 
     exit_code = 4
+
+
+class PhoneLostError(DeviceError):
+    """The connection to a phone went away while it was in use."""
 
 
 class UnstableError(DeepMarkError):

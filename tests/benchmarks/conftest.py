@@ -9,16 +9,7 @@ import msgspec
 import pytest
 from tiny_network import tiny_loaded
 
-from deepmark.benchmarks.result.document import (
-    Conditions,
-    Machine,
-    Measured,
-    Memory,
-    Pictures,
-    Plan,
-    Result,
-    Round,
-)
+from deepmark.benchmarks.result.document import Conditions, Machine, Measured, Memory, Pictures, Plan, Result, Round
 from deepmark.exporter.pipeline import export
 
 QUIET = Conditions(core_s=1.0, own_s=0.95, busy_s=0.98, steal_s=0.0, frequency_mhz=2500.0)

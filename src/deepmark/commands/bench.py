@@ -281,7 +281,7 @@ def _write(
     result: Result, *, output: Path | None, csv: Path | None, report: Path | None, accuracy: tuple[Path, ...]
 ) -> None:
     if output is not None:
-        from deepmark.benchmarks.result.document import write_result
+        from deepmark.benchmarks.result.formats import write_result
 
         write_result(output, result)
     if csv is not None:
@@ -311,7 +311,7 @@ def _diff(models: tuple[Path, ...], before: Path, after: Path, *, as_json: bool)
         raise UsageError("--diff compares two files and runs no MODEL", hint="deepmark bench --diff A.json B.json")
     from deepmark.benchmarks.report.tables import ratio_text
     from deepmark.benchmarks.result.diff import compare
-    from deepmark.benchmarks.result.document import read_result
+    from deepmark.benchmarks.result.formats import read_result
 
     changes = compare(read_result(before), read_result(after), (str(before), str(after)))
     if as_json:

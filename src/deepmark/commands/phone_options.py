@@ -88,7 +88,7 @@ def measure_on_phone(
     """Measure on a phone as the command line asks; ``options`` are those of `phone_options`."""
     import msgspec
 
-    from deepmark.benchmarks.device import native
+    from deepmark.benchmarks.device import programs
     from deepmark.benchmarks.device.benchmark import Request, run_on_phone
     from deepmark.benchmarks.result.document import Plan
     from deepmark.models.size import parse_size
@@ -104,7 +104,7 @@ def measure_on_phone(
         images=images,
         plan=msgspec.convert(plan, Plan),
         keep=options["keep"],
-        build=native.build_for_phone,
+        build=programs.build_for_phone,
         command=command,
         say=say,
     )

@@ -18,7 +18,7 @@ from stand_in_native import StandIn, stand_in
 from tiny import make_manifest, write_bundle
 
 from deepmark.benchmarks.device.benchmark import Request, run_on_phone
-from deepmark.benchmarks.device.cooling import Cooling
+from deepmark.benchmarks.device.rounds import Cooling
 from deepmark.benchmarks.result.document import Plan, Result
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -96,7 +96,7 @@ def build(tmp_path: Path) -> StandIn:
 @pytest.fixture
 def phone_command(build: StandIn, deepmark: Deepmark, monkeypatch: pytest.MonkeyPatch) -> Deepmark:
     """The command line, where ``deepmark bench --device adb`` builds the stand-in programs."""
-    monkeypatch.setattr("deepmark.benchmarks.device.native.build_for_phone", lambda: build)
+    monkeypatch.setattr("deepmark.benchmarks.device.programs.build_for_phone", lambda: build)
     return deepmark
 
 

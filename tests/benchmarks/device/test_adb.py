@@ -10,9 +10,9 @@ import pytest
 from fake_adbd import Plug
 from fake_phone import Faults
 
-from deepmark.benchmarks.device.adb import Adb, Listed, PhoneLostError, choose, find_adb, list_devices
-from deepmark.benchmarks.device.text import clean, one_line
-from deepmark.errors import DeviceError
+from deepmark.benchmarks.device.adb import Adb, Listed, choose, find_adb, list_devices
+from deepmark.benchmarks.device.bounded_process import clean, one_line
+from deepmark.errors import DeviceError, PhoneLostError
 
 
 def _adb(adb_server: str, serial: str) -> Adb:

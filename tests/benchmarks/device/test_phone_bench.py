@@ -12,9 +12,10 @@ from fake_adbd import Plug
 from fake_phone import Faults
 from outcome import Deepmark
 
-from deepmark.benchmarks.device.cooling import Cooling
-from deepmark.benchmarks.report.phone_paper import standing
-from deepmark.benchmarks.result.document import Plan, Result, read_result, write_result
+from deepmark.benchmarks.device.rounds import Cooling
+from deepmark.benchmarks.report.paper import standing
+from deepmark.benchmarks.result.document import Plan, Result
+from deepmark.benchmarks.result.formats import read_result, write_result
 from deepmark.benchmarks.result.verdict import judge
 from deepmark.errors import DeviceError
 

@@ -13,7 +13,7 @@ import pytest
 from fake_adbd import Plug
 from fake_phone import Faults
 
-from deepmark.benchmarks.device.lock import phone_lock
+from deepmark.benchmarks.device.connected_phones import phone_lock
 from deepmark.benchmarks.result.document import Result
 from deepmark.errors import BundleError, DeepMarkError, DeviceError, EngineError, ParityError
 

@@ -7,8 +7,9 @@ from fake_adbd import Plug
 
 from deepmark.benchmarks.device.adb import Adb
 from deepmark.benchmarks.device.probe import clusters, identify, look, mean_mhz, times_in_state
-from deepmark.benchmarks.report.phone_tables import identity_rows, mask, state_text
-from deepmark.benchmarks.result.fitness import heat, obstacles, unusable
+from deepmark.benchmarks.report.phone_tables import identity_rows, state_text
+from deepmark.benchmarks.result.phone import core_mask
+from deepmark.benchmarks.result.verdict import heat, obstacles, unusable
 
 
 def test_a_p40_pro(plug: Plug, adb_server: str) -> None:
@@ -23,7 +24,7 @@ def test_a_p40_pro(plug: Plug, adb_server: str) -> None:
         ((4, 5), 2360.0),
         ((6, 7), 2860.0),
     ]
-    assert (phone.big_cores, mask(phone.big_cores)) == ((4, 5, 6, 7), "f0")
+    assert (phone.big_cores, core_mask(phone.big_cores)) == ((4, 5, 6, 7), "f0")
     assert (now.battery_c, now.battery_percent, now.thermal_status, now.saver, now.screen) == (
         29.0,
         80,
@@ -41,7 +42,7 @@ def test_a_pixel_has_one_fastest_core_and_four_big_ones(plug: Plug, adb_server: 
 
     phone = identify(adb)
 
-    assert (phone.soc, mask(phone.big_cores)) == ("Tensor G3", "1f0")
+    assert (phone.soc, core_mask(phone.big_cores)) == ("Tensor G3", "1f0")
     assert times_in_state(adb) == {}
 
 

@@ -11,7 +11,7 @@ from deepmark.benchmarks.device.adb import Adb, choose, find_adb, list_devices
 from deepmark.benchmarks.device.benchmark import Request, run_on_phone
 from deepmark.benchmarks.device.probe import PLACE, identify, look
 from deepmark.benchmarks.result.document import Plan
-from deepmark.benchmarks.result.fitness import unusable
+from deepmark.benchmarks.result.verdict import unusable
 
 SERIAL = os.environ.get("DEEPMARK_ADB_SERIAL")
 pytestmark = [

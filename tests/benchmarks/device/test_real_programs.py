@@ -10,7 +10,7 @@ from native_programs import require_cross_build
 from tiny_network import tiny_loaded
 
 from deepmark.benchmarks.device.benchmark import Request, run_on_phone
-from deepmark.benchmarks.device.cooling import Cooling
+from deepmark.benchmarks.device.rounds import Cooling
 from deepmark.benchmarks.result.document import Plan
 from deepmark.exporter.pipeline import export
 

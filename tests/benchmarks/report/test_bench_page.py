@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from deepmark.benchmarks.report.accuracy import read_accuracies
-from deepmark.benchmarks.report.operations import paper_gflops
 from deepmark.benchmarks.report.page import make_page
+from deepmark.benchmarks.report.paper import paper_gflops
 from deepmark.benchmarks.result.document import Failure, Measured, Result
 from deepmark.errors import DataError
 from deepmark.page import render_page

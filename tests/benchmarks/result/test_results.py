@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from deepmark.benchmarks.result.diff import compare
-from deepmark.benchmarks.result.document import Measured, Plan, Result, read_result, write_result
+from deepmark.benchmarks.result.document import Measured, Plan, Result
 from deepmark.benchmarks.result.figures import against_fastest, rows, savings
-from deepmark.benchmarks.result.formats import write_csv
+from deepmark.benchmarks.result.formats import read_result, write_csv, write_result
 from deepmark.errors import DataError
 
 Make = Callable[..., Measured]

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from outcome import Deepmark, Outcome
 
-from deepmark.benchmarks.result.document import Measured, Result, read_result, write_result
+from deepmark.benchmarks.result.document import Measured, Result
+from deepmark.benchmarks.result.formats import read_result, write_result
 from deepmark.benchmarks.speed.machine import choose_cores, usable_cores
 from deepmark.errors import UsageError
 

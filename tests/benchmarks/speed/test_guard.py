@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from deepmark.benchmarks.result.document import Measured, Result, write_result
+from deepmark.benchmarks.result.document import Measured, Result
+from deepmark.benchmarks.result.formats import write_result
 from deepmark.benchmarks.speed.guard import check, main, make_baseline, ratios, read_baseline
 from deepmark.errors import DataError, DeepMarkError
 

@@ -15,7 +15,7 @@ import pytest
 from native_programs import PROGRAMS, require_cross_build
 from tiny import Tiny
 
-from deepmark.benchmarks.device.native import build_for_phone
+from deepmark.benchmarks.device.programs import build_for_phone
 from deepmark.errors import EngineError
 from deepmark.runtime import native
 from deepmark.runtime.native import build_native
