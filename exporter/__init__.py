@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deepmark.exporter.parity import ParityReport as ParityReport
     from deepmark.exporter.parity import Tolerances as Tolerances
-    from deepmark.exporter.pipeline import Bundle as Bundle
+    from deepmark.exporter.pipeline import ExportResult as ExportResult
     from deepmark.exporter.pipeline import export as export
 
-_HOME = {"Bundle": "pipeline", "ParityReport": "parity", "Tolerances": "parity", "export": "pipeline"}
+_HOME = {"ExportResult": "pipeline", "ParityReport": "parity", "Tolerances": "parity", "export": "pipeline"}
 
-__all__ = ["Bundle", "ParityReport", "Tolerances", "export"]
+__all__ = ["ExportResult", "ParityReport", "Tolerances", "export"]
 
 
 def __getattr__(name: str) -> Any:

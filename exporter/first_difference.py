@@ -28,7 +28,7 @@ RELATIVE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FirstDifference:
     """The first tensor that differs.
 
     Attributes:
@@ -54,7 +54,7 @@ class Finding:
         )
 
 
-def explain_onnx(network: torch.nn.Module, path: Path, x: F32) -> Finding | None:
+def explain_onnx(network: torch.nn.Module, path: Path, x: F32) -> FirstDifference | None:
     """Walk an ONNX graph against the network that it was made from.
 
     Args:
@@ -75,7 +75,7 @@ def explain_onnx(network: torch.nn.Module, path: Path, x: F32) -> Finding | None
     return _first_difference(pairs)
 
 
-def explain_mnn(onnx_path: Path, mnn_path: Path, x: F32) -> Finding | None:
+def explain_mnn(onnx_path: Path, mnn_path: Path, x: F32) -> FirstDifference | None:
     """Walk an MNN model against the ONNX model that it was made from; arguments as for `explain_onnx`."""
     import onnx
 
@@ -86,12 +86,12 @@ def explain_mnn(onnx_path: Path, mnn_path: Path, x: F32) -> Finding | None:
     return _first_difference([(node, expected[node.output[0]], found[node.output[0]]) for node in nodes])
 
 
-def _first_difference(pairs: list[tuple[onnx.NodeProto, F32, F32]]) -> Finding | None:
+def _first_difference(pairs: list[tuple[onnx.NodeProto, F32, F32]]) -> FirstDifference | None:
     for compared, (node, right, other) in enumerate(pairs):
         allowed = RELATIVE * float(np.abs(right).max())
         error = float(np.abs(other - right).max()) if other.shape == right.shape else np.inf
         if not error <= allowed:  # also where it is NaN
-            return Finding(node.output[0], node.op_type, tuple(other.shape), error, allowed, compared)
+            return FirstDifference(node.output[0], node.op_type, tuple(other.shape), error, allowed, compared)
     return None
 
 

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
+class MnnTool:
     """A function of MNN's C module.
 
     Attributes:
@@ -39,7 +39,7 @@ class Tool:
     timeout_s: float
 
 
-def run_tool(tool: Tool, arguments: Sequence[str], folder: Path, *, stage: str) -> str:
+def run_tool(tool: MnnTool, arguments: Sequence[str], folder: Path, *, stage: str) -> str:
     """Run a tool inside ``folder``; return what it printed.
 
     Args:

@@ -62,7 +62,7 @@ class Tolerances:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class ParitySample:
     """What one stage gave for one picture.
 
     Attributes:
@@ -137,7 +137,7 @@ class HopTally:
         self._heads = {name: _HeadTally(name, spec.activation) for name in spec.tensors}
         self._objects = ObjectTally(schema, params, tolerances.landmark_cells)
 
-    def add(self, expected: Sample, found: Sample) -> None:
+    def add(self, expected: ParitySample, found: ParitySample) -> None:
         """Compare what the stages gave for one picture."""
         maps = expected.heads or found.heads
         assert maps is not None

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class ParityPicture:
     """A network input.
 
     Attributes:
@@ -36,7 +36,9 @@ class Picture:
     image: Image8
 
 
-def gather_pictures(folder: Path | None, checkpoint: Path, size: tuple[int, int], *, dynamic: bool) -> list[Picture]:
+def gather_pictures(
+    folder: Path | None, checkpoint: Path, size: tuple[int, int], *, dynamic: bool
+) -> list[ParityPicture]:
     """Return the network inputs to compare stages on.
 
     The first `MAX_PICTURES` of ``folder``; by default those in ``samples`` beside the checkpoint; by default the ones
@@ -48,12 +50,12 @@ def gather_pictures(folder: Path | None, checkpoint: Path, size: tuple[int, int]
         DataError: ``folder`` does not exist or holds no picture that can be read.
     """
     images = _given(folder) if folder is not None else _at_hand(checkpoint)
-    pictures = [Picture(name, letterbox(image, size)[0]) for name, image in images.items()]
-    pictures.append(Picture("noise", noise(size)))
+    pictures = [ParityPicture(name, letterbox(image, size)[0]) for name, image in images.items()]
+    pictures.append(ParityPicture("noise", noise(size)))
     if dynamic:
         name, image = next(iter(images.items()))
         height, width = other = _other_size(size)
-        pictures.append(Picture(f"{name}@{height}x{width}", letterbox(image, other)[0]))
+        pictures.append(ParityPicture(f"{name}@{height}x{width}", letterbox(image, other)[0]))
     logger.info("comparing on %s", ", ".join(picture.name for picture in pictures))
     return pictures
 

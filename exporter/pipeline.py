@@ -15,17 +15,17 @@ import msgspec
 from deepmark.errors import BundleError, ConversionError
 from deepmark.exporter.bundle_writer import write_bundle, write_zip
 from deepmark.exporter.formats import MNN, ONNX
-from deepmark.exporter.parity import ParityReport, Sample, Tolerances
+from deepmark.exporter.parity import ParityReport, ParitySample, Tolerances
 from deepmark.exporter.precision.plan import Limits, PrecisionPlan, make_plan
-from deepmark.exporter.request import Request, make_request
+from deepmark.exporter.request import ExportRequest, make_request
 from deepmark.exporter.staging import publish, refuse_foreign, staged_folder
 from deepmark.runtime.bundle import HEADS_FILE
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT
 
 if TYPE_CHECKING:
-    from deepmark.exporter.pictures import Picture
+    from deepmark.exporter.pictures import ParityPicture
     from deepmark.exporter.precision.calibrate import CalibrationSet
-    from deepmark.exporter.stages import Stage
+    from deepmark.exporter.stages import ChainStage
     from deepmark.models.loading import LoadedNetwork
     from deepmark.runtime.decoding.params import DecoderParams
     from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -38,7 +38,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class ExportResult:
     """A finished export.
 
     Attributes:
@@ -78,7 +78,7 @@ def export(
     zip_too: bool = False,
     explain: bool = False,
     on_progress: Progress = logger.info,
-) -> Bundle:
+) -> ExportResult:
     """Export a checkpoint, prove every step equal, and write the bundle; all of it or nothing.
 
     Args:
@@ -164,7 +164,7 @@ def export(
             (work / "bundle.zip").replace(request.zip_file)
         elif request.zip_file.exists():
             logger.warning("%s is of an earlier export and was left as it is", request.zip_file)
-    return Bundle(request.bundle, report, complete, request.zip_file if zip_too else None, finding)
+    return ExportResult(request.bundle, report, complete, request.zip_file if zip_too else None, finding)
 
 
 def _require_room(folder: Path, loaded: LoadedNetwork, *, copies: int) -> None:
@@ -179,7 +179,13 @@ def _require_room(folder: Path, loaded: LoadedNetwork, *, copies: int) -> None:
 
 
 def _convert(
-    loaded: LoadedNetwork, manifest: Manifest, work: Path, request: Request, *, simplify: bool, on_progress: Progress
+    loaded: LoadedNetwork,
+    manifest: Manifest,
+    work: Path,
+    request: ExportRequest,
+    *,
+    simplify: bool,
+    on_progress: Progress,
 ) -> dict[str, Path]:
     """Write the model files of all stages; return them by the stage's name, in order."""
     from deepmark.exporter.onnx_simplify import simplify_onnx
@@ -214,7 +220,7 @@ def _prove(
     loaded: LoadedNetwork,
     manifest: Manifest,
     files: Mapping[str, Path],
-    pictures: list[Picture],
+    pictures: list[ParityPicture],
     tolerances: Tolerances,
     on_progress: Progress,
 ) -> tuple[ParityReport, dict[str, bytes]]:
@@ -234,14 +240,14 @@ def _prove(
 
 
 def _keeper(
-    vectors: dict[str, bytes], pictures: list[Picture], manifest: Manifest
-) -> Callable[[Picture, Sample], None]:
+    vectors: dict[str, bytes], pictures: list[ParityPicture], manifest: Manifest
+) -> Callable[[ParityPicture, ParitySample], None]:
     """Return what makes golden vectors of the pictures that it is shown and puts them into ``vectors``."""
     from deepmark.exporter.vectors import encode_vector, golden
 
     kept = golden(pictures, (manifest.input.height, manifest.input.width))
 
-    def keep(picture: Picture, sample: Sample) -> None:
+    def keep(picture: ParityPicture, sample: ParitySample) -> None:
         if picture in kept:
             vectors.update(encode_vector(kept.index(picture), picture, sample))
 
@@ -253,7 +259,7 @@ def _reduce(
     manifest: Manifest,
     plan: PrecisionPlan,
     calibration: CalibrationSet | None,
-    pictures: list[Picture],
+    pictures: list[ParityPicture],
     on_progress: Progress,
 ) -> tuple[dict[str, Path], Quantisation, dict[str, bytes]]:
     """Put the model in the precision asked for in the place of fp32's; return its record and its own golden vectors."""
@@ -273,9 +279,9 @@ def _reduce(
     return {**files, "mnn": target}, quantisation, vectors
 
 
-def _engine_stage(stack: ExitStack, name: str, path: Path) -> Stage:
+def _engine_stage(stack: ExitStack, name: str, path: Path) -> ChainStage:
     """Load a model file as its users will, and make sure that it runs."""
-    from deepmark.exporter.stages import THREADS, Stage
+    from deepmark.exporter.stages import THREADS, ChainStage
     from deepmark.runtime.engines import load_engine
 
     backend = (MNN if path.suffix == ".mnn" else ONNX).backend
@@ -283,11 +289,11 @@ def _engine_stage(stack: ExitStack, name: str, path: Path) -> Stage:
         engine = stack.enter_context(load_engine(path, threads=THREADS, backend=backend))
     except BundleError as error:
         raise ConversionError(f"the converted model cannot be used: {error}", stage=f"-> {name}") from error
-    return Stage.of(name, engine)
+    return ChainStage.of(name, engine)
 
 
 def _explain(
-    loaded: LoadedNetwork, manifest: Manifest, files: Mapping[str, Path], picture: Picture, on_progress: Progress
+    loaded: LoadedNetwork, manifest: Manifest, files: Mapping[str, Path], picture: ParityPicture, on_progress: Progress
 ) -> str:
     from deepmark.exporter.first_difference import explain_mnn, explain_onnx
     from deepmark.runtime.preprocess import normalise
@@ -303,7 +309,7 @@ def _explain(
     return "no tensor differs"
 
 
-def _collect(work: Path, files: Mapping[str, Path], request: Request) -> Path:
+def _collect(work: Path, files: Mapping[str, Path], request: ExportRequest) -> Path:
     """Move the asked models into a folder of their own."""
     folder = work / "bundle"
     folder.mkdir()

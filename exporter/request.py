@@ -27,7 +27,7 @@ _NAME = re.compile(r"[^\W_][^/\\:\x00-\x1f\ud800-\udfff]*")  # the last range: b
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ExportRequest:
     """A request that can be tried.
 
     Attributes:
@@ -64,7 +64,7 @@ def make_request(
     name: str | None,
     size: int | tuple[int, int],
     heads: str = DEFAULT_LAYOUT,
-) -> Request:
+) -> ExportRequest:
     """Check a request, without torch.
 
     Raises:
@@ -90,7 +90,7 @@ def make_request(
         raise CheckpointError(f"there is no file {checkpoint}", hint="check the path of the checkpoint")
     output = Path() if output is None else Path(output)
     native_path(output, UsageError)
-    return Request(checkpoint, formats, output, name, size, heads)
+    return ExportRequest(checkpoint, formats, output, name, size, heads)
 
 
 def _check_size(size: tuple[int, int]) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 from deepmark.errors import DataError
 from deepmark.exporter.forward import forward
 from deepmark.exporter.objects import decode_objects, no_objects
-from deepmark.exporter.parity import HopTally, ParityReport, Sample, Tolerances
-from deepmark.exporter.pictures import Picture
+from deepmark.exporter.parity import HopTally, ParityReport, ParitySample, Tolerances
+from deepmark.exporter.pictures import ParityPicture
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines import Engine
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS
@@ -30,7 +30,7 @@ THREADS = 1  # of every stage: results depend on it in the last bits, and a busy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stage:
+class ChainStage:
     """One form of the network.
 
     Attributes:
@@ -44,11 +44,11 @@ class Stage:
     weights: HeadWeights | None = None
 
     @classmethod
-    def of(cls, name: str, engine: Engine) -> Stage:
+    def of(cls, name: str, engine: Engine) -> ChainStage:
         """Make a stage of a loaded model."""
         return cls(name, engine.run, engine.weights)
 
-    def sample(self, picture: Picture, manifest: Manifest) -> Sample:
+    def sample(self, picture: ParityPicture, manifest: Manifest) -> ParitySample:
         """Run on a picture and decode.
 
         Heads that the runtime computes at single cells are decoded so, and computed at every cell for comparison.
@@ -62,15 +62,15 @@ class Stage:
             objects = no_objects(manifest.keypoints)
         tensors = {name: outputs[name] if name in outputs else getattr(maps, name) for name in manifest.heads.tensors}
         scales = {name: float(np.abs(tensor).max()) for name, tensor in tensors.items()}
-        return Sample(tensors, scales, objects, maps)
+        return ParitySample(tensors, scales, objects, maps)
 
 
 def compare_stages(
-    stages: Sequence[Stage],
-    pictures: Sequence[Picture],
+    stages: Sequence[ChainStage],
+    pictures: Sequence[ParityPicture],
     manifest: Manifest,
     tolerances: Tolerances,
-    on_sample: Callable[[Picture, Sample], None] = lambda _picture, _sample: None,
+    on_sample: Callable[[ParityPicture, ParitySample], None] = lambda _picture, _sample: None,
 ) -> ParityReport:
     """Compare every stage with the one before it, and the last one with the first.
 
@@ -107,7 +107,7 @@ def compare_stages(
 
 
 @contextmanager
-def torch_stage(network: torch.nn.Module, spec: HeadsSpec) -> Iterator[Stage]:
+def torch_stage(network: torch.nn.Module, spec: HeadsSpec) -> Iterator[ChainStage]:
     """Give the network itself, with every head, as a stage; torch's number of threads is put back afterwards."""
     import torch
 
@@ -122,6 +122,6 @@ def torch_stage(network: torch.nn.Module, spec: HeadsSpec) -> Iterator[Stage]:
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     try:
-        yield Stage("torch", run)
+        yield ChainStage("torch", run)
     finally:
         torch.set_num_threads(before)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from deepmark.errors import ConversionError
 from deepmark.exporter.mnn_file import with_fixed_uuid
-from deepmark.exporter.mnn_tool import Tool, last_words, run_tool
+from deepmark.exporter.mnn_tool import MnnTool, last_words, run_tool
 from deepmark.exporter.precisions import FP32, Precision
 
 if TYPE_CHECKING:
     import onnx
 
 STAGE = "onnx -> mnn"
-CONVERTER = Tool(
+CONVERTER = MnnTool(
     function="mnnconvert",
     words="the converter",
     success="Converted Success!",

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from deepmark.errors import BundleError
 from deepmark.exporter.objects import SCORE_FLOOR, Objects
-from deepmark.exporter.parity import Sample
-from deepmark.exporter.pictures import Picture
+from deepmark.exporter.parity import ParitySample
+from deepmark.exporter.pictures import ParityPicture
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.bundle import Model
 from deepmark.runtime.detections import Detections
@@ -74,13 +74,13 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     objects: list[ObjectValues]
 
 
-def golden(pictures: Sequence[Picture], size: tuple[int, int]) -> list[Picture]:
+def golden(pictures: Sequence[ParityPicture], size: tuple[int, int]) -> list[ParityPicture]:
     """Choose those pictures that become golden vectors: the first ones and the last (noise) of the exported size."""
     same_size = [picture for picture in pictures if picture.image.shape[:2] == size]
     return [*same_size[: COUNT - 1], *same_size[-1:]] if len(same_size) > 1 else same_size
 
 
-def encode_vector(number: int, picture: Picture, sample: Sample) -> dict[str, bytes]:
+def encode_vector(number: int, picture: ParityPicture, sample: ParitySample) -> dict[str, bytes]:
     """Return the two files of a golden vector, by their names in the bundle."""
     _, png = cv2.imencode(".png", picture.image)
     heads = {name: _choose(number, head, sample.scales[name]) for name, head in sample.outputs.items()}
@@ -135,14 +135,14 @@ class GoldenVector:
         expected: what the network gave; its ``outputs`` hold the chosen values only, so it has no whole heads.
     """
 
-    def __init__(self, picture: Picture, expected: Expected) -> None:
+    def __init__(self, picture: ParityPicture, expected: Expected) -> None:
         self.picture = picture
         self._positions = {name: np.array(head.positions, np.int64) for name, head in expected.heads.items()}
         values = {name: np.array(head.values, np.float32) for name, head in expected.heads.items()}
         scales = {name: head.scale for name, head in expected.heads.items()}
-        self.expected = Sample(values, scales, _objects(expected.objects), None)
+        self.expected = ParitySample(values, scales, _objects(expected.objects), None)
 
-    def choose(self, sample: Sample) -> Sample:
+    def choose(self, sample: ParitySample) -> ParitySample:
         """Reduce what an engine gave to the values that are known."""
         outputs = {name: sample.outputs[name].ravel()[where] for name, where in self._positions.items()}
         return replace(sample, outputs=outputs)
@@ -178,7 +178,7 @@ def _read(model: Model, number: str) -> GoldenVector:
     )
     if fault:
         raise BundleError(f"{model.path}: {name} does not fit the model: {fault}", hint="export the model again")
-    return GoldenVector(Picture(expected.picture, np.asarray(image, np.uint8)), expected)
+    return GoldenVector(ParityPicture(expected.picture, np.asarray(image, np.uint8)), expected)
 
 
 def _fault(expected: Expected, shape: tuple[int, ...], spec: HeadsSpec, schema: KeypointSchema) -> str | None:

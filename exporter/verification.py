@@ -10,7 +10,7 @@ import msgspec
 from deepmark.errors import EngineError
 from deepmark.exporter.formats import FORMATS
 from deepmark.exporter.parity import HopTally, ParityReport, Tolerances
-from deepmark.exporter.stages import Stage
+from deepmark.exporter.stages import ChainStage
 from deepmark.exporter.vectors import read_vectors
 from deepmark.runtime.bundle import Model, open_model
 from deepmark.runtime.engines import EngineRecord, load_engine
@@ -57,7 +57,7 @@ def verify(bundle: str | Path, *, threads: int | None = None, tolerances: Tolera
     for backend in present:
         with load_engine(model, threads=threads, backend=backend) as engine:
             tally = _tally(model, backend, tolerances or Tolerances())
-            stage = Stage.of(backend, engine)
+            stage = ChainStage.of(backend, engine)
             for vector in vectors:
                 tally.add(vector.expected, vector.choose(stage.sample(vector.picture, model.manifest)))
             hops.append(tally.result())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from deepmark.errors import DataError
-from deepmark.exporter.pictures import Picture
+from deepmark.exporter.pictures import ParityPicture
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import read_picture
 from deepmark.runtime.media.sources import PICTURE_SUFFIXES
@@ -64,7 +64,7 @@ def gather_calibration(folder: Path | None, size: tuple[int, int]) -> Calibratio
     return CalibrationSet("pictures", tuple(images))
 
 
-def drawn_pictures(count: int, seed: int, size: tuple[int, int]) -> list[Picture]:
+def drawn_pictures(count: int, seed: int, size: tuple[int, int]) -> list[ParityPicture]:
     """Draw network inputs: garments as the demo network knows them.
 
     Args:
@@ -75,7 +75,7 @@ def drawn_pictures(count: int, seed: int, size: tuple[int, int]) -> list[Picture
     from deepmark.models.datasets.drawings import draw
 
     return [
-        Picture(f"drawing {seed}/{number}", letterbox(draw(seed, number, DRAWN_SIDE).image_bgr_u8, size)[0])
+        ParityPicture(f"drawing {seed}/{number}", letterbox(draw(seed, number, DRAWN_SIDE).image_bgr_u8, size)[0])
         for number in range(1, count + 1)
     ]
 

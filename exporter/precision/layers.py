@@ -11,7 +11,7 @@ from deepmark.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class ConvLayer:
     """A convolution that can be computed in 8 bits or kept in float.
 
     Attributes:
@@ -27,7 +27,7 @@ class Layer:
     last: bool = False
 
 
-def read_layers(path: Path) -> tuple[Layer, ...]:
+def read_layers(path: Path) -> tuple[ConvLayer, ...]:
     """List the convolutions of an ONNX file, in the order in which they compute."""
     import onnx
 
@@ -37,13 +37,13 @@ def read_layers(path: Path) -> tuple[Layer, ...]:
     outputs = {one.name for one in graph.output}
     sizes = {one.name: math.prod(one.dims) for one in graph.initializer}
     return tuple(
-        Layer(module_of(node), node.output[0], sizes[node.input[1]], last=node.output[0] in outputs)
+        ConvLayer(module_of(node), node.output[0], sizes[node.input[1]], last=node.output[0] in outputs)
         for node in graph.node
         if node.op_type == "Conv"
     )
 
 
-def choose_layers(layers: Sequence[Layer], names: Iterable[str]) -> tuple[Layer, ...]:
+def choose_layers(layers: Sequence[ConvLayer], names: Iterable[str]) -> tuple[ConvLayer, ...]:
     """Return the named layers, and all those below a named module: ``"hm"`` means ``"hm.0"`` and ``"hm.2"``.
 
     Raises:
@@ -60,7 +60,7 @@ def choose_layers(layers: Sequence[Layer], names: Iterable[str]) -> tuple[Layer,
     return tuple(layer for layer in layers if any(_is_below(layer.name, name) for name in wanted))
 
 
-def kept_layers(layers: Sequence[Layer], names: Iterable[str]) -> tuple[Layer, ...]:
+def kept_layers(layers: Sequence[ConvLayer], names: Iterable[str]) -> tuple[ConvLayer, ...]:
     """Return what stays in float in int8: the layers named, and the last ones, whose own values are the outputs.
 
     The last ones cost 0.15 MB, and with their outputs in float a quarter of all error is gone (docs/decisions/0011).

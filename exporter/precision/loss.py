@@ -11,7 +11,7 @@ import numpy as np
 
 from deepmark.errors import DataError, ParityError, UsageError
 from deepmark.exporter.objects import decode_objects, no_objects, rounded
-from deepmark.exporter.parity import Sample
+from deepmark.exporter.parity import ParitySample
 from deepmark.exporter.precision.agreement import agree
 from deepmark.exporter.precision.plan import Limits
 from deepmark.runtime.arrays import F32, F64
@@ -44,7 +44,7 @@ class LossTally:
         self._landmarks, self._boxes = _Mean(), _Mean()
         self._heads: dict[str, _HeadTally] = {}
 
-    def add(self, expected: Sample, found: Sample) -> None:
+    def add(self, expected: ParitySample, found: ParitySample) -> None:
         """Take what fp32 and the precision gave for one picture."""
         assert expected.heads is not None
         assert found.heads is not None

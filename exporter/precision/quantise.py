@@ -15,15 +15,15 @@ from pathlib import Path
 import cv2
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.mnn_tool import Tool, last_words, run_tool
+from deepmark.exporter.mnn_tool import MnnTool, last_words, run_tool
 from deepmark.exporter.precision.calibrate import CalibrationSet
 from deepmark.exporter.precision.float_outputs import STAGE, with_float_outputs
-from deepmark.exporter.precision.layers import Layer
+from deepmark.exporter.precision.layers import ConvLayer
 from deepmark.exporter.precisions import INT8
 from deepmark.exporter.to_mnn import check_size
 from deepmark.runtime.manifest import Preprocess
 
-QUANTISER = Tool(
+QUANTISER = MnnTool(
     function="mnnquant",
     words="the quantiser",
     success="Quantize model done!",
@@ -38,8 +38,8 @@ def quantise(
     *,
     calibration: CalibrationSet,
     preprocess: Preprocess,
-    layers: Sequence[Layer],
-    float_layers: Sequence[Layer] = (),
+    layers: Sequence[ConvLayer],
+    float_layers: Sequence[ConvLayer] = (),
 ) -> None:
     """Quantise a model; its metadata and id come along. The same source and pictures give the same bytes.
 
@@ -77,7 +77,7 @@ def quantise(
 
 
 def _write_request(
-    folder: Path, calibration: CalibrationSet, preprocess: Preprocess, float_layers: Sequence[Layer]
+    folder: Path, calibration: CalibrationSet, preprocess: Preprocess, float_layers: Sequence[ConvLayer]
 ) -> None:
     """Write what the quantiser reads: a folder of network inputs, and its settings.
 

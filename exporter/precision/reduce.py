@@ -9,21 +9,21 @@ from pathlib import Path
 import msgspec
 
 from deepmark.errors import BundleError, ConversionError
-from deepmark.exporter.parity import Sample
-from deepmark.exporter.pictures import Picture
+from deepmark.exporter.parity import ParitySample
+from deepmark.exporter.pictures import ParityPicture
 from deepmark.exporter.precision.calibrate import JUDGE_PICTURES, JUDGE_SEED, CalibrationSet, drawn_pictures
-from deepmark.exporter.precision.layers import Layer, kept_layers, read_layers
+from deepmark.exporter.precision.layers import ConvLayer, kept_layers, read_layers
 from deepmark.exporter.precision.loss import LossTally, map_loss, require
 from deepmark.exporter.precision.plan import PrecisionPlan
 from deepmark.exporter.precision.quantise import quantise
-from deepmark.exporter.stages import THREADS, Stage
+from deepmark.exporter.stages import THREADS, ChainStage
 from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.models.evaluation.drawn_accuracy import DrawnAccuracy
 from deepmark.runtime.engines import Engine, load_engine
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.quantisation import PrecisionLoss, Quantisation
 
-OnSample = Callable[[Picture, Sample], None]
+OnSample = Callable[[ParityPicture, ParitySample], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def reduce_precision(
     plan: PrecisionPlan,
     *,
     calibration: CalibrationSet | None,
-    pictures: Sequence[Picture],
+    pictures: Sequence[ParityPicture],
     on_sample: OnSample,
     on_progress: Callable[[str], None],
 ) -> Quantisation:
@@ -70,7 +70,7 @@ def reduce_precision(
         ConversionError: the model could not be written or used.
         ParityError: it costs more than it may.
     """
-    kept: tuple[Layer, ...] = ()
+    kept: tuple[ConvLayer, ...] = ()
     if calibration is None:
         on_progress(f"onnx -> mnn {plan.precision.name}")
         convert_to_mnn(fp32.onnx, target, plan.precision)
@@ -110,7 +110,7 @@ def _open(path: Path, name: str) -> Engine:
 def _measure(
     whole: Engine,
     reduced: Engine,
-    pictures: Sequence[Picture],
+    pictures: Sequence[ParityPicture],
     on_sample: OnSample,
     on_progress: Callable[[str], None],
 ) -> PrecisionLoss:
@@ -118,7 +118,7 @@ def _measure(
     drawn = drawn_pictures(JUDGE_PICTURES, JUDGE_SEED, (manifest.input.height, manifest.input.width))
     on_progress(f"comparing {manifest.precision} with fp32 on {len(pictures) + len(drawn)} pictures")
     tally = LossTally(manifest.keypoints, manifest.decoder)
-    right, other = Stage.of("fp32", whole), Stage.of(manifest.precision, reduced)
+    right, other = ChainStage.of("fp32", whole), ChainStage.of(manifest.precision, reduced)
     for picture in (*pictures, *drawn):
         found = other.sample(picture, manifest)
         tally.add(right.sample(picture, manifest), found)

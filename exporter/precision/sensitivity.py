@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deepmark.exporter.parity import Sample
-from deepmark.exporter.pictures import Picture
+from deepmark.exporter.parity import ParitySample
+from deepmark.exporter.pictures import ParityPicture
 from deepmark.exporter.precision.calibrate import (
     JUDGE_PICTURES,
     JUDGE_SEED,
@@ -22,11 +22,11 @@ from deepmark.exporter.precision.calibrate import (
     drawn_pictures,
     gather_calibration,
 )
-from deepmark.exporter.precision.layers import Layer, choose_layers, read_layers
+from deepmark.exporter.precision.layers import ConvLayer, choose_layers, read_layers
 from deepmark.exporter.precision.loss import LossTally
 from deepmark.exporter.precision.quantise import quantise
 from deepmark.exporter.request import make_request
-from deepmark.exporter.stages import THREADS, Stage
+from deepmark.exporter.stages import THREADS, ChainStage
 from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.exporter.to_onnx import export_onnx
 from deepmark.models.describe import describe, gathered_weights
@@ -42,7 +42,7 @@ REPORT_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class LayerCost:
+class LayerSensitivity:
     """A model with one layer in float, or none.
 
     Attributes:
@@ -74,14 +74,14 @@ class Sensitivity:
         layers: each layer alone in float, in the order in which they compute.
     """
 
-    all_int8: LayerCost
-    layers: tuple[LayerCost, ...]
+    all_int8: LayerSensitivity
+    layers: tuple[LayerSensitivity, ...]
 
-    def relative(self, one: LayerCost) -> tuple[float, ...]:
+    def relative(self, one: LayerSensitivity) -> tuple[float, ...]:
         """Return the heads' errors as shares of those with no layer in float."""
         return tuple(error / max(self.all_int8.heads[head], 1e-12) for head, error in one.heads.items())
 
-    def gain(self, one: LayerCost) -> float:
+    def gain(self, one: LayerSensitivity) -> float:
         """Return the share of error, on average over the heads, that is gone with this layer in float."""
         return 1 - float(np.mean(self.relative(one)))
 
@@ -90,10 +90,10 @@ class Sensitivity:
 class _Setup:
     fp32: Path
     manifest: Manifest
-    layers: tuple[Layer, ...]
+    layers: tuple[ConvLayer, ...]
     calibration: CalibrationSet
-    pictures: tuple[Picture, ...]
-    expected: tuple[Sample, ...]
+    pictures: tuple[ParityPicture, ...]
+    expected: tuple[ParitySample, ...]
 
 
 def measure_sensitivity(
@@ -128,7 +128,7 @@ def measure_sensitivity(
         setup = _prepare(request.checkpoint, Path(folder), size, schema, heads, inputs)
         target = Path(folder) / "int8.mnn"
         none = _cost(setup, None, target)
-        costs: list[LayerCost] = []
+        costs: list[LayerSensitivity] = []
         asked = choose_layers(setup.layers, only) if only else setup.layers
         measured = [layer for layer in asked if not layer.last]
         start = said = time.monotonic()
@@ -178,7 +178,7 @@ def _prepare(
     )
 
 
-def _cost(setup: _Setup, layer: Layer | None, target: Path) -> LayerCost:
+def _cost(setup: _Setup, layer: ConvLayer | None, target: Path) -> LayerSensitivity:
     kept = [one for one in setup.layers if one.last or one == layer]
     quantise(
         setup.fp32,
@@ -192,7 +192,7 @@ def _cost(setup: _Setup, layer: Layer | None, target: Path) -> LayerCost:
     for expected, found in zip(setup.expected, _samples(target, setup.manifest, setup.pictures), strict=True):
         tally.add(expected, found)
     loss = tally.result()
-    return LayerCost(
+    return LayerSensitivity(
         layer=layer.name if layer else "",
         weights=layer.weights if layer else 0,
         heads={one.head: one.mean_error for one in loss.heads},
@@ -201,7 +201,7 @@ def _cost(setup: _Setup, layer: Layer | None, target: Path) -> LayerCost:
     )
 
 
-def _samples(path: Path, manifest: Manifest, pictures: Sequence[Picture]) -> tuple[Sample, ...]:
+def _samples(path: Path, manifest: Manifest, pictures: Sequence[ParityPicture]) -> tuple[ParitySample, ...]:
     with load_engine(path, threads=THREADS, backend="mnn") as engine:
-        stage = Stage.of("mnn", engine)
+        stage = ChainStage.of("mnn", engine)
         return tuple(stage.sample(picture, manifest) for picture in pictures)

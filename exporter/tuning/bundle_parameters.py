@@ -14,7 +14,7 @@ import msgspec
 
 from deepmark.errors import BundleError
 from deepmark.exporter.bundle_writer import file_entry, write_zip
-from deepmark.exporter.stages import Stage
+from deepmark.exporter.stages import ChainStage
 from deepmark.exporter.staging import publish, staged_folder
 from deepmark.exporter.vectors import FOLDER, read_vectors, replace_objects
 from deepmark.exporter.verification import verify
@@ -95,7 +95,7 @@ def _decode_vectors(model: Model, manifest: Manifest) -> dict[str, bytes]:
     """Decode the golden vectors as ``manifest`` says; their JSON by name."""
     names = sorted(name for name in model.entries if name.startswith(f"{FOLDER}/") and name.endswith(".json"))
     with load_engine(model) as engine:
-        stage = Stage.of(engine.record.backend, engine)
+        stage = ChainStage.of(engine.record.backend, engine)
         return {
             name: replace_objects(model.read(name), stage.sample(vector.picture, manifest).objects)
             for name, vector in zip(names, read_vectors(model), strict=True)

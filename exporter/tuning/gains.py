@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deepmark.exporter.tuning.scorer import Progress, count_items, open_scorer
-from deepmark.exporter.tuning.shard import Plan
+from deepmark.exporter.tuning.shard import StagingPlan
 from deepmark.exporter.tuning.significance import Gain, interval
-from deepmark.exporter.tuning.staged_set import Outcome
+from deepmark.exporter.tuning.staged_set import Judgement
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.models.evaluation.report import AccuracyReport, measure
 from deepmark.models.evaluation.results import ResultsBuilder
@@ -17,7 +17,7 @@ from deepmark.runtime.decoding.params import DecoderParams
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Gains:
     """What parameters gain over others: landmarks (mAP_pt) and boxes (mAP_box)."""
 
     points: Gain
@@ -29,7 +29,7 @@ class _Measured:
     """One set of parameters: the figures by hotcoco, and what became of every detection."""
 
     report: AccuracyReport
-    outcome: Outcome
+    outcome: Judgement
 
 
 def compare(
@@ -41,7 +41,7 @@ def compare(
     workers: int,
     seed: int,
     progress: Progress,
-) -> tuple[Comparison, ...]:
+) -> tuple[Gains, ...]:
     """Measure parameters and compare the first with each of the others.
 
     Args:
@@ -60,7 +60,7 @@ def compare(
     for params in (found, *others):
         if params not in measured:
             report = _measure(pictures, truth, params, progress)
-            plan = Plan(truth.schema, params, (params.sigma_center,))
+            plan = StagingPlan(truth.schema, params, (params.sigma_center,))
             with open_scorer(pictures, truth, plan, workers, progress) as scorer:
                 (outcome,) = scorer.outcomes([params])
             measured[params] = _Measured(report, outcome)
@@ -85,7 +85,7 @@ def _measure(
     return measure(truth, builder.build())
 
 
-def _comparison(truth: Truth, before: _Measured, after: _Measured, seed: int) -> Comparison:
+def _comparison(truth: Truth, before: _Measured, after: _Measured, seed: int) -> Gains:
     assert before.report.map_pt is not None
     assert before.report.map_box is not None
     assert after.report.map_pt is not None
@@ -95,7 +95,7 @@ def _comparison(truth: Truth, before: _Measured, after: _Measured, seed: int) ->
     labelled, all_items = count_items(truth)
     points = interval(before.outcome.points, after.outcome.points, labelled, seed=seed)
     boxes = interval(before.outcome.boxes, after.outcome.boxes, all_items, seed=seed)
-    return Comparison(
+    return Gains(
         points=Gain(before.report.map_pt.ap, after.report.map_pt.ap, *points),
         boxes=Gain(before.report.map_box.ap, after.report.map_box.ap, *boxes),
     )

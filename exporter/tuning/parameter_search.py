@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass, replace
 
 from deepmark.errors import UsageError
-from deepmark.exporter.tuning.gains import Comparison, compare
+from deepmark.exporter.tuning.gains import Gains, compare
 from deepmark.exporter.tuning.scorer import Progress, open_scorer, silent
-from deepmark.exporter.tuning.shard import Plan
+from deepmark.exporter.tuning.shard import StagingPlan
 from deepmark.exporter.tuning.split import labelled_items, split, truth_sha256
 from deepmark.exporter.tuning.sweeps import (
     OFF,
@@ -32,7 +32,7 @@ STEPS = 20  # the paper's: 0 to 1, step 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartSize:
     """Some of the pictures: their number, and of the garments in them."""
 
     pictures: int
@@ -57,14 +57,14 @@ class TuneReport:
         search_s: time that the search took on heads that were there, staging included; without map and check.
     """
 
-    searched: Part
-    checked: Part
+    searched: PartSize
+    checked: PartSize
     truth_sha256: str
     start: DecoderParams
     found: DecoderParams
     sweeps: tuple[Sweep, ...]
-    over_start: Comparison
-    over_off: Comparison
+    over_start: Gains
+    over_off: Gains
     significant: bool
     sigma_map: SigmaMap | None
     search_s: float
@@ -126,7 +126,7 @@ def tune(
     start = store.manifest.decoder
     begin = start if techniques is None else replace(with_techniques(start, techniques), mask=4 in techniques)
     processes = workers or usable_cores()
-    plan = Plan(truth.schema, begin, values_of("sigma_center", begin, grid))
+    plan = StagingPlan(truth.schema, begin, values_of("sigma_center", begin, grid))
     sigma_map, begun = None, time.perf_counter()
     with open_scorer(store, to_search, plan, processes, progress) as scorer:
         trials = sum(len(values_of(name, begin, grid)) for name in parameters)
@@ -141,8 +141,8 @@ def tune(
         store, to_check, found, (start, off), workers=processes, seed=seed, progress=progress
     )
     return TuneReport(
-        searched=Part(len(to_search.image_ids), labelled_items(to_search)),
-        checked=Part(len(to_check.image_ids), labelled_items(to_check)),
+        searched=PartSize(len(to_search.image_ids), labelled_items(to_search)),
+        checked=PartSize(len(to_check.image_ids), labelled_items(to_check)),
         truth_sha256=truth_sha256(truth),
         start=start,
         found=found,

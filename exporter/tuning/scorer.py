@@ -10,10 +10,10 @@ import numpy as np
 
 from deepmark.exporter.tuning.average_precision import mean_precision
 from deepmark.exporter.tuning.items import by_picture
-from deepmark.exporter.tuning.shard import LabelledHeads, Plan
-from deepmark.exporter.tuning.staged_set import Outcome
+from deepmark.exporter.tuning.shard import LabelledHeads, StagingPlan
+from deepmark.exporter.tuning.staged_set import Judgement
 from deepmark.exporter.tuning.sweeps import Score
-from deepmark.exporter.tuning.worker_pool import Crew, open_crew
+from deepmark.exporter.tuning.worker_pool import WorkerPool, open_pool
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.models.evaluation.truth import Truth
 from deepmark.progress import Advance
@@ -39,20 +39,20 @@ class Scorer:
     Attributes:
         landmark_items: (pictures, classes) number of items whose landmarks are to be found.
         box_items: likewise boxes.
-        crew: knows the pictures.
+        pool: knows the pictures.
     """
 
     landmark_items: Index
     box_items: Index
-    crew: Crew
+    pool: WorkerPool
 
-    def outcomes(self, many: Iterable[DecoderParams]) -> Iterator[Outcome]:
+    def outcomes(self, many: Iterable[DecoderParams]) -> Iterator[Judgement]:
         """Tell what becomes of every detection, for one set of parameters after the other."""
-        return self.crew.judge(many, boxes=True)
+        return self.pool.judge(many, boxes=True)
 
     def scores(self, many: Iterable[DecoderParams], advance: Callable[[], None], *, boxes: bool) -> Iterator[Score]:
         """Tell mAP of landmarks, and of boxes too if ``boxes``; ``advance`` is called after each."""
-        for one in self.crew.judge(many, boxes=boxes):
+        for one in self.pool.judge(many, boxes=boxes):
             map_box = None if one.boxes is None else float(mean_precision(one.boxes, self.box_items)[0])
             yield Score(float(mean_precision(one.points, self.landmark_items)[0]), map_box)
             advance()
@@ -60,7 +60,7 @@ class Scorer:
 
 @contextmanager
 def open_scorer(
-    pictures: Iterable[PictureHeads], truth: Truth, plan: Plan, workers: int, progress: Progress
+    pictures: Iterable[PictureHeads], truth: Truth, plan: StagingPlan, workers: int, progress: Progress
 ) -> Iterator[Scorer]:
     """Get pictures ready, in several processes; these end with the block.
 
@@ -79,8 +79,8 @@ def open_scorer(
     enough = min(workers, 1 + len(items) // _WORTH_A_PROCESS)
     with ExitStack() as stack:
         with progress("staging", len(items), "pictures") as advance:
-            crew = stack.enter_context(open_crew(plan, chosen, enough, advance))
-        yield Scorer(*count_items(truth), crew)
+            pool = stack.enter_context(open_pool(plan, chosen, enough, advance))
+        yield Scorer(*count_items(truth), pool)
 
 
 def count_items(truth: Truth) -> tuple[Index, Index]:

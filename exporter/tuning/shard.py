@@ -10,14 +10,14 @@ import numpy as np
 from deepmark.exporter.tuning.average_precision import Verdicts
 from deepmark.exporter.tuning.items import PictureItems
 from deepmark.exporter.tuning.staged_picture import StagedPicture
-from deepmark.exporter.tuning.staged_set import Outcome, StagedSet
+from deepmark.exporter.tuning.staged_set import Judgement, StagedSet
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StagingPlan:
     """What pictures are staged for.
 
     Attributes:
@@ -43,7 +43,7 @@ class LabelledHeads:
 class Shard:
     """The pictures of one process."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: StagingPlan) -> None:
         self._plan = plan
         self._staged: list[StagedPicture] = []
         self._items: list[PictureItems] = []
@@ -60,14 +60,14 @@ class Shard:
             self._positions.append(one.position)
         return len(pictures)
 
-    def judge(self, params: DecoderParams, *, boxes: bool) -> Outcome:
+    def judge(self, params: DecoderParams, *, boxes: bool) -> Judgement:
         """Tell what becomes of every detection; pictures by their position among all. See `StagedSet.evaluate`."""
         if self._set is None:
             plan = self._plan
             self._set = StagedSet(self._staged, self._items, plan.schema, plan.params, plan.sigma_centers)
         outcome = self._set.evaluate(params, boxes=boxes)
         positions = np.array(self._positions, np.intp)
-        return Outcome(
+        return Judgement(
             _placed(outcome.points, positions), None if outcome.boxes is None else _placed(outcome.boxes, positions)
         )
 

@@ -34,7 +34,7 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class Judgement:
     """What became of all detections under some parameters: of their landmarks and, where asked for, their boxes."""
 
     points: Verdicts
@@ -74,7 +74,7 @@ class StagedSet:
         self._similarities: dict[tuple[float, float], F64] = {}
         self._last: tuple[float, list[Positions]] | None = None  # sigma_keypoint that was refined last, and what came
 
-    def evaluate(self, params: DecoderParams, *, boxes: bool) -> Outcome:
+    def evaluate(self, params: DecoderParams, *, boxes: bool) -> Judgement:
         """Tell what becomes of every detection under ``params``, and of its box too if ``boxes``.
 
         Args:
@@ -83,7 +83,7 @@ class StagedSet:
         """
         ranked = self.rank(params)
         points = self._judge.points(ranked, self._similarities_at(params))
-        return Outcome(points, self._judge.boxes(ranked) if boxes else None)
+        return Judgement(points, self._judge.boxes(ranked) if boxes else None)
 
     def rank(self, params: DecoderParams) -> Ranked:
         """Score, sort and suppress all objects, as the decoder does."""

@@ -19,26 +19,26 @@ from typing import Any, Protocol
 
 from deepmark.errors import EngineError
 from deepmark.exporter.tuning.average_precision import Verdicts
-from deepmark.exporter.tuning.shard import LabelledHeads, Plan, Shard
-from deepmark.exporter.tuning.staged_set import Outcome
+from deepmark.exporter.tuning.shard import LabelledHeads, Shard, StagingPlan
+from deepmark.exporter.tuning.staged_set import Judgement
 from deepmark.runtime.decoding.params import DecoderParams
 
 _CHUNK = 16  # pictures that are handed over at a time: a few megabytes
 _AHEAD = 2  # questions that a process has before its answers are fetched: it never waits, no pipe overflows
 
 
-class Crew(Protocol):
-    """Whoever knows the pictures."""
+class WorkerPool(Protocol):
+    """This process or several, with the pictures that they have staged."""
 
-    def judge(self, many: Iterable[DecoderParams], *, boxes: bool) -> Iterator[Outcome]:
+    def judge(self, many: Iterable[DecoderParams], *, boxes: bool) -> Iterator[Judgement]:
         """Tell, for one set of parameters after the other, what becomes of every detection."""
         ...
 
 
 @contextmanager
-def open_crew(
-    plan: Plan, pictures: Iterable[LabelledHeads], workers: int, advance: Callable[[], None] = lambda: None
-) -> Iterator[Crew]:
+def open_pool(
+    plan: StagingPlan, pictures: Iterable[LabelledHeads], workers: int, advance: Callable[[], None] = lambda: None
+) -> Iterator[WorkerPool]:
     """Stage pictures, here or in several processes, which end with the block.
 
     Args:
@@ -55,30 +55,30 @@ def open_crew(
         for one in pictures:
             shard.add([one])
             advance()
-        yield _Alone(shard)
+        yield _OwnProcess(shard)
         return
-    members: list[_Member] = []
+    started: list[_Worker] = []
     try:
-        members += [_hire(plan) for _ in range(workers)]
-        _hand_out(members, iter(pictures), advance)
-        yield _Team(members)
+        started += [_start_worker(plan) for _ in range(workers)]
+        _hand_out(started, iter(pictures), advance)
+        yield _Processes(started)
     finally:
-        for member in members:
-            member.process.kill()
-            member.pipe.close()
-            member.process.join()
+        for worker in started:
+            worker.process.kill()
+            worker.pipe.close()
+            worker.process.join()
 
 
 @dataclass(frozen=True, slots=True)
-class _Alone:
+class _OwnProcess:
     shard: Shard
 
-    def judge(self, many: Iterable[DecoderParams], *, boxes: bool) -> Iterator[Outcome]:
+    def judge(self, many: Iterable[DecoderParams], *, boxes: bool) -> Iterator[Judgement]:
         return (self.shard.judge(params, boxes=boxes) for params in many)
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
+class _Worker:
     process: SpawnProcess
     pipe: Connection[Any, Any]
 
@@ -102,14 +102,14 @@ class _Member:
 
 
 @dataclass(frozen=True, slots=True)
-class _Team:
-    members: Sequence[_Member]
+class _Processes:
+    workers: Sequence[_Worker]
 
-    def judge(self, many: Iterable[DecoderParams], *, boxes: bool) -> Iterator[Outcome]:
+    def judge(self, many: Iterable[DecoderParams], *, boxes: bool) -> Iterator[Judgement]:
         asked: deque[DecoderParams] = deque()
         for params in many:
-            for member in self.members:
-                member.ask("judge", params, boxes=boxes)
+            for worker in self.workers:
+                worker.ask("judge", params, boxes=boxes)
             asked.append(params)
             if len(asked) == _AHEAD:
                 asked.popleft()
@@ -117,41 +117,41 @@ class _Team:
         for _ in asked:
             yield self._answer()
 
-    def _answer(self) -> Outcome:
-        parts: list[Outcome] = [member.answer() for member in self.members]
+    def _answer(self) -> Judgement:
+        parts: list[Judgement] = [worker.answer() for worker in self.workers]
         boxes = [one.boxes for one in parts if one.boxes is not None]
-        return Outcome(Verdicts.join([one.points for one in parts]), Verdicts.join(boxes) if boxes else None)
+        return Judgement(Verdicts.join([one.points for one in parts]), Verdicts.join(boxes) if boxes else None)
 
 
-def _hand_out(members: Sequence[_Member], pictures: Iterator[LabelledHeads], advance: Callable[[], None]) -> None:
-    """Give chunks to the members in turn; each works on one while the next is read."""
-    busy: deque[_Member] = deque()
-    free = deque(members)
-    while chunk := list(islice(pictures, _CHUNK if len(busy) == len(members) else 1)):
+def _hand_out(workers: Sequence[_Worker], pictures: Iterator[LabelledHeads], advance: Callable[[], None]) -> None:
+    """Give chunks to the workers in turn; each works on one while the next is read."""
+    busy: deque[_Worker] = deque()
+    free = deque(workers)
+    while chunk := list(islice(pictures, _CHUNK if len(busy) == len(workers) else 1)):
         if not free:
             free.append(busy.popleft())
             for _ in range(free[0].answer()):
                 advance()
-        member = free.popleft()
-        member.ask("add", chunk)
-        busy.append(member)
-    for member in busy:
-        for _ in range(member.answer()):
+        worker = free.popleft()
+        worker.ask("add", chunk)
+        busy.append(worker)
+    for worker in busy:
+        for _ in range(worker.answer()):
             advance()
 
 
-def _hire(plan: Plan) -> _Member:
+def _start_worker(plan: StagingPlan) -> _Worker:
     context = multiprocessing.get_context("spawn")  # what was loaded here would not survive a fork
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(plan, theirs), daemon=True)
     process.start()
     theirs.close()  # so that the end of the process is the end of the pipe
-    return _Member(process, ours)
+    return _Worker(process, ours)
 
 
-def _work(plan: Plan, pipe: Connection[Any, Any]) -> None:
-    """Answer until the pipe ends: a member's side."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its members
+def _work(plan: StagingPlan, pipe: Connection[Any, Any]) -> None:
+    """Answer until the pipe ends: a worker's side."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
     shard = Shard(plan)
     with suppress(EOFError, OSError):
         while True:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_network import HEADS, TinyExport, tiny_loaded, tiny_manifest, tiny_network
 
-from deepmark.exporter.pipeline import Bundle, export
+from deepmark.exporter.pipeline import ExportResult, export
 from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.exporter.to_onnx import export_onnx
 
@@ -42,7 +42,7 @@ def tiny_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyExport:
     checkpoint.write_bytes(b"stands for weights")
     monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
 
-    def run(**options: object) -> Bundle:
+    def run(**options: object) -> ExportResult:
         return export(checkpoint, **{"output": tmp_path / "out", "size": (64, 96), "heads": "dense", **options})
 
     return run

@@ -9,22 +9,22 @@ import pytest
 from tiny_network import HEADS, tiny_manifest, tiny_network
 
 from deepmark.errors import ParityError, UsageError
-from deepmark.exporter.parity import ATOL, RTOL, HopTally, ParityReport, Sample, Tolerances
-from deepmark.exporter.pictures import Picture, noise
-from deepmark.exporter.stages import Stage, compare_stages, torch_stage
+from deepmark.exporter.parity import ATOL, RTOL, HopTally, ParityReport, ParitySample, Tolerances
+from deepmark.exporter.pictures import ParityPicture, noise
+from deepmark.exporter.stages import ChainStage, compare_stages, torch_stage
 from deepmark.runtime.manifest import HopParity
 
 MANIFEST = tiny_manifest()
-PICTURE = Picture("noise", noise((64, 96)))
+PICTURE = ParityPicture("noise", noise((64, 96)))
 
 
 @pytest.fixture(scope="module")
-def sample() -> Sample:
+def sample() -> ParitySample:
     with torch_stage(tiny_network(), MANIFEST.heads) as stage:
         return stage.sample(PICTURE, MANIFEST)
 
 
-def _hop(expected: Sample, found: Sample, tolerances: Tolerances | None = None) -> HopParity:
+def _hop(expected: ParitySample, found: ParitySample, tolerances: Tolerances | None = None) -> HopParity:
     tally = HopTally(
         "before",
         "after",
@@ -37,13 +37,13 @@ def _hop(expected: Sample, found: Sample, tolerances: Tolerances | None = None) 
     return tally.result()
 
 
-def _with(sample: Sample, head: str, values: np.ndarray) -> Sample:
+def _with(sample: ParitySample, head: str, values: np.ndarray) -> ParitySample:
     values = values.astype(np.float32)
     scales = {**sample.scales, head: float(np.abs(values).max())}
     return replace(sample, outputs={**sample.outputs, head: values}, scales=scales)
 
 
-def test_a_stage_is_equal_to_itself(sample: Sample) -> None:
+def test_a_stage_is_equal_to_itself(sample: ParitySample) -> None:
     hop = _hop(sample, sample)
     assert hop.passed
     assert hop.objects.expected > 0
@@ -51,7 +51,7 @@ def test_a_stage_is_equal_to_itself(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_one_wrong_value_in_any_head_fails_and_is_named(sample: Sample, head: str) -> None:
+def test_one_wrong_value_in_any_head_fails_and_is_named(sample: ParitySample, head: str) -> None:
     values = sample.outputs[head].copy()
     values[0, 3, 5] += 0.01
     hop = _hop(sample, _with(sample, head, values))
@@ -63,7 +63,7 @@ def test_one_wrong_value_in_any_head_fails_and_is_named(sample: Sample, head: st
     assert error.value.report == ParityReport((hop,))
 
 
-def test_the_tolerance_is_absolute_for_small_and_relative_for_large_values(sample: Sample) -> None:
+def test_the_tolerance_is_absolute_for_small_and_relative_for_large_values(sample: ParitySample) -> None:
     zero = _with(sample, "wh", np.zeros_like(sample.outputs["wh"]))
     large = _with(sample, "wh", np.full_like(sample.outputs["wh"], 100))
     for expected, allowed in ((zero, ATOL), (large, ATOL + RTOL * 100)):
@@ -73,7 +73,7 @@ def test_the_tolerance_is_absolute_for_small_and_relative_for_large_values(sampl
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_values_that_are_not_finite_never_pass(sample: Sample, value: float) -> None:
+def test_values_that_are_not_finite_never_pass(sample: ParitySample, value: float) -> None:
     values = sample.outputs["reg"].copy()
     values[1, 2, 3] = value
     hop = _hop(sample, _with(sample, "reg", values), Tolerances(atol=1e6, rtol=1e6))
@@ -85,14 +85,14 @@ def test_a_model_that_gives_nan_everywhere_fails_in_words_and_not_in_a_crash() -
         return {name: np.full((channels, 16, 24), np.nan, np.float32) for name, channels in HEADS.items()}
 
     with torch_stage(tiny_network(), MANIFEST.heads) as stage:
-        report = compare_stages([stage, Stage("broken", broken)], [PICTURE], MANIFEST, Tolerances())
+        report = compare_stages([stage, ChainStage("broken", broken)], [PICTURE], MANIFEST, Tolerances())
     assert not report.passed
     assert report.hops[0].objects.matched == 0
 
 
 def test_opening_the_tolerance_of_heads_excuses_no_jump_of_a_landmark() -> None:
     with torch_stage(tiny_network(), MANIFEST.heads) as stage:
-        moved = Stage("moved", lambda x: {**stage.run(x), "hps": stage.run(x)["hps"] + np.float32(0.3)})
+        moved = ChainStage("moved", lambda x: {**stage.run(x), "hps": stage.run(x)["hps"] + np.float32(0.3)})
         hop = _hop(stage.sample(PICTURE, MANIFEST), moved.sample(PICTURE, MANIFEST), Tolerances(atol=1.0))
     assert all(head.tolerance_used <= 1 for head in hop.heads)
     assert not hop.passed
@@ -103,7 +103,7 @@ def test_opening_the_tolerance_of_heads_excuses_no_jump_of_a_landmark() -> None:
 
 def test_each_step_is_compared_with_the_one_before_and_the_last_with_the_first() -> None:
     with torch_stage(tiny_network(), MANIFEST.heads) as stage:
-        stages = [stage, Stage("second", stage.run), Stage("third", stage.run)]
+        stages = [stage, ChainStage("second", stage.run), ChainStage("third", stage.run)]
         report = compare_stages(stages, [PICTURE, PICTURE], MANIFEST, Tolerances())
         pair = compare_stages(stages[:2], [PICTURE], MANIFEST, Tolerances())
     assert [(hop.reference, hop.candidate) for hop in report] == [
@@ -118,7 +118,9 @@ def test_each_step_is_compared_with_the_one_before_and_the_last_with_the_first()
 def test_small_errors_of_two_steps_do_not_add_up_unseen() -> None:
     with torch_stage(tiny_network(), MANIFEST.heads) as stage:
         off = [
-            Stage(f"off by {n}", lambda x, n=n: {**stage.run(x), "reg": stage.run(x)["reg"] + np.float32(n * 8e-4)})
+            ChainStage(
+                f"off by {n}", lambda x, n=n: {**stage.run(x), "reg": stage.run(x)["reg"] + np.float32(n * 8e-4)}
+            )
             for n in (1, 2)
         ]
         report = compare_stages([stage, *off], [PICTURE], MANIFEST, Tolerances())
@@ -128,7 +130,7 @@ def test_small_errors_of_two_steps_do_not_add_up_unseen() -> None:
 def test_parity_of_logits_is_measured_in_logits() -> None:
     manifest = tiny_manifest(logits=True)
     with torch_stage(tiny_network(), manifest.heads) as stage:
-        report = compare_stages([stage, Stage("same", stage.run)], [PICTURE], manifest, Tolerances())
+        report = compare_stages([stage, ChainStage("same", stage.run)], [PICTURE], manifest, Tolerances())
     assert {head.head: head.unit for head in report.hops[0].heads} == {
         "hm": "logit", "wh": "cells", "hps": "cells", "reg": "cells", "hm_hp": "logit", "hp_offset": "cells",
     }  # fmt: skip

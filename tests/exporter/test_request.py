@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deepmark.errors import CheckpointError, DeepMarkError, UsageError
-from deepmark.exporter.request import Request, make_request
+from deepmark.exporter.request import ExportRequest, make_request
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def checkpoint(tmp_path: Path) -> Path:
     return path
 
 
-def _request(checkpoint: Path, **options: object) -> Request:
+def _request(checkpoint: Path, **options: object) -> ExportRequest:
     settings = {"to": ("mnn",), "output": None, "name": None, "size": (256, 256), **options}
     return make_request(checkpoint, **settings)
 

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from deepmark.errors import ConversionError
 from deepmark.exporter import to_mnn
-from deepmark.exporter.mnn_tool import Tool, run_tool
+from deepmark.exporter.mnn_tool import MnnTool, run_tool
 from deepmark.exporter.precisions import FP16, FP32, W8, Precision
 from deepmark.exporter.to_mnn import CONVERTER, STAGE, convert_to_mnn
 from deepmark.runtime.engines import load_engine
@@ -165,7 +165,7 @@ def test_a_precision_is_smaller_and_gives_nearly_the_same(
         assert 0 < error <= 0.02 * np.abs(head).max(), name
 
 
-def _broken(code: str, timeout_s: float = 60) -> Tool:
+def _broken(code: str, timeout_s: float = 60) -> MnnTool:
     """The converter, with its first call replaced."""
     return replace(CONVERTER, function=f"__name__; {code}; (lambda _: 0)", timeout_s=timeout_s)
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from deepmark.exporter.pipeline import Bundle
+from deepmark.exporter.pipeline import ExportResult
 from deepmark.models.describe import describe
 from deepmark.models.loading import LoadedNetwork, LoadReport
 from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 from deepmark.runtime.manifest import Manifest
 
-TinyExport = Callable[..., Bundle]
+TinyExport = Callable[..., ExportResult]
 
 HEADS = {"hm": 2, "wh": 2, "hps": 6, "reg": 2, "hm_hp": 3, "hp_offset": 2}
 

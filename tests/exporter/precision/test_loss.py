@@ -10,7 +10,7 @@ from tiny_network import tiny_schema
 
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.objects import decode_objects
-from deepmark.exporter.parity import Sample
+from deepmark.exporter.parity import ParitySample
 from deepmark.exporter.precision.loss import LossTally, broken_heads, map_loss, require
 from deepmark.exporter.precision.plan import Limits
 from deepmark.models.evaluation.drawn_accuracy import Accuracy
@@ -30,8 +30,8 @@ def _heads() -> Heads:
     return Heads(**maps)
 
 
-def _sample(heads: Heads) -> Sample:
-    return Sample({}, {}, decode_objects(heads, SCHEMA, PARAMS), heads)
+def _sample(heads: Heads) -> ParitySample:
+    return ParitySample({}, {}, decode_objects(heads, SCHEMA, PARAMS), heads)
 
 
 def _loss(changed: Heads) -> PrecisionLoss:

@@ -15,7 +15,7 @@ from deepmark.exporter import to_mnn
 from deepmark.exporter.precision import quantise as module
 from deepmark.exporter.precision.calibrate import CalibrationSet, drawn_pictures
 from deepmark.exporter.precision.float_outputs import with_float_outputs
-from deepmark.exporter.precision.layers import Layer, choose_layers, kept_layers, read_layers
+from deepmark.exporter.precision.layers import ConvLayer, choose_layers, kept_layers, read_layers
 from deepmark.exporter.precision.quantise import QUANTISER, quantise
 from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.exporter.to_onnx import export_onnx
@@ -36,7 +36,7 @@ def logits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def layers(logits: Path) -> tuple[Layer, ...]:
+def layers(logits: Path) -> tuple[ConvLayer, ...]:
     return read_layers(logits)
 
 
@@ -53,7 +53,7 @@ def _run(path: Path) -> dict[str, np.ndarray]:
 
 
 def test_a_quantised_model_loads_carries_its_manifest_and_gives_nearly_the_same(
-    logits: Path, layers: tuple[Layer, ...], calibration: CalibrationSet, tmp_path: Path
+    logits: Path, layers: tuple[ConvLayer, ...], calibration: CalibrationSet, tmp_path: Path
 ) -> None:
     source = logits.with_suffix(".mnn")
     quantise(
@@ -73,7 +73,7 @@ def test_a_quantised_model_loads_carries_its_manifest_and_gives_nearly_the_same(
 
 def test_outputs_are_not_rounded_to_8_bits(
     logits: Path,
-    layers: tuple[Layer, ...],
+    layers: tuple[ConvLayer, ...],
     calibration: CalibrationSet,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -106,7 +106,7 @@ def test_outputs_that_the_file_does_not_have_are_named(tiny_mnn: Path) -> None:
 
 
 def test_the_same_pictures_give_the_same_bytes(
-    logits: Path, layers: tuple[Layer, ...], calibration: CalibrationSet, tmp_path: Path
+    logits: Path, layers: tuple[ConvLayer, ...], calibration: CalibrationSet, tmp_path: Path
 ) -> None:
     digests = []
     for name in ("one.mnn", "two.mnn"):
@@ -122,7 +122,7 @@ def test_the_same_pictures_give_the_same_bytes(
 
 
 def test_layers_kept_in_float_make_the_file_longer_by_their_weights(
-    logits: Path, layers: tuple[Layer, ...], calibration: CalibrationSet, tmp_path: Path
+    logits: Path, layers: tuple[ConvLayer, ...], calibration: CalibrationSet, tmp_path: Path
 ) -> None:
     sizes = []
     kept = choose_layers(layers, ["deep"])
@@ -143,7 +143,7 @@ def test_layers_kept_in_float_make_the_file_longer_by_their_weights(
 
 def test_a_layer_that_the_quantiser_did_not_know_is_found_by_size(
     logits: Path,
-    layers: tuple[Layer, ...],
+    layers: tuple[ConvLayer, ...],
     calibration: CalibrationSet,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -166,7 +166,7 @@ def test_a_layer_that_the_quantiser_did_not_know_is_found_by_size(
 @pytest.mark.parametrize("method", ["ADMM", "EMA"])
 def test_a_method_that_crashes_kills_its_child_and_not_us(
     logits: Path,
-    layers: tuple[Layer, ...],
+    layers: tuple[ConvLayer, ...],
     calibration: CalibrationSet,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -189,7 +189,7 @@ def test_a_method_that_crashes_kills_its_child_and_not_us(
 
 def test_a_picture_that_the_quantiser_cannot_read_is_an_error_where_it_goes_on(
     logits: Path,
-    layers: tuple[Layer, ...],
+    layers: tuple[ConvLayer, ...],
     calibration: CalibrationSet,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -211,7 +211,7 @@ def test_a_picture_that_the_quantiser_cannot_read_is_an_error_where_it_goes_on(
 
 def test_a_hanging_quantiser_is_ended(
     logits: Path,
-    layers: tuple[Layer, ...],
+    layers: tuple[ConvLayer, ...],
     calibration: CalibrationSet,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -227,7 +227,7 @@ def test_a_hanging_quantiser_is_ended(
         )
 
 
-def test_layers_are_named_by_their_modules(layers: tuple[Layer, ...]) -> None:
+def test_layers_are_named_by_their_modules(layers: tuple[ConvLayer, ...]) -> None:
     names = [layer.name for layer in layers]
     assert names[:2] == ["stem.0", "level.0"]
     assert {"hm.0", "hm.2", "hps.2"} <= set(names)
@@ -236,11 +236,11 @@ def test_layers_are_named_by_their_modules(layers: tuple[Layer, ...]) -> None:
     assert next(layer.weights for layer in layers if layer.name == "stem.0") == 3 * 8 * 9
 
 
-def test_a_module_means_all_of_its_layers_and_no_others(layers: tuple[Layer, ...]) -> None:
+def test_a_module_means_all_of_its_layers_and_no_others(layers: tuple[ConvLayer, ...]) -> None:
     assert [layer.name for layer in choose_layers(layers, ["hm", "stem.0", "hm.0"])] == ["stem.0", "hm.0", "hm.2"]
 
 
-def test_an_unknown_layer_lists_the_modules(layers: tuple[Layer, ...]) -> None:
+def test_an_unknown_layer_lists_the_modules(layers: tuple[ConvLayer, ...]) -> None:
     with pytest.raises(UsageError, match="there is no layer 'h' to keep in float") as error:
         choose_layers(layers, ["hm", "h"])
     assert "hm_hp" in str(error.value.hint)

@@ -17,7 +17,7 @@ from tiny_network import TinyExport
 
 from deepmark.commands import export as cli
 from deepmark.errors import ParityError, UsageError
-from deepmark.exporter.pipeline import Bundle
+from deepmark.exporter.pipeline import ExportResult
 from deepmark.exporter.precision import calibrate, reduce
 from deepmark.exporter.precision.plan import Limits
 from deepmark.exporter.precisions import Precision
@@ -79,7 +79,7 @@ def test_calibration_and_float_layers_are_recorded(tiny_export: TinyExport, tmp_
 
 
 def test_the_same_export_gives_the_same_bytes(tiny_export: TinyExport, tmp_path: Path) -> None:
-    def digest(bundle: Bundle) -> dict[str, str]:
+    def digest(bundle: ExportResult) -> dict[str, str]:
         return {
             path.relative_to(bundle.path).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in bundle.path.rglob("*")

@@ -9,7 +9,7 @@ from outcome import Deepmark
 from tiny_network import tiny_loaded
 
 from deepmark.exporter.precision import calibrate, sensitivity
-from deepmark.exporter.precision.sensitivity import LayerCost, Sensitivity, measure_sensitivity
+from deepmark.exporter.precision.sensitivity import LayerSensitivity, Sensitivity, measure_sensitivity
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def test_a_layer_of_a_head_changes_that_head_alone(tiny_checkpoint: Path) -> Non
 
 
 def test_gain_is_the_mean_share_of_error_that_goes() -> None:
-    none = LayerCost("", 0, {"hm": 0.4, "wh": 2.0}, 0.1, 0.9)
-    one = LayerCost("stem.0", 100, {"hm": 0.2, "wh": 2.0}, 0.1, 0.9)
+    none = LayerSensitivity("", 0, {"hm": 0.4, "wh": 2.0}, 0.1, 0.9)
+    one = LayerSensitivity("stem.0", 100, {"hm": 0.2, "wh": 2.0}, 0.1, 0.9)
     found = Sensitivity(none, (one,))
     assert found.relative(one) == (0.5, 1.0)
     assert found.gain(one) == pytest.approx(0.25)

@@ -14,13 +14,13 @@ from tuning_pictures import SCHEMA, make_pictures, make_truth
 from deepmark.errors import DataError, EngineError
 from deepmark.exporter.tuning.average_precision import Verdicts
 from deepmark.exporter.tuning.items import by_picture
-from deepmark.exporter.tuning.shard import LabelledHeads, Plan
-from deepmark.exporter.tuning.staged_set import Outcome
-from deepmark.exporter.tuning.worker_pool import open_crew
+from deepmark.exporter.tuning.shard import LabelledHeads, StagingPlan
+from deepmark.exporter.tuning.staged_set import Judgement
+from deepmark.exporter.tuning.worker_pool import open_pool
 from deepmark.runtime.decoding.params import DecoderParams
 
 FIXED = DecoderParams(nms="soft")
-PLAN = Plan(SCHEMA, FIXED, (0.0, 0.45))
+PLAN = StagingPlan(SCHEMA, FIXED, (0.0, 0.45))
 MANY = [replace(FIXED, alpha=alpha, sigma_center=sigma) for alpha in (0.2, 0.8) for sigma in (0.0, 0.45)]
 
 
@@ -30,7 +30,7 @@ def labelled(count: int) -> list[LabelledHeads]:
     return [LabelledHeads(at, one, items[one.image_id]) for at, one in enumerate(pictures)]
 
 
-def assert_same(found: Outcome, expected: Outcome) -> None:
+def assert_same(found: Judgement, expected: Judgement) -> None:
     for one, two in ((found.points, expected.points), (found.boxes, expected.boxes)):
         assert one is not None
         assert two is not None
@@ -42,10 +42,10 @@ def assert_same(found: Outcome, expected: Outcome) -> None:
 def test_two_processes_give_what_one_gives_and_end_with_the_block() -> None:
     pictures = labelled(21)
     steps: list[int] = []
-    with open_crew(PLAN, iter(pictures), 1) as alone:
+    with open_pool(PLAN, iter(pictures), 1) as alone:
         expected = list(alone.judge(MANY, boxes=True))
-    with open_crew(PLAN, iter(pictures), 2, lambda: steps.append(1)) as team:
-        found = list(team.judge(MANY, boxes=True))
+    with open_pool(PLAN, iter(pictures), 2, lambda: steps.append(1)) as pool:
+        found = list(pool.judge(MANY, boxes=True))
         assert len(multiprocessing.active_children()) == 2
 
     assert not multiprocessing.active_children()
@@ -57,12 +57,12 @@ def test_two_processes_give_what_one_gives_and_end_with_the_block() -> None:
 
 @pytest.mark.slow
 def test_a_killed_process_is_one_sentence_and_takes_the_other_with_it() -> None:
-    with open_crew(PLAN, iter(labelled(4)), 2) as team:
+    with open_pool(PLAN, iter(labelled(4)), 2) as pool:
         pid = multiprocessing.active_children()[0].pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(EngineError, match="worker process of the search was killed by SIGKILL"):
-            list(team.judge(MANY, boxes=False))
+            list(pool.judge(MANY, boxes=False))
 
     assert not multiprocessing.active_children()
 
@@ -75,7 +75,7 @@ def test_an_error_in_a_process_is_raised_here() -> None:
 
     with (
         pytest.raises(DataError, match="'wh' must hold finite numbers"),
-        open_crew(PLAN, iter([bad[0], broken]), 2),
+        open_pool(PLAN, iter([bad[0], broken]), 2),
     ):
         pass
 

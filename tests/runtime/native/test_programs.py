@@ -18,7 +18,7 @@ from msgspec import structs
 from tiny import Tiny
 
 from deepmark.exporter import export
-from deepmark.exporter.stages import Stage
+from deepmark.exporter.stages import ChainStage
 from deepmark.exporter.vectors import read_vectors
 from deepmark.runtime import Detector, load_engine
 from deepmark.runtime.bundle import open_model
@@ -84,7 +84,7 @@ def _smallest_refined(bundle: Path) -> float:
     model = open_model(bundle)
     found: list[tuple[float, float]] = []
     with load_engine(model, threads=1) as engine:
-        stage = Stage.of("mnn", engine)
+        stage = ChainStage.of("mnn", engine)
         for vector in read_vectors(model):
             network, here = vector.expected.objects, stage.sample(vector.picture, model.manifest).objects
             for cell in network.by_cell().keys() & here.by_cell().keys():
