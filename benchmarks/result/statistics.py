@@ -7,12 +7,12 @@ same figures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from deepmark.runtime.arrays import F64
+from deepmark.runtime.arrays import F64, Index
 
 Times = F64  # (runs,) milliseconds
 Rounds = Sequence[Times]
@@ -28,12 +28,12 @@ class Summary:
 
     Attributes:
         runs: number of samples.
-        median: half of the runs were faster.
+        median: time that half of the runs stayed below.
         low: lower end of the median's interval.
-        high: its upper end.
-        p90: nine of ten runs were faster.
-        p99: of a hundred runs, 99 were faster; of fewer, nearly the slowest.
-        min: of the fastest run.
+        high: upper end of the median's interval.
+        p90: time that nine of ten runs stayed below.
+        p99: time that 99 of a hundred runs stayed below; with fewer runs nearly the slowest.
+        min: time of the fastest run.
         mad: median distance from the median.
     """
 
@@ -97,6 +97,31 @@ def unpaired_ratio(times: Rounds, reference: Rounds) -> Ratio:
     means = [_drawn_log_means(rounds, random) for rounds in (times, reference)]
     value = np.exp(np.log(_medians(times)).mean() - np.log(_medians(reference)).mean())
     return Ratio(float(value), *_interval(np.exp(means[0] - means[1])))
+
+
+def ratio_of_medians(times: Times, reference: Times) -> Ratio:
+    """Divide the median of one column of a table by that of another; the interval comes from drawing rows again.
+
+    Args:
+        times: Run times, (rounds,).
+        reference: Run times of the reference, (rounds,), measured in the same rounds.
+    """
+
+    def quotient(drawn: Index) -> F64:
+        medians: F64 = np.median(times[drawn], axis=1) / np.median(reference[drawn], axis=1)
+        return medians
+
+    return Ratio(float(np.median(times) / np.median(reference)), *bootstrap_interval(len(times), quotient))
+
+
+def bootstrap_interval(count: int, statistic: Callable[[Index], F64]) -> tuple[float, float]:
+    """Return the interval of 95 % of a statistic, by drawing the samples again with replacement.
+
+    Args:
+        count: Number of samples.
+        statistic: Function from positions of samples, (`DRAWS`, count), to the statistic of each draw, (`DRAWS`,).
+    """
+    return _interval(statistic(np.random.default_rng(SEED).integers(0, count, (DRAWS, count))))
 
 
 def drift(rounds: Rounds) -> Ratio:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 import numpy as np
 
+from deepmark.benchmarks.result.statistics import ratio_of_medians
 from deepmark.benchmarks.studies.support.machine import machine_name
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.errors import DataError
@@ -33,7 +34,7 @@ Engine = Literal["mnn", "onnxruntime"]
 AS_EXPORTED = "as exported"
 TOLERANCE = 1e-3  # of a head's largest value: rounding, no other network
 SMALLEST_SCALE = 1e-3  # on noise a network may see nothing, and then a heatmap's largest value is 1e-14, or 0
-RESAMPLES, SEED = 2000, 0
+SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +212,14 @@ def _time(engine: Engine, loaded: list[Loaded], inputs: list[F32], rounds: int) 
             start = time.perf_counter()
             loaded[at].run(inputs[at])
             times[number, at] = 1e3 * (time.perf_counter() - start)
-    resampled = np.random.default_rng(SEED).integers(0, rounds, (RESAMPLES, rounds))
-    medians, spread = np.median(times, axis=0), np.median(times[resampled], axis=1)  # (n,), (RESAMPLES, n)
-    low, high = np.percentile(spread / spread[:, :1], [2.5, 97.5], axis=0)
+    ratios = [ratio_of_medians(column, times[:, 0]) for column in times.T]
     return [
         Outcome(
             engine,
             rewrite.name,
-            round(float(medians[at]), 2),
-            round(float(medians[at] / medians[0]), 4),
-            (round(float(low[at]), 4), round(float(high[at]), 4)),
+            round(float(np.median(times[:, at])), 2),
+            round(ratios[at].value, 4),
+            (round(ratios[at].low, 4), round(ratios[at].high, 4)),
             errors[at],
         )
         for at, rewrite in enumerate(REWRITES)

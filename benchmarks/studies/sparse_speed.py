@@ -22,7 +22,6 @@ from deepmark.console import output_options, print_json, print_table, run
 from deepmark.runtime.decoding.params import SHOWN_SCORE
 
 WARM_UP = 5  # rounds that do not count
-RESAMPLES, SEED = 4000, 20200407  # of the bootstrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +85,11 @@ def _pairs(functions: Sequence[Callable[[Picture], object]], pictures: Sequence[
 def _summary(engine: str, part: str, pairs: Pairs) -> Comparison:
     import numpy as np
 
+    from deepmark.benchmarks.result.statistics import bootstrap_interval
+
     times = np.array(pairs)
     ratios = times[:, 0] / times[:, 1]
-    draws = np.random.default_rng(SEED).integers(0, len(ratios), (RESAMPLES, len(ratios)))
-    low, high = np.percentile(np.median(ratios[draws], axis=1), [2.5, 97.5])
+    low, high = bootstrap_interval(len(ratios), lambda drawn: np.median(ratios[drawn], axis=1))
     figures = (*np.median(times, axis=0), np.median(ratios), low, high)
     dense_ms, sparse_ms, ratio, low, high = (round(float(value), 3) for value in figures)
     return Comparison(engine, part, dense_ms, sparse_ms, ratio, low, high, len(pairs))

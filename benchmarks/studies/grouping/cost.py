@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from deepmark.benchmarks.result.statistics import ratio_of_medians
 from deepmark.benchmarks.studies.grouping.step import GROUPS, Arm, Regressions, Step, Workload
 from deepmark.runtime.arrays import F64
 
 WARM_UP = 2  # steps of each arm that do not count
 MEMORY_STEPS = 2  # the optimiser's moments exist from the first one on
-RESAMPLES, CONFIDENCE = 2000, 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,10 @@ def compare(
     }
     comparisons = []
     for at, how in enumerate(regressions):
-        ratio, interval = ratio_of_medians(times_ms[:, 2 * at], times_ms[:, 2 * at + 1])
+        ratio = ratio_of_medians(times_ms[:, 2 * at], times_ms[:, 2 * at + 1])
         grouped, single = (costs[Arm(groups, how)] for groups in GROUPS)
         memory = grouped.peak_mib / single.peak_mib if grouped.peak_mib and single.peak_mib else None
-        comparisons.append(Comparison(work, how, grouped, single, ratio, interval, memory))
+        comparisons.append(Comparison(work, how, grouped, single, ratio.value, (ratio.low, ratio.high), memory))
     return tuple(comparisons)
 
 
@@ -114,23 +114,6 @@ def time_in_turn(arms: Sequence[Callable[[], object]], rounds: int, advance: Cal
             one_round[at] = time.perf_counter_ns() - start
         advance()
     return times_ns[WARM_UP:] / 1e6
-
-
-def ratio_of_medians(above: F64, below: F64, seed: int = 0) -> tuple[float, tuple[float, float]]:
-    """Divide the medians of two columns of one table; rounds are drawn again with replacement for the interval.
-
-    Args:
-        above: (rounds,).
-        below: (rounds,), measured in the same rounds.
-        seed: of the draws.
-
-    Returns:
-        The ratio, and its 95 % interval.
-    """
-    draws = np.random.default_rng(seed).integers(0, len(above), (RESAMPLES, len(above)))
-    ratios = np.median(above[draws], axis=1) / np.median(below[draws], axis=1)
-    low, high = np.quantile(ratios, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(np.median(above) / np.median(below)), (float(low), float(high))
 
 
 def _peak_in_child(arm: Arm, work: Workload) -> float | None:

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepmark.benchmarks.result.statistics import Times, drift, paired_ratio, summarise, unpaired_ratio
+from deepmark.benchmarks.result.statistics import (
+    Ratio,
+    Times,
+    drift,
+    paired_ratio,
+    ratio_of_medians,
+    summarise,
+    unpaired_ratio,
+)
 
 TIMES = st.lists(st.lists(st.floats(0.01, 1e5), min_size=1, max_size=6), min_size=1, max_size=4)
 
@@ -106,3 +114,19 @@ def test_noise_alone_is_no_drift() -> None:
 
 def test_two_runs_show_no_drift() -> None:
     assert not drift([np.array([1.0]), np.array([9.0])]).excludes_one
+
+
+def test_the_interval_of_a_ratio_of_medians_holds_it_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(100):
+        above, below = 0.75 * rng.normal(100, 5, 25), rng.normal(100, 5, 25)
+        ratio = ratio_of_medians(above, below)
+        assert ratio.low <= ratio.value <= ratio.high
+        held += ratio.low < 0.75 < ratio.high
+    assert held >= 88
+
+
+def test_a_slow_machine_for_all_is_no_difference() -> None:
+    times = np.array([100.0, 900, 100, 500, 120])
+    assert ratio_of_medians(0.5 * times, times) == Ratio(0.5, 0.5, 0.5)
