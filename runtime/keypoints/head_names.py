@@ -26,9 +26,9 @@ def head_channels(classes: int, groups: int, *, optional: Collection[str] = OPTI
     {'hm': 13, 'wh': 2, 'hps': 124, 'reg': 2, 'hm_hp': 62, 'hp_offset': 2}
 
     Args:
-        classes: object classes, one channel of the centre heatmap each.
-        groups: landmark groups; ``hps`` has x and y for each.
-        optional: which of `OPTIONAL_HEADS` the network has.
+        classes: number of object classes, one channel of the centre heatmap each.
+        groups: number of landmark groups; ``hps`` has x and y for each.
+        optional: names of those of `OPTIONAL_HEADS` that the network has.
     """
     channels = {"hm": classes, "wh": 2, "hps": 2 * groups, "reg": 2, "hm_hp": groups, "hp_offset": 2}
     return {name: channels[name] for name in HEAD_ORDER if name in optional or name not in OPTIONAL_HEADS}

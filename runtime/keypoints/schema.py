@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from deepmark.errors import DataError
+from deepmark.runtime.keypoints.schema_csv import LandmarkTable, read_builtin_table, read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,13 @@ class KeypointClass:
     """One class and its landmarks, in the class's own order.
 
     Attributes:
-        name: for example ``"short sleeve top"``.
+        name: name of the class, for example ``"short sleeve top"``.
         keypoint_names: one name per landmark.
         groups: network channel of each landmark, 0-based.
         mirror: 0-based position, in this class, of each landmark's left/right partner.
         sigmas: OKS sigma of each landmark, > 0.
-        outline: polylines through the landmarks (0-based positions) to draw the class with; may be empty.
+        outline: polylines through the landmarks (0-based positions) to draw the class with; empty for a class that is
+            drawn without one.
     """
 
     name: str
@@ -44,7 +46,7 @@ class KeypointSchema:
     """The landmarks of all classes and the network channels that stand for them. Hashable and immutable.
 
     Attributes:
-        name: for example ``"deepfashion2-62"``.
+        name: name of the table, for example ``"deepfashion2-62"``.
         classes: one entry per channel of the centre heatmap ``hm``.
         group_names: one name per channel of the landmark heatmap ``hm_hp``.
     """
@@ -116,30 +118,27 @@ class KeypointSchema:
         Raises:
             DataError: ``groups`` is none of these.
         """
-        from deepmark.runtime.keypoints.schema_csv import read_builtin
-
         columns = {62: "group_id", 81: "agg81_id", 294: "global_index"}
         if groups not in columns:
             raise DataError(f"DeepFashion2 has no built-in table of {groups} groups", hint="choose 62, 81 or 294")
-        return read_builtin("deepfashion2", f"deepfashion2-{groups}", group_column=columns[groups])
+        return _schema(f"deepfashion2-{groups}", read_builtin_table("deepfashion2", group_column=columns[groups]))
 
     @classmethod
     def coco_person(cls) -> KeypointSchema:
         """COCO's one class "person" with 17 keypoints."""
-        from deepmark.runtime.keypoints.schema_csv import read_builtin
-
-        return read_builtin("coco_person", "coco-person-17")
+        return _schema("coco-person-17", read_builtin_table("coco_person"))
 
     @classmethod
     def from_csv(cls, path: str | Path) -> KeypointSchema:
-        """Read a table with one row per landmark, in any order; `schema_csv` lists its columns.
+        """Read a table with one row per landmark, in any order; the file's stem becomes the schema's name.
+
+        `deepmark.runtime.keypoints.schema_csv.COLUMNS` lists the columns; more are ignored.
 
         Raises:
             DataError: the file cannot be read, or a line is wrong; the message names the line.
         """
-        from deepmark.runtime.keypoints.schema_csv import read_file
-
-        return read_file(Path(path))
+        path = Path(path)
+        return _schema(path.stem, read_table(path))
 
     @classmethod
     def builtin(cls, num_classes: int, num_groups: int) -> KeypointSchema | None:
@@ -149,6 +148,23 @@ class KeypointSchema:
         if (num_classes, num_groups) == (1, 17):
             return cls.coco_person()
         return None
+
+
+def _schema(name: str, table: LandmarkTable) -> KeypointSchema:
+    """Make the schema of a table."""
+    position = {row.landmark: row.position - 1 for rows in table.classes for row in rows}
+    classes = (
+        KeypointClass(
+            name=rows[0].class_name,
+            keypoint_names=tuple(row.name for row in rows),
+            groups=tuple(row.group for row in rows),
+            mirror=tuple(position[row.partner] for row in rows),
+            sigmas=tuple(row.sigma for row in rows),
+            outline=outline,
+        )
+        for rows, outline in zip(table.classes, table.outlines, strict=True)
+    )
+    return KeypointSchema(name, tuple(classes), table.group_names)
 
 
 def _check_class(one: KeypointClass, num_groups: int) -> None:

@@ -1,4 +1,7 @@
-"""Keypoint schemas as CSV tables: the user's own, and the built-in ones beside this file."""
+"""Tables of landmarks as CSV: the user's own, and the built-in ones beside this file.
+
+`deepmark.runtime.keypoints.schema` makes a `KeypointSchema` of one.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from importlib import resources
 from pathlib import Path
 
 from deepmark.errors import DataError
-from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 
 COLUMNS = (
     "global_index",  # 0-based position in the layout of all landmarks of all classes
@@ -26,8 +28,52 @@ COLUMNS = (
 )
 
 
-def read_file(path: Path) -> KeypointSchema:
-    """Read a table with the columns `COLUMNS` (more are ignored); the file's stem becomes the schema's name.
+@dataclass(frozen=True, slots=True)
+class LandmarkRow:
+    """One line of a table.
+
+    Attributes:
+        line: 1-based number of the line in the file.
+        landmark: 0-based position in the layout of all landmarks of all classes.
+        class_id: 1-based number of the class.
+        class_name: name of the class.
+        position: 1-based position inside the class.
+        name: name of the landmark, without its class.
+        partner: landmark on the other side; itself for a landmark in the middle.
+        group: 0-based network channel.
+        group_name: name of that channel.
+        sigma: OKS sigma, above 0.
+    """
+
+    line: int
+    landmark: int
+    class_id: int
+    class_name: str
+    position: int
+    name: str
+    partner: int
+    group: int
+    group_name: str
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarkTable:
+    """A whole table whose lines fit each other.
+
+    Attributes:
+        classes: rows of each class, in the class's own order.
+        group_names: one name per network channel.
+        outlines: polylines of 0-based positions to draw each class with; empty for a class without an outline.
+    """
+
+    classes: tuple[tuple[LandmarkRow, ...], ...]
+    group_names: tuple[str, ...]
+    outlines: tuple[tuple[tuple[int, ...], ...], ...]
+
+
+def read_table(path: Path) -> LandmarkTable:
+    """Read a table with the columns `COLUMNS` (more are ignored).
 
     Raises:
         DataError: the file cannot be read, or a line is wrong; the message names the line.
@@ -43,32 +89,17 @@ def read_file(path: Path) -> KeypointSchema:
             f"the keypoint schema {path} is not UTF-8 text (byte {error.start})",
             hint=f"a schema is a CSV file with the columns {','.join(COLUMNS)}",
         ) from error
-    return _parse(text, path.stem, path.name)
+    return _parse(text, path.name)
 
 
-def read_builtin(table: str, name: str, *, group_column: str = "group_id") -> KeypointSchema:
+def read_builtin_table(table: str, *, group_column: str = "group_id") -> LandmarkTable:
     """Read a table that ships with the package, with its outlines; ``group_column`` chooses the grouping."""
-    schema = _parse(_data(f"{table}.csv"), name, f"{table}.csv", group_column=group_column)
+    parsed = _parse(_data(f"{table}.csv"), f"{table}.csv", group_column=group_column)
     outlines = _outlines(_data(f"{table}_outlines.csv"))
-    classes = (replace(one, outline=outlines[class_id]) for class_id, one in enumerate(schema.classes, 1))
-    return replace(schema, classes=tuple(classes))
+    return replace(parsed, outlines=tuple(outlines[class_id] for class_id, _ in enumerate(parsed.classes, 1)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    line: int
-    landmark: int
-    class_id: int
-    class_name: str
-    position: int
-    name: str
-    partner: int
-    group: int
-    group_name: str
-    sigma: float
-
-
-def _parse(text: str, name: str, source: str, *, group_column: str = "group_id") -> KeypointSchema:
+def _parse(text: str, source: str, *, group_column: str = "group_id") -> LandmarkTable:
     try:
         rows = list(_rows(text, source, group_column))
     except csv.Error as error:
@@ -85,13 +116,16 @@ def _parse(text: str, name: str, source: str, *, group_column: str = "group_id")
     for class_id in sorted(class_names):
         members = _unique(((r.position, r) for r in rows if r.class_id == class_id), source, "local_index")
         _contiguous(members, 1, source, f"local_index of class {class_id}")
-        classes.append(_class([members[p] for p in sorted(members)], by_landmark, source))
-    return KeypointSchema(name, tuple(classes), tuple(group_names[g] for g in sorted(group_names)))
+        in_order = tuple(members[position] for position in sorted(members))
+        _check_class(in_order, by_landmark, source)
+        classes.append(in_order)
+    names = tuple(group_names[group] for group in sorted(group_names))
+    return LandmarkTable(tuple(classes), names, outlines=((),) * len(classes))
 
 
-def _class(members: Sequence[_Row], by_landmark: dict[int, _Row], source: str) -> KeypointClass:
+def _check_class(members: Sequence[LandmarkRow], by_landmark: dict[int, LandmarkRow], source: str) -> None:
+    """Require one landmark per group, and partners that name each other."""
     seen: dict[int, int] = {}
-    mirror = []
     for row in members:
         if row.group in seen:
             raise DataError(
@@ -110,17 +144,9 @@ def _class(members: Sequence[_Row], by_landmark: dict[int, _Row], source: str) -
                 f"{source}, line {row.line}: landmark {row.landmark} names {row.partner} as its mirror,"
                 f" but landmark {row.partner} (line {partner.line}) names {partner.partner}"
             )
-        mirror.append(partner.position - 1)
-    return KeypointClass(
-        name=members[0].class_name,
-        keypoint_names=tuple(row.name for row in members),
-        groups=tuple(row.group for row in members),
-        mirror=tuple(mirror),
-        sigmas=tuple(row.sigma for row in members),
-    )
 
 
-def _rows(text: str, source: str, group_column: str) -> Iterable[_Row]:
+def _rows(text: str, source: str, group_column: str) -> Iterable[LandmarkRow]:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
@@ -133,7 +159,7 @@ def _rows(text: str, source: str, group_column: str) -> Iterable[_Row]:
         if None in row or None in row.values():
             raise DataError(f"{source}, line {line}: expected {len(reader.fieldnames or ())} fields")
         named_groups = group_column == "group_id"
-        yield _Row(
+        yield LandmarkRow(
             line=line,
             landmark=_integer(row, "global_index", line, source),
             class_id=_integer(row, "class_id", line, source),
@@ -164,8 +190,8 @@ def _sigma(row: dict[str, str], line: int, source: str) -> float:
     return sigma
 
 
-def _unique(items: Iterable[tuple[int, _Row]], source: str, what: str) -> dict[int, _Row]:
-    found: dict[int, _Row] = {}
+def _unique(items: Iterable[tuple[int, LandmarkRow]], source: str, what: str) -> dict[int, LandmarkRow]:
+    found: dict[int, LandmarkRow] = {}
     for key, row in items:
         if key in found:
             raise DataError(f"{source}, line {row.line}: {what} {key} stands twice (first in line {found[key].line})")
