@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmark.runtime.arrays import F32
-from deepmark.runtime.native_output import captured_stdout
+from deepmark.runtime.native_libraries import captured_stdout
 
 if TYPE_CHECKING:
     import onnx

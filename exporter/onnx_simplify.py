@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deepmark.errors import ConversionError
 from deepmark.exporter.to_onnx import check_onnx, set_metadata, write_onnx
-from deepmark.runtime.embedded import METADATA_KEY
+from deepmark.runtime.embedded_manifest import METADATA_KEY
 
 STAGE = "onnx -> simplified"
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from deepmark.runtime.decoding.params import DecoderParams
     from deepmark.runtime.keypoints.schema import KeypointSchema
     from deepmark.runtime.manifest import Manifest
-    from deepmark.runtime.quantisation import Quantisation
+    from deepmark.runtime.provenance import Quantisation
 
 logger = logging.getLogger(__name__)
 
@@ -282,7 +282,7 @@ def _reduce(
 def _engine_stage(stack: ExitStack, name: str, path: Path) -> ChainStage:
     """Load a model file as its users will, and make sure that it runs."""
     from deepmark.exporter.stages import THREADS, ChainStage
-    from deepmark.runtime.engines import load_engine
+    from deepmark.runtime.engines.loading import load_engine
 
     backend = (MNN if path.suffix == ".mnn" else ONNX).backend
     try:

@@ -15,7 +15,7 @@ from deepmark.exporter.objects import decode_objects, no_objects
 from deepmark.exporter.parity import HopTally, ParityReport, ParitySample, Tolerances
 from deepmark.exporter.pictures import ParityPicture
 from deepmark.runtime.arrays import F32
-from deepmark.runtime.engines import Engine
+from deepmark.runtime.engines.engine import Engine
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS
 from deepmark.runtime.heads.sparse import heads_from_outputs
 from deepmark.runtime.heads.weights import HeadWeights

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from deepmark.errors import ConversionError
 from deepmark.exporter.forward import forward
-from deepmark.runtime.embedded import METADATA_KEY
+from deepmark.runtime.embedded_manifest import METADATA_KEY
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS
 
 if TYPE_CHECKING:

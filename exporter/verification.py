@@ -13,7 +13,8 @@ from deepmark.exporter.parity import HopTally, ParityReport, Tolerances
 from deepmark.exporter.stages import ChainStage
 from deepmark.exporter.vectors import read_vectors
 from deepmark.runtime.bundle import Model, open_model
-from deepmark.runtime.engines import EngineRecord, load_engine
+from deepmark.runtime.engines.engine import EngineRecord
+from deepmark.runtime.engines.loading import load_engine
 
 _MODULES = {"mnn": "MNN", "onnxruntime": "onnxruntime"}
 

@@ -26,7 +26,7 @@ from deepmark.runtime.manifest import (
     Preprocess,
     Source,
 )
-from deepmark.runtime.quantisation import PrecisionName
+from deepmark.runtime.provenance import PrecisionName
 
 if TYPE_CHECKING:
     from torch import nn

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from deepmark.runtime.decoding.params import DecoderParams as DecoderParams
     from deepmark.runtime.detections import Detections as Detections
     from deepmark.runtime.detector import Detector as Detector
-    from deepmark.runtime.engines import load_engine as load_engine
+    from deepmark.runtime.engines.loading import load_engine as load_engine
     from deepmark.runtime.heads.maps import Heads as Heads
     from deepmark.runtime.heads.sparse import SparseHeads as SparseHeads
     from deepmark.runtime.keypoints.schema import KeypointSchema as KeypointSchema
@@ -30,7 +30,7 @@ _HOME = {
     "SparseHeads": "heads.sparse",
     "decode": "decoding.decoder",
     "letterbox": "transform",
-    "load_engine": "engines",
+    "load_engine": "engines.loading",
 }
 
 __all__ = [

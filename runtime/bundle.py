@@ -6,9 +6,9 @@ flipped byte in the weights would load and run, so only the hash can find it. Lo
 
 What is refused: a listed file that is missing or differs, a file that is not listed (except names that begin with a
 dot, which file managers leave behind), links, and anything that is not a plain file. A ``.deepmark.zip`` holds the
-same files below one folder ``NAME.deepmark/``; `deepmark.runtime.archive` says what is refused there. A bare file has
-no hash of itself: what can be checked is its format and its manifest. Of a sparse graph that manifest has the hash of
-the one `HEADS_FILE` that belongs to it, which must lie beside it.
+same files below one folder ``NAME.deepmark/``; `deepmark.runtime.bundle_files` says what is refused there. A bare file
+has no hash of itself: what can be checked is its format and its manifest. Of a sparse graph that manifest has the hash
+of the one `HEADS_FILE` that belongs to it, which must lie beside it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
 from deepmark.errors import BundleError
-from deepmark.runtime.archive import ZipFiles
-from deepmark.runtime.embedded import read_embedded
+from deepmark.runtime.bundle_files import ZipFiles
+from deepmark.runtime.embedded_manifest import read_embedded
 from deepmark.runtime.heads.weights import HeadWeights, read_head_weights
 from deepmark.runtime.keypoints.head_names import FEATURES
 from deepmark.runtime.manifest import FileEntry, Manifest

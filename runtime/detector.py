@@ -12,7 +12,8 @@ from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import suppress
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.engines import Engine, EngineRecord, load_engine
+from deepmark.runtime.engines.engine import Engine, EngineRecord
+from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.heads.maps import ReadableHeads
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.preprocess import require_picture

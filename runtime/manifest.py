@@ -18,7 +18,7 @@ from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import STRIDE
 from deepmark.runtime.keypoints.head_names import FEATURES, GATHERED_HEADS, HEAD_ORDER, OPTIONAL_HEADS, head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
-from deepmark.runtime.quantisation import PrecisionName, Quantisation
+from deepmark.runtime.provenance import PrecisionName, Quantisation
 
 SCHEMA_VERSION = 1
 MAX_INPUT_PIXELS = 4096 * 4096  # at about 220 bytes a pixel: 3.7 GB; an engine that runs out of memory dies wordlessly

@@ -90,7 +90,7 @@ def _prepare_model(job: Job, images: Sequence[Image8]) -> Preparation:
     import cv2
 
     from deepmark.benchmarks.speed.frames import Frames
-    from deepmark.runtime.engines import load_engine
+    from deepmark.runtime.engines.loading import load_engine
 
     cv2.setNumThreads(job.threads)
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from deepmark.benchmarks.speed.messages import Phase
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detector import detect_in_picture
-from deepmark.runtime.engines import Engine
+from deepmark.runtime.engines.engine import Engine
 from deepmark.runtime.transform import letterbox
 
 

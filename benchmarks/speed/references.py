@@ -16,7 +16,7 @@ from deepmark.benchmarks.speed.rivals import RIVALS, Rival
 from deepmark.benchmarks.speed.samples import SamplePictures
 from deepmark.errors import DeepMarkError, UsageError
 from deepmark.runtime.bundle import Model
-from deepmark.runtime.engines import load_engine
+from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.preprocess import normalise
 from deepmark.runtime.transform import letterbox
 

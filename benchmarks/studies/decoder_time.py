@@ -189,7 +189,7 @@ def _clocks_around_stages() -> Iterator[dict[str, int]]:
 
 
 def _real_heads(model: Path, pictures: Path) -> Workload:
-    from deepmark.runtime.engines import load_engine
+    from deepmark.runtime.engines.loading import load_engine
     from deepmark.runtime.media.picture_file import read_picture
     from deepmark.runtime.transform import letterbox
 

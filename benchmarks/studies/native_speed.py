@@ -90,7 +90,7 @@ def compare(
 class _PythonSide:
     def __init__(self, bundle: Path, images: Sequence[Any], threshold: float) -> None:
         from deepmark.runtime import Detector
-        from deepmark.runtime.engines import load_engine
+        from deepmark.runtime.engines.loading import load_engine
 
         engine = load_engine(bundle, threads=1, backend="mnn")
         self._detector = Detector(engine, params=replace(engine.manifest.decoder, score_threshold=threshold))

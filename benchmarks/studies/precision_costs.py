@@ -21,11 +21,11 @@ from deepmark.exporter.precisions import PRECISIONS
 from deepmark.extras import require
 from deepmark.runtime.engines.mnn_settings import MnnSettings
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
-from deepmark.runtime.quantisation import Quantisation
+from deepmark.runtime.provenance import Quantisation
 
 if TYPE_CHECKING:
     from deepmark.models.evaluation.drawn_accuracy import Accuracy
-    from deepmark.runtime.engines import Engine
+    from deepmark.runtime.engines.engine import Engine
 
 LOW = MnnSettings(memory="low")
 
@@ -129,7 +129,7 @@ def _run(contestants: Sequence[tuple[Path, MnnSettings]], rounds: int, runs: int
 
 def _accuracies(contestants: Sequence[tuple[Path, MnnSettings]], pictures: int) -> Sequence[Accuracy]:
     from deepmark.models.evaluation.drawn_accuracy import DrawnAccuracy
-    from deepmark.runtime.engines import load_engine
+    from deepmark.runtime.engines.loading import load_engine
 
     with ExitStack() as stack:
         engines: list[Engine] = [

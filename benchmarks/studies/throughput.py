@@ -28,7 +28,7 @@ from deepmark.runtime.decoding.params import SHOWN_SCORE
 if TYPE_CHECKING:
     from deepmark.runtime.decoding.params import DecoderParams
     from deepmark.runtime.detector import Detector
-    from deepmark.runtime.engines import Session
+    from deepmark.runtime.engines.engine import Session
     from deepmark.runtime.manifest import InputSpec
     from deepmark.runtime.media.sources import Source
 
@@ -87,10 +87,10 @@ def measure(model: Path, inputs: Sequence[str], *, rounds: int, threads: int | N
         BundleError: the model cannot be loaded.
         EngineError: its engine is not installed, or failed.
     """
-    from deepmark.runtime.batch import FRAMES_AHEAD
     from deepmark.runtime.bundle import open_model
+    from deepmark.runtime.detection_run import FRAMES_AHEAD
     from deepmark.runtime.detector import Detector
-    from deepmark.runtime.engines import load_engine, open_session
+    from deepmark.runtime.engines.loading import load_engine, open_session
     from deepmark.runtime.media.sources import find_sources
 
     sources, opened = find_sources(inputs), open_model(model)
@@ -150,7 +150,7 @@ def _compare(ways: Mapping[str, Way], rounds: int) -> Comparison:
 
 
 def _detect_all(detector: Detector, sources: Sequence[Source], ahead: int) -> int:
-    from deepmark.runtime.batch import Batch
+    from deepmark.runtime.detection_run import Batch
     from deepmark.runtime.media.output_folder import OutputFolder
 
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
@@ -172,14 +172,14 @@ def _crew(model: Path, count: int) -> ProcessPoolExecutor:
 def _load(model: Path) -> None:
     global _detector  # noqa: PLW0603  a process of the crew has one
     from deepmark.runtime.detector import Detector
-    from deepmark.runtime.engines import load_engine
+    from deepmark.runtime.engines.loading import load_engine
 
     engine = load_engine(model, threads=1)
     _detector = Detector(engine, params=_as_detect_has_them(engine.manifest.decoder))
 
 
 def _work(sources: Sequence[Source]) -> int:
-    from deepmark.runtime.batch import FRAMES_AHEAD
+    from deepmark.runtime.detection_run import FRAMES_AHEAD
 
     assert _detector is not None
     return _detect_all(_detector, sources, FRAMES_AHEAD)

@@ -13,7 +13,7 @@ from deepmark.exporter.pictures import ParityPicture
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import read_picture
 from deepmark.runtime.media.sources import PICTURE_SUFFIXES
-from deepmark.runtime.quantisation import Calibration
+from deepmark.runtime.provenance import Calibration
 from deepmark.runtime.transform import letterbox
 
 MOST_PICTURES = 64  # more change nothing that we could measure (docs/decisions/0011), and each takes half a second

@@ -20,7 +20,7 @@ from deepmark.runtime.detections import Detections
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.keypoints.head_names import HEAD_ORDER
 from deepmark.runtime.keypoints.schema import KeypointSchema
-from deepmark.runtime.quantisation import HeadLoss, MapLoss, PrecisionLoss
+from deepmark.runtime.provenance import HeadLoss, MapLoss, PrecisionLoss
 
 if TYPE_CHECKING:
     from deepmark.models.evaluation.drawn_accuracy import Accuracy

@@ -19,9 +19,10 @@ from deepmark.exporter.precision.quantise import quantise
 from deepmark.exporter.stages import THREADS, ChainStage
 from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.models.evaluation.drawn_accuracy import DrawnAccuracy
-from deepmark.runtime.engines import Engine, load_engine
+from deepmark.runtime.engines.engine import Engine
+from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.manifest import Manifest
-from deepmark.runtime.quantisation import PrecisionLoss, Quantisation
+from deepmark.runtime.provenance import PrecisionLoss, Quantisation
 
 OnSample = Callable[[ParityPicture, ParitySample], None]
 

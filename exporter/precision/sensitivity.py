@@ -31,7 +31,7 @@ from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.exporter.to_onnx import export_onnx
 from deepmark.models.describe import describe, gathered_weights
 from deepmark.runtime.bundle import HEADS_FILE
-from deepmark.runtime.engines import load_engine
+from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.heads.weights import archive_heads
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT
 from deepmark.runtime.keypoints.schema import KeypointSchema

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deepmark.console import print_table
 from deepmark.exporter.precision.sensitivity import Sensitivity
-from deepmark.runtime.quantisation import PrecisionLoss
+from deepmark.runtime.provenance import PrecisionLoss
 
 
 def print_loss(loss: PrecisionLoss, *, precision: str, min_kept: float) -> None:

@@ -20,7 +20,7 @@ from deepmark.exporter.vectors import FOLDER, read_vectors, replace_objects
 from deepmark.exporter.verification import verify
 from deepmark.runtime.bundle import BUNDLE_SUFFIX, MANIFEST_NAME, Model, open_model
 from deepmark.runtime.decoding.params import DecoderParams
-from deepmark.runtime.engines import load_engine
+from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.manifest import Manifest, Tuning
 
 

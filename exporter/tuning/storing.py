@@ -7,7 +7,7 @@ from pathlib import Path
 from deepmark import __version__
 from deepmark.exporter.tuning.bundle_parameters import retune
 from deepmark.exporter.tuning.parameter_search import TuneReport
-from deepmark.runtime.engines import EngineRecord
+from deepmark.runtime.engines.engine import EngineRecord
 from deepmark.runtime.manifest import Manifest, Tuning
 
 

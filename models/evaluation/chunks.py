@@ -13,7 +13,7 @@ from deepmark.models.evaluation.compact import CompactHeads, Reach
 from deepmark.models.evaluation.model import ModelRequest
 from deepmark.models.evaluation.picture_heads import PictureHeads, encode
 from deepmark.models.evaluation.pictures import PictureFile
-from deepmark.runtime.engines import Engine, EngineRecord
+from deepmark.runtime.engines.engine import Engine, EngineRecord
 from deepmark.runtime.media.picture_file import decode_picture
 from deepmark.runtime.transform import letterbox
 

@@ -16,7 +16,7 @@ from deepmark.models.evaluation.prediction import find_all
 from deepmark.models.evaluation.report import measure
 from deepmark.models.evaluation.truth import Truth, collect_truth
 from deepmark.runtime.detector import Detector
-from deepmark.runtime.engines import Engine
+from deepmark.runtime.engines.engine import Engine
 
 SIDE = 256  # of the drawings, pixels
 REPORT_EVERY_S = 10.0

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from deepmark.extras import require
 from deepmark.runtime.bundle import Backend
-from deepmark.runtime.engines import Engine, load_engine
+from deepmark.runtime.engines.engine import Engine
+from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".bin", ".safetensors")

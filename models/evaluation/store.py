@@ -33,7 +33,7 @@ from deepmark.models.evaluation.picture_heads import PictureHeads, decode
 from deepmark.models.evaluation.pictures import PictureFiles
 from deepmark.models.evaluation.workers import do_in_processes
 from deepmark.progress import Advance
-from deepmark.runtime.engines import EngineRecord
+from deepmark.runtime.engines.engine import EngineRecord
 from deepmark.runtime.manifest import Manifest
 
 Progress = Callable[[str, int], AbstractContextManager[Advance]]  # label, number of pictures

@@ -8,7 +8,7 @@ import numpy as np
 
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.drawing.annotate import annotate, scaled
+from deepmark.runtime.drawing.overlay import annotate, scaled
 from deepmark.runtime.drawing.palette import DARK_INK, Colour
 from deepmark.runtime.drawing.text import put_text, text_width
 from deepmark.runtime.keypoints.schema import KeypointSchema

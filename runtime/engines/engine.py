@@ -51,7 +51,7 @@ class EngineRecord:
         settings: everything else that changes speed or results, by the library's own names.
         model_file: name of the model file.
         model_sha256: of that file, hex.
-        weights: precision that the file stores, see `deepmark.runtime.quantisation.PrecisionName`.
+        weights: precision that the file stores, see `deepmark.runtime.provenance.PrecisionName`.
         choice: what was measured where the engine was chosen for its speed; "" where it was not.
     """
 

@@ -20,7 +20,7 @@ from deepmark.errors import BundleError, EngineError
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines.engine import SessionFacts
 from deepmark.runtime.engines.mnn_settings import MnnSettings
-from deepmark.runtime.native_output import captured_stdout
+from deepmark.runtime.native_libraries import captured_stdout
 
 NORMAL = MnnSettings()
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from deepmark.errors import DataError
 from deepmark.runtime.arrays import Image8
-from deepmark.runtime.native_output import captured_stderr
+from deepmark.runtime.native_libraries import captured_stderr
 
 MAX_PIXELS = 2**28  # 268 million, more than any camera; in memory 800 MB
 MAX_BYTES = 2**30

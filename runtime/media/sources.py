@@ -19,7 +19,7 @@ from deepmark.errors import DataError
 from deepmark.files import printable
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import READ_HINT, read_picture
-from deepmark.runtime.native_output import captured_stderr
+from deepmark.runtime.native_libraries import captured_stderr
 from deepmark.runtime.native_path import native_path
 
 PICTURE_SUFFIXES = frozenset(

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from deepmark.errors import DataError, DeepMarkError
 from deepmark.runtime.arrays import Image8
-from deepmark.runtime.native_output import captured_stderr
+from deepmark.runtime.native_libraries import captured_stderr
 from deepmark.runtime.native_path import native_path
 
 SUFFIX = ".mp4"

@@ -97,7 +97,7 @@ def _open_missing_streams() -> None:
 def _keep_stderr_apart() -> None:
     """Give Python's stderr a descriptor of its own, so that what we say is never caught as a native library's noise.
 
-    `deepmark.runtime.native_output` leads descriptor 2 elsewhere for a while, and other threads may speak meanwhile.
+    `deepmark.runtime.native_libraries` leads descriptor 2 elsewhere for a while, and other threads may speak meanwhile.
     """
     stream = sys.stderr
     with suppress(io.UnsupportedOperation):  # one in memory has no descriptor to share

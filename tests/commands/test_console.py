@@ -242,7 +242,7 @@ console.run(c, "c")"""
 def test_what_we_say_is_not_caught_as_a_librarys_noise() -> None:
     body = (
         "import os, click\n"
-        "from deepmark.runtime.native_output import captured_stderr\n"
+        "from deepmark.runtime.native_libraries import captured_stderr\n"
         "@click.command()\n"
         "def talk():\n"
         "    with captured_stderr():\n"

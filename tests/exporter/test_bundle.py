@@ -11,7 +11,7 @@ import pytest
 from tiny_network import HEADS, TinyExport
 
 from deepmark.runtime.bundle import open_model
-from deepmark.runtime.engines import load_engine
+from deepmark.runtime.engines.loading import load_engine
 
 
 def _content(folder: Path) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from deepmark.exporter import to_mnn
 from deepmark.exporter.mnn_tool import MnnTool, run_tool
 from deepmark.exporter.precisions import FP16, FP32, W8, Precision
 from deepmark.exporter.to_mnn import CONVERTER, STAGE, convert_to_mnn
-from deepmark.runtime.engines import load_engine
+from deepmark.runtime.engines.loading import load_engine
 
 
 def _converter(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

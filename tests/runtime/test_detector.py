@@ -15,7 +15,7 @@ from tiny import Tiny
 from deepmark.errors import BundleError, DataError
 from deepmark.runtime import DecoderParams, Detections, Detector, load_engine
 from deepmark.runtime.arrays import F32
-from deepmark.runtime.engines import Engine, EngineRecord, SessionFacts
+from deepmark.runtime.engines.engine import Engine, EngineRecord, SessionFacts
 from deepmark.runtime.manifest import Manifest
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.params import DecoderParams
-from deepmark.runtime.embedded import METADATA_KEY
+from deepmark.runtime.embedded_manifest import METADATA_KEY
 from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 from deepmark.runtime.manifest import (
     SCHEMA_VERSION,

@@ -141,7 +141,7 @@ def _serve() -> None:
     import numpy as np
 
     from deepmark.errors import DeepMarkError
-    from deepmark.runtime.engines import load_engine
+    from deepmark.runtime.engines.loading import load_engine
 
     job = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Job)
     try:

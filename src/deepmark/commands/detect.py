@@ -17,7 +17,7 @@ from deepmark.errors import DataError, UsageError
 from deepmark.files import printable
 
 if TYPE_CHECKING:
-    from deepmark.runtime.batch import Outcome
+    from deepmark.runtime.detection_run import Outcome
     from deepmark.runtime.detector import Detector
     from deepmark.runtime.media.records import FrameRecord
 
@@ -87,9 +87,9 @@ def detect(
     from deepmark.runtime.media.picture_file import MAX_PIXELS
 
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # read when OpenCV is imported, so before that
-    from deepmark.runtime.batch import Batch
+    from deepmark.runtime.detection_run import Batch
     from deepmark.runtime.detector import Detector
-    from deepmark.runtime.engines import load_engine
+    from deepmark.runtime.engines.loading import load_engine
     from deepmark.runtime.media.output_folder import OutputFolder
     from deepmark.runtime.media.sources import count_frames, find_sources
     from deepmark.runtime.media.window import Window

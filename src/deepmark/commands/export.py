@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deepmark.exporter.parity import ParityReport, Tolerances
     from deepmark.exporter.precision.plan import Limits
     from deepmark.runtime.keypoints.schema import KeypointSchema
-    from deepmark.runtime.quantisation import PrecisionLoss
+    from deepmark.runtime.provenance import PrecisionLoss
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -271,7 +271,7 @@ def _tell_sensitivity(
 def _report_on_failure(as_json: bool, *, precision: str, min_kept: float) -> Iterator[None]:
     """Show the table of a failed parity before its error."""
     from deepmark.exporter.parity import ParityReport
-    from deepmark.runtime.quantisation import PrecisionLoss
+    from deepmark.runtime.provenance import PrecisionLoss
 
     try:
         yield

@@ -11,7 +11,7 @@ from deepmark.errors import UsageError
 from deepmark.exporter.formats import MNN, ONNX
 from deepmark.exporter.precision.plan import Limits, make_plan
 from deepmark.exporter.precisions import FP32, INT8, PRECISIONS
-from deepmark.runtime.quantisation import PrecisionName
+from deepmark.runtime.provenance import PrecisionName
 
 
 def test_the_manifest_knows_exactly_the_precisions_that_are_written() -> None:

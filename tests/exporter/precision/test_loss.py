@@ -16,7 +16,7 @@ from deepmark.exporter.precision.plan import Limits
 from deepmark.models.evaluation.drawn_accuracy import Accuracy
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import Heads
-from deepmark.runtime.quantisation import HeadLoss, MapLoss, PrecisionLoss
+from deepmark.runtime.provenance import HeadLoss, MapLoss, PrecisionLoss
 
 SCHEMA, PARAMS = tiny_schema(), DecoderParams()
 

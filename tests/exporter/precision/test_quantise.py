@@ -19,7 +19,7 @@ from deepmark.exporter.precision.layers import ConvLayer, choose_layers, kept_la
 from deepmark.exporter.precision.quantise import QUANTISER, quantise
 from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.exporter.to_onnx import export_onnx
-from deepmark.runtime.engines import load_engine
+from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.manifest import Preprocess
 
 SIZE = (64, 96)

@@ -24,7 +24,8 @@ from deepmark.exporter.precisions import Precision
 from deepmark.exporter.verification import verify
 from deepmark.models.evaluation.drawn_accuracy import Accuracy, DrawnAccuracy
 from deepmark.runtime.bundle import open_model
-from deepmark.runtime.engines import Engine, load_engine
+from deepmark.runtime.engines.engine import Engine
+from deepmark.runtime.engines.loading import load_engine
 
 ANY = Limits(min_kept=0)
 

@@ -184,7 +184,7 @@ def test_parameters_beyond_the_reach_are_refused() -> None:
 @pytest.mark.slow
 def test_the_demo_network_stays_exact_and_small(demo_bundle: Path, demo_pictures: tuple[Path, ...]) -> None:
     from deepmark.runtime import letterbox
-    from deepmark.runtime.engines import load_engine
+    from deepmark.runtime.engines.loading import load_engine
 
     with load_engine(demo_bundle, 1, "onnxruntime") as engine:
         schema = engine.manifest.keypoints

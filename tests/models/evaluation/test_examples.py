@@ -14,7 +14,7 @@ from deepmark.models.datasets.deepfashion2.annotation import Item
 from deepmark.models.evaluation.examples import choose, draw_example
 from deepmark.models.evaluation.labelled import as_detections, found_in
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
-from deepmark.runtime.drawing.annotate import annotate
+from deepmark.runtime.drawing.overlay import annotate
 
 SKIRT = 8
 

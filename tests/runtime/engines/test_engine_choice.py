@@ -11,9 +11,9 @@ from tiny import Tiny
 
 from deepmark.errors import DeepMarkError, EngineError, UsageError
 from deepmark.runtime.bundle import Backend, Model, open_model
-from deepmark.runtime.engines import choice as module
-from deepmark.runtime.engines import load_engine
-from deepmark.runtime.engines.choice import Choice, choose_engine
+from deepmark.runtime.engines import engine_choice as module
+from deepmark.runtime.engines.engine_choice import Choice, choose_engine
+from deepmark.runtime.engines.loading import load_engine
 
 
 class Laboratory:

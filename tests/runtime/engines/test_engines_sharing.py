@@ -13,7 +13,8 @@ import pytest
 from tiny import Tiny, assert_close, noise, truth
 
 from deepmark.errors import EngineError
-from deepmark.runtime.engines import Engine, load_engine
+from deepmark.runtime.engines.engine import Engine
+from deepmark.runtime.engines.loading import load_engine
 
 
 @pytest.fixture(scope="module", params=["mnn", "onnxruntime"])

@@ -15,10 +15,10 @@ import pytest
 from tiny import Tiny, assert_close, noise, truth
 
 from deepmark.errors import BundleError, EngineError
-from deepmark.runtime.engines import load_engine
+from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.engines.mnn import MnnSession
 from deepmark.runtime.engines.mnn_settings import Memory, MnnSettings
-from deepmark.runtime.native_output import captured_stdout
+from deepmark.runtime.native_libraries import captured_stdout
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_an_absent_back_end_falls_back_without_a_word_and_the_record_says_so(
 
 
 def test_threads_that_mnn_cuts_are_read_back(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deepmark.runtime.engines.usable_cores", lambda: 999)
+    monkeypatch.setattr("deepmark.runtime.engines.loading.usable_cores", lambda: 999)
     with load_engine(tiny.mnn, threads=999) as engine:
         assert engine.record.threads_asked == 999
         assert 1 <= engine.record.threads < 999

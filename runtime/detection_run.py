@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from deepmark.errors import DataError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.drawing.annotate import annotate
 from deepmark.runtime.drawing.contact_sheet import MAX_TILES, Tile, fill_tile
+from deepmark.runtime.drawing.overlay import annotate
 from deepmark.runtime.media.look_ahead import look_ahead
 from deepmark.runtime.media.output_folder import OutputFolder
 from deepmark.runtime.media.records import FrameRecord, object_records

@@ -15,7 +15,7 @@ import numpy as np
 
 from deepmark.runtime.arrays import Image8, Mask
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.drawing.labels import place_labels
+from deepmark.runtime.drawing.label_layout import place_labels
 from deepmark.runtime.drawing.palette import HALO, Colour, class_colour, ink_on
 from deepmark.runtime.drawing.pen import Pen, Points
 from deepmark.runtime.drawing.text import CAP_HEIGHT, REGULAR, SEMIBOLD, put_text, text_width

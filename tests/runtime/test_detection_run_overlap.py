@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from batch_runs import make_picture, result_files, result_records, run_batch
+from detection_runs import make_picture, result_files, result_records, run_batch
 from garments import OneGarment
 from media_files import write_video
 

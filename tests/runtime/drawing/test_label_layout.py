@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepmark.runtime.drawing.labels import place_labels
+from deepmark.runtime.drawing.label_layout import place_labels
 
 NOTHING = np.empty((0, 2))
 

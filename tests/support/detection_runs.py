@@ -10,7 +10,7 @@ import numpy as np
 from garments import OneGarment
 from media_files import encoded
 
-from deepmark.runtime.batch import Batch, Outcome
+from deepmark.runtime.detection_run import Batch, Outcome
 from deepmark.runtime.media.output_folder import OutputFolder
 from deepmark.runtime.media.sources import Picture, Source
 

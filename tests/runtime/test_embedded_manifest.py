@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tiny import Tiny, convert
 
 from deepmark.errors import BundleError
-from deepmark.runtime.embedded import METADATA_KEY, read_embedded
+from deepmark.runtime.embedded_manifest import METADATA_KEY, read_embedded
 
 SUFFIXES = pytest.mark.parametrize("suffix", [".onnx", ".mnn"])
 

@@ -124,7 +124,7 @@ def main(arguments: list[str]) -> int:
     """Load and run a model: the child's side. Returns the exit status; an error goes to stderr as one marked line."""
     import numpy as np
 
-    from deepmark.runtime.engines import open_session
+    from deepmark.runtime.engines.loading import open_session
 
     _forbid_core_dump()
     backend, path, height, width = arguments

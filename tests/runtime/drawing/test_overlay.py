@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing import labels, text
-from deepmark.runtime.drawing.annotate import annotate, scaled
 from deepmark.runtime.drawing.contact_sheet import TILE, Tile, contact_sheet, fill_tile
+from deepmark.runtime.drawing.overlay import annotate, scaled
 from deepmark.runtime.drawing.palette import HALO, class_colour, contrast, ink_on
 from deepmark.runtime.drawing.text import text_width
 
@@ -127,7 +127,7 @@ def test_all_labels_of_a_crowd_lie_in_the_picture_and_apart(monkeypatch: pytest.
         placed.extend(tuple(value / (picture[0] / 600) for value in chip) for chip in chips)
         return places
 
-    monkeypatch.setattr("deepmark.runtime.drawing.annotate.place_labels", watched)
+    monkeypatch.setattr("deepmark.runtime.drawing.overlay.place_labels", watched)
     boxes = [
         (60.0 * column, 80.0 * row, 60.0 * column + 90, 80.0 * row + 110) for row in range(4) for column in range(8)
     ]

@@ -11,8 +11,9 @@ import pytest
 from tiny import Tiny, write_bundle
 
 from deepmark.errors import BundleError, EngineError
-from deepmark.runtime.embedded import _follow, _table
-from deepmark.runtime.engines import isolation, load_engine
+from deepmark.runtime.embedded_manifest import _follow, _table
+from deepmark.runtime.engines import trial_load
+from deepmark.runtime.engines.loading import load_engine
 
 NET_OPERATORS, OPERATOR_INPUTS = 3, 0  # fields of MNN's tables Net and Op
 
@@ -63,7 +64,7 @@ def test_a_model_that_crashes_the_library_raises_here(crashing: Path, tmp_path: 
 
 def test_it_would_really_have_crashed(crashing: Path) -> None:
     code = (
-        "import sys, pathlib, numpy; from deepmark.runtime.engines import open_session\n"
+        "import sys, pathlib, numpy; from deepmark.runtime.engines.loading import open_session\n"
         "open_session(pathlib.Path(sys.argv[1]), 'mnn', 1).run(numpy.zeros((1, 3, 64, 96), numpy.float32))"
     )
     child = subprocess.run([sys.executable, "-c", code, crashing], check=False, capture_output=True, timeout=60)
@@ -120,7 +121,7 @@ def test_a_cache_folder_that_cannot_be_entered_is_no_error(tiny: Tiny, monkeypat
 
 
 def test_a_model_that_never_loads_is_given_up(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolation, "TIMEOUT_S", 0.01)
+    monkeypatch.setattr(trial_load, "TIMEOUT_S", 0.01)
     with pytest.raises(BundleError, match=r"tiny\.mnn: MNN did not load it within 0\.01 s"):
         load_engine(tiny.mnn)
 

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from deepmark.runtime.native_output import captured_stderr, captured_stdout
+from deepmark.runtime.native_libraries import captured_stderr, captured_stdout
 
 
 def test_what_c_prints_is_caught_even_out_of_its_buffer(capfd: pytest.CaptureFixture[str]) -> None:
@@ -50,7 +50,7 @@ def test_stdout_comes_back_after_an_error(capfd: pytest.CaptureFixture[str]) -> 
 def test_a_process_without_a_stdout_is_no_problem() -> None:
     code = (
         "import os, sys; os.close(1); sys.stdout = None\n"
-        "from deepmark.runtime.native_output import captured_stdout\n"
+        "from deepmark.runtime.native_libraries import captured_stdout\n"
         "with captured_stdout() as said: pass\n"
         "sys.exit(0 if said.last_line == '' else 3)"
     )

@@ -1,0 +1,171 @@
+"""Inference engines: `load_engine` gives one that runs a model, whichever library is behind it."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from deepmark.errors import BundleError, UsageError
+from deepmark.runtime.bundle import HEADS_FILE, MODEL_FILES, Backend, Model, open_model
+from deepmark.runtime.embedded_manifest import read_embedded
+from deepmark.runtime.engines.engine import Engine, EngineRecord, Session, SessionFacts
+from deepmark.runtime.engines.engine_choice import choose_engine, is_installed
+from deepmark.runtime.engines.mnn_settings import Memory, MnnSettings
+from deepmark.runtime.engines.trial_load import check_in_child
+from deepmark.runtime.manifest import Manifest
+from deepmark.runtime.native_path import native_path
+
+__all__ = ["Engine", "EngineRecord", "Session", "SessionFacts", "load_engine", "open_session", "usable_cores"]
+
+MOST_THREADS_BY_DEFAULT = 4  # the big cores of a phone or a laptop; a network of this size gains little from more
+
+
+def load_engine(
+    model: str | Path | Model,
+    threads: int | None = None,
+    backend: Backend | Literal["auto"] | None = None,
+    *,
+    winograd: int | None = None,
+    memory: Memory | None = None,
+) -> Engine:
+    """Load a model into an inference engine.
+
+    Args:
+        model: a path that `open_model` takes, or an opened model.
+        threads: to compute with; None for the usable cores, at most 4. More than there are cores is cut to them.
+        backend: ``"mnn"``, ``"onnxruntime"``; None for the first of these that the model has a file for; ``"auto"`` for
+            the faster one, which is measured for about a second on first use and remembered
+            (`deepmark.runtime.engines.engine_choice`); `EngineRecord.choice` says what was found.
+        winograd: for MNN: 0 to 3, see `MnnSettings`; None for its default.
+        memory: for MNN: ``"normal"`` or ``"low"``, likewise.
+
+    Raises:
+        BundleError: the model is damaged, or has no file for this engine.
+        EngineError: the engine is not installed, or cannot be used in this process.
+        UsageError: there is no such engine or setting, or ``threads`` is below 1.
+    """
+    asked = default_threads() if threads is None else threads
+    if asked < 1:
+        raise UsageError(f"threads must be at least 1, found {asked}")
+    if not isinstance(model, Model):
+        model = open_model(model)
+    if backend == "auto" and (winograd is not None or memory is not None):
+        raise UsageError("winograd and memory are settings of MNN, and auto may choose another", hint="name the engine")
+    found = ""
+    if backend == "auto":
+        backend, found = _faster(model, asked)
+    chosen = _choose(model, backend)
+    settings = _mnn_settings(chosen, winograd, memory)
+    name = model.weights[chosen]
+    sha256 = model.entries[name].sha256
+    with model.weights_file(chosen) as path:
+        native_path(path, BundleError)
+        check_in_child(path, chosen, sha256, size=model.manifest.input, label=str(model.path))
+        _require_own_graph(path, model)
+        session = open_session(path, chosen, min(asked, usable_cores()), settings)
+    record = EngineRecord.of(
+        session.facts,
+        backend=chosen,
+        threads_asked=asked,
+        model_file=name,
+        model_sha256=sha256,
+        weights=model.manifest.precision,
+    )
+    return Engine(session, model.manifest, replace(record, choice=found), model.head_weights())
+
+
+def open_session(path: Path, backend: Backend, threads: int, settings: MnnSettings | None = None) -> Session:
+    """Load a model file in this process, unchecked: a bad one may crash it (`load_engine` is the safe way).
+
+    Raises:
+        BundleError: the library cannot read the file.
+        EngineError: the library is not installed.
+    """
+    if backend == "mnn":
+        from deepmark.runtime.engines.mnn import MnnSession
+
+        return MnnSession(path, threads, settings or MnnSettings())
+    from deepmark.runtime.engines.onnxruntime import OnnxRuntimeSession
+
+    return OnnxRuntimeSession(path, threads)
+
+
+def _require_own_graph(path: Path, model: Model) -> None:
+    """Require of a sparse graph that it names the heads file of its bundle: another's weights would load and run.
+
+    Raises:
+        BundleError: it was exported with another one, or carries no manifest.
+    """
+    if model.manifest.heads.gathered is None:
+        return
+    with path.open("rb") as stream:
+        mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    inside = Manifest.from_json(read_embedded(path, memoryview(mapped)), source=f"the manifest inside {path.name}")
+    if inside.heads != model.manifest.heads:
+        raise BundleError(
+            f"{model.path}: {HEADS_FILE} does not belong to {path.name}, which was exported with other heads",
+            hint="copy the bundle again, or export it again",
+        )
+
+
+def _mnn_settings(backend: Backend, winograd: int | None, memory: Memory | None) -> MnnSettings | None:
+    if backend != "mnn":
+        if winograd is not None or memory is not None:
+            raise UsageError(f"winograd and memory are settings of MNN, not of {backend}", hint="leave them out")
+        return None
+    default = MnnSettings()
+    return MnnSettings(default.winograd if winograd is None else winograd, memory or default.memory)
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_threads() -> int:
+    """The usable cores, at most `MOST_THREADS_BY_DEFAULT`."""
+    return min(usable_cores(), MOST_THREADS_BY_DEFAULT)
+
+
+def _faster(model: Model, threads: int) -> tuple[Backend | None, str]:
+    """Return the faster engine of this model and what was measured; None where there is nothing to choose."""
+    with ExitStack() as engines:
+
+        def load(backend: Backend) -> Callable[[], object]:
+            engine = engines.enter_context(load_engine(model, threads, backend))
+            size = model.manifest.input
+            noise = np.random.default_rng(0).normal(size=(1, 3, size.height, size.width)).astype(np.float32)
+            return lambda: engine.run(noise)
+
+        choice = choose_engine(model, min(threads, usable_cores()), load)
+    if choice is None:
+        return _installed(model), ""
+    return choice.fastest, choice.sentence()
+
+
+def _installed(model: Model) -> Backend | None:
+    """Return the engine of this model that is installed; None if none is, or more than one."""
+    present = [name for name in model.weights if is_installed(name)]
+    return present[0] if len(present) == 1 else None
+
+
+def _choose(model: Model, backend: Backend | None) -> Backend:
+    if backend is None:
+        return next(iter(model.weights))
+    if backend not in MODEL_FILES:
+        raise UsageError(f"unknown engine {backend!r}", hint=f"choose one of {', '.join(MODEL_FILES)}")
+    if backend not in model.weights:
+        raise BundleError(
+            f"{model.path} has no model for the engine {backend!r}, only for {', '.join(model.weights)}",
+            hint="leave the engine out, or export the checkpoint to this engine's format too",
+        )
+    return backend
