@@ -1,10 +1,13 @@
-"""What the processor calls itself."""
+"""What the processor calls itself, and how many of its cores may be used."""
 
 from __future__ import annotations
 
+import os
 import platform
 from contextlib import suppress
 from pathlib import Path
+
+MOST_THREADS_BY_DEFAULT = 4  # the big cores of a phone or a laptop; a network of this size gains little from more
 
 
 def cpu_name() -> str:
@@ -15,3 +18,15 @@ def cpu_name() -> str:
             if key.strip() in {"model name", "Hardware"} and value.strip():
                 return value.strip()
     return platform.processor() or platform.machine() or "unknown"
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_threads() -> int:
+    """Return the number of usable cores, at most `MOST_THREADS_BY_DEFAULT`."""
+    return min(usable_cores(), MOST_THREADS_BY_DEFAULT)

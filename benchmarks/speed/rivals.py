@@ -105,7 +105,7 @@ def _load_onnxruntime(path: Path, height: int, width: int, threads: int) -> Load
 
 
 def _load_mnn(path: Path, height: int, width: int, threads: int) -> Loaded:  # noqa: ARG001
-    from deepmark.runtime.engines.loading import open_session
+    from deepmark.runtime.engines.sessions import open_session
 
     session = open_session(path, "mnn", threads)
     return Loaded(

@@ -14,7 +14,7 @@ import click
 from deepmark.benchmarks.studies.support.network_child import Footprint, NetworkChild, interleave
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.extras import require
-from deepmark.runtime.engines.mnn_settings import WINOGRAD_LEVELS, Memory, MnnSettings
+from deepmark.runtime.engines.mnn import WINOGRAD_LEVELS, Memory, MnnSettings
 
 MEMORY: tuple[Memory, ...] = ("normal", "low")
 

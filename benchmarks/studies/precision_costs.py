@@ -19,7 +19,7 @@ from deepmark.benchmarks.studies.support.network_child import Footprint, Network
 from deepmark.console import output_options, print_json, print_table, run, say
 from deepmark.exporter.precisions import PRECISIONS
 from deepmark.extras import require
-from deepmark.runtime.engines.mnn_settings import MnnSettings
+from deepmark.runtime.engines.mnn import MnnSettings
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
 from deepmark.runtime.provenance import Quantisation
 

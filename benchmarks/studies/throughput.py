@@ -90,7 +90,8 @@ def measure(model: Path, inputs: Sequence[str], *, rounds: int, threads: int | N
     from deepmark.runtime.bundle import open_model
     from deepmark.runtime.detection_run import FRAMES_AHEAD
     from deepmark.runtime.detector import Detector
-    from deepmark.runtime.engines.loading import load_engine, open_session
+    from deepmark.runtime.engines.loading import load_engine
+    from deepmark.runtime.engines.sessions import open_session
     from deepmark.runtime.media.sources import find_sources
 
     sources, opened = find_sources(inputs), open_model(model)

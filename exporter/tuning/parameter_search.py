@@ -25,8 +25,8 @@ from deepmark.models.evaluation.metric import require_hotcoco
 from deepmark.models.evaluation.prediction import TECHNIQUES, with_techniques
 from deepmark.models.evaluation.store import HeadStore
 from deepmark.models.evaluation.truth import Truth
+from deepmark.runtime.cpu import usable_cores
 from deepmark.runtime.decoding.params import DecoderParams
-from deepmark.runtime.engines.loading import usable_cores
 
 STEPS = 20  # the paper's: 0 to 1, step 0.05
 

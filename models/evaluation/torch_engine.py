@@ -12,8 +12,8 @@ from deepmark.models.describe import describe
 from deepmark.models.loading import LoadedNetwork, LoadReport, load_checkpoint
 from deepmark.models.variants import EXPLANATIONS
 from deepmark.runtime.arrays import F32
+from deepmark.runtime.cpu import usable_cores
 from deepmark.runtime.engines.engine import Engine, EngineRecord, SessionFacts, Shape
-from deepmark.runtime.engines.loading import usable_cores
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
 

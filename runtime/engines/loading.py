@@ -1,9 +1,8 @@
-"""Inference engines: `load_engine` gives one that runs a model, whichever library is behind it."""
+"""From a model to an `Engine` that runs it, whichever library is behind it."""
 
 from __future__ import annotations
 
 import mmap
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,17 +13,15 @@ import numpy as np
 
 from deepmark.errors import BundleError, UsageError
 from deepmark.runtime.bundle import HEADS_FILE, MODEL_FILES, Backend, Model, open_model
+from deepmark.runtime.cpu import default_threads, usable_cores
 from deepmark.runtime.embedded_manifest import read_embedded
-from deepmark.runtime.engines.engine import Engine, EngineRecord, Session, SessionFacts
+from deepmark.runtime.engines.engine import Engine, EngineRecord
 from deepmark.runtime.engines.engine_choice import choose_engine, is_installed
-from deepmark.runtime.engines.mnn_settings import Memory, MnnSettings
+from deepmark.runtime.engines.mnn import Memory, MnnSettings
+from deepmark.runtime.engines.sessions import open_session
 from deepmark.runtime.engines.trial_load import check_in_child
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.native_path import native_path
-
-__all__ = ["Engine", "EngineRecord", "Session", "SessionFacts", "load_engine", "open_session", "usable_cores"]
-
-MOST_THREADS_BY_DEFAULT = 4  # the big cores of a phone or a laptop; a network of this size gains little from more
 
 
 def load_engine(
@@ -81,22 +78,6 @@ def load_engine(
     return Engine(session, model.manifest, replace(record, choice=found), model.head_weights())
 
 
-def open_session(path: Path, backend: Backend, threads: int, settings: MnnSettings | None = None) -> Session:
-    """Load a model file in this process, unchecked: a bad one may crash it (`load_engine` is the safe way).
-
-    Raises:
-        BundleError: the library cannot read the file.
-        EngineError: the library is not installed.
-    """
-    if backend == "mnn":
-        from deepmark.runtime.engines.mnn import MnnSession
-
-        return MnnSession(path, threads, settings or MnnSettings())
-    from deepmark.runtime.engines.onnxruntime import OnnxRuntimeSession
-
-    return OnnxRuntimeSession(path, threads)
-
-
 def _require_own_graph(path: Path, model: Model) -> None:
     """Require of a sparse graph that it names the heads file of its bundle: another's weights would load and run.
 
@@ -122,18 +103,6 @@ def _mnn_settings(backend: Backend, winograd: int | None, memory: Memory | None)
         return None
     default = MnnSettings()
     return MnnSettings(default.winograd if winograd is None else winograd, memory or default.memory)
-
-
-def usable_cores() -> int:
-    """Count the cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def default_threads() -> int:
-    """The usable cores, at most `MOST_THREADS_BY_DEFAULT`."""
-    return min(usable_cores(), MOST_THREADS_BY_DEFAULT)
 
 
 def _faster(model: Model, threads: int) -> tuple[Backend | None, str]:

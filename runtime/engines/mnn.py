@@ -11,24 +11,59 @@ from __future__ import annotations
 import os
 import platform
 import struct
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from deepmark.errors import BundleError, EngineError
+from deepmark.errors import BundleError, EngineError, UsageError
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines.engine import SessionFacts
-from deepmark.runtime.engines.mnn_settings import MnnSettings
 from deepmark.runtime.native_libraries import captured_stdout
 
-NORMAL = MnnSettings()
+Memory = Literal["normal", "low"]
+WINOGRAD_LEVELS = (0, 1, 2, 3)
+_MEMORY_CODES = {"normal": 0, "low": 2}  # words would be taken too, and ignored if unknown
 
 _HINT_WINOGRAD = 3  # setSessionHint
 _INFO_MEMORY, _INFO_BACKEND, _INFO_THREADS = 0, 2, 4  # getSessionInfo
 _CPU_EXTENSION = 13  # back end of a CPU's better instructions: AVX2 or AVX-512 on x86, fp16 arithmetic on ARM
 
 _pool_owner: int | None = None  # the process that MNN's threads live in
+
+
+@dataclass(frozen=True, slots=True)
+class MnnSettings:
+    """How a session computes.
+
+    Attributes:
+        winograd: how much memory fast convolutions may take, 0 (none of them) to 3 (MNN's default: the fastest).
+        memory: ``"low"`` leaves 8-bit weights packed and computes with them as they are; it is much slower where the
+            processor has no instructions for it. It changes nothing in other models.
+    """
+
+    winograd: int = 3
+    memory: Memory = "normal"
+
+    def __post_init__(self) -> None:
+        """Refuse what MNN would ignore.
+
+        Raises:
+            UsageError: names the setting, its choices and the value.
+        """
+        if self.winograd not in WINOGRAD_LEVELS:
+            raise UsageError(f"winograd must be one of 0, 1, 2, 3, found {self.winograd!r}")
+        if self.memory not in get_args(Memory):
+            raise UsageError(f"memory must be 'normal' or 'low', found {self.memory!r}")
+
+    @property
+    def session(self) -> dict[str, int]:
+        """What ``createSession`` takes: precision and power stay normal (0)."""
+        return {"precision": 0, "memory": _MEMORY_CODES[self.memory], "power": 0}
+
+
+NORMAL = MnnSettings()
 
 
 class MnnSession:
@@ -44,11 +79,11 @@ class MnnSession:
         _claim_threads()
         self._settings = settings
         self._mnn = _import_mnn()
-        with captured_stdout() as said:
+        with captured_stdout() as output:
             self._interpreter, self._session = self._load(path, threads)
         if self._session is None:
             raise BundleError(
-                f"MNN cannot load {path.name}: {said.last_line or 'it does not say why'}",
+                f"MNN cannot load {path.name}: {output.last_line or 'it does not say why'}",
                 hint="copy or export the model again",
             )
         self.facts = self._read_facts()
@@ -119,12 +154,12 @@ class MnnSession:
         if shape == self._shape:
             return
         self._shape = ()
-        with captured_stdout() as said:
+        with captured_stdout() as output:
             self._interpreter.resizeTensor(self._input, shape)
             self._interpreter.resizeSession(self._session)  # True whatever the shape
         self._outputs = self._interpreter.getSessionOutputAll(self._session)
         if any(min(tensor.getShape(), default=0) < 1 for tensor in self._outputs.values()):
-            raise EngineError(f"MNN cannot run an input of shape {shape}: {said.last_line}")
+            raise EngineError(f"MNN cannot run an input of shape {shape}: {output.last_line}")
         self._host_input = self._host_tensor(shape)
         self._host_outputs = {name: self._host_tensor(tensor.getShape()) for name, tensor in self._outputs.items()}
         self._shape = shape

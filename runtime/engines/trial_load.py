@@ -19,14 +19,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from deepmark.errors import BundleError, DeepMarkError, EngineError
 from deepmark.files import cache_folder, write_whole
 from deepmark.runtime.bundle import Backend
+from deepmark.runtime.engines.sessions import open_session
 from deepmark.runtime.manifest import InputSpec
 
 TIMEOUT_S = 60.0  # a first load takes 1 s; a small computer under load may need many times that
 _LIBRARIES = {"mnn": "MNN", "onnxruntime": "ONNX Runtime"}  # as users know them
-_REPORT_PREFIX = "deepmark-isolation: "  # marks the one line of the child's stderr that is for the parent
+_REPORT_PREFIX = "deepmark-trial-load: "  # marks the one line of the child's stderr that is for the parent
 _ERRORS: dict[str, type[DeepMarkError]] = {"BundleError": BundleError, "EngineError": EngineError}
 _HINT = "the file is damaged or was made by another program: copy it again, or export it again"
 
@@ -122,10 +125,6 @@ def _remember(marker: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     """Load and run a model: the child's side. Returns the exit status; an error goes to stderr as one marked line."""
-    import numpy as np
-
-    from deepmark.runtime.engines.loading import open_session
-
     _forbid_core_dump()
     backend, path, height, width = arguments
     try:

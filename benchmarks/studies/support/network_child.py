@@ -18,7 +18,7 @@ from typing import Self
 import msgspec
 
 from deepmark.errors import EngineError
-from deepmark.runtime.engines.mnn_settings import MnnSettings
+from deepmark.runtime.engines.mnn import MnnSettings
 
 WARM_UP = 3  # runs before the first that counts
 

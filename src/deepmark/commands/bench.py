@@ -223,7 +223,7 @@ def _command() -> str:
 
 
 def _sweep_threads() -> tuple[int, ...]:
-    from deepmark.runtime.engines.loading import usable_cores
+    from deepmark.runtime.cpu import usable_cores
 
     return tuple(count for count in SWEEP_THREADS if count <= usable_cores())
 
@@ -243,7 +243,7 @@ def _measure(
     from deepmark.benchmarks.result.document import Plan
     from deepmark.benchmarks.speed.benchmark import Request, run_benchmark
     from deepmark.models.size import parse_size
-    from deepmark.runtime.engines.loading import usable_cores
+    from deepmark.runtime.cpu import usable_cores
 
     for count in threads:
         if count > usable_cores():

@@ -13,7 +13,7 @@ from deepmark.benchmarks.studies.support.network_child import NetworkChild, inte
 from deepmark.errors import EngineError
 from deepmark.models.evaluation.drawn_accuracy import DrawnAccuracy
 from deepmark.runtime import load_engine
-from deepmark.runtime.engines.mnn_settings import MnnSettings
+from deepmark.runtime.engines.mnn import MnnSettings
 
 
 def test_networks_run_in_turn_in_processes_of_their_own(demo_bundle: Path) -> None:

@@ -18,8 +18,9 @@ from tiny import Tiny, assert_close, convert, export_tiny, noise, truth, write_b
 from deepmark.errors import BundleError, DataError, EngineError, UsageError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.bundle import MODEL_FILES, Backend, open_model
+from deepmark.runtime.cpu import usable_cores
 from deepmark.runtime.engines.engine import Engine
-from deepmark.runtime.engines.loading import load_engine, usable_cores
+from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.heads.maps import sigmoid
 from deepmark.runtime.preprocess import normalise
 

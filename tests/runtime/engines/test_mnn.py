@@ -16,8 +16,7 @@ from tiny import Tiny, assert_close, noise, truth
 
 from deepmark.errors import BundleError, EngineError
 from deepmark.runtime.engines.loading import load_engine
-from deepmark.runtime.engines.mnn import MnnSession
-from deepmark.runtime.engines.mnn_settings import Memory, MnnSettings
+from deepmark.runtime.engines.mnn import Memory, MnnSession, MnnSettings
 from deepmark.runtime.native_libraries import captured_stdout
 
 

@@ -12,7 +12,7 @@ from tiny import Tiny, noise
 from deepmark.errors import UsageError
 from deepmark.runtime import load_engine
 from deepmark.runtime.engines.engine import EngineRecord, SessionFacts
-from deepmark.runtime.engines.mnn_settings import MnnSettings
+from deepmark.runtime.engines.mnn import MnnSettings
 
 
 def test_the_defaults_are_mnns_own_and_recorded(tiny: Tiny) -> None:

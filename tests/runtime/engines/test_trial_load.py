@@ -64,7 +64,7 @@ def test_a_model_that_crashes_the_library_raises_here(crashing: Path, tmp_path: 
 
 def test_it_would_really_have_crashed(crashing: Path) -> None:
     code = (
-        "import sys, pathlib, numpy; from deepmark.runtime.engines.loading import open_session\n"
+        "import sys, pathlib, numpy; from deepmark.runtime.engines.sessions import open_session\n"
         "open_session(pathlib.Path(sys.argv[1]), 'mnn', 1).run(numpy.zeros((1, 3, 64, 96), numpy.float32))"
     )
     child = subprocess.run([sys.executable, "-c", code, crashing], check=False, capture_output=True, timeout=60)
