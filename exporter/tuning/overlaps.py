@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deepmark.models.datasets.deepfashion2.annotation import UNLABELLED
-from deepmark.models.evaluation.layout import class_ranges, sigmas_294
+from deepmark.models.evaluation.landmark_layout import class_ranges, sigmas_294
 from deepmark.runtime.arrays import F64
 from deepmark.runtime.boxes import AREA_GUARD, iou_of_sizes, landmark_similarity, oks_variances, squared_distances
 from deepmark.runtime.keypoints.schema import KeypointSchema

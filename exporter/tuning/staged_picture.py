@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from deepmark.models.evaluation.compact import CompactHeads
+from deepmark.models.evaluation.compact_heads import CompactHeads
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.runtime.arrays import F32, F64, Index, Mask
 from deepmark.runtime.decoding.decoder import mean_values

@@ -13,7 +13,7 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.files import whole_file
-from deepmark.models.evaluation.layout import class_ranges, to_294
+from deepmark.models.evaluation.landmark_layout import class_ranges, to_294
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
 from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema

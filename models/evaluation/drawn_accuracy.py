@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deepmark.errors import DeepMarkError
 from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
-from deepmark.models.datasets.drawings.held_out import SEED
+from deepmark.models.datasets.drawings.held_out_set import SEED
 from deepmark.models.evaluation.metric import AveragePrecision, require_hotcoco
 from deepmark.models.evaluation.prediction import find_all
 from deepmark.models.evaluation.report import measure

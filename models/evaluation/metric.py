@@ -18,7 +18,7 @@ import numpy as np
 
 from deepmark.extras import require
 from deepmark.models.evaluation.coco_file import Widen, coco_rows, write_rows
-from deepmark.models.evaluation.layout import sigmas_294, to_294
+from deepmark.models.evaluation.landmark_layout import sigmas_294, to_294
 from deepmark.models.evaluation.results import ClassResults, temporary_folder_full
 from deepmark.models.evaluation.truth import ClassTruth, coco_annotations
 from deepmark.runtime.arrays import F64, I64

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from deepmark.errors import DataError
-from deepmark.models.evaluation.compact import CompactHeads, Reach, SparseMaps
+from deepmark.models.evaluation.compact_heads import CompactHeads, Reach, SparseMaps
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections

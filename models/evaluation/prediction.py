@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from deepmark.models.datasets.deepfashion2 import Dataset
-from deepmark.models.evaluation.layout import require_same_classes
+from deepmark.models.evaluation.landmark_layout import require_same_classes
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
 from deepmark.models.evaluation.store import HeadStore
 from deepmark.runtime.decoding.params import DecoderParams

@@ -8,7 +8,7 @@ import numpy as np
 
 from deepmark.files import write_whole
 from deepmark.models.evaluation.labelled import as_detections
-from deepmark.models.evaluation.validation import ValidationSet, evenly
+from deepmark.models.evaluation.validation_set import ValidationSet, evenly
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.detector import Detector
 from deepmark.runtime.drawing.contact_sheet import Tile, contact_sheet, fill_tile

@@ -10,7 +10,6 @@ import msgspec
 
 from deepmark import __version__
 from deepmark.models.datasets.deepfashion2 import Dataset
-from deepmark.models.evaluation.confusion_tables import confusion_section
 from deepmark.models.evaluation.curves import THRESHOLDS, Curves
 from deepmark.models.evaluation.examples import Example
 from deepmark.models.evaluation.inspection import Inspection, inspect
@@ -18,6 +17,7 @@ from deepmark.models.evaluation.matching import LOWEST_IOU
 from deepmark.models.evaluation.metric import AveragePrecision
 from deepmark.models.evaluation.report import AccuracyReport, SubsetAccuracy
 from deepmark.models.evaluation.report_charts import paint_classes, paint_precision, paint_thresholds
+from deepmark.models.evaluation.report_sections import confusion_section
 from deepmark.models.evaluation.results import ClassResults
 from deepmark.models.evaluation.table2 import PAPER_MODEL, TableRow
 from deepmark.models.evaluation.truth import Truth

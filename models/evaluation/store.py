@@ -25,8 +25,8 @@ import msgspec
 from deepmark.errors import DataError
 from deepmark.files import cache_folder, write_whole
 from deepmark.models.evaluation.cache_room import SUFFIX, make_room
-from deepmark.models.evaluation.chunks import CHUNK, Chunk, HeadsJob, maker
-from deepmark.models.evaluation.compact import Reach
+from deepmark.models.evaluation.compact_heads import Reach
+from deepmark.models.evaluation.heads_job import CHUNK, Chunk, HeadsJob, maker
 from deepmark.models.evaluation.jobs import Done, do_here
 from deepmark.models.evaluation.model import ModelRequest
 from deepmark.models.evaluation.picture_heads import PictureHeads, decode

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from deepmark.models.datasets.deepfashion2 import ATTRIBUTES, Annotation, Item
 from deepmark.models.datasets.deepfashion2.annotation import OCCLUDED, UNLABELLED
-from deepmark.models.evaluation.layout import to_294
+from deepmark.models.evaluation.landmark_layout import to_294
 from deepmark.runtime.arrays import F64, I64, Mask
 from deepmark.runtime.keypoints.schema import KeypointSchema
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from deepmark.errors import DataError
-from deepmark.models.training.checkpointing import write_run_file
+from deepmark.models.training.train_state import write_run_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from signal import SIGTERM
 import torch
 
 from deepmark.errors import DataError
-from deepmark.models.training.checkpointing import TrainState, load_state, save_state, save_weights
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.loaders import made_ahead
 from deepmark.models.training.log import LogLine, Writer, open_log
 from deepmark.models.training.ranks import Ranks
 from deepmark.models.training.samples import Pictures
-from deepmark.models.training.stopping import InterruptedTrainingError, StopRequest
+from deepmark.models.training.stop_signals import InterruptedTrainingError, StopRequest
+from deepmark.models.training.train_state import TrainState, load_state, save_state, save_weights
 from deepmark.models.training.trainer import ALONE, CPU, Training
 from deepmark.models.training.validation import DECIDING, Scored, Validate, is_better, is_due, write_scores
 from deepmark.models.training.warm_start import WarmStart

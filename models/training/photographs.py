@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.deepfashion2 import open_dataset
-from deepmark.models.training.augment import PlainLabel
+from deepmark.models.training.augmentation import PlainLabel
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import decode_picture
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from deepmark.models.training.augment import Label, View, jitter_colours, random_view, show_image, show_label
+from deepmark.models.training.augmentation import Label, View, jitter_colours, random_view, show_image, show_label
 from deepmark.models.training.targets import Targets, make_targets
 from deepmark.runtime.arrays import F32, I64, Image8
 from deepmark.runtime.heads.maps import STRIDE

@@ -18,7 +18,6 @@ from deepmark.errors import DataError
 from deepmark.models.mdla34 import MDLA34
 from deepmark.models.training.batch_norm import share_statistics
 from deepmark.models.training.batches import Batch, collate
-from deepmark.models.training.checkpointing import TrainState
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.log import LogLine
 from deepmark.models.training.losses import BatchLosses, count_entries, total_loss
@@ -26,6 +25,7 @@ from deepmark.models.training.memory import resident_mib
 from deepmark.models.training.optimiser import Ema, learning_rate, make_optimiser
 from deepmark.models.training.ranks import JointError, Ranks
 from deepmark.models.training.samples import Pictures, Samples
+from deepmark.models.training.train_state import TrainState
 from deepmark.models.training.warm_start import warm_start
 from deepmark.runtime.keypoints.head_names import head_channels
 

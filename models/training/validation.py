@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import nn
 
-from deepmark.models.training.checkpointing import write_run_file
+from deepmark.models.training.train_state import write_run_file
 
 DECIDING = "mAP_pt"  # of the scores: the higher, the better the network
 Validate = Callable[[nn.Module, int], Mapping[str, float]]

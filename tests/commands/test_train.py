@@ -17,7 +17,7 @@ from torch import nn
 from deepmark.errors import DataError
 from deepmark.models import load_checkpoint
 from deepmark.models.datasets.drawings.dataset import write_dataset
-from deepmark.models.datasets.drawings.held_out import RECORD, SEED
+from deepmark.models.datasets.drawings.held_out_set import RECORD, SEED
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.validator import open_validation
 from deepmark.runtime.keypoints.head_names import head_channels

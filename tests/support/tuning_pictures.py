@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deepmark.benchmarks.studies.support.scene import Load, make_scene
-from deepmark.models.evaluation.compact import CompactHeads
+from deepmark.models.evaluation.compact_heads import CompactHeads
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.models.evaluation.truth import ClassTruth, Truth
 from deepmark.runtime.decoding.params import DecoderParams

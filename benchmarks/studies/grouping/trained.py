@@ -12,13 +12,13 @@ from deepmark.benchmarks.studies.grouping.step import Groups
 from deepmark.models import load_checkpoint
 from deepmark.models.checkpoint import read_checkpoint
 from deepmark.models.datasets.deepfashion2 import open_dataset
-from deepmark.models.datasets.drawings.held_out import DrawnSet, draw_held_out, held_out_seed
-from deepmark.models.evaluation.validation import ValidationSet, figures, open_detector, validate
-from deepmark.models.training.checkpointing import save_weights
+from deepmark.models.datasets.drawings.held_out_set import DrawnSet, draw_held_out, held_out_seed
+from deepmark.models.evaluation.validation_set import ValidationSet, figures, open_detector, validate
 from deepmark.models.training.config import TrainConfig, check_same
-from deepmark.models.training.drawn import draw_pictures
 from deepmark.models.training.log import LogLine
 from deepmark.models.training.loop import CHECKPOINT, find_state, start_run, train
+from deepmark.models.training.pictures import draw_pictures
+from deepmark.models.training.train_state import save_weights
 
 
 @dataclass(frozen=True, slots=True)

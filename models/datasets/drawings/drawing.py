@@ -9,7 +9,7 @@ import numpy as np
 
 from deepmark.models.datasets.drawings.annotation import Item, annotate
 from deepmark.models.datasets.drawings.background import clutter, develop, ground
-from deepmark.models.datasets.drawings.paint import paint
+from deepmark.models.datasets.drawings.painting import paint
 from deepmark.models.datasets.drawings.scene import Scene, compose
 from deepmark.runtime.arrays import Image8
 

@@ -18,8 +18,8 @@ from deepmark.models.datasets.drawings.garments import (
     TROUSERS,
     Garment,
 )
-from deepmark.models.datasets.drawings.lower import shorts, skirt, trousers
-from deepmark.models.datasets.drawings.upper import upper
+from deepmark.models.datasets.drawings.lower_garments import shorts, skirt, trousers
+from deepmark.models.datasets.drawings.upper_garments import upper
 
 # Bottoms come along with tops anyway, dresses with nothing.
 _WEIGHTS = np.array([0.6 if one in BOTTOMS else 1.6 if one in DRESSES else 1.0 for one in CLASS_IDS])

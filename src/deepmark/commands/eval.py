@@ -117,7 +117,7 @@ def eval_(
     from deepmark.models.evaluation.metric import require_hotcoco
     from deepmark.models.evaluation.report import measure, steps
     from deepmark.models.evaluation.report_page import REPORT_STEPS, write_report
-    from deepmark.models.evaluation.tables import print_report, print_table2
+    from deepmark.models.evaluation.report_tables import print_report, print_table2
     from deepmark.models.evaluation.truth import collect_truth
     from deepmark.page import require_report
 

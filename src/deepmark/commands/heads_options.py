@@ -97,7 +97,7 @@ class HeadsOptions:
         Raises:
             DeepMarkError: see `collect_heads`; or the model finds other classes than the data set has.
         """
-        from deepmark.models.evaluation.layout import require_same_classes
+        from deepmark.models.evaluation.landmark_layout import require_same_classes
         from deepmark.models.evaluation.model import DEFAULT_SIZE, ModelRequest
         from deepmark.models.evaluation.pictures import PictureFiles
         from deepmark.models.evaluation.store import Spread, collect_heads, default_cache

@@ -24,9 +24,9 @@ from deepmark.errors import DeepMarkError, UsageError
 from deepmark.extras import require
 
 if TYPE_CHECKING:
-    from deepmark.models.training.checkpointing import TrainState
     from deepmark.models.training.config import TrainConfig
     from deepmark.models.training.samples import Pictures
+    from deepmark.models.training.train_state import TrainState
     from deepmark.models.training.validation import Scored
     from deepmark.models.training.validator import Validation
 
@@ -185,7 +185,7 @@ def train(
     from deepmark.models.training.devices import choose_device, choose_precision
     from deepmark.models.training.loop import train as run
     from deepmark.models.training.ranks import connected, find_ranks
-    from deepmark.models.training.stopping import stop_request
+    from deepmark.models.training.stop_signals import stop_request
 
     ranks = find_ranks()
     if not ranks.leads:
@@ -272,8 +272,8 @@ def _refuse_second_run(folder: Path) -> None:
 
 def _start(ctx: click.Context, folder: Path, config: TrainConfig) -> None:
     """Make the folder of a new run and write down with which options it can be repeated."""
-    from deepmark.models.training.checkpointing import write_run_file
     from deepmark.models.training.loop import start_run
+    from deepmark.models.training.train_state import write_run_file
 
     start_run(folder)
     decided = {**config.document(), "synthetic": config.data is None}
@@ -292,7 +292,7 @@ def _open_pictures(config: TrainConfig, folder: Path, workers: int) -> Pictures:
         if found.faults:
             say(f"{len(found.faults):,} faults, whose pictures are left out; the first: {found.faults[0]}")
         return found
-    from deepmark.models.training.drawn import draw_pictures
+    from deepmark.models.training.pictures import draw_pictures
 
     with progress("drawing", config.pictures) as advance:
         return draw_pictures(

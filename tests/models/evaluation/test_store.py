@@ -183,8 +183,8 @@ def test_a_broken_picture_is_named(small_bundle: Path, forty: Path, tmp_path: Pa
 
 def test_a_worker_with_another_version_is_refused(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
     from deepmark.errors import EngineError
-    from deepmark.models.evaluation.chunks import HeadsJob
-    from deepmark.models.evaluation.compact import Reach
+    from deepmark.models.evaluation.compact_heads import Reach
+    from deepmark.models.evaluation.heads_job import HeadsJob
 
     job = HeadsJob(ModelRequest(small_bundle), ("onnxruntime", "0.1"), 1, Reach(), forty, None)
     with pytest.raises(EngineError, match=r"expected onnxruntime, 0\.1"), job.open():

@@ -20,12 +20,12 @@ from deepmark.errors import CheckpointError, DataError
 from deepmark.models import load_checkpoint
 from deepmark.models.datasets.drawings import draw
 from deepmark.models.training.batches import Batch
-from deepmark.models.training.checkpointing import TrainState, load_state
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.log import COLUMNS, LogLine, open_log
 from deepmark.models.training.loop import CHECKPOINT, LOG, find_state, start_run, train
 from deepmark.models.training.losses import total_loss
 from deepmark.models.training.samples import Samples
+from deepmark.models.training.train_state import TrainState, load_state
 from deepmark.models.training.trainer import DivergedError, Training
 
 SIZES = ("--size", "32", "--batch", "2", "--steps", "5", "--pictures", "6", "--workers", "1", "--save-every", "2")

@@ -12,7 +12,7 @@ from full_disk import room_for
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.drawings import draw
-from deepmark.models.training.drawn import DrawnPictures, draw_pictures
+from deepmark.models.training.pictures import DrawnPictures, draw_pictures
 from deepmark.models.training.samples import Samples
 from deepmark.runtime.keypoints.schema import KeypointSchema
 

@@ -16,11 +16,11 @@ from torch import nn
 
 from deepmark.models import load_checkpoint
 from deepmark.models.datasets.drawings import draw
-from deepmark.models.training.checkpointing import load_state
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.log import LogLine
 from deepmark.models.training.loop import BEST, CHECKPOINT, LOG, VALIDATION, train
-from deepmark.models.training.stopping import InterruptedTrainingError, StopRequest, stop_request
+from deepmark.models.training.stop_signals import InterruptedTrainingError, StopRequest, stop_request
+from deepmark.models.training.train_state import load_state
 from deepmark.models.training.validation import Scored, is_better, is_due, write_scores
 
 SCORES = {1: 0.25, 2: math.nan, 3: 0.125, 4: 0.25}
@@ -131,7 +131,7 @@ def test_a_signal_is_noted_and_ends_nothing(number: signal.Signals) -> None:
 
 def test_ctrl_c_once_more_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter((10.0, 12.0))
-    monkeypatch.setattr("deepmark.models.training.stopping.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("deepmark.models.training.stop_signals.time.monotonic", lambda: next(clock))
     with stop_request():
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):

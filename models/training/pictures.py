@@ -15,8 +15,8 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.drawings import Item, draw
-from deepmark.models.training.augment import PlainLabel
-from deepmark.models.training.checkpointing import write_run_file
+from deepmark.models.training.augmentation import PlainLabel
+from deepmark.models.training.train_state import write_run_file
 from deepmark.runtime.arrays import Image8
 
 PIXELS, LABELS = "pixels.npy", "labels.npz"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepmark.models.datasets.drawings import Item
-from deepmark.models.training.augment import View, jitter_colours, random_view, show_image, show_label
+from deepmark.models.training.augmentation import View, jitter_colours, random_view, show_image, show_label
 from deepmark.models.training.targets import make_targets
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.transform import Letterbox, letterbox

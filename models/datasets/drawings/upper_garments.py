@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from deepmark.models.datasets.drawings.body import ARMPIT_Y, HIP_Y, WAIST_Y, Body, Limb
+from deepmark.models.datasets.drawings.coat_front import coat_parts, opening
 from deepmark.models.datasets.drawings.curves import Point
-from deepmark.models.datasets.drawings.front import coat_parts, opening
 from deepmark.models.datasets.drawings.garments import (
     DRESSES,
     LONG_SLEEVES,
@@ -22,8 +22,8 @@ from deepmark.models.datasets.drawings.garments import (
     both,
     sided,
 )
-from deepmark.models.datasets.drawings.lower import HEM, SKIRT_CREASES, skirt_points, skirt_ring
-from deepmark.models.datasets.drawings.neck import Neckline, collar_flaps, neckline, strapped
+from deepmark.models.datasets.drawings.lower_garments import HEM, SKIRT_CREASES, skirt_points, skirt_ring
+from deepmark.models.datasets.drawings.necklines import Neckline, collar_flaps, neckline, strapped
 from deepmark.models.datasets.drawings.sleeves import sleeve_part, sleeve_points, sleeve_style
 
 _FLAPPED = {1: 0.25, 2: 0.3, 3: 0.45, 4: 0.5, 10: 0.2, 11: 0.2}  # how often a class has a shirt's collar or lapels

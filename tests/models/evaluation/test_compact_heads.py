@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from deepmark.errors import DataError
 from deepmark.models.evaluation.centre_bounds import find_centre_bounds
-from deepmark.models.evaluation.compact import CompactHeads, Reach
+from deepmark.models.evaluation.compact_heads import CompactHeads, Reach
 from deepmark.models.evaluation.picture_heads import PictureHeads, encode
 from deepmark.models.evaluation.picture_heads import decode as decode_bytes
 from deepmark.runtime.decoding.decoder import decode

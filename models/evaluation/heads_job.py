@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deepmark.errors import EngineError
 from deepmark.models.datasets.deepfashion2.storage import Storage, open_storage
-from deepmark.models.evaluation.compact import CompactHeads, Reach
+from deepmark.models.evaluation.compact_heads import CompactHeads, Reach
 from deepmark.models.evaluation.model import ModelRequest
 from deepmark.models.evaluation.picture_heads import PictureHeads, encode
 from deepmark.models.evaluation.pictures import PictureFile

@@ -15,9 +15,9 @@ from deepmark.errors import DataError
 from deepmark.models import load_checkpoint
 from deepmark.models.datasets.deepfashion2 import open_dataset
 from deepmark.models.datasets.drawings import draw
-from deepmark.models.datasets.drawings.held_out import SEED, DrawnSet, draw_held_out, held_out_seed
+from deepmark.models.datasets.drawings.held_out_set import SEED, DrawnSet, draw_held_out, held_out_seed
 from deepmark.models.evaluation.prediction_sheet import draw_sheet
-from deepmark.models.evaluation.validation import ValidationSet, evenly, figures, open_detector, validate
+from deepmark.models.evaluation.validation_set import ValidationSet, evenly, figures, open_detector, validate
 from deepmark.runtime.detector import Detector
 from deepmark.runtime.media.picture_file import read_picture
 

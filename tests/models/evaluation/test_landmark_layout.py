@@ -10,7 +10,7 @@ import pytest
 from garments import garments
 
 from deepmark.errors import DataError
-from deepmark.models.evaluation.layout import class_ranges, require_same_classes, sigmas_294, to_294
+from deepmark.models.evaluation.landmark_layout import class_ranges, require_same_classes, sigmas_294, to_294
 from deepmark.models.evaluation.results import ResultsBuilder
 from deepmark.runtime.keypoints.schema import KeypointSchema
 

@@ -11,7 +11,7 @@ import msgspec
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.drawings.dataset import write_dataset
-from deepmark.models.training.checkpointing import write_run_file
+from deepmark.models.training.train_state import write_run_file
 
 SEED = 900_001
 RECORD = "drawn.json"  # beside image/ and annos/; readers of the data set do not look at it

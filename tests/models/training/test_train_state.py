@@ -9,8 +9,8 @@ import torch
 from full_disk import room_for
 
 from deepmark.errors import CheckpointError, DataError, UsageError
-from deepmark.models.training.checkpointing import TrainState, load_state, save_state
 from deepmark.models.training.config import TrainConfig, check_same
+from deepmark.models.training.train_state import TrainState, load_state, save_state
 
 
 def _state(step: int) -> TrainState:
