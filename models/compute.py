@@ -33,7 +33,7 @@ CONVENTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class LayerCost:
+class NetworkLayerCost:
     """One layer.
 
     Attributes:
@@ -48,7 +48,7 @@ class LayerCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class NetworkPartCost:
     """A network, or a part of it: ``base``, ``dla_up``, ``ida_up`` or one head.
 
     Attributes:
@@ -75,8 +75,8 @@ class NetworkCost:
 
     height: int
     width: int
-    total: Cost
-    parts: dict[str, Cost]
+    total: NetworkPartCost
+    parts: dict[str, NetworkPartCost]
 
 
 def network_cost(network: nn.Module, size: tuple[int, int]) -> NetworkCost:
@@ -85,12 +85,12 @@ def network_cost(network: nn.Module, size: tuple[int, int]) -> NetworkCost:
     parts = {}
     for name, part in network.named_children():
         mine = [layer for layer in layers if layer.name.partition(".")[0] == name]
-        parts[name] = Cost(
+        parts[name] = NetworkPartCost(
             parameters=sum(parameter.numel() for parameter in part.parameters()),
             multiply_adds=sum(layer.multiply_adds for layer in mine),
             paper=sum(layer.paper for layer in mine),
         )
-    total = Cost(
+    total = NetworkPartCost(
         parameters=sum(part.parameters for part in parts.values()),
         multiply_adds=sum(part.multiply_adds for part in parts.values()),
         paper=sum(part.paper for part in parts.values()),
@@ -98,9 +98,9 @@ def network_cost(network: nn.Module, size: tuple[int, int]) -> NetworkCost:
     return NetworkCost(*size, total, parts)
 
 
-def layer_costs(network: nn.Module, size: tuple[int, int]) -> list[LayerCost]:
+def layer_costs(network: nn.Module, size: tuple[int, int]) -> list[NetworkLayerCost]:
     """List the convolutions and normalisations that one image of ``size`` passes, in the order in which they run."""
-    layers: list[LayerCost] = []
+    layers: list[NetworkLayerCost] = []
     weights = {name: tensor.to("meta") for name, tensor in network.state_dict().items()}
     with _hooked(network, layers), torch.no_grad():
         functional_call(network, weights, (torch.empty(1, 3, *size, device="meta"),))
@@ -108,7 +108,7 @@ def layer_costs(network: nn.Module, size: tuple[int, int]) -> list[LayerCost]:
 
 
 @contextmanager
-def _hooked(network: nn.Module, layers: list[LayerCost]) -> Iterator[None]:
+def _hooked(network: nn.Module, layers: list[NetworkLayerCost]) -> Iterator[None]:
     with ExitStack() as hooks:
         for name, module in network.named_modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
@@ -125,9 +125,11 @@ def _run_dead(project: nn.Module, _module: nn.Module, _inputs: tuple[Tensor, ...
     project(bottom)
 
 
-def _record(layers: list[LayerCost], name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+def _record(
+    layers: list[NetworkLayerCost], name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor
+) -> None:
     if isinstance(module, nn.BatchNorm2d):
-        layers.append(LayerCost(name, 0, 2 * output.numel()))
+        layers.append(NetworkLayerCost(name, 0, 2 * output.numel()))
         return
     assert isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
     taps = math.prod(module.kernel_size)
@@ -136,4 +138,4 @@ def _record(layers: list[LayerCost], name: str, module: nn.Module, inputs: tuple
     else:
         multiply_adds = output.numel() * taps * (module.in_channels // module.groups)
     by_output = output.numel() * (taps * (module.in_channels // module.groups) + (module.bias is not None))
-    layers.append(LayerCost(name, 0 if name.startswith(DEAD) else multiply_adds, by_output))
+    layers.append(NetworkLayerCost(name, 0 if name.startswith(DEAD) else multiply_adds, by_output))

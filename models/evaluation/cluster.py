@@ -9,7 +9,7 @@ from typing import Any
 
 from deepmark.errors import EngineError, UsageError
 from deepmark.extras import require
-from deepmark.models.evaluation.jobs import Done, Job, Result, Task
+from deepmark.models.evaluation.jobs import Done, Result, Task, WorkerJob
 
 CONNECT_S = 10  # to a scheduler that runs, and for it to have a worker
 AHEAD = 2  # tasks given to each thread of the cluster; more would only fill memory with results
@@ -19,7 +19,7 @@ _resources = ExitStack()
 _busy = threading.Lock()
 
 
-def do_on_cluster(job: Job[Task, Result], tasks: Sequence[Task], address: str) -> Done[Task, Result]:
+def do_on_cluster(job: WorkerJob[Task, Result], tasks: Sequence[Task], address: str) -> Done[Task, Result]:
     """Do all tasks on a cluster; yield them as they are done.
 
     The files that the job names must be there under the same paths. When a process of the cluster dies, its tasks are
@@ -80,7 +80,7 @@ def _connected(client: Callable[..., Any], address: str) -> Any:
         ) from error
 
 
-def _do(job: Job[Task, Result], task: Task) -> Result:
+def _do(job: WorkerJob[Task, Result], task: Task) -> Result:
     """Do one task in a process of the cluster, one at a time: it keeps the job open until it gets another."""
     with _busy:
         if job not in _opened:

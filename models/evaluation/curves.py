@@ -17,7 +17,7 @@ RECALLS = tuple(step / 100 for step in range(101))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Curves:
+class PrecisionCurves:
     """Precision in [0, 1], (10 `THRESHOLDS`, 101 `RECALLS`): the mean of the classes that are in the data set.
 
     Attributes:
@@ -29,7 +29,7 @@ class Curves:
     boxes: F64 | None
 
 
-def measure_curves(truth: Truth, results: Sequence[ClassResults]) -> Curves:
+def measure_curves(truth: Truth, results: Sequence[ClassResults]) -> PrecisionCurves:
     """Hold detections against the truth, as `deepmark.models.evaluation.report.measure` does.
 
     Raises:
@@ -41,7 +41,7 @@ def measure_curves(truth: Truth, results: Sequence[ClassResults]) -> Curves:
         curves = metric.curves(expected, ("keypoints", "bbox"))
         points.append(curves["keypoints"])
         boxes.append(curves["bbox"])
-    return Curves(_mean(points), _mean(boxes))
+    return PrecisionCurves(_mean(points), _mean(boxes))
 
 
 def _mean(curves: Sequence[F64 | None]) -> F64 | None:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from deepmark.models.datasets.deepfashion2 import Dataset
-from deepmark.models.evaluation.curves import Curves, measure_curves
+from deepmark.models.evaluation.curves import PrecisionCurves, measure_curves
 from deepmark.models.evaluation.examples import Example, choose, draw_example
-from deepmark.models.evaluation.matching import Pair, agreement, match
+from deepmark.models.evaluation.matching import Match, agreement, match
 from deepmark.models.evaluation.results import ClassResults
 from deepmark.models.evaluation.truth import Truth
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Inspection:
+class ReportDetails:
     """What a page shows beyond the figures of the report.
 
     Attributes:
@@ -24,15 +24,15 @@ class Inspection:
         best: pictures that went best, best first.
     """
 
-    curves: Curves
-    pairs: tuple[Pair, ...]
+    curves: PrecisionCurves
+    pairs: tuple[Match, ...]
     worst: tuple[Example, ...]
     best: tuple[Example, ...]
 
 
 def inspect(
     truth: Truth, results: Sequence[ClassResults], dataset: Dataset, *, visible_only: bool = False
-) -> Inspection:
+) -> ReportDetails:
     """Look at an evaluation more closely.
 
     Raises:
@@ -49,4 +49,4 @@ def inspect(
             tuple(draw_example(dataset, image_id, results, values[image_id]) for image_id in chosen)
             for chosen in choose(values)
         )
-    return Inspection(curves, pairs, worst, best)
+    return ReportDetails(curves, pairs, worst, best)

@@ -13,7 +13,7 @@ Result_co = TypeVar("Result_co", covariant=True)
 Done = Generator[tuple[Task, Result], None, None]  # tasks with their results, as they are done
 
 
-class Job(Protocol[Task_contra, Result_co]):
+class WorkerJob(Protocol[Task_contra, Result_co]):
     """What is to be done with every task. A frozen value: it is sent to where the work is done."""
 
     def open(self) -> AbstractContextManager[Callable[[Task_contra], Result_co]]:
@@ -25,7 +25,7 @@ class Job(Protocol[Task_contra, Result_co]):
         ...
 
 
-def do_here(job: Job[Task, Result], tasks: Iterable[Task]) -> Done[Task, Result]:
+def do_here(job: WorkerJob[Task, Result], tasks: Iterable[Task]) -> Done[Task, Result]:
     """Do all tasks in this process, in order."""
     with job.open() as do:
         for task in tasks:

@@ -21,7 +21,7 @@ LOWEST_IOU = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ItemIndex:
     """A garment of the truth, or a detection.
 
     Attributes:
@@ -34,7 +34,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class Match:
     """A garment and the detection that stands for it.
 
     Attributes:
@@ -44,11 +44,11 @@ class Pair:
     """
 
     image_id: int
-    expected: Row | None
-    found: Row | None
+    expected: ItemIndex | None
+    found: ItemIndex | None
 
 
-def match(truth: Truth, results: Sequence[ClassResults], *, lowest_score: float = SHOWN_SCORE) -> tuple[Pair, ...]:
+def match(truth: Truth, results: Sequence[ClassResults], *, lowest_score: float = SHOWN_SCORE) -> tuple[Match, ...]:
     """Pair the garments of all pictures with detections.
 
     Args:
@@ -61,7 +61,7 @@ def match(truth: Truth, results: Sequence[ClassResults], *, lowest_score: float 
     """
     garments = _by_image((one.image_ids, np.ones(len(one.image_ids), np.bool_)) for one in truth.classes)
     detections = _by_image((one.image_ids, one.scores >= lowest_score) for one in results)
-    pairs: list[Pair] = []
+    pairs: list[Match] = []
     for image_id in truth.image_ids:
         expected, found = garments.get(image_id, []), detections.get(image_id, [])
         found.sort(key=lambda one: -results[one.class_index].scores[one.row])
@@ -73,7 +73,7 @@ def match(truth: Truth, results: Sequence[ClassResults], *, lowest_score: float 
     return tuple(pairs)
 
 
-def confusion(pairs: Sequence[Pair], classes: int) -> I64:
+def confusion(pairs: Sequence[Match], classes: int) -> I64:
     """Count pairs by class.
 
     Returns:
@@ -88,7 +88,7 @@ def confusion(pairs: Sequence[Pair], classes: int) -> I64:
     return counts
 
 
-def agreement(pairs: Sequence[Pair], truth: Truth, results: Sequence[ClassResults]) -> dict[int, float]:
+def agreement(pairs: Sequence[Match], truth: Truth, results: Sequence[ClassResults]) -> dict[int, float]:
     """Tell how well each picture went: mean OKS over its pairs, where a miss, an extra and a wrong class count 0.
 
     Returns:
@@ -118,24 +118,24 @@ def _oks(expected: F64, found: F64, area: float, sigmas: F64) -> float:
     return float(np.mean(landmark_similarity(squared, area + AREA_GUARD, oks_variances(sigmas[labelled]))))
 
 
-def _by_image(classes: Iterator[tuple[I64, Mask]]) -> dict[int, list[Row]]:
+def _by_image(classes: Iterator[tuple[I64, Mask]]) -> dict[int, list[ItemIndex]]:
     """Sort the chosen rows of all classes by picture: (image ids, chosen) per class."""
-    found: dict[int, list[Row]] = {}
+    found: dict[int, list[ItemIndex]] = {}
     for index, (image_ids, chosen) in enumerate(classes):
         for row in np.flatnonzero(chosen).tolist():
-            found.setdefault(int(image_ids[row]), []).append(Row(index, row))
+            found.setdefault(int(image_ids[row]), []).append(ItemIndex(index, row))
     return found
 
 
-def _match_picture(image_id: int, expected: list[Row], found: list[Row], overlaps: F64) -> Iterator[Pair]:
+def _match_picture(image_id: int, expected: list[ItemIndex], found: list[ItemIndex], overlaps: F64) -> Iterator[Match]:
     free = np.ones(len(expected), np.bool_)
     for at, one in enumerate(found):
         reach = np.where(free, overlaps[:, at], -1)
         best = int(reach.argmax()) if len(expected) else -1
         if best >= 0 and reach[best] >= LOWEST_IOU:
             free[best] = False
-            yield Pair(image_id, expected[best], one)
+            yield Match(image_id, expected[best], one)
         else:
-            yield Pair(image_id, None, one)
+            yield Match(image_id, None, one)
     for at in np.flatnonzero(free).tolist():
-        yield Pair(image_id, expected[at], None)
+        yield Match(image_id, expected[at], None)

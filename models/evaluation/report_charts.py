@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deepmark.models.evaluation.curves import RECALLS, THRESHOLDS, Curves
+from deepmark.models.evaluation.curves import RECALLS, THRESHOLDS, PrecisionCurves
 from deepmark.models.evaluation.report import ClassAccuracy
 from deepmark.page import SERIES
 from deepmark.runtime.arrays import F64
@@ -38,7 +38,7 @@ def paint_classes(figure: Figure, classes: Sequence[ClassAccuracy]) -> None:
     figure.legend(loc="outside upper left", ncols=2)
 
 
-def paint_precision(figure: Figure, curves: Curves) -> None:
+def paint_precision(figure: Figure, curves: PrecisionCurves) -> None:
     """Draw precision over recall, for landmarks and for boxes beside each other."""
     panels = figure.subplots(1, 2, sharey=True, gridspec_kw={"wspace": 0.08})
     for axes, title, colour, curve in zip(
@@ -56,7 +56,7 @@ def paint_precision(figure: Figure, curves: Curves) -> None:
     panels[0].set_ylabel("precision")
 
 
-def paint_thresholds(figure: Figure, curves: Curves) -> None:
+def paint_thresholds(figure: Figure, curves: PrecisionCurves) -> None:
     """Draw mAP over the threshold from which a detection counts as right."""
     axes = figure.subplots()
     _threshold_line(axes, curves.points, "landmarks, by OKS", POINTS, "o")

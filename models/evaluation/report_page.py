@@ -10,16 +10,16 @@ import msgspec
 
 from deepmark import __version__
 from deepmark.models.datasets.deepfashion2 import Dataset
-from deepmark.models.evaluation.curves import THRESHOLDS, Curves
+from deepmark.models.evaluation.curves import THRESHOLDS, PrecisionCurves
 from deepmark.models.evaluation.examples import Example
-from deepmark.models.evaluation.inspection import Inspection, inspect
+from deepmark.models.evaluation.inspection import ReportDetails, inspect
 from deepmark.models.evaluation.matching import LOWEST_IOU
 from deepmark.models.evaluation.metric import AveragePrecision
 from deepmark.models.evaluation.report import AccuracyReport, SubsetAccuracy
 from deepmark.models.evaluation.report_charts import paint_classes, paint_precision, paint_thresholds
 from deepmark.models.evaluation.report_sections import confusion_section
 from deepmark.models.evaluation.results import ClassResults
-from deepmark.models.evaluation.table2 import PAPER_MODEL, TableRow
+from deepmark.models.evaluation.table2 import PAPER_MODEL, Table2Row
 from deepmark.models.evaluation.truth import Truth
 from deepmark.page import (
     Cells,
@@ -50,7 +50,7 @@ def write_report(
     *,
     run: Mapping[str, object],
     faults: Sequence[str] = (),
-    table2: Sequence[TableRow] = (),
+    table2: Sequence[Table2Row] = (),
     advance: Callable[[], None] = lambda: None,
 ) -> None:
     """Write the page; the file appears whole or not at all, and the same evaluation gives the same bytes.
@@ -78,12 +78,12 @@ def write_report(
 
 def accuracy_page(
     report: AccuracyReport,
-    inspection: Inspection,
+    inspection: ReportDetails,
     class_names: Sequence[str],
     *,
     run: Mapping[str, object],
     faults: Sequence[str] = (),
-    table2: Sequence[TableRow] = (),
+    table2: Sequence[Table2Row] = (),
 ) -> Page:
     """Lay out the page."""
     sections = [_result(report), _classes(report)]
@@ -169,7 +169,7 @@ def _subset_cells(one: SubsetAccuracy) -> tuple[Number, ...]:
     return (Number(one.items), *(_number(mean, "ap") for mean in means))
 
 
-def _techniques(table2: Sequence[TableRow]) -> Section:
+def _techniques(table2: Sequence[Table2Row]) -> Section:
     rows: tuple[Cells, ...] = tuple(
         (
             row.name,
@@ -188,7 +188,7 @@ def _techniques(table2: Sequence[TableRow]) -> Section:
     )
 
 
-def _curves(curves: Curves) -> Section:
+def _curves(curves: PrecisionCurves) -> Section:
     precision = draw("Precision over recall", lambda figure: paint_precision(figure, curves), height=3.1)
     thresholds = draw("mAP over the threshold", lambda figure: paint_thresholds(figure, curves), height=2.9)
     columns = ("", *(f"{threshold:.2f}" for threshold in THRESHOLDS))
@@ -214,7 +214,7 @@ def _at_thresholds(curve: F64 | None) -> tuple[Number, ...]:
     return tuple(Number(float(value), ".3f") for value in curve.mean(axis=1))
 
 
-def _examples(inspection: Inspection) -> list[Section]:
+def _examples(inspection: ReportDetails) -> list[Section]:
     rule = (
         "Left the labels, right the detections with a score of at least"
         f" {SHOWN_SCORE:g}. The number is the mean OKS of the picture’s garments; one that was missed, one too many"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deepmark.models.evaluation.matching import LOWEST_IOU, Pair, confusion
+from deepmark.models.evaluation.matching import LOWEST_IOU, Match, confusion
 from deepmark.page import Cells, Number, Section, Table
 from deepmark.runtime.arrays import I64
 from deepmark.runtime.decoding.params import SHOWN_SCORE
@@ -12,7 +12,7 @@ from deepmark.runtime.decoding.params import SHOWN_SCORE
 MOST_LISTED = 12
 
 
-def confusion_section(pairs: Sequence[Pair], class_names: Sequence[str]) -> Section:
+def confusion_section(pairs: Sequence[Match], class_names: Sequence[str]) -> Section:
     """Show the counts of `deepmark.models.evaluation.matching.confusion`, and the most frequent mistakes by name."""
     counts = confusion(pairs, len(class_names))
     return Section(

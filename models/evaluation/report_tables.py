@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from deepmark.console import print_table, say
 from deepmark.models.evaluation.metric import AveragePrecision
 from deepmark.models.evaluation.report import AccuracyReport, SubsetAccuracy
-from deepmark.models.evaluation.table2 import PAPER_MODEL, TableRow
+from deepmark.models.evaluation.table2 import PAPER_MODEL, Table2Row
 
 
 def print_report(report: AccuracyReport, faults: Sequence[str]) -> None:
@@ -34,7 +34,7 @@ def print_report(report: AccuracyReport, faults: Sequence[str]) -> None:
     )
 
 
-def print_table2(rows: Sequence[TableRow]) -> None:
+def print_table2(rows: Sequence[Table2Row]) -> None:
     """Print Table 2's rows, with the paper's beside them."""
     print_table(
         ("post-processing", "mAP_pt", "mAP_box", "paper mAP_pt", "paper mAP_box"),

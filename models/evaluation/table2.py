@@ -16,7 +16,7 @@ PAPER_MODEL = "mDLA-34 at 256x256 on DeepFashion2's validation set"
 
 
 @dataclass(frozen=True, slots=True)
-class PaperRow:
+class Table2PaperRow:
     """What the paper's Table 2 says of `PAPER_MODEL`; its times are a phone's and stand nowhere here."""
 
     map_pt: float
@@ -24,7 +24,7 @@ class PaperRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TableRow:
+class Table2Row:
     """One row.
 
     Attributes:
@@ -39,17 +39,17 @@ class TableRow:
     decoder: DecoderParams
     map_pt: AveragePrecision | None
     map_box: AveragePrecision | None
-    paper: PaperRow
+    paper: Table2PaperRow
 
 
 _PAPER = {  # Table 2, columns mAP_pt and mAP_box
-    "Baseline": PaperRow(0.422, 0.651),
-    "NMS": PaperRow(0.422, 0.652),
-    "Technique (1)": PaperRow(0.428, 0.650),
-    "Technique (2)": PaperRow(0.430, 0.651),
-    "Technique (3)": PaperRow(0.431, 0.651),
-    "Technique (4)": PaperRow(0.430, 0.651),
-    "Combined": PaperRow(0.445, 0.652),
+    "Baseline": Table2PaperRow(0.422, 0.651),
+    "NMS": Table2PaperRow(0.422, 0.652),
+    "Technique (1)": Table2PaperRow(0.428, 0.650),
+    "Technique (2)": Table2PaperRow(0.430, 0.651),
+    "Technique (3)": Table2PaperRow(0.431, 0.651),
+    "Technique (4)": Table2PaperRow(0.430, 0.651),
+    "Combined": Table2PaperRow(0.445, 0.652),
 }
 ROWS = tuple(_PAPER)
 
@@ -76,7 +76,7 @@ def make_table2(
     *,
     visible_only: bool = False,
     advance: Callable[[], None] = lambda: None,
-) -> tuple[TableRow, ...]:
+) -> tuple[Table2Row, ...]:
     """Decode and measure once per row.
 
     Args:
@@ -92,5 +92,5 @@ def make_table2(
     rows = []
     for name, chosen in row_params(params).items():
         found = measure(truth, detect_all(store, truth.schema, chosen, advance), visible_only=visible_only)
-        rows.append(TableRow(name, chosen, found.map_pt, found.map_box, _PAPER[name]))
+        rows.append(Table2Row(name, chosen, found.map_pt, found.map_box, _PAPER[name]))
     return tuple(rows)

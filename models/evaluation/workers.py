@@ -14,7 +14,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, Generic
 
 from deepmark.errors import DeepMarkError, EngineError
-from deepmark.models.evaluation.jobs import Done, Job, Result, Task
+from deepmark.models.evaluation.jobs import Done, Result, Task, WorkerJob
 
 ATTEMPTS = 3  # at a task; then it is the task that kills
 
@@ -34,7 +34,7 @@ class _Worker(Generic[Task]):
     attempt: int
 
 
-def do_in_processes(job: Job[Task, Result], tasks: Sequence[Task], workers: int) -> Done[Task, Result]:
+def do_in_processes(job: WorkerJob[Task, Result], tasks: Sequence[Task], workers: int) -> Done[Task, Result]:
     """Do all tasks, each in one of several processes; yield them as they are done.
 
     Processes are spawned: what was loaded here would not survive a fork. They end with this process, whatever ends it,
@@ -78,7 +78,7 @@ def do_in_processes(job: Job[Task, Result], tasks: Sequence[Task], workers: int)
             _dismiss(pipe, worker.process)
 
 
-def _hire(job: Job[Task, Result]) -> tuple[Any, SpawnProcess]:
+def _hire(job: WorkerJob[Task, Result]) -> tuple[Any, SpawnProcess]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(job, theirs), daemon=True)
@@ -98,7 +98,7 @@ def _dismiss(pipe: Any, process: SpawnProcess) -> None:
     process.join()
 
 
-def _again(job: Job[Task, Result], worker: _Worker[Task]) -> tuple[Task, int]:
+def _again(job: WorkerJob[Task, Result], worker: _Worker[Task]) -> tuple[Task, int]:
     """Return the task of a dead process with the number of its next attempt."""
     if worker.attempt == ATTEMPTS:
         status = worker.process.exitcode or 0
@@ -110,7 +110,7 @@ def _again(job: Job[Task, Result], worker: _Worker[Task]) -> tuple[Task, int]:
     return worker.task, worker.attempt + 1
 
 
-def _work(job: Job[Task, Result], pipe: Any) -> None:
+def _work(job: WorkerJob[Task, Result], pipe: Any) -> None:
     """Do tasks until the pipe ends: the worker's side."""
     import cv2
 
@@ -121,7 +121,7 @@ def _work(job: Job[Task, Result], pipe: Any) -> None:
             pipe.send(answer)
 
 
-def _answers(job: Job[Task, Result], pipe: Any) -> Iterator[tuple[Exception | None, Result | None]]:
+def _answers(job: WorkerJob[Task, Result], pipe: Any) -> Iterator[tuple[Exception | None, Result | None]]:
     """Yield the results of the tasks that the pipe gives, then the error that ended it."""
     try:
         with job.open() as do:

@@ -8,7 +8,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from deepmark.models.training.targets import Garment
+from deepmark.models.training.targets import TargetGarment
 from deepmark.runtime.arrays import F32, F64, Image8
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.transform import Letterbox
@@ -32,7 +32,7 @@ _GREY = np.array([0.114, 0.587, 0.299], np.float32)  # ITU-R BT.601, BGR
 
 
 class Label(Protocol):
-    """What training needs to know of a labelled object; `drawings.Item` has it."""
+    """What training needs to know of a labelled object; `drawings.DrawnItem` has it."""
 
     @property
     def category_id(self) -> int:
@@ -122,7 +122,7 @@ def show_image(image: Image8, view: View, input_hw: tuple[int, int]) -> Image8:
     return np.asarray(shown, np.uint8)
 
 
-def show_label(label: Label, view: View, image_width: int, schema: KeypointSchema) -> Garment:
+def show_label(label: Label, view: View, image_width: int, schema: KeypointSchema) -> TargetGarment:
     """Return a label as the network sees it, in cells.
 
     In a mirrored picture a left sleeve is a right one: the landmarks of a class change places before anybody looks up
@@ -139,7 +139,7 @@ def show_label(label: Label, view: View, image_width: int, schema: KeypointSchem
     corners = to_cells(np.array([[x1, y1], [x2, y2]], np.float32))
     points: F32 = landmarks.astype(np.float32)
     points[:, :2] = to_cells(points[:, :2])
-    return Garment(class_id, corners.reshape(4), points)
+    return TargetGarment(class_id, corners.reshape(4), points)
 
 
 def jitter_colours(rng: np.random.Generator, image: Image8, strength: float = 1.0) -> Image8:

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepmark.models.training.samples import Sample
+from deepmark.models.training.samples import TrainingSample
 from deepmark.models.training.targets import Cells
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class TrainingBatch:
     """B pictures with N objects and M landmarks; the targets are those of `deepmark.models.training.targets.Targets`.
 
     Attributes:
@@ -41,12 +41,12 @@ class Batch:
     landmarks: Tensor
     hp_offset: Tensor
 
-    def to(self, device: torch.device) -> Batch:
+    def to(self, device: torch.device) -> TrainingBatch:
         """Return the batch on a device."""
-        return Batch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+        return TrainingBatch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
-def collate(samples: Sequence[Sample]) -> Batch:
+def collate(samples: Sequence[TrainingSample]) -> TrainingBatch:
     """Join samples of one size."""
     targets = [sample.targets for sample in samples]
 
@@ -57,7 +57,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         return torch.from_numpy(np.stack([getattr(one, name) for one in targets]))
 
     images = torch.from_numpy(np.stack([sample.image for sample in samples]))
-    return Batch(
+    return TrainingBatch(
         images=images.contiguous(memory_format=torch.channels_last),
         hm=stacked("hm"),
         hm_hp=stacked("hm_hp"),

@@ -12,16 +12,16 @@ from signal import SIGTERM
 
 import torch
 
-from deepmark.errors import DataError
+from deepmark.errors import DataError, InterruptedTrainingError
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.loaders import made_ahead
 from deepmark.models.training.log import LogLine, Writer, open_log
 from deepmark.models.training.ranks import Ranks
-from deepmark.models.training.samples import Pictures
-from deepmark.models.training.stop_signals import InterruptedTrainingError, StopRequest
+from deepmark.models.training.samples import TrainingPictures
+from deepmark.models.training.stop_signals import StopRequest
 from deepmark.models.training.train_state import TrainState, load_state, save_state, save_weights
-from deepmark.models.training.trainer import ALONE, CPU, Training
-from deepmark.models.training.validation import DECIDING, Scored, Validate, is_better, is_due, write_scores
+from deepmark.models.training.trainer import ALONE, CPU, Trainer
+from deepmark.models.training.validation import DECIDING, Validate, ValidationResult, is_better, is_due, write_scores
 from deepmark.models.training.warm_start import WarmStart
 
 CHECKPOINT, BEST, LOG, VALIDATION = "last.pth", "best.pth", "log.csv", "validation.csv"
@@ -54,7 +54,7 @@ class TrainSummary:
 
 def train(
     config: TrainConfig,
-    pictures: Pictures,
+    pictures: TrainingPictures,
     folder: Path,
     *,
     device: torch.device = CPU,
@@ -66,7 +66,7 @@ def train(
     validate_every: int | None = None,
     stop: StopRequest | None = None,
     report: Callable[[LogLine], None] = lambda _: None,
-    scored: Callable[[Scored], None] = lambda _: None,
+    scored: Callable[[ValidationResult], None] = lambda _: None,
     account: Callable[[WarmStart], None] = lambda _: None,
 ) -> TrainSummary:
     """Train a network, with a checkpoint every ``save_every`` steps and at the end.
@@ -95,7 +95,7 @@ def train(
         DataError: nothing can be written into the folder, or a picture cannot be read.
         CheckpointError: ``config.init`` cannot be used.
     """
-    training = Training(config, pictures, device, resume, ranks)
+    training = Trainer(config, pictures, device, resume, ranks)
     if training.warm_start is not None and ranks.leads:
         account(training.warm_start)
     if resume is None and ranks.leads:  # a run can go on from step 0, and a full disk shows now
@@ -132,7 +132,7 @@ def train(
 
 
 @contextmanager
-def _log(folder: Path, training: Training) -> Iterator[Writer]:
+def _log(folder: Path, training: Trainer) -> Iterator[Writer]:
     """Open the log; where another process leads, nothing is written."""
     if not training.ranks.leads:
         yield lambda _: None
@@ -141,12 +141,12 @@ def _log(folder: Path, training: Training) -> Iterator[Writer]:
         yield write
 
 
-def _is_due(training: Training, every: int | None) -> bool:
+def _is_due(training: Trainer, every: int | None) -> bool:
     pictures, config = len(training.samples.pictures), training.config
     return is_due(training.step, every=every, batch=config.batch, pictures=pictures, steps=config.steps)
 
 
-def _validate(training: Training, validate: Validate, folder: Path) -> Scored:
+def _validate(training: Trainer, validate: Validate, folder: Path) -> ValidationResult:
     """Score the averaged network, and keep it if it is the best so far."""
     with torch.no_grad():
         scores = validate(training.average.network, training.step)
@@ -156,7 +156,7 @@ def _validate(training: Training, validate: Validate, folder: Path) -> Scored:
         state = training.state()
         save_weights(state.average, state.epoch, folder / BEST)
     write_scores(folder / VALIDATION, training.step, scores)
-    return Scored(training.step, scores, best)
+    return ValidationResult(training.step, scores, best)
 
 
 def refuse_second_run(folder: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from deepmark.models.mdla34 import MDLA34
-from deepmark.models.training.batches import Batch
+from deepmark.models.training.batches import TrainingBatch
 from deepmark.models.training.sparse_heads import gather_patches, run_head
 
 ALPHA, BETA = 2, 4  # of the focal loss, section 3
@@ -21,12 +21,12 @@ class BatchLosses(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, batch: Batch, entries: Tensor) -> dict[str, Tensor]:
+    def forward(self, batch: TrainingBatch, entries: Tensor) -> dict[str, Tensor]:
         """Compute `batch_losses`."""
         return batch_losses(self.network, batch, entries)
 
 
-def batch_losses(network: MDLA34, batch: Batch, entries: Tensor | None = None) -> dict[str, Tensor]:
+def batch_losses(network: MDLA34, batch: TrainingBatch, entries: Tensor | None = None) -> dict[str, Tensor]:
     """Compute the loss of each head, unweighted; the regression heads run at the labelled cells only.
 
     Args:
@@ -52,7 +52,7 @@ def batch_losses(network: MDLA34, batch: Batch, entries: Tensor | None = None) -
     }
 
 
-def count_entries(batch: Batch) -> Tensor:
+def count_entries(batch: TrainingBatch) -> Tensor:
     """Count what each head's loss is divided by, (6,) in the order of `WEIGHTS`: objects, landmarks or coordinates."""
     counts = {
         "hm": (batch.hm == 1).sum(),

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from deepmark.errors import DataError
-from deepmark.models.datasets.drawings import Item, draw
+from deepmark.models.datasets.drawings import DrawnItem, draw
 from deepmark.models.training.augmentation import PlainLabel
 from deepmark.models.training.train_state import write_run_file
 from deepmark.runtime.arrays import Image8
@@ -88,7 +88,7 @@ def draw_pictures(
     try:
         shutil.rmtree(building, ignore_errors=True)  # of a run that was killed
         building.mkdir(parents=True)
-        items: list[tuple[Item, ...]] = []
+        items: list[tuple[DrawnItem, ...]] = []
         with (building / PIXELS).open("wb") as file:  # not a map: a full disk would end the process without a word
             shape = (count, size, size, 3)
             np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
@@ -116,7 +116,7 @@ def _same(found: DrawnPictures, key: tuple[int, int, int]) -> DrawnPictures:
     return found
 
 
-def _drawn(seed: int, size: int, count: int, workers: int) -> Iterable[tuple[Image8, tuple[Item, ...]]]:
+def _drawn(seed: int, size: int, count: int, workers: int) -> Iterable[tuple[Image8, tuple[DrawnItem, ...]]]:
     make = partial(_draw_one, seed, size)
     numbers = range(1, count + 1)
     if workers == 1 or count <= _CHUNK:
@@ -133,12 +133,12 @@ def _drawn(seed: int, size: int, count: int, workers: int) -> Iterable[tuple[Ima
             pool.shutdown(cancel_futures=True)
 
 
-def _draw_one(seed: int, size: int, number: int) -> tuple[Image8, tuple[Item, ...]]:
+def _draw_one(seed: int, size: int, number: int) -> tuple[Image8, tuple[DrawnItem, ...]]:
     drawing = draw(seed, number, size)
     return drawing.image_bgr_u8, drawing.items
 
 
-def _pack(pictures: list[tuple[Item, ...]], key: tuple[int, int, int]) -> bytes:
+def _pack(pictures: list[tuple[DrawnItem, ...]], key: tuple[int, int, int]) -> bytes:
     """Return the labels as one file: items of all pictures in a row, landmarks of all items in a row."""
     items = [item for one in pictures for item in one]
     buffer = io.BytesIO()

@@ -17,17 +17,9 @@ from datetime import timedelta
 import torch
 from torch import Tensor, nn
 
-from deepmark.errors import DeepMarkError, UsageError
+from deepmark.errors import JointError, RankLostError, UsageError
 
 _PATIENCE = timedelta(hours=2)  # with one that draws all pictures, or validates, while the others wait
-
-
-class RankLostError(DeepMarkError):
-    """Another process of the training ended."""
-
-
-class JointError(DeepMarkError):
-    """All processes of a training end with this at the same step."""
 
 
 @dataclass(frozen=True, slots=True)

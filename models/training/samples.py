@@ -21,7 +21,7 @@ from deepmark.runtime.transform import Letterbox
 _ORDER, _AUGMENTATION = 0, 1  # streams of chance that do not disturb each other
 
 
-class Pictures(Protocol):
+class TrainingPictures(Protocol):
     """A set of labelled pictures: drawings, or a folder of DeepFashion2."""
 
     def __len__(self) -> int:
@@ -32,7 +32,7 @@ class Pictures(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class TrainingSample:
     """One picture for the network.
 
     Attributes:
@@ -45,7 +45,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Samples:
+class TrainingSamples:
     """An endless row of samples: the pictures in an order of chance, each epoch another, each time seen otherwise.
 
     Sample k depends on the seed and k alone. So a run that goes on after a kill needs no more than its step, and any
@@ -59,13 +59,13 @@ class Samples:
         augment: strength of augmentation; None shows every picture whole, as it is, in its order.
     """
 
-    pictures: Pictures
+    pictures: TrainingPictures
     schema: KeypointSchema
     input_hw: tuple[int, int]
     seed: int = 0
     augment: float | None = 1.0
 
-    def __getitem__(self, position: int) -> Sample:
+    def __getitem__(self, position: int) -> TrainingSample:
         """Return sample ``position``, from 0 on."""
         epoch, index = divmod(position, len(self.pictures))
         if self.augment is None:
@@ -78,10 +78,10 @@ class Samples:
         shown = jitter_colours(rng, show_image(image, view, self.input_hw), self.augment)
         return self._sample(shown, labels, view, image.shape[1])
 
-    def _sample(self, shown: Image8, labels: Sequence[Label], view: View, image_width: int) -> Sample:
+    def _sample(self, shown: Image8, labels: Sequence[Label], view: View, image_width: int) -> TrainingSample:
         garments = [show_label(label, view, image_width, self.schema) for label in labels]
         map_hw = (self.input_hw[0] // STRIDE, self.input_hw[1] // STRIDE)
-        return Sample(normalise(shown, Preprocess())[0], make_targets(garments, self.schema, map_hw))
+        return TrainingSample(normalise(shown, Preprocess())[0], make_targets(garments, self.schema, map_hw))
 
 
 @lru_cache(maxsize=2)

@@ -8,22 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from deepmark.models.training.ranks import JointError
-
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SAME_S = 1.0  # torchrun sends Ctrl-C on to processes that have it from the terminal already
-
-
-class InterruptedTrainingError(JointError):
-    """A training was asked to stop, and did.
-
-    Attributes:
-        exit_code: 128 + the signal, as shells report it.
-    """
-
-    def __init__(self, step: int, signal_number: int) -> None:
-        super().__init__(f"interrupted after step {step:,}", hint="the checkpoint is written: go on with --resume")
-        self.exit_code = 128 + signal_number
 
 
 class StopRequest:

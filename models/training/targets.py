@@ -22,7 +22,7 @@ MIN_OVERLAP = 0.7  # IoU that a box moved by the radius keeps at least
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Garment:
+class TargetGarment:
     """A labelled object as the network sees it.
 
     Attributes:
@@ -63,7 +63,7 @@ class Targets:
     hp_offset: F32
 
 
-def make_targets(garments: Sequence[Garment], schema: KeypointSchema, map_hw: tuple[int, int]) -> Targets:
+def make_targets(garments: Sequence[TargetGarment], schema: KeypointSchema, map_hw: tuple[int, int]) -> Targets:
     """Make the targets of one picture.
 
     Boxes are clipped to the map as CenterNet does, to [0, size - 1]; what has no extent then is left out. Occluded

@@ -14,17 +14,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deepmark.errors import DataError
+from deepmark.errors import DataError, DivergedError
 from deepmark.models.mdla34 import MDLA34
 from deepmark.models.training.batch_norm import share_statistics
-from deepmark.models.training.batches import Batch, collate
+from deepmark.models.training.batches import TrainingBatch, collate
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.log import LogLine
 from deepmark.models.training.losses import BatchLosses, count_entries, total_loss
 from deepmark.models.training.memory import resident_mib
 from deepmark.models.training.optimiser import Ema, learning_rate, make_optimiser
-from deepmark.models.training.ranks import JointError, Ranks
-from deepmark.models.training.samples import Pictures, Samples
+from deepmark.models.training.ranks import Ranks
+from deepmark.models.training.samples import TrainingPictures, TrainingSamples
 from deepmark.models.training.train_state import TrainState
 from deepmark.models.training.warm_start import warm_start
 from deepmark.runtime.keypoints.head_names import head_channels
@@ -33,11 +33,7 @@ CPU = torch.device("cpu")
 ALONE = Ranks()
 
 
-class DivergedError(JointError):
-    """A loss or a gradient became NaN or infinite."""
-
-
-class Training:
+class Trainer:
     """A network on its way, with all that moves with it.
 
     Args:
@@ -55,7 +51,7 @@ class Training:
     def __init__(
         self,
         config: TrainConfig,
-        pictures: Pictures,
+        pictures: TrainingPictures,
         device: torch.device = CPU,
         resume: TrainState | None = None,
         ranks: Ranks = ALONE,
@@ -64,7 +60,7 @@ class Training:
         schema = config.load_schema()
         self.config = config
         self.ranks = ranks
-        self.samples = Samples(pictures, schema, (config.size, config.size), config.seed, config.augment)
+        self.samples = TrainingSamples(pictures, schema, (config.size, config.size), config.seed, config.augment)
         torch.manual_seed(config.seed)
         network = MDLA34(head_channels(len(schema.classes), schema.num_groups))
         self.warm_start = warm_start(network, Path(config.init)) if config.init and not resume else None
@@ -83,12 +79,12 @@ class Training:
             self._restore(resume)
         self._losses = ranks.joined(BatchLosses(self.network))
 
-    def batch(self, step: int | None = None) -> Batch:
+    def batch(self, step: int | None = None) -> TrainingBatch:
         """Make this process's share of a step's batch; it depends on the step (0-based; None: the next) alone."""
         first = (self.step if step is None else step) * self.config.batch
         return collate([self.samples[position] for position in self.ranks.share(first, self.config.batch)])
 
-    def advance(self, batch: Batch | None = None, *, stop: bool = False) -> LogLine:
+    def advance(self, batch: TrainingBatch | None = None, *, stop: bool = False) -> LogLine:
         """Do one step.
 
         Args:

@@ -19,7 +19,7 @@ Validate = Callable[[nn.Module, int], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ValidationResult:
     """One validation.
 
     Attributes:

@@ -10,7 +10,11 @@ DeepMarkError                 exit 1
 ├── UsageError         exit 2 the request makes no sense, whatever the files hold
 ├── DeviceError        exit 4 no phone, or it cannot be used
 │   └── PhoneLostError        the connection went away while it was in use
-└── UnstableError      exit 5 a measurement that may not be believed (throttled)
+├── UnstableError      exit 5 a measurement that may not be believed (throttled)
+├── RankLostError             another process of a training ended
+└── JointError                all processes of a training end at the same step
+    ├── DivergedError           a loss, a gradient or a weight is not finite
+    └── InterruptedTrainingError  exit 128 + the signal: it was asked to stop, and did
 
 Every message is one sentence (what, expected, found); ``hint`` is the next step. The command line catches these and
 only these.
@@ -96,3 +100,27 @@ class UnstableError(DeepMarkError):
     """A measurement drifted or was throttled and may not be believed."""
 
     exit_code = 5
+
+
+class RankLostError(DeepMarkError):
+    """Another process of the training ended."""
+
+
+class JointError(DeepMarkError):
+    """All processes of a training end with this at the same step."""
+
+
+class DivergedError(JointError):
+    """A loss or a gradient became NaN or infinite."""
+
+
+class InterruptedTrainingError(JointError):
+    """A training was asked to stop, and did.
+
+    Attributes:
+        exit_code: exit status of the command, 128 + the signal's number, as shells report it.
+    """
+
+    def __init__(self, step: int, signal_number: int) -> None:
+        super().__init__(f"interrupted after step {step:,}", hint="the checkpoint is written: go on with --resume")
+        self.exit_code = 128 + signal_number

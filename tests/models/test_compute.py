@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from deepmark.models.compute import Cost, layer_costs, network_cost
+from deepmark.models.compute import NetworkPartCost, layer_costs, network_cost
 from deepmark.models.dlav0_34 import DLAv0
 from deepmark.models.mdla34 import MDLA34
 from deepmark.models.table6 import table6_row
@@ -109,7 +109,7 @@ def test_dlav0_34_is_counted_by_its_own_parts() -> None:
 
     assert list(cost.parts) == ["base", "dla_up", "hm", "wh", "hps"]
     assert cost.parts["base"] == network_cost(mdla34(), (128, 128)).parts["base"]
-    assert cost.total == Cost(
+    assert cost.total == NetworkPartCost(
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         multiply_adds=sum(part.multiply_adds for part in cost.parts.values()),
         paper=sum(part.paper for part in cost.parts.values()),

@@ -15,7 +15,7 @@ import torch
 from deepmark.models.datasets.drawings import draw
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.ranks import Ranks, connected, find_ranks
-from deepmark.models.training.trainer import CPU, Training
+from deepmark.models.training.trainer import CPU, Trainer
 
 STEPS = 3
 
@@ -26,7 +26,7 @@ def train_in_float64(ranks: Ranks) -> dict[str, Any]:
     try:
         drawings = [draw(5, number, 64) for number in range(6)]
         pictures = [(drawing.image_bgr_u8, drawing.items if number else ()) for number, drawing in enumerate(drawings)]
-        training = Training(TrainConfig(size=64, batch=4, steps=STEPS), pictures, ranks=ranks)
+        training = Trainer(TrainConfig(size=64, batch=4, steps=STEPS), pictures, ranks=ranks)
         lines = []
         for _ in range(STEPS):
             batch = training.batch()

@@ -11,11 +11,11 @@ from torch import Tensor
 from deepmark.errors import UsageError
 from deepmark.models.datasets.drawings import draw
 from deepmark.models.mdla34 import MDLA34
-from deepmark.models.training.batches import Batch, collate
+from deepmark.models.training.batches import TrainingBatch, collate
 from deepmark.models.training.config import MULTIPLE, Precision
 from deepmark.models.training.losses import batch_losses, focal_loss, l1_loss, total_loss
 from deepmark.models.training.optimiser import make_optimiser
-from deepmark.models.training.samples import Samples
+from deepmark.models.training.samples import TrainingSamples
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
@@ -81,7 +81,7 @@ class Step:
         schema = KeypointSchema.deepfashion2(arm.groups)
         drawings = [draw(work.seed, number, work.size) for number in range(1, work.batch + 1)]
         pictures = [(drawing.image_bgr_u8, drawing.items) for drawing in drawings]
-        samples = Samples(pictures, schema, (work.size, work.size), augment=None)
+        samples = TrainingSamples(pictures, schema, (work.size, work.size), augment=None)
         self._batch = collate([samples[number] for number in range(work.batch)])
         self._device = torch.device(work.device)
         self._bfloat16 = work.precision == "bf16"
@@ -106,7 +106,7 @@ class Step:
         return loss.item()
 
 
-def dense_losses(network: MDLA34, batch: Batch) -> dict[str, Tensor]:
+def dense_losses(network: MDLA34, batch: TrainingBatch) -> dict[str, Tensor]:
     """Compute what `batch_losses` does, with all six heads computed everywhere."""
     heads = {name: head.float() for name, head in network(batch.images).items()}
     return {

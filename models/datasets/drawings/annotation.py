@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from deepmark.models.datasets.drawings.curves import Points
 from deepmark.models.datasets.drawings.garments import class_name
-from deepmark.models.datasets.drawings.scene import Scene, Worn
+from deepmark.models.datasets.drawings.scene import Scene, WornGarment
 from deepmark.runtime.arrays import F64
 
 OUTSIDE, OCCLUDED, VISIBLE = 0, 1, 2
@@ -22,7 +22,7 @@ _LEAST_LANDMARKS = 0.25  # of all, inside the picture, likewise
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class DrawnItem:
     """One labelled garment.
 
     Attributes:
@@ -52,7 +52,7 @@ class Item:
         return class_name(self.category_id)
 
 
-def annotate(scene: Scene) -> tuple[Item, ...]:
+def annotate(scene: Scene) -> tuple[DrawnItem, ...]:
     """Label every garment of which enough is seen."""
     seen, whole = _areas(scene)
     items = []
@@ -119,7 +119,7 @@ def _covered(scene: Scene, number: int, name: str, point: tuple[float, float]) -
     return True  # a point of no part that is drawn
 
 
-def _item(scene: Scene, worn: Worn, landmarks: F64, mask: npt.NDArray[np.uint8]) -> Item:
+def _item(scene: Scene, worn: WornGarment, landmarks: F64, mask: npt.NDArray[np.uint8]) -> DrawnItem:
     x, y, wide, high = cv2.boundingRect(mask)
     labelled = landmarks[landmarks[:, 2] > OUTSIDE, :2]
     low = np.minimum(labelled.min(axis=0), (x, y))
@@ -127,7 +127,7 @@ def _item(scene: Scene, worn: Worn, landmarks: F64, mask: npt.NDArray[np.uint8])
     share = float(np.prod(top - low)) / scene.size**2
     occluded = float(np.mean(landmarks[landmarks[:, 2] > OUTSIDE, 2] == OCCLUDED))
     outside = float(np.mean(landmarks[:, 2] == OUTSIDE))
-    return Item(
+    return DrawnItem(
         category_id=worn.class_id,
         landmarks=landmarks,
         bounding_box=(float(low[0]), float(low[1]), float(top[0]), float(top[1])),
@@ -150,7 +150,7 @@ def _outlines(mask: npt.NDArray[np.uint8]) -> tuple[tuple[float, ...], ...]:
     return tuple(outlines)
 
 
-def document(items: tuple[Item, ...], *, pair_id: int, shop: bool) -> dict[str, Any]:
+def document(items: tuple[DrawnItem, ...], *, pair_id: int, shop: bool) -> dict[str, Any]:
     """Return DeepFashion2's JSON document of one picture; ``style`` 0: no two pictures show the same garment."""
     found: dict[str, Any] = {"source": "shop" if shop else "user", "pair_id": pair_id}
     for number, item in enumerate(items, 1):

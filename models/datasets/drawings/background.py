@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from deepmark.models.datasets.drawings.curves import closed_curve, ellipse
-from deepmark.models.datasets.drawings.layers import Layer
+from deepmark.models.datasets.drawings.layers import PaintLayer
 from deepmark.models.datasets.drawings.textures import (
     Image,
     Material,
@@ -42,12 +42,12 @@ def ground(rng: np.random.Generator, size: int, *, shop: bool) -> Image:
     return image
 
 
-def clutter(rng: np.random.Generator, size: int) -> list[Layer]:
+def clutter(rng: np.random.Generator, size: int) -> list[PaintLayer]:
     """Draw furniture, posters, rails and hanging cloth, none of which is a garment."""
     return [_thing(rng, size) for _ in range(rng.integers(0, 12))]
 
 
-def _thing(rng: np.random.Generator, size: int) -> Layer:
+def _thing(rng: np.random.Generator, size: int) -> PaintLayer:
     centre = rng.uniform(-0.05, 1.05, 2) * size
     reach = size * rng.uniform(0.04, 0.3, 2)
     kind = rng.integers(5)
@@ -66,7 +66,7 @@ def _thing(rng: np.random.Generator, size: int) -> Layer:
     else:  # a towel, a curtain, a cushion
         shape = closed_curve(centre + box * reach * rng.uniform(0.7, 1.3, (4, 2)))
     material: Material = random_material(rng) if kind >= 2 and rng.random() < 0.6 else plain(random_colour(rng))
-    return Layer(
+    return PaintLayer(
         (shape,), material, origin=centre, unit=size * 0.35, roundness=0.2, rim=rng.uniform(0, 0.7), shadow=0.1
     )
 

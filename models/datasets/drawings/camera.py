@@ -12,7 +12,7 @@ from deepmark.runtime.arrays import F64
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class SceneCamera:
     """A mild perspective.
 
     Attributes:
@@ -31,7 +31,7 @@ class Camera:
         return np.asarray(mapped[..., :2] / mapped[..., 2:])
 
 
-def aim(rng: np.random.Generator, target: Points, size: int, *, fill: float, max_roll: float) -> Camera:
+def aim(rng: np.random.Generator, target: Points, size: int, *, fill: float, max_roll: float) -> SceneCamera:
     """Point a camera at something so that its box fills a part of the picture.
 
     Args:
@@ -54,4 +54,4 @@ def aim(rng: np.random.Generator, target: Points, size: int, *, fill: float, max
         [[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, 1]]
     )
     middle = (size - 1) / 2 + shift
-    return Camera(np.array([[cos, -sin, middle[0]], [sin, cos, middle[1]], [0, 0, 1]]) @ perspective, scale, roll)
+    return SceneCamera(np.array([[cos, -sin, middle[0]], [sin, cos, middle[1]], [0, 0, 1]]) @ perspective, scale, roll)

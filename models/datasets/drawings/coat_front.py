@@ -6,7 +6,7 @@ import numpy as np
 
 from deepmark.models.datasets.drawings.body import HIP_Y, Body
 from deepmark.models.datasets.drawings.curves import Point
-from deepmark.models.datasets.drawings.garments import Names, Part, sided
+from deepmark.models.datasets.drawings.garments import GarmentPart, Names, sided
 
 _EDGE: Names = ("opening_left_top", "opening_left_upper", "opening_left_lower", "opening_left_hem")
 _COLLAR: Names = ("collar_left", "collar_front_left_mid")
@@ -43,7 +43,7 @@ def opening(rng: np.random.Generator, points: dict[str, Point], body: Body) -> t
     return edges, is_open
 
 
-def coat_parts(side: Names, back: Names, *, is_open: bool) -> tuple[Part, ...]:
+def coat_parts(side: Names, back: Names, *, is_open: bool) -> tuple[GarmentPart, ...]:
     """Cut the lining of the back, which shows between the panels, and the two panels.
 
     Args:
@@ -58,11 +58,13 @@ def coat_parts(side: Names, back: Names, *, is_open: bool) -> tuple[Part, ...]:
         edge = ("collar_right", "collar_front_right_mid", "opening_right_top", "opening_left_top")
         lining = ("collar_left", *back, *edge, "collar_front_left_mid")
     parts = [
-        Part(lining, "inside", ("collar_back_center", "top_hem_center"), (("collar_left", *back, "collar_right"),))
+        GarmentPart(
+            lining, "inside", ("collar_back_center", "top_hem_center"), (("collar_left", *back, "collar_right"),)
+        )
     ]
     for where in (-1, 1):
         names = tuple(sided(name, where) for name in (*_COLLAR, *_EDGE))
         down = tuple(sided(name, where) for name in side)
         hem = (names[-1], down[-1])
-        parts.append(Part((*names, *reversed(down)), "trunk", (names[2], names[-1]), (names, hem)))
+        parts.append(GarmentPart((*names, *reversed(down)), "trunk", (names[2], names[-1]), (names, hem)))
     return tuple(parts)

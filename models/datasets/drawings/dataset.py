@@ -22,7 +22,7 @@ from types import FrameType
 import cv2
 
 from deepmark.errors import DataError
-from deepmark.models.datasets.drawings.annotation import Item, document
+from deepmark.models.datasets.drawings.annotation import DrawnItem, document
 from deepmark.models.datasets.drawings.drawing import draw, encode
 from deepmark.models.datasets.drawings.garments import CLASS_IDS, class_name
 
@@ -221,7 +221,7 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _write_picture(job: _Job, number: int) -> tuple[Item, ...]:
+def _write_picture(job: _Job, number: int) -> tuple[DrawnItem, ...]:
     drawing = draw(job.seed, number, job.size)
     labels = document(drawing.items, pair_id=number, shop=drawing.shop)
     _write(job.folder / "image" / f"{number:06d}.jpg", encode(drawing))
@@ -245,6 +245,6 @@ def _write(path: Path, content: bytes) -> None:
         raise DataError(f"cannot write {path}: {os.strerror(error.errno or 0)}", hint=hint) from error
 
 
-def _labels(items: tuple[Item, ...]) -> Iterator[tuple[str, int]]:
+def _labels(items: tuple[DrawnItem, ...]) -> Iterator[tuple[str, int]]:
     for item, name in itertools.product(items, ("category_id", *ATTRIBUTES)):
         yield name, int(getattr(item, name))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from deepmark.models.datasets.drawings.annotation import Item, annotate
+from deepmark.models.datasets.drawings.annotation import DrawnItem, annotate
 from deepmark.models.datasets.drawings.background import clutter, develop, ground
 from deepmark.models.datasets.drawings.painting import paint
 from deepmark.models.datasets.drawings.scene import Scene, compose
@@ -27,7 +27,7 @@ class Drawing:
     """
 
     image_bgr_u8: Image8
-    items: tuple[Item, ...]
+    items: tuple[DrawnItem, ...]
     shop: bool
 
 
@@ -41,7 +41,7 @@ def draw(seed: int, index: int, size: int) -> Drawing:
     return Drawing(develop(rng, image, shop=scene.shop), items, scene.shop)
 
 
-def sketch(seed: int, index: int, size: int) -> tuple[Scene, tuple[Item, ...]]:
+def sketch(seed: int, index: int, size: int) -> tuple[Scene, tuple[DrawnItem, ...]]:
     """Return the scene and the labels of a drawing without its pixels, in a fraction of the time."""
     rng = _stream(seed, index, 0)
     for _ in range(_ATTEMPTS):

@@ -26,7 +26,7 @@ BOTTOMS = (SHORTS, TROUSERS, SKIRT)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class GarmentPart:
     """A piece of cloth.
 
     Attributes:
@@ -58,7 +58,7 @@ class Garment:
 
     class_id: int
     points: dict[str, Point]
-    parts: tuple[Part, ...]
+    parts: tuple[GarmentPart, ...]
     corners: frozenset[str]
     hidden: frozenset[str] = frozenset()
     creases: tuple[tuple[str, str], ...] = ()

@@ -12,7 +12,7 @@ from deepmark.models.datasets.drawings.textures import Material
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class PaintLayer:
     """A filled shape.
 
     Attributes:

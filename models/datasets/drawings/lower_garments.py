@@ -11,8 +11,8 @@ from deepmark.models.datasets.drawings.garments import (
     SKIRT,
     TROUSERS,
     Garment,
+    GarmentPart,
     Names,
-    Part,
     Slot,
     both,
     sided,
@@ -85,12 +85,12 @@ def _legged(class_id: int, points: dict[str, Point], outer: Names, inner: Names)
     hips = ("waist_left", "waist_center", "waist_right", "right_leg_hip", "crotch", "left_leg_hip")
     waist = _WAIST
     down = ("waist_center", "crotch")
-    parts = [Part(hips, "trunk", down)]
+    parts = [GarmentPart(hips, "trunk", down)]
     slots: tuple[tuple[Names, int, Slot], ...] = ((left, -1, "left leg"), (right, 1, "right leg"))
     for names, side, slot in slots:
         outer_cuff, inner_cuff = sided("left_leg_cuff_outer", side), sided("left_leg_cuff_inner", side)
         seams = ((outer_cuff, inner_cuff), waist, down)
-        parts.append(Part(names, slot, (sided("left_leg_hip", side), outer_cuff), seams))
+        parts.append(GarmentPart(names, slot, (sided("left_leg_hip", side), outer_cuff), seams))
     corners = {*both("left_leg_cuff_outer", "left_leg_cuff_inner"), "waist_left", "waist_right", "crotch"}
     creases = (("crotch", "left_leg_hip"), ("crotch", "right_leg_hip"))
     return Garment(class_id, points, tuple(parts), frozenset(corners), creases=creases)
@@ -108,7 +108,9 @@ def skirt(rng: np.random.Generator, body: Body) -> Garment:
     hip = body.half_width(HIP_Y) + rng.uniform(0.012, 0.05)
     points["_left_hip"], points["_right_hip"] = (body.place(side * max(hip, half), HIP_Y) for side in (-1, 1))
     points |= skirt_points(rng, body, HIP_Y, hip)
-    part = Part((*_WAIST, *skirt_ring(("_left_hip",))), "trunk", ("waist_center", "skirt_hem_center"), (_WAIST, HEM))
+    part = GarmentPart(
+        (*_WAIST, *skirt_ring(("_left_hip",))), "trunk", ("waist_center", "skirt_hem_center"), (_WAIST, HEM)
+    )
     corners = {"waist_left", "waist_right", *both("left_skirt_hem")}
     return Garment(SKIRT, points, (part,), frozenset(corners), creases=SKIRT_CREASES)
 

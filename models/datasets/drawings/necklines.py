@@ -9,7 +9,7 @@ import numpy as np
 
 from deepmark.models.datasets.drawings.body import Body
 from deepmark.models.datasets.drawings.curves import Point
-from deepmark.models.datasets.drawings.garments import Names, Part, sided
+from deepmark.models.datasets.drawings.garments import GarmentPart, Names, sided
 
 Shape = Literal["round", "v", "square", "high", "sweetheart"]
 
@@ -98,7 +98,7 @@ def strapped(rng: np.random.Generator, body: Body) -> Neckline:
 
 def collar_flaps(
     rng: np.random.Generator, points: dict[str, Point], end: str
-) -> tuple[dict[str, Point], tuple[Part, ...]]:
+) -> tuple[dict[str, Point], tuple[GarmentPart, ...]]:
     """Draw a shirt's collar or a jacket's lapels: two flaps that fold outwards from the neckline.
 
     Args:
@@ -115,7 +115,7 @@ def collar_flaps(
         ring = tuple(sided(name, side) for name in ("collar_left", "collar_front_left_mid", end, "_left_flap"))
         start, stop = points[ring[0]], points[ring[2]]
         tips[ring[3]] = start + (stop - start) * np.array([drop * 0.4, drop]) + np.array([side * reach, 0.01])
-        parts.append(Part(ring, "trunk", (ring[0], ring[2]), (ring, (ring[3], ring[0]))))
+        parts.append(GarmentPart(ring, "trunk", (ring[0], ring[2]), (ring, (ring[3], ring[0]))))
     return tips, tuple(parts)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from deepmark.models.datasets.drawings.body import Body
-from deepmark.models.datasets.drawings.camera import Camera
+from deepmark.models.datasets.drawings.camera import SceneCamera
 from deepmark.models.datasets.drawings.curves import Points, closed_curve, ellipse
-from deepmark.models.datasets.drawings.layers import Layer
+from deepmark.models.datasets.drawings.layers import PaintLayer
 from deepmark.models.datasets.drawings.textures import plain, random_colour, random_material
 
 
-def bag(rng: np.random.Generator, body: Body, camera: Camera) -> tuple[Layer, ...]:
+def bag(rng: np.random.Generator, body: Body, camera: SceneCamera) -> tuple[PaintLayer, ...]:
     """Draw a bag with its strap, across the chest or on a shoulder."""
     side = int(rng.choice((-1, 1)))
     start = body.place(rng.choice((-side, side)) * 0.24, 0.02)
@@ -24,21 +24,21 @@ def bag(rng: np.random.Generator, body: Body, camera: Camera) -> tuple[Layer, ..
     band = np.array([start - aside, start + aside, middle + aside, middle - aside])
     material, unit = plain(random_colour(rng), grain=8), camera.scale
     return (
-        Layer((camera.project(band),), material, unit=unit, rim=0.4, shadow=0.25),
-        Layer((camera.project(body_of_bag),), material, unit=unit, rim=0.5, shadow=0.35, roundness=0.4),
+        PaintLayer((camera.project(band),), material, unit=unit, rim=0.4, shadow=0.25),
+        PaintLayer((camera.project(body_of_bag),), material, unit=unit, rim=0.5, shadow=0.35, roundness=0.4),
     )
 
 
-def phone(rng: np.random.Generator, body: Body, camera: Camera) -> tuple[Layer, ...]:
+def phone(rng: np.random.Generator, body: Body, camera: SceneCamera) -> tuple[PaintLayer, ...]:
     """Draw a phone that a hand holds up, as people do before a mirror."""
     side = int(rng.choice((-1, 1)))
     centre = body.place(side * rng.uniform(0.0, 0.35), rng.uniform(-0.45, 0.35))
     wide, high = rng.uniform(0.06, 0.1), rng.uniform(0.13, 0.2)
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * (wide, high)
-    return (Layer((camera.project(centre + corners),), plain(random_colour(rng) * 0.5), rim=0.5, shadow=0.2),)
+    return (PaintLayer((camera.project(centre + corners),), plain(random_colour(rng) * 0.5), rim=0.5, shadow=0.2),)
 
 
-def patch(rng: np.random.Generator, target: Points, size: int) -> Layer:
+def patch(rng: np.random.Generator, target: Points, size: int) -> PaintLayer:
     """Draw a card, a blob or a bar somewhere about ``target`` (pixels).
 
     It is there to hide landmarks, so it may be cloth.
@@ -58,4 +58,6 @@ def patch(rng: np.random.Generator, target: Points, size: int) -> Layer:
         shape = closed_curve(
             centre + reach * rng.uniform(0.5, 1.1, (6, 1)) * np.stack([np.cos(spokes), np.sin(spokes)], axis=1)
         )
-    return Layer((shape,), random_material(rng), origin=centre, unit=size * 0.35, rim=rng.uniform(0, 0.6), shadow=0.2)
+    return PaintLayer(
+        (shape,), random_material(rng), origin=centre, unit=size * 0.35, rim=rng.uniform(0, 0.6), shadow=0.2
+    )

@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from deepmark.models.datasets.drawings.annotation import fill
 from deepmark.models.datasets.drawings.curves import Points, ellipse
-from deepmark.models.datasets.drawings.layers import Layer
+from deepmark.models.datasets.drawings.layers import PaintLayer
 from deepmark.models.datasets.drawings.textures import Image, Plane, Threads, cloth, soft_noise
 
 _Mask = npt.NDArray[np.uint8]
 _BITS = 4  # bits after the point of the coordinates that OpenCV takes
 
 
-def paint(image: Image, layer: Layer, rng: np.random.Generator) -> None:
+def paint(image: Image, layer: PaintLayer, rng: np.random.Generator) -> None:
     """Paint a layer onto a picture, in place."""
     window = _window(layer, image.shape[1])
     if window is None:
@@ -41,7 +41,7 @@ def paint(image: Image, layer: Layer, rng: np.random.Generator) -> None:
         _draw_button(view, button - corner, layer)
 
 
-def _window(layer: Layer, size: int) -> tuple[int, int, int, int] | None:
+def _window(layer: PaintLayer, size: int) -> tuple[int, int, int, int] | None:
     """Return the part of the picture that the layer and its shadow may touch: left, top, right, bottom."""
     pad = 3 + 0.05 * layer.unit * bool(layer.shadow)
     left, top = (max(0, math.floor(min(box[side] for box in layer.boxes) - pad)) for side in (0, 1))
@@ -55,7 +55,7 @@ def _throw_shadow(view: Image, mask: _Mask, darkness: float, *, reach: float) ->
     view *= 1 - soft * np.float32(darkness / 255)
 
 
-def _colours(layer: Layer, corner: Points, shape: tuple[int, ...], rng: np.random.Generator) -> Image:
+def _colours(layer: PaintLayer, corner: Points, shape: tuple[int, ...], rng: np.random.Generator) -> Image:
     """Return the material's colours; creases push the pattern aside."""
     if layer.material.pattern == "plain" and not layer.material.grain:
         return np.asarray(layer.material.palette[0].reshape(3, 1, 1))
@@ -71,7 +71,7 @@ def _colours(layer: Layer, corner: Points, shape: tuple[int, ...], rng: np.rando
     return cloth(layer.material, Threads(u, v))
 
 
-def _volume(mask: _Mask, layer: Layer, corner: Points, rng: np.random.Generator) -> Plane:
+def _volume(mask: _Mask, layer: PaintLayer, corner: Points, rng: np.random.Generator) -> Plane:
     """Return the brightness of each pixel: darker towards the rims, light and dark along folds."""
     if not layer.roundness:
         return np.ones(mask.shape, np.float32)
@@ -87,7 +87,7 @@ def _volume(mask: _Mask, layer: Layer, corner: Points, rng: np.random.Generator)
     return shade
 
 
-def _ripples(rng: np.random.Generator, shape: tuple[int, ...], layer: Layer) -> Plane:
+def _ripples(rng: np.random.Generator, shape: tuple[int, ...], layer: PaintLayer) -> Plane:
     """Return noise that is long along the threads' direction, -1..1."""
     rows, columns = (
         max(1, round(side / (layer.unit * length))) for side, length in zip(shape, (0.5, 0.16), strict=False)
@@ -97,7 +97,7 @@ def _ripples(rng: np.random.Generator, shape: tuple[int, ...], layer: Layer) -> 
     return soft_noise(rng, shape, (min(rows, 24), min(columns, 24)))
 
 
-def _crease_lines(shape: tuple[int, ...], layer: Layer, corner: Points, rng: np.random.Generator) -> Plane:
+def _crease_lines(shape: tuple[int, ...], layer: PaintLayer, corner: Points, rng: np.random.Generator) -> Plane:
     """Return soft dark lines from where the cloth is pulled, -1..0."""
     lines = np.zeros(shape, np.uint8)
     thick = max(1, round(0.018 * layer.unit))
@@ -110,7 +110,7 @@ def _crease_lines(shape: tuple[int, ...], layer: Layer, corner: Points, rng: np.
     return soft * np.float32(-0.45 * layer.folds / 255)
 
 
-def _draw_lines(shade: Plane, layer: Layer, corner: Points) -> None:
+def _draw_lines(shade: Plane, layer: PaintLayer, corner: Points) -> None:
     """Darken the rim of the layer and, more, its seams."""
     lines = np.zeros(shade.shape, np.uint8)
     width = max(1, round(0.011 * layer.unit))
@@ -126,7 +126,7 @@ def _line(canvas: _Mask, points: Points, value: int, thickness: int, *, closed: 
     cv2.polylines(canvas, [whole], closed, value, thickness, cv2.LINE_AA, _BITS)
 
 
-def _draw_button(view: Image, centre: Points, layer: Layer) -> None:
+def _draw_button(view: Image, centre: Points, layer: PaintLayer) -> None:
     dark = float(layer.material.palette[0].mean()) > 110
     spot = np.zeros(view.shape[1:], np.uint8)
     fill(spot, (ellipse(centre, (max(1.0, 0.018 * layer.unit),) * 2, count=12),), 255, smooth=True)

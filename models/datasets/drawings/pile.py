@@ -8,10 +8,10 @@ import numpy as np
 
 from deepmark.models.datasets.drawings import people
 from deepmark.models.datasets.drawings.body import Body
-from deepmark.models.datasets.drawings.camera import Camera
+from deepmark.models.datasets.drawings.camera import SceneCamera
 from deepmark.models.datasets.drawings.curves import Point, Points, open_curve, ring
-from deepmark.models.datasets.drawings.garments import BOTTOMS, TROUSERS, Garment, Part, Slot
-from deepmark.models.datasets.drawings.layers import Layer
+from deepmark.models.datasets.drawings.garments import BOTTOMS, TROUSERS, Garment, GarmentPart, Slot
+from deepmark.models.datasets.drawings.layers import PaintLayer
 from deepmark.models.datasets.drawings.textures import Material, plain, random_colour, random_material
 
 
@@ -30,7 +30,7 @@ class Pile:
     def __init__(
         self,
         rng: np.random.Generator,
-        camera: Camera,
+        camera: SceneCamera,
         body: Body,
         looks: people.Looks,
         garments: tuple[Garment, ...],
@@ -53,23 +53,23 @@ class Pile:
         self._bare_from = 0.8 if long else 0.66 if self._sleeved else 0.2
         self._leg_thickness = 0.8 if any(garment.class_id == TROUSERS for garment in garments) else 1.0
 
-    def laid_out(self) -> list[Layer]:
+    def laid_out(self) -> list[PaintLayer]:
         """Pile up garments without a body."""
         return [layer for number in self._order for layer in self._laid(number)]
 
-    def _laid(self, number: int) -> list[Layer]:
+    def _laid(self, number: int) -> list[PaintLayer]:
         slots: tuple[Slot, ...] = ("inside", "trunk", "left leg", "right leg", "left arm", "right arm")
         if self._rng.random() < 0.4:  # sleeves folded behind the trunk
             slots = ("left arm", "right arm", "inside", "trunk", "left leg", "right leg")
         return [layer for slot in slots for layer in self._cloth(slot, (number,))]
 
-    def on_body(self) -> list[Layer]:
+    def on_body(self) -> list[PaintLayer]:
         """Pile up a dressed person."""
         body, outer_first = self._body, tuple(reversed(self._order))
         behind, before = (
             tuple(arm.side for arm in body.arms if arm.in_front == in_front) for in_front in (False, True)
         )
-        layers: list[Layer] = []
+        layers: list[PaintLayer] = []
         if not body.back:
             layers += self._plain(people.hair_behind(body, self._looks), self._looks.hair)
         layers += self._cloth("inside", outer_first)
@@ -89,7 +89,7 @@ class Pile:
             layers += self._arm(side)
         return layers + self._head()
 
-    def _arm(self, side: int) -> list[Layer]:
+    def _arm(self, side: int) -> list[PaintLayer]:
         arm = self._body.arms[0 if side < 0 else 1]
         free = arm.shortened(self._bare_from)
         skin = self._plain(free.outline(self._arm_thickness), self._looks.skin) + self._plain(
@@ -97,15 +97,15 @@ class Pile:
         )
         return skin + self._cloth("left arm" if side < 0 else "right arm", tuple(self._order))
 
-    def _legs(self) -> list[Layer]:
-        layers: list[Layer] = []
+    def _legs(self) -> list[PaintLayer]:
+        layers: list[PaintLayer] = []
         shoes = self._looks.shoes or self._looks.skin
         for leg in sorted(self._body.legs, key=lambda leg: leg.in_front):
             layers += self._plain(leg.outline(self._leg_thickness), self._looks.skin)
             layers += self._plain(people.foot(self._body, leg.side), shoes)
         return layers
 
-    def _head(self) -> list[Layer]:
+    def _head(self) -> list[PaintLayer]:
         body, looks = self._body, self._looks
         layers = self._plain(people.head(body, looks), looks.skin)
         for piece in people.face(body, looks):
@@ -116,16 +116,16 @@ class Pile:
             layer for piece in people.hair_above(self._rng, body, looks) for layer in self._plain(piece, looks.hair)
         ]
 
-    def _plain(self, outline: Points, material: Material) -> list[Layer]:
+    def _plain(self, outline: Points, material: Material) -> list[PaintLayer]:
         shape = self._camera.project(outline)
-        return [Layer((shape,), material, unit=self._camera.scale, roundness=0.3, rim=0.15, shadow=0.15)]
+        return [PaintLayer((shape,), material, unit=self._camera.scale, roundness=0.3, rim=0.15, shadow=0.15)]
 
-    def _cloth(self, slot: Slot, numbers: tuple[int, ...]) -> list[Layer]:
+    def _cloth(self, slot: Slot, numbers: tuple[int, ...]) -> list[PaintLayer]:
         return [
             self._part(number, part) for number in numbers for part in self._garments[number].parts if part.slot == slot
         ]
 
-    def _part(self, number: int, part: Part) -> Layer:
+    def _part(self, number: int, part: GarmentPart) -> PaintLayer:
         garment, pixels = self._garments[number], self._pixels[number]
         start, end = pixels[part.axis[0]], pixels[part.axis[1]]
         inside = part.slot == "inside"
@@ -134,7 +134,7 @@ class Pile:
         if garment.fastened and "opening_right_hem" in part.ring:
             first, last = (pixels[name] for name in garment.fastened)
             buttons = tuple(first + (last - first) * t for t in np.linspace(0.06, 0.9, 5))
-        return Layer(
+        return PaintLayer(
             (ring(pixels, part.ring, garment.corners),),
             self._linings[number] if inside else self._materials[number],
             garment=number,
@@ -153,7 +153,7 @@ class Pile:
         )
 
 
-def _project_all(points: dict[str, Point], camera: Camera) -> dict[str, Point]:
+def _project_all(points: dict[str, Point], camera: SceneCamera) -> dict[str, Point]:
     pixels = camera.project(np.array(list(points.values())))
     return dict(zip(points, pixels, strict=True))
 

@@ -9,17 +9,17 @@ import numpy as np
 
 from deepmark.models.datasets.drawings import occluders
 from deepmark.models.datasets.drawings.body import Body, Posture, random_body
-from deepmark.models.datasets.drawings.camera import Camera, aim
+from deepmark.models.datasets.drawings.camera import SceneCamera, aim
 from deepmark.models.datasets.drawings.curves import Points
 from deepmark.models.datasets.drawings.garments import Garment, landmark_names
-from deepmark.models.datasets.drawings.layers import Layer
+from deepmark.models.datasets.drawings.layers import PaintLayer
 from deepmark.models.datasets.drawings.outfits import dress, lay_apart, random_outfit
 from deepmark.models.datasets.drawings.people import random_looks
 from deepmark.models.datasets.drawings.pile import Pile
 
 
 @dataclass(frozen=True, slots=True)
-class Worn:
+class WornGarment:
     """A garment in a picture.
 
     Attributes:
@@ -48,8 +48,8 @@ class Scene:
     """
 
     size: int
-    worn: tuple[Worn, ...]
-    layers: tuple[Layer, ...]
+    worn: tuple[WornGarment, ...]
+    layers: tuple[PaintLayer, ...]
     viewpoint: int
     shop: bool
 
@@ -77,7 +77,7 @@ def compose(rng: np.random.Generator, size: int) -> Scene:
     return Scene(size, worn, tuple(layers), viewpoint, shop)
 
 
-def _place_camera(rng: np.random.Generator, body: Body, garments: tuple[Garment, ...], size: int) -> Camera:
+def _place_camera(rng: np.random.Generator, body: Body, garments: tuple[Garment, ...], size: int) -> SceneCamera:
     """Aim at the whole person, at all that is worn, or at one garment so near that parts of it are outside."""
     boxes = [np.array([garment.points[name] for name in landmark_names(garment.class_id)]) for garment in garments]
     everything = np.concatenate(boxes)
@@ -97,24 +97,24 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return math.exp(rng.uniform(math.log(low), math.log(high)))
 
 
-def _worn(garment: Garment, camera: Camera) -> Worn:
+def _worn(garment: Garment, camera: SceneCamera) -> WornGarment:
     names = landmark_names(garment.class_id)
     points = camera.project(np.array([garment.points[name] for name in names]))
-    return Worn(garment.class_id, points, names, garment.hidden & frozenset(names))
+    return WornGarment(garment.class_id, points, names, garment.hidden & frozenset(names))
 
 
 def _things(
     rng: np.random.Generator,
     body: Body,
-    camera: Camera,
-    worn: tuple[Worn, ...],
+    camera: SceneCamera,
+    worn: tuple[WornGarment, ...],
     size: int,
     *,
     shop: bool,
     flat: bool,
-) -> list[Layer]:
+) -> list[PaintLayer]:
     """Draw what stands before the garments."""
-    layers: list[Layer] = []
+    layers: list[PaintLayer] = []
     if not flat and rng.random() < 0.16:
         layers.extend(occluders.bag(rng, body, camera))
     if not flat and rng.random() < 0.08:

@@ -6,7 +6,7 @@ import numpy as np
 
 from deepmark.models.datasets.drawings.body import Limb
 from deepmark.models.datasets.drawings.curves import Point
-from deepmark.models.datasets.drawings.garments import Names, Part, Slot, sided
+from deepmark.models.datasets.drawings.garments import GarmentPart, Names, Slot, sided
 
 OUTER_LONG: Names = (
     "left_shoulder",
@@ -61,10 +61,10 @@ def sleeve_points(arm: Limb, armpit: Point, style: tuple[float, float, float], *
     return {sided(name, arm.side): point for name, point in points.items()}
 
 
-def sleeve_part(side: int, *, long: bool) -> Part:
+def sleeve_part(side: int, *, long: bool) -> GarmentPart:
     """Cut one sleeve."""
     outer, inner = (OUTER_LONG, INNER_LONG) if long else (OUTER_SHORT, INNER_SHORT)
     names = tuple(sided(name, side) for name in (*outer, *inner))
     slot: Slot = "left arm" if side < 0 else "right arm"
     cuff = (sided("left_cuff_outer", side), sided("left_cuff_inner", side))
-    return Part(names, slot, (sided("left_shoulder", side), cuff[0]), (cuff, (names[-1], names[0])))
+    return GarmentPart(names, slot, (sided("left_shoulder", side), cuff[0]), (cuff, (names[-1], names[0])))

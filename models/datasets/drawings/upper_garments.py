@@ -17,8 +17,8 @@ from deepmark.models.datasets.drawings.garments import (
     SLINGS,
     VESTS,
     Garment,
+    GarmentPart,
     Names,
-    Part,
     both,
     sided,
 )
@@ -146,8 +146,10 @@ def _cut(class_id: int, points: dict[str, Point], line: Neckline, body: Body, *,
         hem = ("left_side_lower", "top_hem_center", "right_side_lower")
     collar = ("collar_left", *seen, "collar_right")
     ring = (*collar, *(sided(name, 1) for name in down), *below, *reversed(down))
-    trunk = Part(ring, "trunk", ("collar_front_center", hem[len(hem) // 2]), (collar, hem))
-    inside = Part((*collar, *reversed(unseen)), "inside", trunk.axis, (("collar_left", *unseen, "collar_right"),))
+    trunk = GarmentPart(ring, "trunk", ("collar_front_center", hem[len(hem) // 2]), (collar, hem))
+    inside = GarmentPart(
+        (*collar, *reversed(unseen)), "inside", trunk.axis, (("collar_left", *unseen, "collar_right"),)
+    )
     corners = set(line.corners) | {name for name in both(*holder) if name in points}
     corners |= {name for name in both("left_cuff_outer", "left_cuff_inner") if name in points}
     corners |= set(both("left_skirt_hem") if class_id in DRESSES else both("left_side_lower"))

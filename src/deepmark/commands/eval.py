@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deepmark.models.evaluation.report import AccuracyReport
     from deepmark.models.evaluation.results import ClassResults
     from deepmark.models.evaluation.store import HeadStore
-    from deepmark.models.evaluation.table2 import TableRow
+    from deepmark.models.evaluation.table2 import Table2Row
     from deepmark.models.evaluation.truth import Truth
 
 EPILOG = """\b
@@ -131,7 +131,7 @@ def eval_(
     with progress_with_eta("reading annotations", len(dataset.ids)) as advance:
         labels = dataset.read_all(skip_bad=skip_bad, advance=advance)
     truth = collect_truth(labels.annotations, dataset.schema)
-    rows: tuple[TableRow, ...] = ()
+    rows: tuple[Table2Row, ...] = ()
     run: dict[str, object] = {}
     if model is None:
         assert detections is not None
@@ -193,7 +193,7 @@ def _decode(
     return results, {"engine": store.record, "decoder": params}
 
 
-def _make_table2(store: HeadStore, truth: Truth, *, visible_only: bool) -> tuple[TableRow, ...]:
+def _make_table2(store: HeadStore, truth: Truth, *, visible_only: bool) -> tuple[Table2Row, ...]:
     from deepmark.models.evaluation.table2 import ROWS, make_table2
 
     with progress_with_eta("decoding for table 2", len(store) * len(ROWS)) as advance:
@@ -206,7 +206,7 @@ def _document(
     run: dict[str, object],
     labels: Labels,
     report: AccuracyReport,
-    rows: Sequence[TableRow],
+    rows: Sequence[Table2Row],
 ) -> dict[str, object]:
     return {
         "evaluated": str(evaluated),

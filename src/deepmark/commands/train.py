@@ -25,9 +25,9 @@ from deepmark.extras import require
 
 if TYPE_CHECKING:
     from deepmark.models.training.config import TrainConfig
-    from deepmark.models.training.samples import Pictures
+    from deepmark.models.training.samples import TrainingPictures
     from deepmark.models.training.train_state import TrainState
-    from deepmark.models.training.validation import Scored
+    from deepmark.models.training.validation import ValidationResult
     from deepmark.models.training.validator import Validation
 
 EPILOG = """\b
@@ -210,7 +210,7 @@ def train(
             validation = _open_validation(asked, config, folder, workers) if ranks.leads else None
         draw_curves = _drawing_curves(folder)
 
-        def scored(found: Scored) -> None:
+        def scored(found: ValidationResult) -> None:
             tell_scores(found)
             draw_curves()
 
@@ -280,7 +280,7 @@ def _start(ctx: click.Context, folder: Path, config: TrainConfig) -> None:
     write_run_file(folder / CONFIG, config_text(ctx, decided).encode())
 
 
-def _open_pictures(config: TrainConfig, folder: Path, workers: int) -> Pictures:
+def _open_pictures(config: TrainConfig, folder: Path, workers: int) -> TrainingPictures:
     """Open the data set, or make the drawings that a run does not have yet."""
     if config.data is not None:
         from deepmark.models.datasets.deepfashion2.storage import read_password

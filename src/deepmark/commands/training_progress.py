@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from deepmark.models.training.config import TrainConfig
     from deepmark.models.training.log import LogLine
     from deepmark.models.training.loop import TrainSummary
-    from deepmark.models.training.validation import Scored
+    from deepmark.models.training.validation import ValidationResult
     from deepmark.models.training.warm_start import WarmStart
 
 _EVERY_S = 10.0
@@ -61,7 +61,7 @@ def telling_steps(config: TrainConfig, advance: Callable[[], None]) -> Callable[
     return step
 
 
-def tell_scores(found: Scored) -> None:
+def tell_scores(found: ValidationResult) -> None:
     """Say what a validation came to."""
     scores = ", ".join(f"{name} {score:.3f}" for name, score in found.scores.items())
     say(f"step {found.step:,}: {scores}{', the best so far' if found.best else ''}")

@@ -21,7 +21,7 @@ from deepmark.models.datasets.drawings import draw
 from deepmark.models.mdla34 import MDLA34
 from deepmark.models.training.batches import collate
 from deepmark.models.training.losses import batch_losses
-from deepmark.models.training.samples import Samples
+from deepmark.models.training.samples import TrainingSamples
 from deepmark.models.training.warm_start import warm_start
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -32,7 +32,7 @@ WORK = Workload(size=32, batch=2, device="cpu", precision="fp32")
 def test_dense_and_sparse_heads_have_the_same_losses() -> None:
     schema = KeypointSchema.deepfashion2(294)
     drawing = draw(3, 1, 64)
-    samples = Samples([(drawing.image_bgr_u8, drawing.items)], schema, (64, 64), augment=None)
+    samples = TrainingSamples([(drawing.image_bgr_u8, drawing.items)], schema, (64, 64), augment=None)
     batch = collate([samples[0]])
     network = MDLA34(head_channels(13, 294)).eval()
     with torch.no_grad():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pycocotools.cocoeval import COCOeval
 
 from deepmark.models.evaluation import matching
-from deepmark.models.evaluation.matching import Pair, Row, agreement, confusion, match
+from deepmark.models.evaluation.matching import ItemIndex, Match, agreement, confusion, match
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
 from deepmark.models.evaluation.truth import ClassTruth, Truth
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -61,7 +61,7 @@ def test_the_best_detection_takes_the_garment_whatever_its_class() -> None:
 
     pairs = match(truth, results)
 
-    assert pairs == (Pair(1, Row(SKIRT, 0), Row(SHORTS, 0)), Pair(1, None, Row(SKIRT, 0)))
+    assert pairs == (Match(1, ItemIndex(SKIRT, 0), ItemIndex(SHORTS, 0)), Match(1, None, ItemIndex(SKIRT, 0)))
     counts = confusion(pairs, 13)
     assert counts[SKIRT, SHORTS] == counts[13, SKIRT] == 1
     assert counts.sum() == 2
@@ -72,7 +72,7 @@ def test_a_detection_takes_the_garment_that_it_overlaps_most() -> None:
 
     pairs = match(truth, results_of([(1, SKIRT, (2, 0, 10, 10), 0.9)]))
 
-    assert pairs == (Pair(1, Row(TROUSERS, 0), Row(SKIRT, 0)), Pair(1, Row(SKIRT, 0), None))
+    assert pairs == (Match(1, ItemIndex(TROUSERS, 0), ItemIndex(SKIRT, 0)), Match(1, ItemIndex(SKIRT, 0), None))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_garment_is_missed_by_what_is_elsewhere_or_too_weak(image: int, box: B
 def test_an_overlap_of_exactly_a_half_is_enough() -> None:
     pairs = match(truth_of([(1, SKIRT, (0, 0, 10, 10))]), results_of([(1, SKIRT, (0, 0, 10, 20), 0.3)]))
 
-    assert pairs == (Pair(1, Row(SKIRT, 0), Row(SKIRT, 0)),)
+    assert pairs == (Match(1, ItemIndex(SKIRT, 0), ItemIndex(SKIRT, 0)),)
 
 
 BOXES = st.tuples(*[st.integers(0, 6).map(float)] * 2, *[st.integers(1, 6).map(float)] * 2)

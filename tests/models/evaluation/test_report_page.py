@@ -20,7 +20,7 @@ from deepmark.models.evaluation.metric import AveragePrecision
 from deepmark.models.evaluation.report import AccuracyReport, measure
 from deepmark.models.evaluation.report_page import LISTED_FAULTS, accuracy_page, write_report
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
-from deepmark.models.evaluation.table2 import PaperRow, TableRow
+from deepmark.models.evaluation.table2 import Table2PaperRow, Table2Row
 from deepmark.models.evaluation.truth import Truth, collect_truth
 from deepmark.page import Number, Table
 from deepmark.runtime.decoding.params import DecoderParams
@@ -134,7 +134,7 @@ def test_the_page_shows_pictures_confusion_and_what_was_run(evaluation: Evaluati
 
 def test_table_2_is_shown_where_it_was_made(evaluation: Evaluation, tmp_path: Path) -> None:
     report = measure(evaluation.truth, evaluation.results)
-    row = TableRow("Combined", DecoderParams(), report.map_pt, None, PaperRow(0.445, 0.652))
+    row = Table2Row("Combined", DecoderParams(), report.map_pt, None, Table2PaperRow(0.445, 0.652))
 
     page = accuracy_page(
         report, inspect(evaluation.truth, evaluation.results, evaluation.dataset), ["a"] * 13, run=RUN, table2=[row]

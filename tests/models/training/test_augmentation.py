@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepmark.models.datasets.drawings import Item
+from deepmark.models.datasets.drawings import DrawnItem
 from deepmark.models.training.augmentation import View, jitter_colours, random_view, show_image, show_label
 from deepmark.models.training.targets import make_targets
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -17,11 +17,11 @@ SCHEMA = KeypointSchema.deepfashion2(62)
 VEST = 5  # category_id
 
 
-def _item(points: np.ndarray) -> Item:
+def _item(points: np.ndarray) -> DrawnItem:
     count = len(SCHEMA.groups[VEST - 1])
     landmarks = np.zeros((count, 3))
     landmarks[: len(points)] = np.column_stack([points, np.full(len(points), 2)])
-    return Item(VEST, landmarks, (10.0, 20.0, 70.0, 90.0), (), 1, 1, 1, 2)
+    return DrawnItem(VEST, landmarks, (10.0, 20.0, 70.0, 90.0), (), 1, 1, 1, 2)
 
 
 @settings(max_examples=30, deadline=None)

@@ -14,7 +14,7 @@ from deepmark.models.datasets.drawings import draw
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.loaders import made_ahead
 from deepmark.models.training.memory import resident_mib
-from deepmark.models.training.trainer import Training
+from deepmark.models.training.trainer import Trainer
 
 
 @pytest.mark.parametrize("loaders", [0, 1, 3])
@@ -55,7 +55,7 @@ def test_what_goes_wrong_is_raised_at_its_step(loaders: int) -> None:
 def test_batches_of_several_threads_are_those_of_none() -> None:
     drawings = [draw(5, number, 64) for number in range(3)]
     pictures = [(drawing.image_bgr_u8, drawing.items) for drawing in drawings]
-    training = Training(TrainConfig(size=32, batch=2), pictures)
+    training = Trainer(TrainConfig(size=32, batch=2), pictures)
     with made_ahead(training.batch, range(4), 3) as made:
         threaded = list(made)
     for step, batch in enumerate(threaded):
@@ -69,7 +69,7 @@ def test_batches_of_several_threads_are_those_of_none() -> None:
 def test_memory_does_not_grow_with_the_batches() -> None:
     """A batch has 1 MiB here: kept, a hundred of them would show."""
     drawings = [draw(5, number, 64) for number in range(8)]
-    training = Training(TrainConfig(size=64, batch=8), [(drawing.image_bgr_u8, drawing.items) for drawing in drawings])
+    training = Trainer(TrainConfig(size=64, batch=8), [(drawing.image_bgr_u8, drawing.items) for drawing in drawings])
     with made_ahead(training.batch, range(150), 2) as made:
         for _ in range(50):
             next(made)

@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 import torch
 
-from deepmark.errors import CheckpointError, DataError
+from deepmark.errors import CheckpointError, DataError, DivergedError
 from deepmark.models import load_checkpoint
 from deepmark.models.datasets.drawings import draw
-from deepmark.models.training.batches import Batch
+from deepmark.models.training.batches import TrainingBatch
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.log import COLUMNS, LogLine, open_log
 from deepmark.models.training.loop import CHECKPOINT, LOG, find_state, start_run, train
 from deepmark.models.training.losses import total_loss
-from deepmark.models.training.samples import Samples
+from deepmark.models.training.samples import TrainingSamples
 from deepmark.models.training.train_state import TrainState, load_state
-from deepmark.models.training.trainer import DivergedError, Training
+from deepmark.models.training.trainer import Trainer
 
 SIZES = ("--size", "32", "--batch", "2", "--steps", "5", "--pictures", "6", "--workers", "1", "--save-every", "2")
 SMALL = (*SIZES, "--val", "none")
@@ -52,7 +52,7 @@ def test_a_diverging_training_stops_at_its_step_and_keeps_the_checkpoint_from_be
 
 
 def test_weights_that_are_not_finite_are_never_stored() -> None:
-    training = Training(TrainConfig(size=32, batch=1), _pictures(1, 64))
+    training = Trainer(TrainConfig(size=32, batch=1), _pictures(1, 64))
     with torch.no_grad():
         next(training.network.parameters())[0, 0, 0, 0] = torch.inf
     with pytest.raises(DivergedError, match="weight"):
@@ -180,8 +180,8 @@ def test_eight_drawings_are_learned_by_heart() -> None:
     """The quickest way to find targets that are mirrored, shifted or on the wrong channel."""
     config = TrainConfig(size=64, batch=8, steps=90, lr=2e-3, ema=0.9)
     pictures = _pictures(8, 256)
-    training = Training(config, pictures)
-    plain = Samples(pictures, training.samples.schema, (64, 64), augment=None)
+    training = Trainer(config, pictures)
+    plain = TrainingSamples(pictures, training.samples.schema, (64, 64), augment=None)
     training.samples = plain
     for _ in range(config.steps):
         training.advance()
@@ -202,7 +202,7 @@ def _recall(logits: torch.Tensor, target: torch.Tensor) -> float:
     return ((logits == peaks) & (logits.sigmoid() > 0.3))[objects].float().mean().item()
 
 
-def _landmark_errors(hps: torch.Tensor, batch: Batch) -> np.ndarray:
+def _landmark_errors(hps: torch.Tensor, batch: TrainingBatch) -> np.ndarray:
     """Return the distance of every labelled landmark from where the network puts it, in cells."""
     picture, row, column = batch.centres.T
     difference = (hps[picture, :, row, column] - batch.hps).view(len(picture), -1, 2)

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from deepmark.models.datasets.drawings import draw
 from deepmark.models.mdla34 import MDLA34
-from deepmark.models.training.batches import Batch, collate
+from deepmark.models.training.batches import TrainingBatch, collate
 from deepmark.models.training.losses import batch_losses, focal_loss, l1_loss, total_loss
-from deepmark.models.training.samples import Samples
+from deepmark.models.training.samples import TrainingSamples
 from deepmark.runtime.keypoints.head_names import HEAD_ORDER, head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
@@ -21,9 +21,9 @@ SCHEMA = KeypointSchema.deepfashion2(62)
 
 
 @pytest.fixture(scope="module")
-def batch() -> Batch:
+def batch() -> TrainingBatch:
     drawings = [draw(5, index, 64) for index in range(2)]
-    samples = Samples([(d.image_bgr_u8, d.items) for d in drawings], SCHEMA, (64, 64), augment=None)
+    samples = TrainingSamples([(d.image_bgr_u8, d.items) for d in drawings], SCHEMA, (64, 64), augment=None)
     return collate([samples[0], samples[1]])
 
 
@@ -63,7 +63,7 @@ def test_l1_is_the_mean_over_what_is_known() -> None:
     assert l1_loss(found[:0], target[:0]).item() == 0
 
 
-def _dense_losses(network: MDLA34, batch: Batch) -> dict[str, Tensor]:
+def _dense_losses(network: MDLA34, batch: TrainingBatch) -> dict[str, Tensor]:
     heads = network(batch.images)
 
     def read(name: str, cells: Tensor) -> Tensor:
@@ -81,13 +81,13 @@ def _dense_losses(network: MDLA34, batch: Batch) -> dict[str, Tensor]:
 
 
 def test_a_picture_without_garments_has_finite_losses() -> None:
-    samples = Samples([(draw(5, 0, 64).image_bgr_u8, ())], SCHEMA, (64, 64), augment=None)
+    samples = TrainingSamples([(draw(5, 0, 64).image_bgr_u8, ())], SCHEMA, (64, 64), augment=None)
     losses = batch_losses(MDLA34(head_channels(13, 62)), collate([samples[0]] * 2))
     assert losses["hm"].item() > 0
     assert [losses[name].item() for name in ("wh", "hps", "reg", "hp_offset")] == [0, 0, 0, 0]
 
 
-def test_the_networks_losses_and_gradients_equal_those_of_dense_heads(batch: Batch) -> None:
+def test_the_networks_losses_and_gradients_equal_those_of_dense_heads(batch: TrainingBatch) -> None:
     torch.manual_seed(1)
     network = MDLA34(head_channels(13, 62), head_conv=32).eval()  # eval: the same statistics both times
     parameters = {name: p for name, p in network.named_parameters() if "project" not in name or "level" not in name}
@@ -105,7 +105,7 @@ def test_the_networks_losses_and_gradients_equal_those_of_dense_heads(batch: Bat
             torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5 * max(1.0, theirs.abs().max().item()))
 
 
-def test_the_first_loss_is_that_of_an_untrained_heatmap(batch: Batch) -> None:
+def test_the_first_loss_is_that_of_an_untrained_heatmap(batch: TrainingBatch) -> None:
     torch.manual_seed(0)
     network = MDLA34(head_channels(13, 62))
     losses = batch_losses(network, batch)

@@ -27,7 +27,7 @@ from deepmark.models.training.loop import CHECKPOINT, LOG
 from deepmark.models.training.pictures import DrawnPictures
 from deepmark.models.training.ranks import Ranks, find_ranks
 from deepmark.models.training.train_state import load_state
-from deepmark.models.training.trainer import Training
+from deepmark.models.training.trainer import Trainer
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 SIZES = ("--size", "32", "--batch", "2", "--pictures", "6", "--workers", "1")
@@ -118,7 +118,7 @@ def test_ranks_divide_every_batch() -> None:
 
 def test_a_batch_that_cannot_be_divided_is_refused() -> None:
     with pytest.raises(UsageError, match="multiple of the 3 processes that share it, found 16"):
-        Training(TrainConfig(batch=16), [], ranks=Ranks(0, 3))
+        Trainer(TrainConfig(batch=16), [], ranks=Ranks(0, 3))
 
 
 def test_torchrun_says_who_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +207,7 @@ def test_one_that_is_asked_stops_all_and_one_alone_goes_on(pair: list[subprocess
     state = load_state(tmp_path / "run" / CHECKPOINT)
     rows = list(csv.DictReader((tmp_path / "run" / LOG).read_text().splitlines()))
     assert state.step == len(rows) >= 3
-    alone = Training(state.config, DrawnPictures(tmp_path / "run" / "drawings"), resume=state)
+    alone = Trainer(state.config, DrawnPictures(tmp_path / "run" / "drawings"), resume=state)
     line = alone.advance()
     assert line.step == state.step + 1
     assert line.loss < 3 * float(rows[-1]["loss"])  # it did not begin anew

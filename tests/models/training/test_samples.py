@@ -13,7 +13,7 @@ from full_disk import room_for
 from deepmark.errors import DataError
 from deepmark.models.datasets.drawings import draw
 from deepmark.models.training.pictures import DrawnPictures, draw_pictures
-from deepmark.models.training.samples import Samples
+from deepmark.models.training.samples import TrainingSamples
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SCHEMA = KeypointSchema.deepfashion2(62)
@@ -80,8 +80,8 @@ def test_damaged_drawings_are_an_error(tmp_path: Path) -> None:
         DrawnPictures(tmp_path)
 
 
-def _samples(drawn: DrawnPictures, **options: Any) -> Samples:
-    return Samples(drawn, SCHEMA, (64, 64), **options)
+def _samples(drawn: DrawnPictures, **options: Any) -> TrainingSamples:
+    return TrainingSamples(drawn, SCHEMA, (64, 64), **options)
 
 
 def test_a_sample_is_the_same_whatever_was_asked_for_before(drawn: DrawnPictures) -> None:
@@ -113,7 +113,7 @@ class _Numbered:
 
 def test_every_epoch_shows_every_picture_once() -> None:
     pictures = _Numbered()
-    samples = Samples(pictures, SCHEMA, (32, 32))
+    samples = TrainingSamples(pictures, SCHEMA, (32, 32))
     for position in range(21):
         assert samples[position].targets.centres.shape == (0, 2)
     epochs = [pictures.asked[start : start + 7] for start in (0, 7, 14)]

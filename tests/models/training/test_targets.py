@@ -8,18 +8,18 @@ from centernet_targets import MAX_OBJECTS, loop_targets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepmark.models.training.targets import Garment, Targets, draw_gaussian, gaussian_radius, make_targets
+from deepmark.models.training.targets import TargetGarment, Targets, draw_gaussian, gaussian_radius, make_targets
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SCHEMA = KeypointSchema.deepfashion2(62)
 RES = 24
 
 
-def _garment(rng: np.random.Generator, class_id: int) -> Garment:
+def _garment(rng: np.random.Generator, class_id: int) -> TargetGarment:
     corners = np.sort(rng.uniform(-6, RES + 6, (2, 2)), axis=0).astype(np.float32)
     count = len(SCHEMA.groups[class_id])
     landmarks = np.column_stack([rng.uniform(-3, RES + 3, (count, 2)), rng.integers(0, 3, count)])
-    return Garment(class_id, corners.reshape(4), landmarks.astype(np.float32))
+    return TargetGarment(class_id, corners.reshape(4), landmarks.astype(np.float32))
 
 
 @settings(max_examples=25, deadline=None)
@@ -57,7 +57,9 @@ def test_two_garments_share_the_channels_of_their_common_groups() -> None:
     top, dress = 0, 9
     shared = set(SCHEMA.groups[top]) & set(SCHEMA.groups[dress])
     garments = [
-        Garment(c, np.array([4, 4, 9, 14], np.float32) + 8 * n, np.full((len(SCHEMA.groups[c]), 3), 6.5 + 8 * n, "f4"))
+        TargetGarment(
+            c, np.array([4, 4, 9, 14], np.float32) + 8 * n, np.full((len(SCHEMA.groups[c]), 3), 6.5 + 8 * n, "f4")
+        )
         for n, c in enumerate((top, dress))
     ]
     targets = make_targets(garments, SCHEMA, (RES, RES))
@@ -69,7 +71,7 @@ def test_two_garments_share_the_channels_of_their_common_groups() -> None:
 def test_occluded_landmarks_are_trained_like_visible_ones_and_unlabelled_ones_are_not() -> None:
     landmarks = np.zeros((len(SCHEMA.groups[7]), 3), np.float32)
     landmarks[:3] = [[5, 5, 1], [6, 6, 2], [7, 7, 0]]
-    targets = make_targets([Garment(7, np.array([2, 2, 12, 12], np.float32), landmarks)], SCHEMA, (RES, RES))
+    targets = make_targets([TargetGarment(7, np.array([2, 2, 12, 12], np.float32), landmarks)], SCHEMA, (RES, RES))
     known = [group for group in range(62) if targets.hps_known[0, 2 * group]]
     assert known == sorted(SCHEMA.groups[7][:2])
     assert targets.landmarks.tolist() == [[5, 5], [6, 6]]
@@ -78,7 +80,7 @@ def test_occluded_landmarks_are_trained_like_visible_ones_and_unlabelled_ones_ar
 def test_a_map_need_not_be_square() -> None:
     landmarks = np.zeros((len(SCHEMA.groups[0]), 3), np.float32)
     landmarks[0] = [29.5, 3, 2]
-    targets = make_targets([Garment(0, np.array([20, 2, 40, 20], np.float32), landmarks)], SCHEMA, (16, 32))
+    targets = make_targets([TargetGarment(0, np.array([20, 2, 40, 20], np.float32), landmarks)], SCHEMA, (16, 32))
     assert targets.hm.shape == (13, 16, 32)
     assert targets.wh.tolist() == [[11, 13]]
     assert targets.landmarks.tolist() == [[29, 3]]

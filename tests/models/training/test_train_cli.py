@@ -22,7 +22,7 @@ from deepmark.models.training.devices import choose_device
 from deepmark.models.training.loop import CHECKPOINT, LOG
 from deepmark.models.training.losses import batch_losses
 from deepmark.models.training.photographs import Photographs
-from deepmark.models.training.trainer import Training
+from deepmark.models.training.trainer import Trainer
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 
@@ -137,9 +137,9 @@ def test_a_training_on_a_zip_is_repeated_from_what_it_wrote(tmp_path: Path, fold
         (tmp_path / run / CHECKPOINT).unlink()
 
 
-def _training(**options: Any) -> Training:
+def _training(**options: Any) -> Trainer:
     drawing = draw(5, 1, 64)
-    return Training(TrainConfig(size=64, batch=1, **options), [(drawing.image_bgr_u8, drawing.items)])
+    return Trainer(TrainConfig(size=64, batch=1, **options), [(drawing.image_bgr_u8, drawing.items)])
 
 
 def test_bfloat16_gives_almost_the_losses_of_float32() -> None:
@@ -159,7 +159,7 @@ def test_a_run_with_another_number_of_pictures_is_not_resumed() -> None:
     state = training.state()
     drawing = draw(5, 1, 64)
     with pytest.raises(DataError, match="had 1 pictures, now there are 2"):
-        Training(state.config, [(drawing.image_bgr_u8, drawing.items)] * 2, resume=state)
+        Trainer(state.config, [(drawing.image_bgr_u8, drawing.items)] * 2, resume=state)
 
 
 def test_294_single_landmarks_can_be_trained_too() -> None:

@@ -14,14 +14,15 @@ import pytest
 import torch
 from torch import nn
 
+from deepmark.errors import InterruptedTrainingError
 from deepmark.models import load_checkpoint
 from deepmark.models.datasets.drawings import draw
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.log import LogLine
 from deepmark.models.training.loop import BEST, CHECKPOINT, LOG, VALIDATION, train
-from deepmark.models.training.stop_signals import InterruptedTrainingError, StopRequest, stop_request
+from deepmark.models.training.stop_signals import StopRequest, stop_request
 from deepmark.models.training.train_state import load_state
-from deepmark.models.training.validation import Scored, is_better, is_due, write_scores
+from deepmark.models.training.validation import ValidationResult, is_better, is_due, write_scores
 
 SCORES = {1: 0.25, 2: math.nan, 3: 0.125, 4: 0.25}
 CONFIG = TrainConfig(size=32, batch=2, steps=4, pictures=4)
@@ -65,7 +66,7 @@ class _Judge:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, _Judge, list[Scored]]]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, _Judge, list[ValidationResult]]]:
     """A training that was asked to stop in its second step and then resumed, validated every step."""
     folder, judge, scored = tmp_path_factory.mktemp("run"), _Judge(), []
     drawings = [draw(5, number, 64) for number in range(4)]
@@ -91,7 +92,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, _Judge
 
 
 @pytest.mark.slow
-def test_the_best_averaged_network_is_kept_in_centernets_layout(run: tuple[Path, _Judge, list[Scored]]) -> None:
+def test_the_best_averaged_network_is_kept_in_centernets_layout(
+    run: tuple[Path, _Judge, list[ValidationResult]],
+) -> None:
     folder, judge, scored = run
     assert load_checkpoint(folder / BEST).report.besides == ("epoch",)
     kept = torch.load(folder / BEST)["state_dict"]
@@ -102,14 +105,14 @@ def test_the_best_averaged_network_is_kept_in_centernets_layout(run: tuple[Path,
 
 
 @pytest.mark.slow
-def test_every_score_is_written_down(run: tuple[Path, _Judge, list[Scored]]) -> None:
+def test_every_score_is_written_down(run: tuple[Path, _Judge, list[ValidationResult]]) -> None:
     rows = list(csv.DictReader((run[0] / VALIDATION).read_text().splitlines()))
     # the second step ended with the stop; one waits for a checkpoint then, not for a validation
     assert [(row["step"], row["mAP_pt"]) for row in rows] == [("1", "0.25"), ("3", "0.125"), ("4", "0.25")]
 
 
 @pytest.mark.slow
-def test_the_log_tells_memory_and_has_every_step_once(run: tuple[Path, _Judge, list[Scored]]) -> None:
+def test_the_log_tells_memory_and_has_every_step_once(run: tuple[Path, _Judge, list[ValidationResult]]) -> None:
     rows = list(csv.DictReader((run[0] / LOG).read_text().splitlines()))
     assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
     assert all(50 < float(row["rss_mib"]) < 20_000 for row in rows)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from deepmark.models.datasets.drawings import Item, sketch
+from deepmark.models.datasets.drawings import DrawnItem, sketch
 from deepmark.models.datasets.drawings.scene import Scene
 
-Sketch = tuple[Scene, tuple[Item, ...]]
+Sketch = tuple[Scene, tuple[DrawnItem, ...]]
 
 
 @pytest.fixture(scope="session")

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepmark.models.datasets.drawings import Item, draw, sketch
+from deepmark.models.datasets.drawings import DrawnItem, draw, sketch
 from deepmark.models.datasets.drawings.body import random_body
 from deepmark.models.datasets.drawings.garments import CLASS_IDS, landmark_names
 from deepmark.models.datasets.drawings.outfits import dress
 from deepmark.models.datasets.drawings.scene import Scene
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
-Sketches = tuple[tuple[Scene, tuple[Item, ...]], ...]
+Sketches = tuple[tuple[Scene, tuple[DrawnItem, ...]], ...]
 SCHEMA = KeypointSchema.deepfashion2()
 
 
