@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +17,10 @@ from deepmark.benchmarks.speed.machine import choose_cores, describe_machine, us
 from deepmark.benchmarks.speed.process import COMMAND
 from deepmark.benchmarks.speed.references import dense_model, enter_rivals, find_rivals, references
 from deepmark.benchmarks.speed.rounds import Setup, measure, steps
+from deepmark.console import Progress, no_progress
 from deepmark.errors import DeepMarkError
 from deepmark.extras import require
 from deepmark.runtime.bundle import Model
-
-Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +52,13 @@ class Request:
     command: str = ""
 
 
-def _silent(_: int) -> AbstractContextManager[Callable[[], None]]:
-    return nullcontext(lambda: None)
-
-
-def run_benchmark(request: Request, child: Sequence[str] = COMMAND, progress: Progress = _silent) -> Result:
+def run_benchmark(request: Request, child: Sequence[str] = COMMAND, progress: Progress = no_progress) -> Result:
     """Measure; what cannot be measured is named in the result, and the rest goes on.
 
     Args:
         request: what to measure.
         child: command that starts a contestant's process.
-        progress: is given the number of steps and yields a function to call after each.
+        progress: what shows how far it is; by default nothing does.
 
     Raises:
         DeepMarkError: there is nothing to measure, or nothing could be measured.
@@ -85,7 +80,7 @@ def run_benchmark(request: Request, child: Sequence[str] = COMMAND, progress: Pr
             entered = _by_heats([*entered, *rivals])
             failures += absent
         machine, created = describe_machine(), datetime.now(UTC).isoformat(timespec="seconds")
-        with progress(steps(entered, request.plan)) as advance:
+        with progress("measuring", steps(entered, request.plan), "turns") as advance:
             measured, failed = measure(entered, setup, advance)
     failures += failed
     if not measured:

@@ -110,7 +110,7 @@ def measure(checkpoint: Path, pictures: Path, *, size: int, rivals: Sequence[str
     from deepmark.exporter import export
 
     plan = Plan(rounds=6, runs=24, seconds=seconds, threshold=SHOWN_SCORE)
-    with tempfile.TemporaryDirectory(prefix="deepmark-") as name, progress("exporting", 6) as advance:
+    with tempfile.TemporaryDirectory(prefix="deepmark-") as name, progress("exporting", 6, "steps") as advance:
         folder, bundles = Path(name), {}
         wide = one_channel_each(checkpoint, folder / "wide.pth")
         for groups, source in ((62, checkpoint), (294, wide)):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepmark.commands.threshold_option import threshold_option
+from deepmark.commands.options import threshold_option
 from deepmark.console import output_options, print_json, print_table, run
 from deepmark.errors import EngineError
 

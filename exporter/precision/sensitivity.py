@@ -6,13 +6,13 @@ Every row is a real model, quantised, run and decoded; nothing is simulated. So 
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from deepmark.console import progress
 from deepmark.exporter.parity import ParitySample
 from deepmark.exporter.pictures import ParityPicture
 from deepmark.exporter.precision.calibrate import (
@@ -38,7 +38,6 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import Manifest
 
 CALIBRATION_PICTURES = 16  # a calibration for every layer: half of an export's
-REPORT_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +130,10 @@ def measure_sensitivity(
         costs: list[LayerSensitivity] = []
         asked = choose_layers(setup.layers, only) if only else setup.layers
         measured = [layer for layer in asked if not layer.last]
-        start = said = time.monotonic()
-        for number, layer in enumerate(measured, 1):
-            costs.append(_cost(setup, layer, target))
-            now = time.monotonic()
-            if now - said >= REPORT_EVERY_S:
-                said, left = now, (now - start) / number * (len(measured) - number)
-                on_progress(f"{number} of {len(measured)} layers, {left / 60:.0f} min {left % 60:.0f} s left")
+        with progress("measuring", len(measured), "layers", lines_to=on_progress) as advance:
+            for layer in measured:
+                costs.append(_cost(setup, layer, target))
+                advance()
     return Sensitivity(none, tuple(costs))
 
 

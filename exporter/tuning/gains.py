@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from deepmark.exporter.tuning.scorer import Progress, count_items, open_scorer
+from deepmark.console import Progress
+from deepmark.exporter.tuning.scorer import count_items, open_scorer
 from deepmark.exporter.tuning.shard import StagingPlan
 from deepmark.exporter.tuning.significance import Gain, interval
 from deepmark.exporter.tuning.staged_set import Judgement

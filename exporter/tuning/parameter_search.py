@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
+from deepmark.console import Progress, no_progress
 from deepmark.errors import UsageError
 from deepmark.exporter.tuning.gains import Gains, compare
-from deepmark.exporter.tuning.scorer import Progress, open_scorer, silent
+from deepmark.exporter.tuning.scorer import open_scorer
 from deepmark.exporter.tuning.shard import StagingPlan
 from deepmark.exporter.tuning.split import labelled_items, split, truth_sha256
 from deepmark.exporter.tuning.sweeps import (
@@ -99,7 +100,7 @@ def tune(
     techniques: frozenset[int] | None = None,
     workers: int | None = None,
     with_map: bool = False,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> TuneReport:
     """Search the techniques' parameters for the model whose heads these are.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
+from deepmark.console import Progress
 from deepmark.exporter.tuning.average_precision import mean_precision
 from deepmark.exporter.tuning.items import by_picture
 from deepmark.exporter.tuning.shard import LabelledHeads, StagingPlan
@@ -16,20 +17,10 @@ from deepmark.exporter.tuning.sweeps import Score
 from deepmark.exporter.tuning.worker_pool import WorkerPool, open_pool
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.models.evaluation.truth import Truth
-from deepmark.progress import Advance
 from deepmark.runtime.arrays import Index
 from deepmark.runtime.decoding.params import DecoderParams
 
-Progress = Callable[[str, int, str], AbstractContextManager[Advance]]  # what is done, number of steps, what a step is
-
-
 _WORTH_A_PROCESS = 64  # pictures: fewer take less time than a process takes to start
-
-
-@contextmanager
-def silent(label: str, total: int, unit: str) -> Iterator[Advance]:  # noqa: ARG001  the signature of `Progress`
-    """Show nothing."""
-    yield lambda count=1, /: None  # noqa: ARG005
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepmark.console import progress
 from deepmark.errors import DeepMarkError
 from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
 from deepmark.models.datasets.drawings.held_out_set import SEED
@@ -19,7 +19,6 @@ from deepmark.runtime.detector import Detector
 from deepmark.runtime.engines.engine import Engine
 
 SIDE = 256  # of the drawings, pixels
-REPORT_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,9 @@ class DrawnAccuracy:
             write_dataset(root, count=self.pictures, seed=SEED, size=SIDE, workers=1)
             dataset = open_dataset(root, root)
             truth = collect_truth(dataset.read_all().annotations, dataset.schema)
-            step = _telling(on_progress, self.pictures * len(engines))
-            return [_accuracy(engine, dataset, truth, step) for engine in engines]
+            total = self.pictures * len(engines)
+            with progress("measuring accuracy", total, "pictures", lines_to=on_progress) as advance:
+                return [_accuracy(engine, dataset, truth, advance) for engine in engines]
 
 
 def _accuracy(engine: Engine, dataset: Dataset, truth: Truth, step: Callable[[], None]) -> Accuracy:
@@ -72,19 +72,3 @@ def _mean(found: AveragePrecision | None) -> float:
     if found is None:
         raise DeepMarkError("there is nothing to find in the drawings", hint="draw more of them")
     return found.ap
-
-
-def _telling(on_progress: Callable[[str], None], total: int) -> Callable[[], None]:
-    """Return a step that says every ten seconds how far it is."""
-    start = said = time.monotonic()
-    done = 0
-
-    def step() -> None:
-        nonlocal said, done
-        done += 1
-        now = time.monotonic()
-        if now - said >= REPORT_EVERY_S and done < total:
-            said = now
-            on_progress(f"{done} of {total} pictures, {(now - start) / done * (total - done):.0f} s left")
-
-    return step

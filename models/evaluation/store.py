@@ -16,12 +16,13 @@ import hashlib
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from deepmark.console import Progress, no_progress
 from deepmark.errors import DataError
 from deepmark.files import cache_folder, write_whole
 from deepmark.models.evaluation.cache_room import SUFFIX, make_room
@@ -32,19 +33,10 @@ from deepmark.models.evaluation.model import ModelRequest
 from deepmark.models.evaluation.picture_heads import PictureHeads, decode
 from deepmark.models.evaluation.pictures import PictureFiles
 from deepmark.models.evaluation.workers import do_in_processes
-from deepmark.progress import Advance
 from deepmark.runtime.engines.engine import EngineRecord
 from deepmark.runtime.manifest import Manifest
 
-Progress = Callable[[str, int], AbstractContextManager[Advance]]  # label, number of pictures
-
 logger = logging.getLogger(__name__)
-
-
-@contextmanager
-def silent(label: str, total: int) -> Iterator[Advance]:  # noqa: ARG001  the signature of `Progress`
-    """Show nothing."""
-    yield lambda count=1, /: None  # noqa: ARG005
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +132,7 @@ def collect_heads(
     spread: Spread | None = None,
     cache: Path | None,
     check: Callable[[Manifest], None] = lambda _: None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Iterator[HeadStore]:
     """Compute the heads that the cache does not hold, and give access to all.
 
@@ -183,7 +175,10 @@ def _fill(store: HeadStore, chunks: Mapping[Path, Chunk], job: HeadsJob, spread:
         logger.info("heads of %d pictures were there, in %s", found, next(iter(chunks)).parent)
     if not missing:
         return
-    with progress("detecting", len(store) - found) as advance, closing(_spread(job, list(missing), spread)) as done:
+    with (
+        progress("detecting", len(store) - found, "pictures") as advance,
+        closing(_spread(job, list(missing), spread)) as done,
+    ):
         for chunk, content in done:
             write_whole(missing[chunk], content)
             advance(len(chunk))

@@ -16,11 +16,13 @@ import click
 import pytest
 
 from deepmark import console
+from deepmark.commands.click_program import run
+from deepmark.commands.options import output_options
 from deepmark.errors import BundleError, DeepMarkError, DeviceError, ParityError, UsageError
 
 
 @click.command()
-@console.output_options
+@output_options
 def _talk(as_json: bool) -> None:
     console.say("for the reader")
     logging.getLogger("deepmark.x").debug("a detail")
@@ -28,7 +30,7 @@ def _talk(as_json: bool) -> None:
     if as_json:
         console.print_json({"a": [1, 2]})
     console.print_table(("what", "n"), [("one", "1"), ("three", "30")], title="Table")
-    with console.progress("working", 2) as advance:
+    with console.progress("working", 2, "steps") as advance:
         advance()
         advance()
 
@@ -37,7 +39,7 @@ def _run(command: click.Command, capsys: pytest.CaptureFixture[str], *arguments:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["talk", *arguments])
         with pytest.raises(SystemExit) as stop:
-            console.run(command, "talk")
+            run(command, "talk")
     out, err = capsys.readouterr()
     return int(stop.value.code or 0), out, err
 
@@ -115,11 +117,12 @@ def test_a_bug_is_not_hidden(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def _script(body: str) -> list[str]:
-    return [sys.executable, "-c", f"import click, sys\nfrom deepmark import console\n{body}"]
+    imports = "import click, sys\nfrom deepmark import console\nfrom deepmark.commands.click_program import run\n"
+    return [sys.executable, "-c", imports + body]
 
 
 def test_a_reader_that_went_away_ends_the_program_quietly() -> None:
-    body = "@click.command()\ndef c():\n    for _ in range(100000): click.echo('x' * 100)\nconsole.run(c, 'c')"
+    body = "@click.command()\ndef c():\n    for _ in range(100000): click.echo('x' * 100)\nrun(c, 'c')"
     child = subprocess.Popen(_script(body), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert child.stdout is not None
     assert child.stderr is not None
@@ -137,7 +140,7 @@ def test_a_reader_that_went_away_ends_the_program_quietly() -> None:
 def test_a_signal_to_a_real_process_tidies_up_and_leaves_no_traceback(number: int, code: int, line: str) -> None:
     body = (
         "import time\n@click.command()\ndef c():\n    try:\n        click.echo('up'); time.sleep(60)\n"
-        "    finally:\n        click.echo('tidied')\nconsole.run(c, 'c')"
+        "    finally:\n        click.echo('tidied')\nrun(c, 'c')"
     )
     child = subprocess.Popen(_script(body), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert child.stdout is not None
@@ -155,7 +158,7 @@ def test_a_forked_process_ends_at_once_when_it_is_stopped() -> None:
         "import os, signal, time\n@click.command()\ndef c():\n    child = os.fork()\n    if not child:\n"
         "        click.echo('up'); sys.stdout.flush(); time.sleep(60)\n    time.sleep(0.5)\n"
         "    os.kill(child, signal.SIGTERM)\n    click.echo(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
-        "console.run(c, 'c')"
+        "run(c, 'c')"
     )
     done = subprocess.run(_script(body), capture_output=True, text=True, timeout=60)
     assert (done.stdout.split(), done.stderr) == (["up", "-15"], "")
@@ -179,7 +182,7 @@ def _in_terminal(body: str) -> str:
 
 
 BAR = """
-with console.progress("working", 2) as advance:
+with console.progress("working", 2, "steps") as advance:
     advance()
     console.say("above the bar")
     advance()
@@ -188,7 +191,7 @@ with console.progress("working", 2) as advance:
 
 @pytest.mark.parametrize("total", ["2", "None"])
 def test_a_terminal_sees_a_bar_and_lines_above_it(total: str) -> None:
-    written = _in_terminal(BAR.replace("2", total))
+    written = _in_terminal(BAR.replace("2, ", f"{total}, "))
 
     assert "working" in written
     assert "above the bar" in written
@@ -198,13 +201,13 @@ def test_a_terminal_sees_a_bar_and_lines_above_it(total: str) -> None:
 @pytest.mark.parametrize("stream", [True, False])
 def test_no_bar_where_nobody_would_see_it(stream: bool, capsys: pytest.CaptureFixture[str]) -> None:
     step: Callable[[], None]
-    with console.progress("working", 5 if stream else None) as step:
+    with console.progress("working", 5 if stream else None, "steps") as step:
         step()
 
     assert capsys.readouterr() == ("", "")
 
 
-ECHO = "@click.command()\ndef c():\n    console.say('said'); console.print_json({'a': 1})\nconsole.run(c, 'c')"
+ECHO = "@click.command()\ndef c():\n    console.say('said'); console.print_json({'a': 1})\nrun(c, 'c')"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
@@ -233,7 +236,7 @@ import os
 def c():
     with open({str(tmp_path / "file")!r}, "wb") as file:
         os.write(2, b"noise of a native library")
-console.run(c, "c")"""
+run(c, "c")"""
     subprocess.run(["sh", "-c", '"$@" 2>&-', "sh", *_script(body)], check=True)
 
     assert (tmp_path / "file").read_bytes() == b""
@@ -248,7 +251,65 @@ def test_what_we_say_is_not_caught_as_a_librarys_noise() -> None:
         "    with captured_stderr():\n"
         "        os.write(2, b'noise')\n"
         "        console.say('said')\n"
-        "console.run(talk, 'talk')"
+        "run(talk, 'talk')"
     )
     child = subprocess.run(_script(body), capture_output=True, text=True, check=True)
     assert child.stderr == "said\n"
+
+
+def _program(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a program without click, as those are that ``python -m`` starts."""
+    body = (
+        "import sys\nfrom deepmark.console import ProgramParser, print_json, print_text, run, say\n"
+        "def main():\n"
+        "    parser = ProgramParser('python -m talk', 'Talk.', 'Examples:\\n  python -m talk 3')\n"
+        "    parser.add_argument('count', type=int)\n"
+        "    options = parser.parse_args()\n"
+        "    say('for the reader')\n"
+        "    print_json(options.count) if options.as_json else print_text(str(options.count))\n"
+        "run(main)"
+    )
+    return subprocess.run([sys.executable, "-c", body, *arguments], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "out", "err"),
+    [
+        (["3"], 0, "3\n", "for the reader\n"),
+        (["3", "--json"], 0, "3\n", "for the reader\n"),
+        (["-q", "3"], 0, "3\n", ""),
+        (["x"], 2, "", "error: argument count: invalid int value: 'x'\nhint: python -m talk --help\n"),
+        ([], 2, "", "error: the following arguments are required: count\nhint: python -m talk --help\n"),
+        (["3", "--qui"], 2, "", "error: unrecognized arguments: --qui\nhint: python -m talk --help\n"),
+    ],
+)
+def test_a_program_without_click_talks_and_ends_the_same(arguments: list[str], code: int, out: str, err: str) -> None:
+    done = _program(*arguments)
+
+    assert (done.returncode, done.stdout, done.stderr) == (code, out, err)
+
+
+def test_its_help_has_examples_and_the_options_of_all() -> None:
+    done = _program("--help")
+
+    assert done.returncode == 0
+    assert "Examples:\n  python -m talk 3\n" in done.stdout
+    for option in ("--json", "-v, --verbose", "-q, --quiet"):
+        assert option in done.stdout
+
+
+def test_what_one_command_asked_for_is_not_for_the_next(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(_talk, capsys, "-q") == (0, "", "")
+    assert "for the reader" in _run(_talk, capsys)[2]
+    assert _run(_talk, capsys, "-q", "--wrong")[0] == 2
+    assert "for the reader" in _run(_talk, capsys)[2]
+
+
+def test_a_terminal_of_ascii_gets_the_text_all_the_same() -> None:
+    done = subprocess.run(
+        _script("def main(): console.say('σ'); console.print_json('σ')\nconsole.run(main)"),
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=True,
+    )
+    assert (done.stdout.decode(), done.stderr.decode()) == ('"σ"\n', "σ\n")

@@ -13,8 +13,8 @@ import torch
 from checkpoints import key_shapes
 from outcome import Deepmark, Outcome
 
+from deepmark.commands.click_program import run
 from deepmark.commands.inspect import inspect
-from deepmark.console import run
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_without_torch_it_says_how_to_get_it(
 def test_its_help_has_examples_and_imports_nothing_heavy() -> None:
     program = (
         "import sys\n"
-        "from deepmark.console import run\n"
+        "from deepmark.commands.click_program import run\n"
         "from deepmark.commands.inspect import inspect\n"
         "try:\n"
         "    run(inspect, 'deepmark inspect')\n"

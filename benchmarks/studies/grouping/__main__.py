@@ -129,7 +129,7 @@ def _compare(
     from deepmark.benchmarks.studies.grouping.step import Workload
 
     found: list[Comparison] = []
-    with console.progress("measuring", len(batches) * count(ways, rounds)) as advance:
+    with console.progress("measuring", len(batches) * count(ways, rounds), "turns") as advance:
         for batch in batches:
             console.say(f"batch {batch}: memory of each in a process of its own, then {rounds} rounds in turn")
             work = Workload(config.size, batch, device, config.precision)
@@ -150,7 +150,7 @@ def _train(
     found = []
     for groups in GROUPS:
         console.say(f"training with {groups} landmark channels, {config.steps:,} steps")
-        with console.progress("training", config.steps) as advance:
+        with console.progress("training", config.steps, "steps") as advance:
             found.append(
                 train_and_measure(
                     groups,

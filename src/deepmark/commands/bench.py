@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
-from deepmark import console
+from deepmark.commands.click_program import run as run_program
+from deepmark.commands.options import output_options, threshold_option
 from deepmark.commands.phone_options import PHONE_THREADS, check_options, measure_on_phone, phone_options
-from deepmark.commands.threshold_option import threshold_option
-from deepmark.console import output_options, print_json, print_table, say
+from deepmark.console import print_json, print_table, progress, say
 from deepmark.errors import DeepMarkError, UnstableError, UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +32,6 @@ PATH = click.Path(path_type=Path)
 RIVALS = ("torch", "onnxruntime", "mnn", "ncnn", "openvino")
 SWEEP_SIZES = (128, 256, 512)
 SWEEP_THREADS = (1, 2, 4)
-_REPORT_EVERY_S = 10.0
 
 
 class _Rivals(click.ParamType[tuple[str, ...]]):
@@ -255,26 +251,7 @@ def _measure(
         command=_command(),
         **options,  # type: ignore[arg-type]
     )
-    return run_benchmark(request, progress=_telling)
-
-
-@contextmanager
-def _telling(total: int) -> Iterator[Callable[[], None]]:
-    """Show a bar, and say every ten seconds how far it is where there is none."""
-    start = said = time.monotonic()
-    done = 0
-    with console.progress("measuring", total) as advance:
-
-        def step() -> None:
-            nonlocal said, done
-            done += 1
-            advance()
-            now = time.monotonic()
-            if now - said >= _REPORT_EVERY_S and done < total and not sys.stderr.isatty():
-                said = now
-                say(f"{done} of {total} turns, {(now - start) / done * (total - done):.0f} s left")
-
-        yield step
+    return run_benchmark(request, progress=progress)
 
 
 def _write(
@@ -352,4 +329,4 @@ def _sentence(one: Failure) -> str:
 
 def main() -> NoReturn:
     """Run ``deepmark-bench``, the same as ``deepmark bench``."""
-    console.run(bench, "deepmark-bench")
+    run_program(bench, "deepmark-bench")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from deepmark.commands.threshold_option import threshold_option
-from deepmark.console import output_options, print_json, progress, say
+from deepmark.commands.options import output_options, threshold_option
+from deepmark.console import print_json, progress, say
 from deepmark.errors import DataError, UsageError
 from deepmark.files import printable
 
@@ -100,7 +100,7 @@ def detect(
         if engine.record.choice:
             say(f"engine: {engine.record.backend}, the faster one here ({engine.record.choice})")
         detector = Detector(engine, params=replace(engine.manifest.decoder, score_threshold=threshold))
-        with progress("detecting", count_frames(sources)) as advance:
+        with progress("detecting", count_frames(sources), "pictures") as advance:
             listener = _Listener(advance, as_json)
             batch = Batch(detector, OutputFolder(output), listener, window, tiles=contact_sheet is not None)
             outcome = batch.run(sources)

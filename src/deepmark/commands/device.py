@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deepmark.console import output_options, print_json, print_table, say
+from deepmark.commands.options import output_options
+from deepmark.console import print_json, print_table, say
 from deepmark.errors import DeviceError
 
 if TYPE_CHECKING:

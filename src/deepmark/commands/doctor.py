@@ -18,7 +18,8 @@ from pathlib import Path
 
 import click
 
-from deepmark.console import output_options, print_json, print_table, say
+from deepmark.commands.options import output_options
+from deepmark.console import print_json, print_table, say
 from deepmark.errors import DeepMarkError
 
 EPILOG = """\b

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepmark.commands.heads_options import PATH, HeadsOptions, heads_options
-from deepmark.console import output_options, print_json
+from deepmark.commands.options import output_options
+from deepmark.console import print_json, progress
 from deepmark.errors import DataError, UsageError
 from deepmark.files import printable
-from deepmark.progress import progress_with_eta
 
 if TYPE_CHECKING:
     from deepmark.models.datasets.deepfashion2 import Labels
@@ -128,7 +128,7 @@ def eval_(
     dataset = open_dataset(annotations, images, password=password)
     if subsets and not dataset.has_attributes:
         raise DataError(f"{annotations} does not say scale, occlusion, zoom-in and viewpoint", hint="no --subsets")
-    with progress_with_eta("reading annotations", len(dataset.ids)) as advance:
+    with progress("reading annotations", len(dataset.ids), "annotations") as advance:
         labels = dataset.read_all(skip_bad=skip_bad, advance=advance)
     truth = collect_truth(labels.annotations, dataset.schema)
     rows: tuple[Table2Row, ...] = ()
@@ -145,13 +145,13 @@ def eval_(
                 rows = _make_table2(store, truth, visible_only=visible_only)
     if save is not None:
         save_results(save, results, dataset.schema)
-    with progress_with_eta("measuring", steps(truth), "classes") as advance:
+    with progress("measuring", steps(truth), "classes") as advance:
         report = measure(truth, results, visible_only=visible_only, subsets=subsets, advance=advance)
     if page is not None:
         evaluated = model or detections
         assert evaluated is not None
         what = {"evaluated": printable(evaluated), "annotations": printable(annotations), **run}
-        with progress_with_eta("writing the report", REPORT_STEPS, "steps") as advance:
+        with progress("writing the report", REPORT_STEPS, "steps") as advance:
             write_report(
                 page, report, truth, results, dataset, run=what, faults=labels.faults, table2=rows, advance=advance
             )
@@ -188,7 +188,7 @@ def _decode(
     params = store.manifest.decoder
     if techniques is not None:
         params = with_techniques(params, techniques)
-    with progress_with_eta("decoding", len(store)) as advance:
+    with progress("decoding", len(store), "pictures") as advance:
         results = detect_all(store, truth.schema, params, advance)
     return results, {"engine": store.record, "decoder": params}
 
@@ -196,7 +196,7 @@ def _decode(
 def _make_table2(store: HeadStore, truth: Truth, *, visible_only: bool) -> tuple[Table2Row, ...]:
     from deepmark.models.evaluation.table2 import ROWS, make_table2
 
-    with progress_with_eta("decoding for table 2", len(store) * len(ROWS)) as advance:
+    with progress("decoding for table 2", len(store) * len(ROWS), "pictures") as advance:
         return make_table2(store, truth, store.manifest.decoder, visible_only=visible_only, advance=advance)
 
 

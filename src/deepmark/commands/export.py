@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from deepmark.console import output_options, print_json, run, say
+from deepmark.commands.click_program import run
+from deepmark.commands.options import output_options
+from deepmark.console import print_json, say
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.formats import FORMATS
 from deepmark.exporter.precisions import PRECISIONS

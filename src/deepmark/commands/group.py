@@ -8,7 +8,8 @@ from typing import NamedTuple, NoReturn
 import click
 from click.shell_completion import get_completion_class
 
-from deepmark import __version__, console
+from deepmark import __version__
+from deepmark.commands.click_program import run
 
 PROGRAM = "deepmark"
 
@@ -92,4 +93,4 @@ def completion(shell: str) -> None:
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
-    console.run(group, PROGRAM)
+    run(group, PROGRAM)

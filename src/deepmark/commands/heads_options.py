@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from deepmark.console import progress
 from deepmark.errors import UsageError
-from deepmark.progress import progress_with_eta
 
 if TYPE_CHECKING:
     from deepmark.models.datasets.deepfashion2 import Dataset
@@ -108,7 +108,7 @@ class HeadsOptions:
         schema = KeypointSchema.from_csv(self.schema) if self.schema else None
         request = ModelRequest(model.resolve(), self.backend, size, schema)
         cache = None if self.cache == NO_CACHE else self.cache or default_cache()
-        with progress_with_eta("looking at pictures", len(image_ids)) as advance:
+        with progress("looking at pictures", len(image_ids), "pictures") as advance:
             files = PictureFiles.of(dataset, images, image_ids, password=password, advance=advance)
         with collect_heads(
             request,
@@ -116,6 +116,6 @@ class HeadsOptions:
             spread=Spread(self.workers, self.threads, self.dask),
             cache=cache,
             check=lambda manifest: require_same_classes(manifest.keypoints, dataset.schema),
-            progress=progress_with_eta,
+            progress=progress,
         ) as store:
             yield store

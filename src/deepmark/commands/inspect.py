@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deepmark.console import output_options, print_json, print_table, say
+from deepmark.commands.options import output_options
+from deepmark.console import print_json, print_table, say
 from deepmark.extras import require
 
 if TYPE_CHECKING:

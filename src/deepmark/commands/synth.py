@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deepmark.commands.training_progress import telling_pictures
-from deepmark.console import output_options, print_json, print_table, progress, say
+from deepmark.commands.options import output_options
+from deepmark.console import print_json, print_table, progress, say
 
 if TYPE_CHECKING:
     from deepmark.models.datasets.drawings.dataset import DatasetSummary
@@ -38,10 +38,9 @@ def synth(folder: Path, count: int, seed: int, size: int, workers: int | None, a
     """
     from deepmark.models.datasets.drawings.dataset import write_dataset
 
-    with progress("drawing", count) as advance:
-        step = telling_pictures(advance, count)
-        workers = workers or os.cpu_count() or 1
-        summary = write_dataset(folder, count=count, seed=seed, size=size, workers=workers, advance=step)
+    workers = workers or os.cpu_count() or 1
+    with progress("drawing", count, "pictures") as advance:
+        summary = write_dataset(folder, count=count, seed=seed, size=size, workers=workers, advance=advance)
     if as_json:
         print_json(summary)
     else:

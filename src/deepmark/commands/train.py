@@ -12,19 +12,14 @@ import click
 from click.core import ParameterSource
 
 from deepmark.commands.config_file import config_text, read_config, read_options
-from deepmark.commands.training_progress import (
-    tell_scores,
-    tell_summary,
-    tell_warm_start,
-    telling_pictures,
-    telling_steps,
-)
-from deepmark.console import be_quiet, output_options, print_json, progress, say
+from deepmark.commands.options import output_options
+from deepmark.console import be_quiet, print_json, progress, say
 from deepmark.errors import DeepMarkError, UsageError
 from deepmark.extras import require
 
 if TYPE_CHECKING:
     from deepmark.models.training.config import TrainConfig
+    from deepmark.models.training.log import LogLine
     from deepmark.models.training.samples import TrainingPictures
     from deepmark.models.training.train_state import TrainState
     from deepmark.models.training.validation import ValidationResult
@@ -186,6 +181,7 @@ def train(
     from deepmark.models.training.loop import train as run
     from deepmark.models.training.ranks import connected, find_ranks
     from deepmark.models.training.stop_signals import stop_request
+    from deepmark.models.training.tables import MeanLoss, print_scores, print_summary, print_warm_start
 
     ranks = find_ranks()
     if not ranks.leads:
@@ -211,10 +207,18 @@ def train(
         draw_curves = _drawing_curves(folder)
 
         def scored(found: ValidationResult) -> None:
-            tell_scores(found)
+            print_scores(found)
             draw_curves()
 
-        with stop_request() as stop, progress("training", config.steps - (state.step if state else 0)) as advance:
+        loss, left = MeanLoss(config.steps), config.steps - (state.step if state else 0)
+        with stop_request() as stop, progress("training", left, "steps", detail=loss.text) as advance:
+
+            def stepped(line: LogLine) -> None:
+                loss.add(line)
+                advance()
+                if line.step == config.steps:
+                    say(loss.text())
+
             summary = run(
                 config,
                 pictures,
@@ -227,16 +231,16 @@ def train(
                 validate=validation,
                 validate_every=asked.every,
                 stop=stop,
-                report=telling_steps(config, advance),
+                report=stepped,
                 scored=scored,
-                account=tell_warm_start,
+                account=print_warm_start,
             )
         if ranks.leads:
             draw_curves()
     if as_json and ranks.leads:
         print_json(summary)
     else:
-        tell_summary(summary)
+        print_summary(summary)
 
 
 def _plan(
@@ -287,21 +291,21 @@ def _open_pictures(config: TrainConfig, folder: Path, workers: int) -> TrainingP
         from deepmark.models.training.photographs import Photographs
 
         password = read_password(Path(config.password_file)) if config.password_file else None
-        with progress("reading labels", None) as advance:
+        with progress("reading labels", None, "pictures") as advance:
             found = Photographs(Path(config.data), password=password, skip_bad=config.skip_bad, advance=advance)
         if found.faults:
             say(f"{len(found.faults):,} faults, whose pictures are left out; the first: {found.faults[0]}")
         return found
     from deepmark.models.training.pictures import draw_pictures
 
-    with progress("drawing", config.pictures) as advance:
+    with progress("drawing", config.pictures, "pictures") as advance:
         return draw_pictures(
             folder / "drawings",
             seed=config.drawn,
             size=config.size,
             count=config.pictures,
             workers=workers,
-            advance=telling_pictures(advance, config.pictures),
+            advance=advance,
         )
 
 
@@ -313,7 +317,8 @@ def _open_validation(asked: _ValidationOptions, config: TrainConfig, folder: Pat
         return None
     source = None if asked.where is None else Path(asked.where)
     total = asked.pictures or DRAWINGS if source is None else None
-    with progress("drawing for validation" if source is None else "reading labels for validation", total) as advance:
+    what = "drawing for validation" if source is None else "reading labels for validation"
+    with progress(what, total, "pictures") as advance:
         return open_validation(config, folder, source=source, most=asked.pictures, workers=workers, advance=advance)
 
 

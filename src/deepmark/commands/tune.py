@@ -9,10 +9,10 @@ import click
 
 from deepmark.commands.eval import TechniquesType
 from deepmark.commands.heads_options import PATH, HeadsOptions, heads_options
-from deepmark.console import output_options, print_json, say
+from deepmark.commands.options import output_options
+from deepmark.console import print_json, progress, say
 from deepmark.errors import UsageError
 from deepmark.files import printable
-from deepmark.progress import progress_with_eta
 
 if TYPE_CHECKING:
     from deepmark.exporter.tuning.parameter_search import TuneReport
@@ -114,7 +114,7 @@ def tune(
 
     password = read_password(password_file) if password_file else None
     dataset = open_dataset(annotations, images, password=password)
-    with progress_with_eta("reading annotations", len(dataset.ids)) as advance:
+    with progress("reading annotations", len(dataset.ids), "annotations") as advance:
         labels = dataset.read_all(skip_bad=skip_bad, advance=advance)
     truth = collect_truth(labels.annotations, dataset.schema)
     split(truth, check_share, seed)  # refuses before the network runs
@@ -128,7 +128,7 @@ def tune(
             techniques=techniques,
             workers=options.workers,
             with_map=picture is not None or table is not None,
-            progress=progress_with_eta,
+            progress=progress,
         )
         _write_map(report, store.manifest.name, picture, table)
         if write and report.significant:

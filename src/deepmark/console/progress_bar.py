@@ -1,61 +1,135 @@
-"""Progress of long work where nobody looks at a bar: a line with speed and time left every ten seconds."""
+"""How far a long piece of work is: a bar on a terminal, elsewhere a line every ten seconds."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from deepmark.console import progress, say
+from deepmark.console.lines import is_quiet, say
 
-EVERY_S = 10.0
+LINE_EVERY_S = 10.0
 
 
 class Advance(Protocol):
-    """Takes note of steps that were done."""
+    """Counts steps that were done."""
 
     def __call__(self, count: int = 1, /) -> None:
-        """Take note of so many."""
+        """Count so many more."""
+        ...
+
+
+class Progress(Protocol):
+    """`progress`, or what a library's function takes in its place: `no_progress`."""
+
+    def __call__(self, label: str, total: int | None, unit: str, /) -> AbstractContextManager[Advance]:
+        """Show how far a piece of work is while the block runs."""
         ...
 
 
 @contextmanager
-def progress_with_eta(label: str, total: int, unit: str = "pictures") -> Iterator[Advance]:
-    """Show a bar on a terminal, and elsewhere a line now and then; yields a function to call after steps.
+def no_progress(label: str, total: int | None, unit: str, /) -> Iterator[Advance]:  # noqa: ARG001  as `Progress`
+    """Show nothing: what library functions do until they are given `progress`."""
+    yield lambda count=1, /: None  # noqa: ARG005
+
+
+@contextmanager
+def progress(
+    label: str,
+    total: int | None,
+    unit: str,
+    /,
+    *,
+    detail: Callable[[], str] | None = None,
+    lines_to: Callable[[str], None] | None = None,
+) -> Iterator[Advance]:
+    """Show how far a piece of work is while the block runs; yields a function to call with the steps that were done.
+
+    On a terminal it is a bar on stderr, and lines of `say` go above it. Elsewhere it is a line every ten seconds, with
+    rate and time left. With ``-q`` it is nothing.
 
     Args:
-        label: what is done.
-        total: number of steps.
-        unit: what a step is.
+        label: what is done, for example ``"decoding"``.
+        total: number of steps; None where nobody knows.
+        unit: what a step is, in the plural, for example ``"pictures"``.
+        detail: what else there is to say at that time, such as losses; a terminal sees it above the bar. None for
+            nothing.
+        lines_to: takes the lines, and there is no bar; None for stderr.
     """
-    with progress(label, total) as advance:
-        yield _drawing(advance) if sys.stderr.isatty() else _telling(label, total, unit)
+    if lines_to is not None:
+        yield _Steps(label, total, unit, detail, lines_to)
+    elif is_quiet():
+        yield lambda count=1, /: None  # noqa: ARG005
+    elif not sys.stderr.isatty():
+        yield _Steps(label, total, unit, detail, say)
+    else:
+        with _bar(label, total) as bar:
+            yield _Steps(label, total, unit, detail, say, bar)
 
 
-def _drawing(advance: Callable[[], None]) -> Advance:
-    def step(count: int = 1, /) -> None:
-        for _ in range(count):
-            advance()
+class _Steps:
+    """Counts steps, moves the bar where there is one, and prints a line every ten seconds."""
 
-    return step
+    def __init__(
+        self,
+        label: str,
+        total: int | None,
+        unit: str,
+        detail: Callable[[], str] | None,
+        print_line: Callable[[str], None],
+        bar: Callable[[int, str], None] | None = None,
+    ) -> None:
+        self._label, self._total, self._unit, self._detail = label, total, unit, detail
+        self._print_line, self._bar = print_line, bar
+        self._done = 0
+        self._start = self._printed = time.monotonic()
 
-
-def _telling(label: str, total: int, unit: str) -> Advance:
-    start = said = time.monotonic()
-    done = 0
-
-    def step(count: int = 1, /) -> None:
-        nonlocal said, done
-        done += count
+    def __call__(self, count: int = 1, /) -> None:
+        self._done += count
         now = time.monotonic()
-        if now - said >= EVERY_S and done < total:
-            said = now
-            rate = done / (now - start)
-            say(f"{label}: {done:,} of {total:,} {unit}, {rate:.1f} {unit}/s, {_duration((total - done) / rate)} left")
+        rate = self._done / max(now - self._start, 1e-9)
+        if self._bar is not None:
+            self._bar(count, _rate(rate, self._unit))
+        if now - self._printed >= LINE_EVERY_S and self._done != self._total:
+            self._printed = now
+            if line := "; ".join(self._parts(rate)):
+                self._print_line(f"{self._label}: {line}")
 
-    return step
+    def _parts(self, rate: float) -> Iterator[str]:
+        if self._bar is None:
+            of = "" if self._total is None else f" of {self._total:,}"
+            left = "" if self._total is None else f", {_duration((self._total - self._done) / rate)} left"
+            yield f"{self._done:,}{of} {self._unit}, {_rate(rate, self._unit)}{left}"
+        if self._detail is not None:
+            yield self._detail()
+
+
+@contextmanager
+def _bar(label: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as bar:
+        task = bar.add_task(label, total=total, rate="")
+
+        def advance(count: int, rate: str) -> None:
+            bar.update(task, advance=count, rate=rate)
+            bar.refresh()
+
+        yield advance
+
+
+def _rate(rate: float, unit: str) -> str:
+    return f"{rate:,.1f} {unit}/s" if rate >= 1 else f"{rate:.2g} {unit}/s"
 
 
 def _duration(seconds: float) -> str:

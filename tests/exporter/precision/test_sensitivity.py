@@ -16,7 +16,7 @@ from deepmark.exporter.precision.sensitivity import LayerSensitivity, Sensitivit
 def tiny_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(calibrate, "DRAWN_PICTURES", 2)
     monkeypatch.setattr(sensitivity, "JUDGE_PICTURES", 2)
-    monkeypatch.setattr(sensitivity, "REPORT_EVERY_S", 0)
+    monkeypatch.setattr("deepmark.console.progress_bar.LINE_EVERY_S", 0)
     monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
     (tmp_path / "tiny.pth").write_bytes(b"stands for weights")
     return tmp_path / "tiny.pth"
@@ -30,7 +30,8 @@ def test_a_row_tells_a_layer_and_a_line_the_time_left(tiny_checkpoint: Path) -> 
     assert found.layers[0].weights == 8 * 16 * 9
     assert set(found.all_int8.heads) == {"hm", "wh", "hps", "reg", "hm_hp", "hp_offset"}
     assert min(found.all_int8.heads.values()) > 0
-    assert said[0].startswith("1 of 2 layers, 0 min ")
+    assert said[0].startswith("measuring: 1 of 2 layers, ")
+    assert said[0].endswith(" left")
 
 
 def test_a_layer_of_a_head_changes_that_head_alone(tiny_checkpoint: Path) -> None:

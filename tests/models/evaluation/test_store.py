@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from full_disk import room_for
 
+from deepmark.console import Advance
 from deepmark.errors import DataError, DeepMarkError
 from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
 from deepmark.models.evaluation.model import ModelRequest
@@ -20,7 +21,6 @@ from deepmark.models.evaluation.pictures import PictureFiles
 from deepmark.models.evaluation.prediction import detect_all, find_all
 from deepmark.models.evaluation.results import ClassResults
 from deepmark.models.evaluation.store import HeadStore, Spread, collect_heads
-from deepmark.progress import Advance
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detector import Detector
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -35,7 +35,7 @@ class Counting:
         self.pictures = 0
 
     @contextmanager
-    def __call__(self, label: str, total: int) -> Iterator[Advance]:  # noqa: ARG002
+    def __call__(self, label: str, total: int | None, unit: str, /) -> Iterator[Advance]:  # noqa: ARG002
         def advance(count: int = 1, /) -> None:
             self.pictures += count
 
