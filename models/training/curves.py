@@ -1,4 +1,4 @@
-"""A training's curves in one picture, from the files that it writes: ``python -m deepmark.models.training.curves``.
+"""A training's curves in one picture, from the files that it writes.
 
 Above the loss by head, in the middle the learning rate, below the mAP of every validation, all over the same steps.
 """
@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 import numpy as np
 
-from deepmark import console
 from deepmark.errors import DataError
 from deepmark.extras import require
 from deepmark.files import whole_file
@@ -66,7 +64,7 @@ _STYLE: dict[Any, Any] = {  # keys are a type of matplotlib's own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Curves:
+class TrainingCurves:
     """What a run logged, N steps and M validations.
 
     Attributes:
@@ -76,24 +74,6 @@ class Curves:
 
     log: Mapping[str, F64]
     validation: Mapping[str, F64]
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  python -m deepmark.models.training.curves runs/first
-  python -m deepmark.models.training.curves runs/first -o curves.png
-"""
-)
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="An .svg, .png or .pdf.  [RUN/curves.svg]"
-)
-def main(folder: Path, output: Path | None) -> None:
-    """Draw loss, learning rate and validation of the training in RUN; it may still be going on."""
-    target = output or folder / CURVES
-    draw_curves(folder, target)
-    console.say(f"wrote {target}")
 
 
 def draw_curves(folder: Path, output: Path) -> None:
@@ -127,7 +107,7 @@ def require_matplotlib() -> None:
     require("drawing curves", "matplotlib", extra="report")
 
 
-def read_curves(folder: Path) -> Curves:
+def read_curves(folder: Path) -> TrainingCurves:
     """Read the log of a run, and its validations if there were any.
 
     Raises:
@@ -138,7 +118,9 @@ def read_curves(folder: Path) -> Curves:
         raise DataError(f"{folder / LOG} has no step yet", hint="wait for the first steps of the training")
     columns = ("step", *FIGURES)
     there = (folder / VALIDATION).exists()
-    return Curves(log, _read_columns(folder / VALIDATION, columns) if there else dict.fromkeys(columns, np.zeros(0)))
+    return TrainingCurves(
+        log, _read_columns(folder / VALIDATION, columns) if there else dict.fromkeys(columns, np.zeros(0))
+    )
 
 
 def _read_columns(path: Path, columns: tuple[str, ...]) -> dict[str, F64]:
@@ -180,21 +162,21 @@ def _figure() -> Iterator[Figure]:
         yield figure
 
 
-def _compose(figure: Figure, curves: Curves, name: str) -> None:
-    loss, rate, precision = figure.subplots(3, 1, sharex=True, height_ratios=(5, 1.1, 2.6), gridspec_kw={"hspace": 0.2})
+def _compose(figure: Figure, curves: TrainingCurves, name: str) -> None:
+    loss, rate, scores = figure.subplots(3, 1, sharex=True, height_ratios=(5, 1.1, 2.6), gridspec_kw={"hspace": 0.2})
     figure.subplots_adjust(left=0.085, right=0.785, top=0.89, bottom=0.07)
     steps = int(curves.log["step"][-1])
     figure.text(0.085, 0.955, f"Training of {name}", size=14, weight="bold")
     figure.text(0.085, 0.925, _summary(curves, steps), size=9.5, color=_GREY)
     _draw_loss(loss, curves.log)
     _draw_rate(rate, curves.log)
-    _draw_precision(precision, curves.validation)
-    precision.set_xlim(0, steps)
-    precision.set_xlabel("step")
-    precision.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    _draw_validation(scores, curves.validation)
+    scores.set_xlim(0, steps)
+    scores.set_xlabel("step")
+    scores.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
 
 
-def _summary(curves: Curves, steps: int) -> str:
+def _summary(curves: TrainingCurves, steps: int) -> str:
     recent = curves.log["loss"][-50:].mean()
     text = f"{steps:,} steps · loss {recent:.3f}"
     if not len(curves.validation["step"]):
@@ -235,7 +217,7 @@ def _draw_rate(panel: Axes, log: Mapping[str, F64]) -> None:
     _label_ends(panel, [(curve[-1], "learning rate", _GREY, "normal")])
 
 
-def _draw_precision(panel: Axes, validation: Mapping[str, F64]) -> None:
+def _draw_validation(panel: Axes, validation: Mapping[str, F64]) -> None:
     panel.set_ylabel("mAP, validation")
     if not len(validation["step"]):
         panel.set_ylim(0, 1)
@@ -283,7 +265,3 @@ def spread(heights: list[float], gap: float) -> list[float]:
 def _colour(head: str) -> str:
     blue, green, red = class_colour(_CLASS_COLOURS[list(HEADS).index(head)])
     return f"#{red:02x}{green:02x}{blue:02x}"
-
-
-if __name__ == "__main__":
-    console.run(main, "python -m deepmark.models.training.curves")
