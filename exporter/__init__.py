@@ -1,8 +1,8 @@
 """Turn a trained checkpoint into a bundle for the phone, and prove it equal to the network.
 
-How data flows: checkpoint -> network -> ``to_onnx`` -> ``onnx_simplify`` (optional) -> ``to_mnn`` ->
-``parity`` at every hop -> ``bundle_writer``; ``pipeline.export`` does all of it, ``verification`` proves it again
-elsewhere.
+How data flows: checkpoint -> network -> ``to_onnx`` (simplified if asked for) -> ``to_mnn`` -> ``parity`` at every hop
+-> ``staging`` writes the bundle; ``pipeline.export`` does all of it, ``verification`` proves it again elsewhere.
+``precision`` makes smaller models and says what they cost, ``tuning`` finds the decoder's parameters.
 """
 
 from __future__ import annotations

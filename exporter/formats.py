@@ -1,4 +1,4 @@
-"""The model formats that we write: one table for the command line, the documentation and validation."""
+"""The model formats and precisions that we write: the tables for the command line, the documentation and validation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from deepmark.errors import UsageError
 
 if TYPE_CHECKING:
     from deepmark.runtime.bundle import Backend
+    from deepmark.runtime.provenance import PrecisionName
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,50 @@ def choose_formats(names: Iterable[str]) -> tuple[Format, ...]:
     if not wanted:
         raise UsageError("no format to export to", hint=f"choose from {known}")
     return tuple(one for one in FORMATS.values() if one.name in wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """How a model's numbers are stored and computed with.
+
+    Attributes:
+        name: as ``--precision`` takes it and the manifest records it.
+        bytes_per_weight: in the file.
+        formats: names of the formats that have it.
+        calibrated: whether pictures decide which values 8 bits stand for.
+        flags: of MNN's converter.
+        summary: what it is for.
+    """
+
+    name: PrecisionName
+    bytes_per_weight: int
+    formats: tuple[str, ...]
+    calibrated: bool
+    flags: tuple[str, ...]
+    summary: str
+
+
+FP32 = Precision("fp32", 4, ("onnx", "mnn"), False, (), "every bit")
+FP16 = Precision("fp16", 2, ("mnn",), False, ("--fp16",), "weights stored in 16 bits: half the file")
+W8 = Precision("w8", 1, ("mnn",), False, ("--weightQuantBits", "8"), "weights stored in 8 bits: a quarter of the file")
+INT8 = Precision("int8", 1, ("mnn",), True, (), "weights and activations in 8 bits: a tenth of the memory, too")
+PRECISIONS = {one.name: one for one in (FP32, FP16, W8, INT8)}
+
+
+def choose_precision(name: str, formats: Iterable[Format]) -> Precision:
+    """Return the named precision, if all formats have it.
+
+    Raises:
+        UsageError: it is unknown, or a format lacks it.
+    """
+    known = {str(one): precision for one, precision in PRECISIONS.items()}
+    if name not in known:
+        raise UsageError(f"unknown precision {name!r}", hint=f"choose from {', '.join(known)}")
+    precision = known[name]
+    lacking = [one.name for one in formats if one.name not in precision.formats]
+    if lacking:
+        raise UsageError(
+            f"precision {name} is for {', '.join(precision.formats)}, not for {', '.join(lacking)}",
+            hint=f"export {', '.join(lacking)} by itself, in fp32",
+        )
+    return precision

@@ -25,28 +25,29 @@ class MnnTool:
     """A function of MNN's C module.
 
     Attributes:
-        function: its name in ``_tools``.
-        words: what errors call it.
-        success: printed at the end when it went well.
-        trouble: signs of a failure that it survives.
-        timeout_s: after which it hangs.
+        function: name in ``_tools``.
+        words: name in errors.
+        stage: step of the chain that errors name.
+        success: text printed at the end when it went well.
+        trouble: texts that are signs of a failure which it survives.
+        timeout_s: time after which it counts as hanging, in seconds.
     """
 
     function: str
     words: str
+    stage: str
     success: str
     trouble: tuple[str, ...]
     timeout_s: float
 
 
-def run_tool(tool: MnnTool, arguments: Sequence[str], folder: Path, *, stage: str) -> str:
+def run_tool(tool: MnnTool, arguments: Sequence[str], folder: Path) -> str:
     """Run a tool inside ``folder``; return what it printed.
 
     Args:
-        tool: the function to call.
-        arguments: after the program's name.
-        folder: its working folder.
-        stage: that errors name.
+        tool: function to call.
+        arguments: command-line arguments, without the program's name.
+        folder: working folder of the child process.
 
     Raises:
         ConversionError: MNN is not installed, or the tool crashed, hung, or printed anything but plain success.
@@ -66,16 +67,16 @@ def run_tool(tool: MnnTool, arguments: Sequence[str], folder: Path, *, stage: st
             stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired as error:
-        raise ConversionError(f"{tool.words} did not finish within {tool.timeout_s:g} s", stage=stage) from error
+        raise ConversionError(f"{tool.words} did not finish within {tool.timeout_s:g} s", stage=tool.stage) from error
     log = child.stdout + child.stderr
     logger.debug("%s printed:\n%s", tool.words, log.strip())
     if "No module named '_tools'" in log:
-        raise ConversionError("MNN is not installed", stage=stage, hint="pip install mnn")
+        raise ConversionError("MNN is not installed", stage=tool.stage, hint="pip install mnn")
     if child.returncode:
-        raise ConversionError(f"{tool.words} {_ended(child.returncode)}", stage=stage, hint=last_words(log))
+        raise ConversionError(f"{tool.words} {_ended(child.returncode)}", stage=tool.stage, hint=last_words(log))
     trouble = [line.strip() for line in log.splitlines() if any(sign in line for sign in tool.trouble)]
     if trouble or tool.success not in log:
-        raise ConversionError(f"{tool.words} failed: {trouble[0] if trouble else last_words(log)}", stage=stage)
+        raise ConversionError(f"{tool.words} failed: {trouble[0] if trouble else last_words(log)}", stage=tool.stage)
     return log
 
 

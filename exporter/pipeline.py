@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from deepmark.errors import BundleError, ConversionError
-from deepmark.exporter.bundle_writer import write_bundle, write_zip
 from deepmark.exporter.formats import MNN, ONNX
 from deepmark.exporter.parity import ParityReport, ParitySample, Tolerances
 from deepmark.exporter.precision.plan import Limits, PrecisionPlan, make_plan
 from deepmark.exporter.request import ExportRequest, make_request
-from deepmark.exporter.staging import publish, refuse_foreign, staged_folder
+from deepmark.exporter.staging import publish, refuse_foreign, staged_folder, write_bundle, write_zip
 from deepmark.runtime.bundle import HEADS_FILE
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT
 
@@ -95,7 +94,7 @@ def export(
         images: folder of pictures to compare on; see `deepmark.exporter.pictures`.
         tolerances: how far two steps may differ.
         heads: ``"dense"`` or ``"sparse"``: which heads the graph gives (`LAYOUTS`).
-        precision: a name of `deepmark.exporter.precisions.PRECISIONS`.
+        precision: a name of `deepmark.exporter.formats.PRECISIONS`.
         calibration: folder of pictures for int8; by default drawings.
         keep_float: modules whose convolutions stay in float in int8, for example ``"hm"`` or ``"base.level0"``.
         limits: what a precision may cost.
@@ -188,9 +187,8 @@ def _convert(
     on_progress: Progress,
 ) -> dict[str, Path]:
     """Write the model files of all stages; return them by the stage's name, in order."""
-    from deepmark.exporter.onnx_simplify import simplify_onnx
     from deepmark.exporter.to_mnn import convert_to_mnn
-    from deepmark.exporter.to_onnx import export_onnx
+    from deepmark.exporter.to_onnx import export_onnx, simplify_onnx
 
     outputs = tuple(manifest.heads.channels)
     files = {"onnx": work / "network.onnx"}

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmark.errors import DataError
-from deepmark.exporter.forward import forward
 from deepmark.exporter.objects import decode_objects, no_objects
 from deepmark.exporter.parity import HopTally, ParityReport, ParitySample, Tolerances
 from deepmark.exporter.pictures import ParityPicture
+from deepmark.exporter.to_onnx import raw_outputs
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines.engine import Engine
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS
@@ -113,7 +113,7 @@ def torch_stage(network: torch.nn.Module, spec: HeadsSpec) -> Iterator[ChainStag
 
     def run(x: F32) -> dict[str, F32]:
         with torch.inference_mode():
-            raw = forward(network, torch.from_numpy(x))
+            raw = raw_outputs(network, torch.from_numpy(x))
             active = PROBABILITY_HEADS if spec.activation == "probabilities" else ()
             return {
                 name: (torch.sigmoid(raw[name]) if name in active else raw[name])[0].numpy() for name in spec.tensors

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.mnn_file import with_fixed_uuid
+from deepmark.exporter.formats import FP32, Precision
+from deepmark.exporter.mnn_file import CONVERSION, with_fixed_uuid
 from deepmark.exporter.mnn_tool import MnnTool, last_words, run_tool
-from deepmark.exporter.precisions import FP32, Precision
 
 if TYPE_CHECKING:
     import onnx
 
-STAGE = "onnx -> mnn"
 CONVERTER = MnnTool(
     function="mnnconvert",
     words="the converter",
+    stage=CONVERSION,
     success="Converted Success!",
     trouble=(
         "Not support option",
@@ -58,10 +58,10 @@ def convert_to_mnn(source: Path, target: Path, precision: Precision = FP32) -> N
         fresh = Path(folder) / "fresh.mnn"
         files = ["--modelFile", str(source.resolve()), "--MNNModel", str(fresh.resolve())]
         arguments = ["-f", "ONNX", *files, "--bizCode", BIZ_CODE, *precision.flags]
-        log = run_tool(CONVERTER, arguments, Path(folder), stage=STAGE)
+        log = run_tool(CONVERTER, arguments, Path(folder))
         if not fresh.is_file():
-            raise ConversionError("the converter wrote no file", stage=STAGE, hint=last_words(log))
-        check_size(fresh, precision, weights=weights, besides=source.stat().st_size - 4 * weights, stage=STAGE)
+            raise ConversionError("the converter wrote no file", stage=CONVERSION, hint=last_words(log))
+        check_size(fresh, precision, weights=weights, besides=source.stat().st_size - 4 * weights, stage=CONVERSION)
         model = with_fixed_uuid(fresh.read_bytes(), hashlib.sha256(source.read_bytes()).hexdigest())
         fresh.write_bytes(model)
         fresh.replace(target)
@@ -106,12 +106,12 @@ def _check_source(source: Path) -> int:
 
     try:
         model = onnx.load(str(source), load_external_data=False)
-        check_weights(model, stage=STAGE)
+        check_weights(model, stage=CONVERSION)
         onnx.checker.check_model(model)
     except FileNotFoundError as error:
-        raise ConversionError(f"no file {source.name}", stage=STAGE) from error
+        raise ConversionError(f"no file {source.name}", stage=CONVERSION) from error
     except (DecodeError, onnx.checker.ValidationError) as error:
-        raise ConversionError(f"{source.name} is no valid ONNX model: {error}", stage=STAGE) from error
+        raise ConversionError(f"{source.name} is no valid ONNX model: {error}", stage=CONVERSION) from error
     return count_weights(model)
 
 

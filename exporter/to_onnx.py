@@ -1,4 +1,4 @@
-"""Network -> ONNX: one file, outputs bound by name, opset read back, the same bytes every time.
+"""Network -> ONNX -> simpler ONNX: one file, outputs bound by name, opset read back, the same bytes every time.
 
 The outputs are heads or, for a sparse graph, some heads and the features; what no output needs is left out.
 """
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.forward import forward
 from deepmark.runtime.embedded_manifest import METADATA_KEY
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS
+from deepmark.runtime.keypoints.head_names import FEATURES
 
 if TYPE_CHECKING:
     import onnx
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 OPSET = 17  # the oldest that holds every operator we need; MNN and ONNX Runtime both read it
 INPUT_NAME = "image"
-STAGE = "torch -> onnx"
+TRACING = "torch -> onnx"
+SIMPLIFICATION = "onnx -> simplified"
 
 
 def export_onnx(
@@ -58,6 +59,21 @@ def export_onnx(
     write_onnx(model, path)
 
 
+def raw_outputs(network: torch.nn.Module, image: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Compute raw heads by name and, as `FEATURES`, the one tensor that all of them read.
+
+    The features are caught on their way into a head: the call itself stays the network's own, so that a traced graph
+    carries the names of its modules.
+    """
+    caught: list[torch.Tensor] = []
+    hook = network.get_submodule("hm").register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0]))
+    try:
+        raw: dict[str, torch.Tensor] = network(image)
+    finally:
+        hook.remove()
+    return {**raw, FEATURES: caught[0]}
+
+
 def _trace(
     network: torch.nn.Module, path: Path, heads: Sequence[str], size: tuple[int, int], *, dynamic: bool, logits: bool
 ) -> None:
@@ -82,7 +98,7 @@ def _trace(
             )
         except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
             first = str(error).strip().splitlines()[0]
-            raise ConversionError(f"torch's exporter failed: {first}", stage=STAGE) from error
+            raise ConversionError(f"torch's exporter failed: {first}", stage=TRACING) from error
 
 
 def _head_tuple(network: torch.nn.Module, heads: Sequence[str], *, logits: bool) -> torch.nn.Module:
@@ -95,12 +111,44 @@ def _head_tuple(network: torch.nn.Module, heads: Sequence[str], *, logits: bool)
             self.network = network
 
         def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            raw = forward(self.network, image)
+            raw = raw_outputs(self.network, image)
             return tuple(
                 torch.sigmoid(raw[head]) if head in PROBABILITY_HEADS and not logits else raw[head] for head in heads
             )
 
     return HeadTuple().eval()
+
+
+def simplify_onnx(source: Path, target: Path, *, heads: Sequence[str]) -> None:
+    """Simplify an exported model and check that it is still the model it was.
+
+    onnxsim notes the nodes that it made in the model's metadata; only ours is kept. Its own numeric check is off: the
+    parity step that follows compares on real pictures.
+
+    Raises:
+        ConversionError: onnxsim is not installed, or it failed.
+    """
+    import onnx
+
+    try:
+        import onnxsim
+    except ImportError as error:
+        raise ConversionError(
+            "onnxsim is not installed",
+            stage=SIMPLIFICATION,
+            hint="leave --simplify out (it gains nothing measurable), or pip install onnxsim",
+        ) from error
+    model = onnx.load(str(source))
+    notes = {entry.key: entry.value for entry in model.metadata_props}
+    try:
+        simplified, _ = onnxsim.simplify(model, check_n=0)
+    except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
+        raise ConversionError(
+            f"onnxsim failed: {error}", stage=SIMPLIFICATION, hint="export without --simplify"
+        ) from error
+    set_metadata(simplified, notes[METADATA_KEY])
+    check_onnx(simplified, heads=heads, stage=SIMPLIFICATION)
+    write_onnx(simplified, target)
 
 
 def set_metadata(model: onnx.ModelProto, text: str) -> None:
@@ -109,7 +157,7 @@ def set_metadata(model: onnx.ModelProto, text: str) -> None:
     model.metadata_props.add(key=METADATA_KEY, value=text)
 
 
-def check_onnx(model: onnx.ModelProto, *, heads: Sequence[str], stage: str = STAGE) -> None:
+def check_onnx(model: onnx.ModelProto, *, heads: Sequence[str], stage: str = TRACING) -> None:
     """Read a model back: opset, names, no external data, finite weights, valid by ``onnx.checker``.
 
     Raises:
@@ -123,7 +171,7 @@ def check_onnx(model: onnx.ModelProto, *, heads: Sequence[str], stage: str = STA
     names = [value.name for value in model.graph.input], [value.name for value in model.graph.output]
     if names != ([INPUT_NAME], list(heads)):
         raise ConversionError(
-            f"expected {[INPUT_NAME]} -> {list(heads)}, the file has {names[0]} -> {names[1]}", stage=STAGE
+            f"expected {[INPUT_NAME]} -> {list(heads)}, the file has {names[0]} -> {names[1]}", stage=stage
         )
     check_weights(model, stage=stage)
     try:
@@ -153,7 +201,5 @@ def check_weights(model: onnx.ModelProto, *, stage: str) -> None:
 
 
 def write_onnx(model: onnx.ModelProto, path: Path) -> None:
-    """Write a model so that equal models give equal bytes and a crash leaves no half file."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(model.SerializeToString(deterministic=True))
-    temporary.replace(path)
+    """Write a model so that equal models give equal bytes."""
+    path.write_bytes(model.SerializeToString(deterministic=True))

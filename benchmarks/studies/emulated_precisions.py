@@ -22,8 +22,8 @@ from deepmark.errors import EngineError
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
 
 if TYPE_CHECKING:
-    from deepmark.exporter.precisions import Name
     from deepmark.runtime.native import NativeBuild
+    from deepmark.runtime.provenance import PrecisionName
 
 EMULATOR = ("qemu-aarch64-static", "-cpu", "cortex-a76")
 
@@ -32,7 +32,7 @@ EMULATOR = ("qemu-aarch64-static", "-cpu", "cortex-a76")
 class Setting:
     """What is stored, and how MNN is told to compute."""
 
-    stored: Name
+    stored: PrecisionName
     arithmetic: str
     memory: str
 
@@ -98,7 +98,7 @@ def measure(checkpoint: Path, pictures: Sequence[Path], *, size: tuple[int, int]
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
         shown = Path(folder) / "pictures"
         write_ppm_files(map(read_picture, pictures), shown)
-        bundles: dict[Name, Path] = {}
+        bundles: dict[PrecisionName, Path] = {}
         for setting in SETTINGS:
             name = setting.stored
             if name not in bundles:

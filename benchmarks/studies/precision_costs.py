@@ -17,7 +17,7 @@ import click
 
 from deepmark.benchmarks.studies.support.network_child import Footprint, NetworkChild, interleave
 from deepmark.console import output_options, print_json, print_table, run, say
-from deepmark.exporter.precisions import PRECISIONS
+from deepmark.exporter.formats import PRECISIONS
 from deepmark.extras import require
 from deepmark.runtime.engines.mnn import MnnSettings
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepmark.errors import UsageError
-from deepmark.exporter.formats import Format
-from deepmark.exporter.precisions import FP32, Precision, choose_precision
+from deepmark.exporter.formats import FP32, Format, Precision, choose_precision
 
 # Of the demo network fp16 keeps every object, w8 99 of 100, int8 94 to 96; weights in 4 bits 84 (docs/decisions/0011).
 MIN_KEPT = 0.9

@@ -15,17 +15,18 @@ from pathlib import Path
 import cv2
 
 from deepmark.errors import ConversionError
+from deepmark.exporter.formats import INT8
+from deepmark.exporter.mnn_file import QUANTISATION, with_float_outputs
 from deepmark.exporter.mnn_tool import MnnTool, last_words, run_tool
 from deepmark.exporter.precision.calibrate import CalibrationSet
-from deepmark.exporter.precision.float_outputs import STAGE, with_float_outputs
 from deepmark.exporter.precision.layers import ConvLayer
-from deepmark.exporter.precisions import INT8
 from deepmark.exporter.to_mnn import check_size
 from deepmark.runtime.manifest import Preprocess
 
 QUANTISER = MnnTool(
     function="mnnquant",
     words="the quantiser",
+    stage=QUANTISATION,
     success="Quantize model done!",
     trouble=("Check failed", "[ERROR]", "Invalid json", "open ", "not supported", "Can't find tensors"),
     timeout_s=3600,  # 16 s for 32 pictures of 256x256; 64 of 1024x1024 on a busy machine take long
@@ -57,10 +58,10 @@ def quantise(
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".int8-") as name:
         folder = Path(name)
         _write_request(folder, calibration, preprocess, float_layers)
-        log = run_tool(QUANTISER, [str(source.resolve()), "int8.mnn", "request.json"], folder, stage=STAGE)
+        log = run_tool(QUANTISER, [str(source.resolve()), "int8.mnn", "request.json"], folder)
         fresh = folder / "int8.mnn"
         if not fresh.is_file():
-            raise ConversionError("the quantiser wrote no file", stage=STAGE, hint=last_words(log))
+            raise ConversionError("the quantiser wrote no file", stage=QUANTISATION, hint=last_words(log))
         weights = sum(layer.weights for layer in layers)
         check_size(
             fresh,
@@ -68,7 +69,7 @@ def quantise(
             weights=weights,
             besides=source.stat().st_size - 4 * weights,
             kept=sum(layer.weights for layer in float_layers),
-            stage=STAGE,
+            stage=QUANTISATION,
         )
         fresh.write_bytes(
             with_float_outputs(fresh.read_bytes(), [layer.tensor for layer in float_layers if layer.last])
@@ -87,7 +88,9 @@ def _write_request(
     pictures.mkdir()
     for number, image in enumerate(calibration.images):
         if not cv2.imwrite(str(pictures / f"{number:04d}.png"), image):
-            raise ConversionError("cannot write the pictures to calibrate on", stage=STAGE, hint="is the disk full?")
+            raise ConversionError(
+                "cannot write the pictures to calibrate on", stage=QUANTISATION, hint="is the disk full?"
+            )
     height, width = calibration.images[0].shape[:2]
     request = {
         "format": preprocess.color,

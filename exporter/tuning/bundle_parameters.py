@@ -13,9 +13,8 @@ from pathlib import Path
 import msgspec
 
 from deepmark.errors import BundleError
-from deepmark.exporter.bundle_writer import file_entry, write_zip
 from deepmark.exporter.stages import ChainStage
-from deepmark.exporter.staging import publish, staged_folder
+from deepmark.exporter.staging import file_entry, publish, staged_folder, write_zip
 from deepmark.exporter.vectors import FOLDER, read_vectors, replace_objects
 from deepmark.exporter.verification import verify
 from deepmark.runtime.bundle import BUNDLE_SUFFIX, MANIFEST_NAME, Model, open_model

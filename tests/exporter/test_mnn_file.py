@@ -1,4 +1,4 @@
-"""The random id in a ``.mnn`` file: the only thing that differs, and not in ours."""
+"""What is changed in a ``.mnn`` file: the random id, which is all that differs, and the type of outputs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.mnn_file import with_fixed_uuid
+from deepmark.exporter.mnn_file import with_fixed_uuid, with_float_outputs
 from deepmark.exporter.mnn_tool import run_tool
-from deepmark.exporter.to_mnn import CONVERTER, STAGE
+from deepmark.exporter.to_mnn import CONVERTER
 
 ONE, OTHER = "01" * 32, "02" * 32
 
 
 def _converted(source: Path, target: Path) -> bytes:
     arguments = ["-f", "ONNX", "--modelFile", str(source), "--MNNModel", str(target)]
-    run_tool(CONVERTER, arguments, target.parent, stage=STAGE)
+    run_tool(CONVERTER, arguments, target.parent)
     return target.read_bytes()
 
 
@@ -45,3 +45,14 @@ def test_what_is_no_mnn_file_is_refused(content: bytes) -> None:
 def test_a_truncated_file_is_refused(tiny_mnn: Path) -> None:
     with pytest.raises(ConversionError):
         with_fixed_uuid(tiny_mnn.read_bytes()[:40], ONE)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"no flatbuffer at all" * 10, b"\xff" * 64])
+def test_what_is_no_mnn_file_has_no_outputs(content: bytes) -> None:
+    with pytest.raises(ConversionError, match="mnn -> int8: the quantiser's file"):
+        with_float_outputs(content, ["hm"])
+
+
+def test_outputs_that_the_file_does_not_have_are_named(tiny_mnn: Path) -> None:
+    with pytest.raises(ConversionError, match="mnn -> int8: the quantiser's file"):
+        with_float_outputs(tiny_mnn.read_bytes(), ["hm"])  # fp32: no tensor is described

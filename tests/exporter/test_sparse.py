@@ -17,8 +17,8 @@ from outcome import Deepmark
 from tiny_network import HEADS, TinyExport, tiny_loaded, tiny_network, tiny_schema
 
 from deepmark.errors import BundleError, ParityError, UsageError
-from deepmark.exporter.forward import forward
 from deepmark.exporter.pipeline import export
+from deepmark.exporter.to_onnx import raw_outputs
 from deepmark.exporter.verification import verify
 from deepmark.models.describe import gathered_weights
 from deepmark.models.mdla34 import MDLA34
@@ -211,7 +211,7 @@ def test_random_networks_of_other_head_counts_give_the_same_objects(
         last = [*network.get_submodule(name).modules()][-1]
         last.weight.data.mul_(30)
     image = torch.from_numpy(np.random.default_rng(1).standard_normal((1, 3, 96, 64), np.float32))
-    raw = {name: tensor[0].numpy() for name, tensor in forward(network, image).items()}
+    raw = {name: tensor[0].numpy() for name, tensor in raw_outputs(network, image).items()}
     dense = heads_from_outputs(raw, logits=True)
     kept = {name: raw[name] for name in raw if name in {"hm", "hm_hp", "features"}}
     sparse = heads_from_outputs(kept, logits=True, weights=_weights(network, heads))

@@ -14,9 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from deepmark.errors import ConversionError
 from deepmark.exporter import to_mnn
+from deepmark.exporter.formats import FP16, FP32, W8, Precision
 from deepmark.exporter.mnn_tool import MnnTool, run_tool
-from deepmark.exporter.precisions import FP16, FP32, W8, Precision
-from deepmark.exporter.to_mnn import CONVERTER, STAGE, convert_to_mnn
+from deepmark.exporter.to_mnn import CONVERTER, convert_to_mnn
 from deepmark.runtime.engines.loading import load_engine
 
 
@@ -104,7 +104,7 @@ def test_an_unknown_flag_is_refused_where_the_converter_goes_on_without_it(tiny_
     arguments = (*_plain(tiny_onnx, tmp_path / "net.mnn"), "--nonsense")
     assert "Converted Success" in _converter(tmp_path, *arguments).stdout
     with pytest.raises(ConversionError, match="Not support option: nonsense"):
-        run_tool(CONVERTER, arguments, tmp_path, stage=STAGE)
+        run_tool(CONVERTER, arguments, tmp_path)
 
 
 def test_success_without_a_file_is_refused(tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,17 +172,17 @@ def _broken(code: str, timeout_s: float = 60) -> MnnTool:
 
 def test_wrong_arguments_kill_the_child_and_not_us(tmp_path: Path) -> None:
     with pytest.raises(ConversionError, match="the converter crashed with SIGABRT"):
-        run_tool(_broken("_tools.mnnconvert(['MNNConvert', 1])"), [], tmp_path, stage=STAGE)
+        run_tool(_broken("_tools.mnnconvert(['MNNConvert', 1])"), [], tmp_path)
 
 
 def test_a_hanging_converter_is_ended(tmp_path: Path) -> None:
     with pytest.raises(ConversionError, match=r"did not finish within 0\.5 s"):
-        run_tool(_broken("import time; time.sleep(60)", timeout_s=0.5), [], tmp_path, stage=STAGE)
+        run_tool(_broken("import time; time.sleep(60)", timeout_s=0.5), [], tmp_path)
 
 
 def test_a_missing_mnn_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(ConversionError, match="MNN is not installed") as error:
-        run_tool(_broken("raise ModuleNotFoundError(\"No module named '_tools'\")"), [], tmp_path, stage=STAGE)
+        run_tool(_broken("raise ModuleNotFoundError(\"No module named '_tools'\")"), [], tmp_path)
     assert error.value.hint == "pip install mnn"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from tiny_network import HEADS, TinyNetwork, tiny_network
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.to_onnx import check_onnx, export_onnx
+from deepmark.exporter.to_onnx import check_onnx, export_onnx, simplify_onnx
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS
 
 
@@ -121,3 +122,28 @@ def test_a_network_that_torch_cannot_export_is_one_sentence(tmp_path: Path) -> N
 
     with pytest.raises(ConversionError, match=r"torch -> onnx: torch's exporter failed: .*fft"):
         _export(tmp_path / "net.onnx", Sorted().eval())
+
+
+def test_the_simplified_model_gives_the_same_and_keeps_our_metadata_only(tiny_onnx: Path, tmp_path: Path) -> None:
+    target = tmp_path / "simple.onnx"
+    simplify_onnx(tiny_onnx, target, heads=tuple(HEADS))
+    before, after = onnx.load(str(tiny_onnx)), onnx.load(str(target))
+    assert [entry.key for entry in after.metadata_props] == ["deepmark"]
+    assert after.metadata_props == before.metadata_props
+    image = np.random.default_rng(0).normal(size=(1, 3, 64, 32)).astype(np.float32)
+    runs = [
+        onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(list(HEADS), {"image": image})
+        for path in (tiny_onnx, target)
+    ]
+    for right, other in zip(*runs, strict=True):
+        np.testing.assert_allclose(other, right, atol=1e-6)
+
+
+def test_without_onnxsim_the_hint_is_to_leave_it_out(
+    tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxsim", None)
+    with pytest.raises(ConversionError, match="onnxsim is not installed") as error:
+        simplify_onnx(tiny_onnx, tmp_path / "simple.onnx", heads=tuple(HEADS))
+    assert "--simplify" in (error.value.hint or "")
+    assert not (tmp_path / "simple.onnx").exists()

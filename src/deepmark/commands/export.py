@@ -13,8 +13,7 @@ from deepmark.commands.click_program import run
 from deepmark.commands.options import output_options
 from deepmark.console import print_json, say
 from deepmark.errors import ParityError, UsageError
-from deepmark.exporter.formats import FORMATS
-from deepmark.exporter.precisions import PRECISIONS
+from deepmark.exporter.formats import FORMATS, PRECISIONS
 from deepmark.files import printable
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
 
@@ -219,7 +218,7 @@ def verify(
 
 
 def _verify_native(bundle: Path, threads: int | None, *, as_json: bool) -> None:
-    from deepmark.exporter.native_verify import verify_native
+    from deepmark.exporter.verification import verify_native
 
     lines = verify_native(bundle, threads=threads)
     if as_json:
@@ -250,7 +249,7 @@ def _tell_sensitivity(
 ) -> None:
     """Measure what layers cost and print it."""
     from deepmark.exporter.precision.sensitivity import measure_sensitivity
-    from deepmark.exporter.precision.tables import print_sensitivity
+    from deepmark.exporter.tables import print_sensitivity
 
     if options["precision"] != "int8":
         raise UsageError("--sensitivity tells what layers cost in int8", hint="add --precision int8")
@@ -288,7 +287,7 @@ def _report_on_failure(as_json: bool, *, precision: str, min_kept: float) -> Ite
 
 
 def _show_loss(loss: PrecisionLoss, *, precision: str, min_kept: float) -> None:
-    from deepmark.exporter.precision.tables import print_loss
+    from deepmark.exporter.tables import print_loss
 
     print_loss(loss, precision=precision, min_kept=min_kept)
 

@@ -8,9 +8,8 @@ from typing import get_args
 import pytest
 
 from deepmark.errors import UsageError
-from deepmark.exporter.formats import MNN, ONNX
+from deepmark.exporter.formats import FP32, INT8, MNN, ONNX, PRECISIONS
 from deepmark.exporter.precision.plan import Limits, make_plan
-from deepmark.exporter.precisions import FP32, INT8, PRECISIONS
 from deepmark.runtime.provenance import PrecisionName
 
 

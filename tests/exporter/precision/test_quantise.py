@@ -14,7 +14,6 @@ from deepmark.errors import ConversionError, UsageError
 from deepmark.exporter import to_mnn
 from deepmark.exporter.precision import quantise as module
 from deepmark.exporter.precision.calibrate import CalibrationSet, drawn_pictures
-from deepmark.exporter.precision.float_outputs import with_float_outputs
 from deepmark.exporter.precision.layers import ConvLayer, choose_layers, kept_layers, read_layers
 from deepmark.exporter.precision.quantise import QUANTISER, quantise
 from deepmark.exporter.to_mnn import convert_to_mnn
@@ -92,17 +91,6 @@ def test_outputs_are_not_rounded_to_8_bits(
     free = values()
     monkeypatch.setattr(module, "with_float_outputs", lambda model, _: model)
     assert values() < 40 < free  # 24 x 16 cells
-
-
-@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"no flatbuffer at all" * 10, b"\xff" * 64])
-def test_what_is_no_mnn_file_has_no_outputs(content: bytes) -> None:
-    with pytest.raises(ConversionError, match="mnn -> int8: the quantiser's file"):
-        with_float_outputs(content, ["hm"])
-
-
-def test_outputs_that_the_file_does_not_have_are_named(tiny_mnn: Path) -> None:
-    with pytest.raises(ConversionError, match="mnn -> int8: the quantiser's file"):
-        with_float_outputs(tiny_mnn.read_bytes(), ["hm"])  # fp32: no tensor is described
 
 
 def test_the_same_pictures_give_the_same_bytes(

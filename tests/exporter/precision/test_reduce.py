@@ -17,10 +17,10 @@ from tiny_network import TinyExport
 
 from deepmark.commands import export as cli
 from deepmark.errors import ParityError, UsageError
+from deepmark.exporter.formats import Precision
 from deepmark.exporter.pipeline import ExportResult
 from deepmark.exporter.precision import calibrate, reduce
 from deepmark.exporter.precision.plan import Limits
-from deepmark.exporter.precisions import Precision
 from deepmark.exporter.verification import verify
 from deepmark.models.evaluation.drawn_accuracy import Accuracy, DrawnAccuracy
 from deepmark.runtime.bundle import open_model

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from deepmark.errors import BundleError, ParityError
-from deepmark.exporter.bundle_writer import file_entry
+from deepmark.exporter.staging import file_entry
 from deepmark.exporter.tuning.bundle_parameters import require_retunable, retune
 from deepmark.exporter.verification import verify
 from deepmark.runtime.bundle import open_model

@@ -1,4 +1,4 @@
-"""``deepmark verify --native``: what the C++ program says becomes the command's words and exit code."""
+"""``deepmark verify --native``: what the C++ program prints becomes the words and the exit code of the command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ERROR = '{"event":"error","message":"model.mnn is damaged","hint":"copy it again
 
 
 @pytest.fixture
-def program_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def printing_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def make(status: int, *lines: str) -> None:
         program = tmp_path / "dm_verify"
         program.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines) + f"exit {status}\n")
@@ -29,7 +29,7 @@ def program_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize(
-    ("status", "lines", "code", "said"),
+    ("status", "lines", "code", "words"),
     [
         (0, [EQUAL, END], 0, "vector 0: equal, 3 of 3 objects"),
         (3, [DIFFERS, END.replace("true", "false")], 3, "differs from the network in vector 0"),
@@ -40,11 +40,13 @@ def program_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (2, [ERROR], 1, "ended with status 2"),
     ],
 )
-def test_exit_codes(deepmark: Deepmark, program_says, tmp_path: Path, status: int, lines, code: int, said: str) -> None:
-    program_says(status, *lines)
+def test_exit_codes(
+    deepmark: Deepmark, printing_program, tmp_path: Path, status: int, lines, code: int, words: str
+) -> None:
+    printing_program(status, *lines)
     outcome = deepmark("verify", "--native", tmp_path)
     assert outcome.code == code
-    assert said in outcome.err + outcome.out
+    assert words in outcome.err + outcome.out
 
 
 def test_a_file_is_refused(deepmark: Deepmark, tmp_path: Path) -> None:
