@@ -137,14 +137,14 @@ def _onnx_tensors(model: onnx.ModelProto, x: F32) -> dict[str, F32]:
     import onnx
     import onnxruntime
 
-    open_model = onnx.ModelProto()
-    open_model.CopyFrom(model)
+    open_bundle = onnx.ModelProto()
+    open_bundle.CopyFrom(model)
     names = [node.output[0] for node in model.graph.node]
     known = {output.name for output in model.graph.output}
-    open_model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
+    open_bundle.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # nothing fused away
-    session = onnxruntime.InferenceSession(open_model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(open_bundle.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return dict(zip(names, session.run(names, {session.get_inputs()[0].name: x}), strict=True))
 
 

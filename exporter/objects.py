@@ -29,7 +29,7 @@ from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.heads.maps import Heads, ReadableHeads
 from deepmark.runtime.keypoints.schema import KeypointSchema
-from deepmark.runtime.manifest import ObjectParity
+from deepmark.runtime.provenance import ObjectParity
 
 SCORE_FLOOR = 0.1  # nobody shows weaker objects; the demo network's false alarms in noise score 0.08
 SCORE_TOLERANCE = 0.01  # scores are shown with two digits

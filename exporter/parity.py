@@ -26,7 +26,8 @@ from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS, Heads
 from deepmark.runtime.keypoints.head_names import FEATURES
 from deepmark.runtime.keypoints.schema import KeypointSchema
-from deepmark.runtime.manifest import HeadParity, HeadsSpec, HopParity, ObjectParity
+from deepmark.runtime.manifest import HeadsSpec
+from deepmark.runtime.provenance import HeadParity, HopParity, ObjectParity
 
 # Two correct float32 runs of the demo network differ by 4e-5 cells (ONNX Runtime) to 5e-3 cells (MNN, whose Winograd
 # convolutions round up to 1.7e-4 of the scale, depending on the input's size: decision 5 in docs/decisions has the

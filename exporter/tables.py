@@ -10,8 +10,7 @@ from deepmark.console import print_table
 if TYPE_CHECKING:
     from deepmark.exporter.parity import ParityReport
     from deepmark.exporter.precision.sensitivity import Sensitivity
-    from deepmark.runtime.manifest import HeadParity, HopParity
-    from deepmark.runtime.provenance import PrecisionLoss
+    from deepmark.runtime.provenance import HeadParity, HopParity, PrecisionLoss
 
 
 def print_report(report: ParityReport, *, title: str) -> None:

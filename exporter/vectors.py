@@ -20,7 +20,7 @@ from deepmark.exporter.objects import SCORE_FLOOR, Objects
 from deepmark.exporter.parity import ParitySample
 from deepmark.exporter.pictures import ParityPicture
 from deepmark.runtime.arrays import F32
-from deepmark.runtime.bundle import Model
+from deepmark.runtime.bundle import OpenedBundle
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import HeadsSpec
@@ -148,7 +148,7 @@ class GoldenVector:
         return replace(sample, outputs=outputs)
 
 
-def read_vectors(model: Model) -> list[GoldenVector]:
+def read_vectors(model: OpenedBundle) -> list[GoldenVector]:
     """Read and check the golden vectors of an opened bundle.
 
     Raises:
@@ -162,7 +162,7 @@ def read_vectors(model: Model) -> list[GoldenVector]:
     return [_read(model, number) for number in numbers]
 
 
-def _read(model: Model, number: str) -> GoldenVector:
+def _read(model: OpenedBundle, number: str) -> GoldenVector:
     name = f"{FOLDER}/{number}.json"
     try:
         expected = msgspec.json.decode(model.read(name), type=Expected)

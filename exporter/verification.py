@@ -16,7 +16,7 @@ from deepmark.exporter.formats import FORMATS
 from deepmark.exporter.parity import HopTally, ParityReport, Tolerances
 from deepmark.exporter.stages import ChainStage
 from deepmark.exporter.vectors import read_vectors
-from deepmark.runtime.bundle import Model, open_model
+from deepmark.runtime.bundle import OpenedBundle, open_bundle
 from deepmark.runtime.engines.engine import EngineRecord
 from deepmark.runtime.engines.loading import load_engine
 
@@ -52,7 +52,7 @@ def verify(bundle: str | Path, *, threads: int | None = None, tolerances: Tolera
         BundleError: the bundle is damaged.
         EngineError: none of its engines is installed, or one failed.
     """
-    model = open_model(bundle)
+    model = open_bundle(bundle)
     vectors = read_vectors(model)
     present = [one for one in model.weights if importlib.util.find_spec(_MODULES[one])]
     skipped = tuple(one for one in model.weights if one not in present)
@@ -70,7 +70,7 @@ def verify(bundle: str | Path, *, threads: int | None = None, tolerances: Tolera
     return Verification(str(bundle), ParityReport(tuple(hops)), tuple(records), skipped)
 
 
-def _tally(model: Model, backend: str, tolerances: Tolerances) -> HopTally:
+def _tally(model: OpenedBundle, backend: str, tolerances: Tolerances) -> HopTally:
     manifest = model.manifest
     return HopTally(
         "torch" if manifest.precision == "fp32" else f"{manifest.precision} as exported",

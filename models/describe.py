@@ -24,9 +24,8 @@ from deepmark.runtime.manifest import (
     InputSpec,
     Manifest,
     Preprocess,
-    Source,
 )
-from deepmark.runtime.provenance import PrecisionName
+from deepmark.runtime.provenance import PrecisionName, SourceCheckpoint
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,7 +80,7 @@ def describe(
         keypoints=loaded.schema,
         flip_pairs=loaded.schema.flip_pairs,
         decoder=decoder or DecoderParams(nms="soft"),
-        source=Source(
+        source=SourceCheckpoint(
             file=Path(report.file).name,
             sha256=report.sha256,
             architecture=report.architecture,

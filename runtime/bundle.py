@@ -1,7 +1,7 @@
-"""Open a model: a bundle folder, a bundle zip, or a bare ``.mnn``/``.onnx`` file that carries its manifest.
+"""Open a bundle: a folder, a zip, or a bare ``.mnn``/``.onnx`` file that carries its manifest.
 
 A bundle ``NAME.deepmark/`` holds `MANIFEST_NAME`, the model files of `MODEL_FILES`, `HEADS_FILE` where they are sparse,
-and golden vectors. Its manifest lists every other file with length and sha256, and `open_model` checks them all: a
+and golden vectors. Its manifest lists every other file with length and sha256, and `open_bundle` checks them all: a
 flipped byte in the weights would load and run, so only the hash can find it. Loading writes nothing into a bundle.
 
 What is refused: a listed file that is missing or differs, a file that is not listed (except names that begin with a
@@ -14,16 +14,14 @@ of the one `HEADS_FILE` that belongs to it, which must lie beside it.
 from __future__ import annotations
 
 import hashlib
-import stat
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
-from typing import Literal, Protocol
+from typing import Literal
 
 from deepmark.errors import BundleError
-from deepmark.runtime.bundle_files import ZipFiles
+from deepmark.runtime.bundle_files import BundleFiles, FolderFiles, ZipFiles
 from deepmark.runtime.embedded_manifest import read_embedded
 from deepmark.runtime.heads.weights import HeadWeights, read_head_weights
 from deepmark.runtime.keypoints.head_names import FEATURES
@@ -43,42 +41,22 @@ MAX_MANIFEST_BYTES = 16 << 20  # the manifest of 294 landmarks has 60 KB
 _DAMAGED = "copy the bundle again, or export it again"
 
 
-class Files(Protocol):
-    """Where the files of a model lie. Names are relative to the bundle, with ``/``."""
-
-    def names(self) -> tuple[str, ...]:
-        """Return the names of all files."""
-        ...
-
-    def size(self, name: str) -> int:
-        """Return a file's length in bytes."""
-        ...
-
-    def open(self, name: str) -> AbstractContextManager[BufferedIOBase]:
-        """Open a file for reading."""
-        ...
-
-    def local(self, name: str) -> AbstractContextManager[Path]:
-        """Give a path that a native library can open, for the length of a ``with`` block."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Model:
-    """An opened model whose files have been checked.
+class OpenedBundle:
+    """A bundle whose files have been checked: a folder, a zip, or a bare model file, which is a bundle of one model.
 
     Attributes:
-        path: what was opened.
+        path: path of the folder, zip or bare file.
         manifest: what the model is and how to use it.
-        weights: engine -> its file, by name in ``entries``; at least one.
-        entries: every file but the manifest: name -> length and sha256.
+        weights: each engine that the bundle has a model for, at least one -> name of the model file in ``entries``.
+        entries: name of every file but the manifest -> its length and sha256.
     """
 
     path: Path
     manifest: Manifest
     weights: Mapping[Backend, str]
     entries: Mapping[str, FileEntry]
-    _files: Files
+    _files: BundleFiles
 
     def read(self, name: str) -> bytes:
         """Read a listed file and check it again.
@@ -114,7 +92,7 @@ class Model:
         return self._files.local(self.weights[backend])
 
 
-def open_model(path: str | Path) -> Model:
+def open_bundle(path: str | Path) -> OpenedBundle:
     """Open a bundle folder, a ``.deepmark.zip`` or a bare ``.mnn``/``.onnx`` file, and check every file of it.
 
     Raises:
@@ -141,7 +119,7 @@ def open_model(path: str | Path) -> Model:
     )
 
 
-def _open_bundle(path: Path, files: Files) -> Model:
+def _open_bundle(path: Path, files: BundleFiles) -> OpenedBundle:
     if MANIFEST_NAME not in files.names():
         raise _no_manifest(path)
     if files.size(MANIFEST_NAME) > MAX_MANIFEST_BYTES:
@@ -153,10 +131,10 @@ def _open_bundle(path: Path, files: Files) -> Model:
     if not weights:
         raise BundleError(f"{path} holds no model: expected {' or '.join(MODEL_FILES.values())}", hint=_DAMAGED)
     _require_own_heads(path, manifest, manifest.files)
-    return Model(path, manifest, weights, manifest.files, files)
+    return OpenedBundle(path, manifest, weights, manifest.files, files)
 
 
-def _check_files(path: Path, manifest: Manifest, files: Files) -> None:
+def _check_files(path: Path, manifest: Manifest, files: BundleFiles) -> None:
     """Require exactly the files that the manifest lists, each as it was when it was listed."""
     present = files.names()
     for name, entry in manifest.files.items():
@@ -176,7 +154,7 @@ def _check_files(path: Path, manifest: Manifest, files: Files) -> None:
             )
 
 
-def _open_bare(path: Path) -> Model:
+def _open_bare(path: Path) -> OpenedBundle:
     content = path.read_bytes()
     if not content:
         raise BundleError(f"{path} is empty", hint="copy or export it again")
@@ -185,7 +163,7 @@ def _open_bare(path: Path) -> Model:
     weights: dict[Backend, str] = {BARE_SUFFIXES[path.suffix.lower()]: path.name}
     entries = {path.name: entry} | _heads_beside(path, manifest)
     _require_own_heads(path, manifest, entries)
-    return Model(path, manifest, weights, entries, FolderFiles(path.parent))
+    return OpenedBundle(path, manifest, weights, entries, FolderFiles(path.parent))
 
 
 def _heads_beside(path: Path, manifest: Manifest) -> dict[str, FileEntry]:
@@ -232,42 +210,3 @@ def _compare(path: Path, name: str, expected: FileEntry, length: int, sha256: st
 
 def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") for part in PurePosixPath(name).parts)
-
-
-class FolderFiles:
-    """The files of a bundle folder, or the one file of a bare model."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def names(self) -> tuple[str, ...]:
-        """Return the names of all files below the folder.
-
-        Raises:
-            BundleError: something there is a link, or no plain file.
-        """
-        found = []
-        for path in sorted(self._folder.rglob("*")):
-            name = path.relative_to(self._folder).as_posix()
-            mode = path.lstat().st_mode
-            if stat.S_ISLNK(mode):
-                raise BundleError(f"{self._folder}: {name} is a link", hint="a bundle holds plain files only")
-            if stat.S_ISREG(mode):
-                found.append(name)
-            elif not stat.S_ISDIR(mode):
-                raise BundleError(f"{self._folder}: {name} is no plain file", hint="a bundle holds plain files only")
-        return tuple(found)
-
-    def size(self, name: str) -> int:
-        """Return a file's length in bytes."""
-        return (self._folder / name).stat().st_size
-
-    @contextmanager
-    def open(self, name: str) -> Iterator[BufferedIOBase]:
-        """Open a file for reading."""
-        with (self._folder / name).open("rb") as stream:
-            yield stream
-
-    def local(self, name: str) -> AbstractContextManager[Path]:
-        """Give the file's own path."""
-        return nullcontext(self._folder / name)

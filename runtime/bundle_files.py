@@ -1,9 +1,10 @@
-"""The files of a ``.deepmark.zip``, read where they are: nothing is unpacked into the folder that one works in.
+"""The files of a bundle: in a folder, or in a ``.deepmark.zip``, which is read where it is.
 
-A zip comes from somewhere else. Refused, before anything is read: names that lead elsewhere (absolute, with ``..``,
-a backslash or a drive), two entries of one name, links and other special files, encrypted entries, unknown compression,
-anything outside the one folder ``NAME.deepmark/``, and sizes beyond the limits below. Lengths and checksums in a zip
-are claims; `zipfile` reads no more than the claimed length, and the manifest's sha256 decides.
+A zip comes from somewhere else, so nothing is unpacked into the folder that one works in. Refused, before anything is
+read: names that lead elsewhere (absolute, with ``..``, a backslash or a drive), two entries of one name, links and
+other special files, encrypted entries, unknown compression, anything outside the one folder ``NAME.deepmark/``, and
+sizes beyond the limits below. Lengths and checksums in a zip are claims; `zipfile` reads no more than the claimed
+length, and the manifest's sha256 decides.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import BufferedIOBase
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 from deepmark.errors import BundleError
 
@@ -33,6 +34,65 @@ _ENCRYPTED = 0x1  # general purpose bit flag 0
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 _HINT = "ask for the bundle again, or pack the folder NAME.deepmark with any zip program"
+
+
+class BundleFiles(Protocol):
+    """The files of a bundle by name, relative to the bundle, with ``/``."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all files."""
+        ...
+
+    def size(self, name: str) -> int:
+        """Return a file's length in bytes."""
+        ...
+
+    def open(self, name: str) -> AbstractContextManager[BufferedIOBase]:
+        """Open a file for reading."""
+        ...
+
+    def local(self, name: str) -> AbstractContextManager[Path]:
+        """Give a path that a native library can open, for the length of a ``with`` block."""
+        ...
+
+
+class FolderFiles:
+    """The files of a bundle folder, or the one file of a bare model."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all files below the folder.
+
+        Raises:
+            BundleError: something there is a link, or no plain file.
+        """
+        found = []
+        for path in sorted(self._folder.rglob("*")):
+            name = path.relative_to(self._folder).as_posix()
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                raise BundleError(f"{self._folder}: {name} is a link", hint="a bundle holds plain files only")
+            if stat.S_ISREG(mode):
+                found.append(name)
+            elif not stat.S_ISDIR(mode):
+                raise BundleError(f"{self._folder}: {name} is no plain file", hint="a bundle holds plain files only")
+        return tuple(found)
+
+    def size(self, name: str) -> int:
+        """Return a file's length in bytes."""
+        return (self._folder / name).stat().st_size
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[BufferedIOBase]:
+        """Open a file for reading."""
+        with (self._folder / name).open("rb") as stream:
+            yield stream
+
+    def local(self, name: str) -> AbstractContextManager[Path]:
+        """Give the file's own path."""
+        return nullcontext(self._folder / name)
 
 
 class ZipFiles:

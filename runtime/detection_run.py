@@ -20,7 +20,7 @@ from deepmark.runtime.drawing.overlay import annotate
 from deepmark.runtime.media.look_ahead import look_ahead
 from deepmark.runtime.media.output_folder import OutputFolder
 from deepmark.runtime.media.records import FrameRecord, object_records
-from deepmark.runtime.media.sources import Camera, Source, open_source
+from deepmark.runtime.media.sources import CameraSource, Source, open_source
 
 if TYPE_CHECKING:
     from deepmark.runtime.detector import Detector
@@ -56,7 +56,7 @@ class _Failure(NamedTuple):
 
 
 @dataclass(slots=True)
-class Outcome:
+class RunSummary:
     """What came of a run.
 
     Attributes:
@@ -73,7 +73,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class DetectionRun:
     """How to process inputs.
 
     Attributes:
@@ -93,13 +93,13 @@ class Batch:
     tiles: bool = False
     ahead: int = FRAMES_AHEAD
 
-    def run(self, sources: Sequence[Source]) -> Outcome:
+    def run(self, sources: Sequence[Source]) -> RunSummary:
         """Process all sources. Ctrl-C ends a camera, which has no other end; elsewhere it ends the run.
 
         Raises:
             DeepMarkError: results cannot be written, or the engine failed.
         """
-        outcome = Outcome()
+        outcome = RunSummary()
         with self.output.opened(sources) as append:
             for camera, group in groupby(enumerate(sources), _place_of_camera):
                 try:
@@ -116,7 +116,7 @@ class Batch:
         self,
         sources: Sequence[tuple[int, Source]],
         ahead: int,
-        outcome: Outcome,
+        outcome: RunSummary,
         append: Callable[[FrameRecord], None],
     ) -> bool:
         """Process sources, each with its place. Returns whether to go on: False once the window was closed."""
@@ -149,7 +149,7 @@ class Batch:
         self,
         source: Source,
         arrivals: Iterator[_Found | _Failure],
-        outcome: Outcome,
+        outcome: RunSummary,
         append: Callable[[FrameRecord], None],
     ) -> bool:
         """Draw, write and show the frames of one source; likewise."""
@@ -181,7 +181,7 @@ class Batch:
 
 def _place_of_camera(one: tuple[int, Source]) -> int | None:
     place, source = one
-    return place if isinstance(source, Camera) else None
+    return place if isinstance(source, CameraSource) else None
 
 
 def _read(sources: Sequence[tuple[int, Source]], given_up: AbstractSet[int]) -> Generator[_Frame | _Failure]:

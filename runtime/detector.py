@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from deepmark.runtime.arrays import Image8
-from deepmark.runtime.bundle import Backend, Model
+from deepmark.runtime.bundle import Backend, OpenedBundle
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import suppress
 from deepmark.runtime.decoding.params import DecoderParams
@@ -42,7 +42,7 @@ class Detector:
 
     def __init__(
         self,
-        model: str | Path | Model | Engine,
+        model: str | Path | OpenedBundle | Engine,
         *,
         threads: int | None = None,
         backend: Backend | Literal["auto"] | None = None,

@@ -18,22 +18,25 @@ from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import STRIDE
 from deepmark.runtime.keypoints.head_names import FEATURES, GATHERED_HEADS, HEAD_ORDER, OPTIONAL_HEADS, head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
-from deepmark.runtime.provenance import PrecisionName, Quantisation
+from deepmark.runtime.provenance import (
+    HopParity,
+    ManifestPart,
+    PrecisionName,
+    Quantisation,
+    Sha256,
+    SourceCheckpoint,
+    Tuning,
+)
 
 SCHEMA_VERSION = 1
 MAX_INPUT_PIXELS = 4096 * 4096  # at about 220 bytes a pixel: 3.7 GB; an engine that runs out of memory dies wordlessly
 
 Activation = Literal["probabilities", "logits"]
-Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 UNSEALED: Sha256 = "0" * 64  # stands in for the checksum while it is computed
 _CHECKSUM = re.compile(rb'"checksum": ?"([0-9a-f]{64})"')
 
 
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A part of the manifest: immutable, and nothing may stand in it that is not known."""
-
-
-class InputSpec(_Strict, frozen=True):
+class InputSpec(ManifestPart, frozen=True):
     """The network's input.
 
     Attributes:
@@ -49,7 +52,7 @@ class InputSpec(_Strict, frozen=True):
     dynamic: bool
 
 
-class Preprocess(_Strict, frozen=True):
+class Preprocess(ManifestPart, frozen=True):
     """How a picture becomes the network's input: ``(pixel / 255 - mean) / std``, float32, NCHW.
 
     Attributes:
@@ -67,7 +70,7 @@ class Preprocess(_Strict, frozen=True):
     std: tuple[float, float, float] = (0.28863828, 0.27408164, 0.27809835)
 
 
-class GatheredSpec(_Strict, frozen=True):
+class GatheredSpec(ManifestPart, frozen=True):
     """The heads that a sparse graph leaves to the runtime.
 
     Attributes:
@@ -80,7 +83,7 @@ class GatheredSpec(_Strict, frozen=True):
     sha256: Sha256
 
 
-class HeadsSpec(_Strict, frozen=True):
+class HeadsSpec(ManifestPart, frozen=True):
     """What the graph gives.
 
     Attributes:
@@ -109,122 +112,14 @@ class HeadsSpec(_Strict, frozen=True):
         return self.heads | {name: count for name, count in self.channels.items() if name == FEATURES}
 
 
-class FileEntry(_Strict, frozen=True):
+class FileEntry(ManifestPart, frozen=True):
     """One file of a bundle: its sha256 (hex) and its length in bytes."""
 
     sha256: Sha256
     bytes: Annotated[int, msgspec.Meta(ge=0)]
 
 
-class HeadParity(_Strict, frozen=True):
-    """How far one head is from the same head one step before.
-
-    Attributes:
-        head: its name.
-        unit: ``"probability"``, ``"logit"``, ``"cells"``, or ``"activation"`` (of features).
-        max_error: largest absolute difference over all pictures.
-        mean_error: mean absolute difference.
-        tolerance_used: largest ``difference / (atol + rtol * scale)``, where ``scale`` is the head's largest absolute
-            value in the picture; above 1 it fails.
-    """
-
-    head: str
-    unit: str
-    max_error: float
-    mean_error: float
-    tolerance_used: float
-
-
-class ObjectParity(_Strict, frozen=True):
-    """How far decoded objects are from those one step before.
-
-    Attributes:
-        expected: objects above the score floor on either side, over all pictures.
-        matched: those that have a partner of the same class in the same cell on the other side.
-        unexplained: those that have none, and no near tie explains it.
-        landmarks: landmarks of matched objects.
-        near_ties: objects without partner and landmarks that jumped because the reference's own choice was closer than
-            the step's rounding; they are in none of the figures below.
-        max_landmark_error: largest distance of two landmarks of matched objects, in cells.
-        max_box_error: likewise of box corners, in cells.
-        max_score_error: likewise of final scores.
-    """
-
-    expected: int
-    matched: int
-    unexplained: int
-    landmarks: int
-    near_ties: int
-    max_landmark_error: float
-    max_box_error: float
-    max_score_error: float
-
-
-class HopParity(_Strict, frozen=True):
-    """One step of the chain, for example ``torch`` -> ``onnx``.
-
-    Attributes:
-        reference: what the step starts from.
-        candidate: what it makes.
-        pictures: number of network inputs compared.
-        heads: one entry per head.
-        objects: the decoded objects.
-        passed: whether every figure lies within its threshold.
-    """
-
-    reference: str
-    candidate: str
-    pictures: int
-    heads: tuple[HeadParity, ...]
-    objects: ObjectParity
-    passed: bool
-
-
-class Source(_Strict, frozen=True):
-    """Where the weights come from.
-
-    Attributes:
-        file: name of the checkpoint, without its folder.
-        sha256: of the checkpoint file, hex.
-        architecture: ``"mdla34"`` or ``"dlav0_34"``.
-        variant: letter of the checkpoint's layout, with its explanation.
-        parameters: of the network, as the paper counts them (`deepmark.models.loading.LoadReport`).
-    """
-
-    file: str
-    sha256: str
-    architecture: str
-    variant: str
-    parameters: int
-
-
-class Tuning(_Strict, frozen=True):
-    """Where the decoder parameters come from, if they were searched for.
-
-    Attributes:
-        by: program and version.
-        backend: engine whose outputs were searched on.
-        annotations_sha256: names what was to be found in the pictures.
-        searched: number of pictures that the search saw.
-        checked: number of further pictures, which the gains are of.
-        before: the parameters before.
-        map_pt: mAP of landmarks before and after, [0, 1].
-        map_pt_gain: lower and upper end of the 95 % interval of its difference.
-        map_box: mAP of boxes before and after.
-    """
-
-    by: str
-    backend: str
-    annotations_sha256: Sha256
-    searched: int
-    checked: int
-    before: DecoderParams
-    map_pt: tuple[float, float]
-    map_pt_gain: tuple[float, float]
-    map_box: tuple[float, float]
-
-
-class Manifest(_Strict, frozen=True, kw_only=True):
+class Manifest(ManifestPart, frozen=True, kw_only=True):
     """The whole document.
 
     Attributes:
@@ -260,11 +155,11 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     flip_pairs: tuple[tuple[int, int], ...]
     decoder: DecoderParams
     tuning: Tuning | None = None
-    source: Source
+    source: SourceCheckpoint
     versions: dict[str, str]
     parity: tuple[HopParity, ...] = ()
     quantisation: Quantisation | None = None
-    files: dict[str, FileEntry] = {}
+    files: dict[str, FileEntry] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit each other, or that this program would misread.

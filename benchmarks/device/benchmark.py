@@ -27,7 +27,7 @@ from deepmark.benchmarks.speed import samples
 from deepmark.benchmarks.speed.contestants import Contestant, enter, open_models
 from deepmark.benchmarks.speed.samples import encode_ppm
 from deepmark.errors import BundleError, DeepMarkError, DeviceError
-from deepmark.runtime.bundle import MANIFEST_NAME, MODEL_FILES, Model
+from deepmark.runtime.bundle import MANIFEST_NAME, MODEL_FILES, OpenedBundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,11 +140,11 @@ def _require_usable(identity: Identity, state: State) -> None:
         raise DeviceError(f"{identity.title} is not fit for measuring: {'; '.join(reasons)}", hint="deepmark device")
 
 
-def _is_bundle(model: Model) -> bool:
+def _is_bundle(model: OpenedBundle) -> bool:
     return MODEL in model.entries and model.path.suffix not in {".mnn", ".onnx"}
 
 
-def _no_bundle(model: Model) -> Failure:
+def _no_bundle(model: OpenedBundle) -> Failure:
     error = f"{model.path} is no bundle with {MODEL_FILES['mnn']}, which a phone needs"
     return Failure(name=str(model.path), kind="model", error=error, hint="deepmark export CHECKPOINT --to mnn")
 

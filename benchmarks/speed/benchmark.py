@@ -20,7 +20,7 @@ from deepmark.benchmarks.speed.rounds import Setup, measure, steps
 from deepmark.console import Progress, no_progress
 from deepmark.errors import DeepMarkError
 from deepmark.extras import require
-from deepmark.runtime.bundle import Model
+from deepmark.runtime.bundle import OpenedBundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Request:
     """What to measure.
 
     Attributes:
-        models: paths, as `open_model` takes them.
+        models: paths, as `open_bundle` takes them.
         engines: for all of them: one, ``"auto"`` or ``"all"``.
         sizes: height, width of the inputs; none: each model's own.
         threads: numbers of threads.
@@ -101,7 +101,7 @@ def run_benchmark(request: Request, child: Sequence[str] = COMMAND, progress: Pr
 
 def _invite(
     request: Request,
-    models: Sequence[Model],
+    models: Sequence[OpenedBundle],
     entered: Sequence[Contestant],
     pictures: samples.SamplePictures,
     setup: Setup,

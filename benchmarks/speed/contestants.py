@@ -11,7 +11,7 @@ from typing import Literal
 
 from deepmark.benchmarks.result.document import Failure
 from deepmark.errors import BundleError, DeepMarkError, UsageError
-from deepmark.runtime.bundle import Backend, Model, open_model
+from deepmark.runtime.bundle import Backend, OpenedBundle, open_bundle
 
 Engines = Literal["auto", "all"] | Backend
 MAX_THREADS = 256
@@ -33,14 +33,14 @@ class Contestant:
 
     name: str
     kind: Literal["model", "rival"]
-    model: Model
+    model: OpenedBundle
     path: Path
     engine: str | None
     size: tuple[int, int]
     threads: int
 
 
-def open_models(paths: Sequence[Path]) -> tuple[list[Model], list[Failure]]:
+def open_models(paths: Sequence[Path]) -> tuple[list[OpenedBundle], list[Failure]]:
     """Open all models that can be opened; the others are named, so that one bad file among good ones costs only itself.
 
     Raises:
@@ -49,7 +49,7 @@ def open_models(paths: Sequence[Path]) -> tuple[list[Model], list[Failure]]:
     models, failures, first = [], [], None
     for path in paths:
         try:
-            models.append(open_model(path))
+            models.append(open_bundle(path))
         except DeepMarkError as error:
             failures.append(Failure(name=str(path), kind="model", error=str(error), hint=error.hint))
             first = first or error
@@ -59,7 +59,7 @@ def open_models(paths: Sequence[Path]) -> tuple[list[Model], list[Failure]]:
 
 
 def enter(
-    models: Sequence[Model], engines: Engines, sizes: Sequence[tuple[int, int]], threads: Sequence[int]
+    models: Sequence[OpenedBundle], engines: Engines, sizes: Sequence[tuple[int, int]], threads: Sequence[int]
 ) -> tuple[list[Contestant], list[Failure]]:
     """Combine models with engines, sizes and threads; those that take the same turns stand together.
 
@@ -92,7 +92,7 @@ def enter(
     return name_apart(sorted(entered, key=lambda one: (one.size, one.threads))), list(dict.fromkeys(failures))
 
 
-def _fault(model: Model, engines: Engines, size: tuple[int, int] | None) -> DeepMarkError | None:
+def _fault(model: OpenedBundle, engines: Engines, size: tuple[int, int] | None) -> DeepMarkError | None:
     spec = model.manifest.input
     if engines not in {"auto", "all"} and engines not in model.weights:
         return BundleError(

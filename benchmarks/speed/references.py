@@ -15,7 +15,7 @@ from deepmark.benchmarks.speed.contestants import Contestant
 from deepmark.benchmarks.speed.rivals import RIVALS, Rival
 from deepmark.benchmarks.speed.samples import SamplePictures
 from deepmark.errors import DeepMarkError, UsageError
-from deepmark.runtime.bundle import Model
+from deepmark.runtime.bundle import OpenedBundle
 from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.preprocess import normalise
 from deepmark.runtime.transform import letterbox
@@ -34,7 +34,7 @@ class References:
         folder: for the right outputs.
     """
 
-    model: Model
+    model: OpenedBundle
     files: Mapping[str, Path]
     pictures: SamplePictures
     folder: Path
@@ -52,7 +52,7 @@ class References:
         return path
 
 
-def dense_model(models: Sequence[Model]) -> Model:
+def dense_model(models: Sequence[OpenedBundle]) -> OpenedBundle:
     """Return the first model whose whole network stands in an ``.onnx`` file in float32.
 
     Raises:
@@ -87,7 +87,7 @@ def _fault(rival: Rival, checkpoint: Path | None) -> tuple[str, str] | None:
 
 @contextmanager
 def references(
-    model: Model, rivals: Iterable[str], checkpoint: Path | None, pictures: SamplePictures, folder: Path
+    model: OpenedBundle, rivals: Iterable[str], checkpoint: Path | None, pictures: SamplePictures, folder: Path
 ) -> Iterator[tuple[References, list[Failure]]]:
     """Make the files that these rivals read, for the length of a ``with`` block; name those that cannot be made."""
     failures = []
@@ -105,7 +105,7 @@ def references(
         yield References(model, files, pictures, folder), failures
 
 
-def _write_ncnn(onnx_file: Path, model: Model, folder: Path) -> Path:
+def _write_ncnn(onnx_file: Path, model: OpenedBundle, folder: Path) -> Path:
     from deepmark.benchmarks.speed.ncnn_graph import write_ncnn
     from deepmark.extras import require
 

@@ -21,7 +21,7 @@ from deepmark.benchmarks.speed.memory import MemoryWatch, Usage
 from deepmark.benchmarks.speed.messages import Job, Ready, Samples, Turn, Waiting
 from deepmark.benchmarks.speed.process import COMMAND, Child
 from deepmark.errors import DeepMarkError, EngineError
-from deepmark.runtime.bundle import HEADS_FILE, Model
+from deepmark.runtime.bundle import HEADS_FILE, OpenedBundle
 
 T = TypeVar("T")
 
@@ -173,7 +173,7 @@ def _finish(entry: _Running) -> Measured:
     )
 
 
-def _file_bytes(model: Model, sha256: str) -> int:
+def _file_bytes(model: OpenedBundle, sha256: str) -> int:
     """Add up the files that a model is run from: the graph, and the heads that a sparse one leaves out."""
     return sum(entry.bytes for name, entry in model.entries.items() if entry.sha256 == sha256 or name == HEADS_FILE)
 

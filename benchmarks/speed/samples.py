@@ -13,7 +13,7 @@ import numpy as np
 from deepmark.benchmarks.result.document import Pictures
 from deepmark.errors import BundleError, DataError
 from deepmark.runtime.arrays import Image8
-from deepmark.runtime.bundle import Model
+from deepmark.runtime.bundle import OpenedBundle
 
 MAX_PICTURES = 16
 MAX_PIXELS = 64 << 20  # of all together: they stay in the memory of every child
@@ -38,7 +38,7 @@ class SamplePictures:
         return Pictures(source=self.source, sizes=sizes, sha256=digest)
 
 
-def gather(folder: Path | None, models: Sequence[Model]) -> SamplePictures:
+def gather(folder: Path | None, models: Sequence[OpenedBundle]) -> SamplePictures:
     """Return the first `MAX_PICTURES` of a folder; by default the golden inputs of the first model that has some.
 
     Seeded noise among those is left out: it decodes into more than any picture.

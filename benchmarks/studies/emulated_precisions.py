@@ -87,7 +87,7 @@ def measure(checkpoint: Path, pictures: Sequence[Path], *, size: tuple[int, int]
     from deepmark.benchmarks.speed.samples import write_ppm_files
     from deepmark.exporter.pipeline import export
     from deepmark.exporter.precision.plan import Limits
-    from deepmark.runtime.bundle import MODEL_FILES, open_model
+    from deepmark.runtime.bundle import MODEL_FILES, open_bundle
     from deepmark.runtime.media.picture_file import read_picture
     from deepmark.runtime.native import build_native
 
@@ -114,7 +114,7 @@ def measure(checkpoint: Path, pictures: Sequence[Path], *, size: tuple[int, int]
                     limits=Limits(min_kept=0),
                 ).path
             say(f"running {name} in {setting.arithmetic}, memory {setting.memory}")
-            model_bytes = open_model(bundles[name]).entries[MODEL_FILES["mnn"]].bytes
+            model_bytes = open_bundle(bundles[name]).entries[MODEL_FILES["mnn"]].bytes
             rows.append(_row(build, setting, bundles[name], model_bytes, shown))
     return rows
 

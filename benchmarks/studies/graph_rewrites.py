@@ -165,9 +165,9 @@ def measure(bundle: Path, *, threads: int, rounds: int) -> list[Outcome]:
     """
     import onnx
 
-    from deepmark.runtime.bundle import open_model
+    from deepmark.runtime.bundle import open_bundle
 
-    model = open_model(bundle)
+    model = open_bundle(bundle)
     if "onnxruntime" not in model.weights or model.manifest.heads.layout != "sparse":
         raise DataError(f"{bundle} has no sparse model.onnx", hint="deepmark export CKPT --to onnx --heads sparse")
     size = (model.manifest.input.height, model.manifest.input.width)

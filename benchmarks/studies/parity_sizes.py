@@ -49,10 +49,10 @@ def measure(checkpoint: Path, bundle: Path) -> Iterator[HeadError]:
     from deepmark.exporter.stages import torch_stage
     from deepmark.models import load_checkpoint
     from deepmark.runtime import load_engine
-    from deepmark.runtime.bundle import open_model
+    from deepmark.runtime.bundle import open_bundle
     from deepmark.runtime.preprocess import normalise
 
-    network, model = load_checkpoint(checkpoint).network, open_model(bundle)
+    network, model = load_checkpoint(checkpoint).network, open_bundle(bundle)
     spec, preprocess = model.manifest.heads, model.manifest.preprocess
     for height, width in SIZES:
         # MNN chooses its algorithms for the size that a session is first prepared for: a fresh one for each.

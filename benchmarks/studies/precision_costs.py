@@ -81,7 +81,7 @@ def measure(
     """
     from deepmark.exporter.pipeline import export
     from deepmark.exporter.precision.plan import Limits
-    from deepmark.runtime.bundle import MODEL_FILES, open_model
+    from deepmark.runtime.bundle import MODEL_FILES, open_bundle
 
     require("measuring memory and accuracy", "psutil", "hotcoco", extra="bench,eval")
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
@@ -104,7 +104,7 @@ def measure(
         say("running them in turn")
         footprints = _run([(bundles[name], settings) for name, settings in contestants], rounds, runs)
         accuracies = _accuracies([(bundles[name], settings) for name, settings in contestants], pictures)
-        models = {name: open_model(path) for name, path in bundles.items()}
+        models = {name: open_bundle(path) for name, path in bundles.items()}
     return [
         PrecisionCost(
             precision=name,

@@ -46,11 +46,11 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Compare two bundles with every engine that both have a model for."""
     from deepmark.runtime import Detector, letterbox, load_engine
-    from deepmark.runtime.bundle import open_model
+    from deepmark.runtime.bundle import open_bundle
     from deepmark.runtime.media.picture_file import read_picture
 
     images = [read_picture(path) for path in pictures]
-    models = [open_model(path) for path in (dense, sparse)]
+    models = [open_bundle(path) for path in (dense, sparse)]
     found: list[Comparison] = []
     for backend in (one for one in models[0].weights if one in models[1].weights):
         with ExitStack() as stack:

@@ -87,14 +87,14 @@ def measure(model: Path, inputs: Sequence[str], *, rounds: int, threads: int | N
         BundleError: the model cannot be loaded.
         EngineError: its engine is not installed, or failed.
     """
-    from deepmark.runtime.bundle import open_model
+    from deepmark.runtime.bundle import open_bundle
     from deepmark.runtime.detection_run import FRAMES_AHEAD
     from deepmark.runtime.detector import Detector
     from deepmark.runtime.engines.loading import load_engine
     from deepmark.runtime.engines.sessions import open_session
     from deepmark.runtime.media.sources import find_sources
 
-    sources, opened = find_sources(inputs), open_model(model)
+    sources, opened = find_sources(inputs), open_bundle(model)
     backend = next(iter(opened.weights))
     with ExitStack() as stack:
         engine = stack.enter_context(load_engine(opened, threads, backend))
@@ -151,11 +151,11 @@ def _compare(ways: Mapping[str, Way], rounds: int) -> Comparison:
 
 
 def _detect_all(detector: Detector, sources: Sequence[Source], ahead: int) -> int:
-    from deepmark.runtime.detection_run import Batch
+    from deepmark.runtime.detection_run import DetectionRun
     from deepmark.runtime.media.output_folder import OutputFolder
 
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
-        outcome = Batch(detector, OutputFolder(Path(folder) / "out"), lambda *_: None, ahead=ahead).run(sources)
+        outcome = DetectionRun(detector, OutputFolder(Path(folder) / "out"), lambda *_: None, ahead=ahead).run(sources)
     if outcome.failures:
         raise outcome.failures[0][1]
     return outcome.frames

@@ -20,7 +20,7 @@ from deepmark.runtime.detections import Detections
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.keypoints.head_names import HEAD_ORDER
 from deepmark.runtime.keypoints.schema import KeypointSchema
-from deepmark.runtime.provenance import HeadLoss, MapLoss, PrecisionLoss
+from deepmark.runtime.provenance import AveragePrecisionLoss, HeadLoss, PrecisionLoss
 
 if TYPE_CHECKING:
     from deepmark.models.evaluation.drawn_accuracy import Accuracy
@@ -64,7 +64,7 @@ class LossTally:
                 one = agree(expected.objects.detections, alone, self._schema, self._params.top_k)
                 tally.kept.add(one.kept, one.objects)
 
-    def result(self, accuracy: MapLoss | None = None) -> PrecisionLoss:
+    def result(self, accuracy: AveragePrecisionLoss | None = None) -> PrecisionLoss:
         """Return the sums."""
         return PrecisionLoss(
             pictures=self._pictures,
@@ -126,7 +126,7 @@ class _Mean:
         return rounded(self._sum / self._values) if self._values else 0.0
 
 
-def map_loss(fp32: Accuracy, reduced: Accuracy, pictures: int) -> MapLoss:
+def map_loss(fp32: Accuracy, reduced: Accuracy, pictures: int) -> AveragePrecisionLoss:
     """Hold a reduced model's accuracy against fp32's.
 
     Args:
@@ -142,7 +142,7 @@ def map_loss(fp32: Accuracy, reduced: Accuracy, pictures: int) -> MapLoss:
             "the fp32 model has an mAP of 0 on drawings, so --max-map-drop says nothing",
             hint="leave it out: objects are compared without labels",
         )
-    return MapLoss(
+    return AveragePrecisionLoss(
         pictures=pictures,
         fp32_points=rounded(fp32.points),
         points=rounded(reduced.points),

@@ -17,10 +17,11 @@ from deepmark.exporter.stages import ChainStage
 from deepmark.exporter.staging import file_entry, publish, staged_folder, write_zip
 from deepmark.exporter.vectors import FOLDER, read_vectors, replace_objects
 from deepmark.exporter.verification import verify
-from deepmark.runtime.bundle import BUNDLE_SUFFIX, MANIFEST_NAME, Model, open_model
+from deepmark.runtime.bundle import BUNDLE_SUFFIX, MANIFEST_NAME, OpenedBundle, open_bundle
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.engines.loading import load_engine
-from deepmark.runtime.manifest import Manifest, Tuning
+from deepmark.runtime.manifest import Manifest
+from deepmark.runtime.provenance import Tuning
 
 
 def require_retunable(bundle: Path) -> None:
@@ -34,7 +35,7 @@ def require_retunable(bundle: Path) -> None:
             f"{bundle} is no bundle: a bare model file carries its parameters inside itself, where they stay",
             hint=f"tune the folder NAME{BUNDLE_SUFFIX} or NAME{BUNDLE_SUFFIX}.zip",
         )
-    read_vectors(open_model(bundle))
+    read_vectors(open_bundle(bundle))
     try:
         with staged_folder(bundle.resolve()):
             pass
@@ -63,7 +64,7 @@ def retune(bundle: Path, decoder: DecoderParams, tuning: Tuning) -> Manifest:
     """
     require_retunable(bundle)
     target = bundle.resolve()  # a link to a bundle stays one
-    model = open_model(target)
+    model = open_bundle(target)
     _require_parity(target)
     changed = msgspec.structs.replace(model.manifest, decoder=decoder, tuning=tuning)
     documents = _decode_vectors(model, changed)
@@ -90,7 +91,7 @@ def _require_parity(bundle: Path) -> None:
     verify(bundle).report.require(hint=hint)
 
 
-def _decode_vectors(model: Model, manifest: Manifest) -> dict[str, bytes]:
+def _decode_vectors(model: OpenedBundle, manifest: Manifest) -> dict[str, bytes]:
     """Decode the golden vectors as ``manifest`` says; their JSON by name."""
     names = sorted(name for name in model.entries if name.startswith(f"{FOLDER}/") and name.endswith(".json"))
     with load_engine(model) as engine:

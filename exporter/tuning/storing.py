@@ -8,7 +8,8 @@ from deepmark import __version__
 from deepmark.exporter.tuning.bundle_parameters import retune
 from deepmark.exporter.tuning.parameter_search import TuneReport
 from deepmark.runtime.engines.engine import EngineRecord
-from deepmark.runtime.manifest import Manifest, Tuning
+from deepmark.runtime.manifest import Manifest
+from deepmark.runtime.provenance import Tuning
 
 
 def store_parameters(bundle: Path, report: TuneReport, record: EngineRecord) -> Manifest:

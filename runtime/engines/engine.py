@@ -125,7 +125,7 @@ class Session(Protocol):
 
 
 @runtime_checkable
-class TellsMemory(Protocol):
+class SessionWithMemory(Protocol):
     """A session whose library says how much memory it uses."""
 
     def memory_mib(self) -> float:
@@ -197,7 +197,7 @@ class Engine:
         """Return how much memory the library says that it uses; None where it does not tell."""
         with self._lock:
             session: object = self._session
-            return session.memory_mib() if isinstance(session, TellsMemory) else None
+            return session.memory_mib() if isinstance(session, SessionWithMemory) else None
 
     def close(self) -> None:
         """Free the model; the engine cannot be used again."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from deepmark.errors import DeepMarkError
 from deepmark.files import cache_folder, write_whole
-from deepmark.runtime.bundle import Backend, Model
+from deepmark.runtime.bundle import Backend, OpenedBundle
 from deepmark.runtime.cpu import cpu_name
 
 SECONDS = 1.0  # for all engines together
@@ -34,7 +34,7 @@ Load = Callable[[Backend], Run]
 logger = logging.getLogger(__name__)
 
 
-class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ChoiceConditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a choice depends on; two equal ones have one answer.
 
     Attributes:
@@ -54,11 +54,11 @@ class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: dict[str, str]
 
 
-class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EngineChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was found: engine -> median milliseconds of one run of the network."""
 
     format: Literal["deepmark-engine-choice/1"]
-    conditions: Conditions
+    conditions: ChoiceConditions
     milliseconds: dict[Backend, float]
 
     @property
@@ -71,7 +71,9 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ", ".join(f"{name} {spent:.1f} ms" for name, spent in self.milliseconds.items())
 
 
-def choose_engine(model: Model, threads: int, load: Load, clock: Clock = time.perf_counter) -> Choice | None:
+def choose_engine(
+    model: OpenedBundle, threads: int, load: Load, clock: Clock = time.perf_counter
+) -> EngineChoice | None:
     """Return what is known of a model's engines on this computer; measure it if nothing is.
 
     Args:
@@ -94,14 +96,14 @@ def choose_engine(model: Model, threads: int, load: Load, clock: Clock = time.pe
     if known is not None:
         logger.debug("the faster engine is known: %s", known.sentence())
         return known
-    choice = Choice("deepmark-engine-choice/1", conditions, _measure(conditions, load, clock))
+    choice = EngineChoice("deepmark-engine-choice/1", conditions, _measure(conditions, load, clock))
     logger.info("measured both engines: %s; %s is used from now on", choice.sentence(), choice.fastest)
     if place is not None and len(choice.milliseconds) == len(conditions.models):  # one that failed is tried again
         _write(place, choice)
     return choice
 
 
-def _measure(conditions: Conditions, load: Load, clock: Clock) -> dict[Backend, float]:
+def _measure(conditions: ChoiceConditions, load: Load, clock: Clock) -> dict[Backend, float]:
     """Run all engines in turns; one that fails is left out, and the first error is raised if all do."""
     runs: dict[Backend, Run] = {}
     errors: list[DeepMarkError] = []
@@ -127,11 +129,11 @@ def _measure(conditions: Conditions, load: Load, clock: Clock) -> dict[Backend, 
     return {name: round(median(times), 3) for name, times in samples.items()}
 
 
-def _conditions(model: Model, threads: int) -> Conditions:
+def _conditions(model: OpenedBundle, threads: int) -> ChoiceConditions:
     versions = {str(name): importlib.metadata.version(name) for name in model.weights if is_installed(name)}
     size = model.manifest.input
     hashes = {str(name): model.entries[file].sha256 for name, file in model.weights.items() if name in versions}
-    return Conditions(cpu_name(), dict(versions), threads, size.height, size.width, hashes)
+    return ChoiceConditions(cpu_name(), dict(versions), threads, size.height, size.width, hashes)
 
 
 def is_installed(backend: Backend) -> bool:
@@ -142,7 +144,7 @@ def is_installed(backend: Backend) -> bool:
         return False
 
 
-def _place(conditions: Conditions) -> Path | None:
+def _place(conditions: ChoiceConditions) -> Path | None:
     """The file of these conditions, or None where there is no home to keep it in."""
     digest = hashlib.sha256(msgspec.json.encode(conditions, order="sorted")).hexdigest()
     try:
@@ -151,9 +153,9 @@ def _place(conditions: Conditions) -> Path | None:
         return None
 
 
-def _read(place: Path, conditions: Conditions) -> Choice | None:
+def _read(place: Path, conditions: ChoiceConditions) -> EngineChoice | None:
     try:
-        choice = msgspec.json.decode(place.read_bytes(), type=Choice)
+        choice = msgspec.json.decode(place.read_bytes(), type=EngineChoice)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -169,7 +171,7 @@ def _complete(milliseconds: Mapping[Backend, float], models: Mapping[str, str]) 
     return set(milliseconds) == set(models) and all(np.isfinite(one) and one >= 0 for one in milliseconds.values())
 
 
-def _write(place: Path, choice: Choice) -> None:
+def _write(place: Path, choice: EngineChoice) -> None:
     try:
         write_whole(place, msgspec.json.encode(choice) + b"\n")
     except DeepMarkError as error:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from deepmark.errors import BundleError, UsageError
-from deepmark.runtime.bundle import HEADS_FILE, MODEL_FILES, Backend, Model, open_model
+from deepmark.runtime.bundle import HEADS_FILE, MODEL_FILES, Backend, OpenedBundle, open_bundle
 from deepmark.runtime.cpu import default_threads, usable_cores
 from deepmark.runtime.embedded_manifest import read_embedded
 from deepmark.runtime.engines.engine import Engine, EngineRecord
@@ -25,7 +25,7 @@ from deepmark.runtime.native_path import native_path
 
 
 def load_engine(
-    model: str | Path | Model,
+    model: str | Path | OpenedBundle,
     threads: int | None = None,
     backend: Backend | Literal["auto"] | None = None,
     *,
@@ -35,7 +35,7 @@ def load_engine(
     """Load a model into an inference engine.
 
     Args:
-        model: a path that `open_model` takes, or an opened model.
+        model: a path that `open_bundle` takes, or an opened model.
         threads: to compute with; None for the usable cores, at most 4. More than there are cores is cut to them.
         backend: ``"mnn"``, ``"onnxruntime"``; None for the first of these that the model has a file for; ``"auto"`` for
             the faster one, which is measured for about a second on first use and remembered
@@ -51,8 +51,8 @@ def load_engine(
     asked = default_threads() if threads is None else threads
     if asked < 1:
         raise UsageError(f"threads must be at least 1, found {asked}")
-    if not isinstance(model, Model):
-        model = open_model(model)
+    if not isinstance(model, OpenedBundle):
+        model = open_bundle(model)
     if backend == "auto" and (winograd is not None or memory is not None):
         raise UsageError("winograd and memory are settings of MNN, and auto may choose another", hint="name the engine")
     found = ""
@@ -78,7 +78,7 @@ def load_engine(
     return Engine(session, model.manifest, replace(record, choice=found), model.head_weights())
 
 
-def _require_own_graph(path: Path, model: Model) -> None:
+def _require_own_graph(path: Path, model: OpenedBundle) -> None:
     """Require of a sparse graph that it names the heads file of its bundle: another's weights would load and run.
 
     Raises:
@@ -105,7 +105,7 @@ def _mnn_settings(backend: Backend, winograd: int | None, memory: Memory | None)
     return MnnSettings(default.winograd if winograd is None else winograd, memory or default.memory)
 
 
-def _faster(model: Model, threads: int) -> tuple[Backend | None, str]:
+def _faster(model: OpenedBundle, threads: int) -> tuple[Backend | None, str]:
     """Return the faster engine of this model and what was measured; None where there is nothing to choose."""
     with ExitStack() as engines:
 
@@ -121,13 +121,13 @@ def _faster(model: Model, threads: int) -> tuple[Backend | None, str]:
     return choice.fastest, choice.sentence()
 
 
-def _installed(model: Model) -> Backend | None:
+def _installed(model: OpenedBundle) -> Backend | None:
     """Return the engine of this model that is installed; None if none is, or more than one."""
     present = [name for name in model.weights if is_installed(name)]
     return present[0] if len(present) == 1 else None
 
 
-def _choose(model: Model, backend: Backend | None) -> Backend:
+def _choose(model: OpenedBundle, backend: Backend | None) -> Backend:
     if backend is None:
         return next(iter(model.weights))
     if backend not in MODEL_FILES:

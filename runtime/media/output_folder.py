@@ -13,7 +13,7 @@ from deepmark.files import printable, whole_file, write_whole
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import encode_picture
 from deepmark.runtime.media.records import FrameRecord
-from deepmark.runtime.media.sources import Camera, Picture, Source
+from deepmark.runtime.media.sources import CameraSource, PictureSource, Source
 from deepmark.runtime.media.video_file import SUFFIX, VideoFile
 
 RECORDS_NAME = "detections.jsonl"
@@ -61,11 +61,11 @@ class OutputFolder:
 
     def name_for(self, source: Source) -> str:
         """Choose the name of a source's output: its own, with a number where another source took that."""
-        if isinstance(source, Camera):
+        if isinstance(source, CameraSource):
             stem, suffix = f"camera{source.index}", SUFFIX
         else:
             stem, suffix = printable(Path(source.path.stem)), source.path.suffix.lower()
-            if not isinstance(source, Picture):
+            if not isinstance(source, PictureSource):
                 suffix = SUFFIX
             elif suffix not in KEPT_SUFFIXES:
                 suffix = ".png"
@@ -95,7 +95,7 @@ class OutputFolder:
 
     def _refuse_sources(self, sources: Sequence[Source]) -> None:
         for source in sources:
-            if not isinstance(source, Camera) and source.path.resolve().parent == self.path.resolve():
+            if not isinstance(source, CameraSource) and source.path.resolve().parent == self.path.resolve():
                 raise UsageError(
                     f"{source.name} lies in the output folder {self.path} and might be overwritten",
                     hint="choose another folder with --output",

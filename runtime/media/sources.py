@@ -37,7 +37,7 @@ _CUT_SHORT = 0.95  # share of the promised frames below which a video is cut sho
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PictureSource:
     """A picture file."""
 
     path: Path
@@ -49,7 +49,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
+class VideoSource:
     """A video file."""
 
     path: Path
@@ -61,7 +61,7 @@ class Video:
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class CameraSource:
     """A camera by its number; it runs until Ctrl-C."""
 
     index: int
@@ -72,7 +72,7 @@ class Camera:
         return f"camera {self.index}"
 
 
-Source = Picture | Video | Camera
+Source = PictureSource | VideoSource | CameraSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +106,11 @@ def open_source(source: Source) -> Iterator[Stream]:
     Raises:
         DataError: it cannot be read; says why.
     """
-    if isinstance(source, Picture):
+    if isinstance(source, PictureSource):
         yield Stream(iter((read_picture(source.path),)), length=1, rate=None)
         return
     with _capture(source) as capture:
-        length = _length(capture) if isinstance(source, Video) else None
+        length = _length(capture) if isinstance(source, VideoSource) else None
         yield Stream(_read_all(capture, source, length), length, _rate(capture))
 
 
@@ -118,9 +118,9 @@ def count_frames(sources: Iterable[Source]) -> int | None:
     """Count the frames to come, or return None where nobody knows. What cannot be opened counts as one."""
     total = 0
     for source in sources:
-        if isinstance(source, Camera):
+        if isinstance(source, CameraSource):
             return None
-        if isinstance(source, Video):
+        if isinstance(source, VideoSource):
             try:
                 with open_source(source) as stream:
                     if stream.length is None:
@@ -152,7 +152,7 @@ def _expand(text: str) -> Sequence[Source]:
     elif _is(path.exists):
         found = [path]
     elif text.isascii() and text.isdigit() and len(text) <= _CAMERA_DIGITS:
-        return [Camera(int(text))]
+        return [CameraSource(int(text))]
     elif glob.has_magic(text):
         known = PICTURE_SUFFIXES | VIDEO_SUFFIXES
         matches = (Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207  Path.glob takes no absolute
@@ -161,7 +161,10 @@ def _expand(text: str) -> Sequence[Source]:
             raise DataError(f"no picture or video matches {text}", hint="put a pattern in quotes; ** goes into folders")
     else:
         found = [path]
-    return [Video(one) if one.suffix.lower() in VIDEO_SUFFIXES else Picture(one) for one in sorted(found, key=_natural)]
+    return [
+        VideoSource(one) if one.suffix.lower() in VIDEO_SUFFIXES else PictureSource(one)
+        for one in sorted(found, key=_natural)
+    ]
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -180,12 +183,12 @@ def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
 
 
 @contextmanager
-def _capture(source: Video | Camera) -> Iterator[Any]:
+def _capture(source: VideoSource | CameraSource) -> Iterator[Any]:
     """Open a video or a camera in OpenCV, without what it prints."""
     import cv2
 
     place: str | int
-    if isinstance(source, Camera):
+    if isinstance(source, CameraSource):
         place = source.index
     else:
         place = native_path(source.path, DataError)
@@ -203,8 +206,8 @@ def _capture(source: Video | Camera) -> Iterator[Any]:
         capture.release()
 
 
-def _refusal(source: Video | Camera, said: str) -> DataError:
-    if isinstance(source, Camera):
+def _refusal(source: VideoSource | CameraSource, said: str) -> DataError:
+    if isinstance(source, CameraSource):
         return DataError(
             f"{source.name} cannot be opened",
             hint="is it there, free, and may you use it? The first camera is number 0",
@@ -216,7 +219,7 @@ def _refusal(source: Video | Camera, said: str) -> DataError:
     )
 
 
-def _read_all(capture: Any, source: Video | Camera, length: int | None) -> Iterator[Image8]:
+def _read_all(capture: Any, source: VideoSource | CameraSource, length: int | None) -> Iterator[Image8]:
     found = 0
     while True:
         with captured_stderr():
@@ -225,7 +228,7 @@ def _read_all(capture: Any, source: Video | Camera, length: int | None) -> Itera
             break
         found += 1
         yield frame
-    if isinstance(source, Camera):
+    if isinstance(source, CameraSource):
         raise DataError(f"{source.name} gives no more frames", hint="was it unplugged?")
     if not found:
         raise DataError(f"{source.name} holds no frame that can be decoded", hint=_COPY_HINT)

@@ -18,7 +18,7 @@ from deepmark.exporter.verification import verify
 from deepmark.models import load_checkpoint
 from deepmark.models.dlav0_34 import DLAv0
 from deepmark.runtime import Detector, load_engine
-from deepmark.runtime.bundle import Backend, open_model
+from deepmark.runtime.bundle import Backend, open_bundle
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import suppress
 from deepmark.runtime.detections import Detections
@@ -71,7 +71,7 @@ def find(request: pytest.FixtureRequest, demo_checkpoint: Path, demo_bundle: Pat
     if request.param != "torch":
         yield Detector(demo_bundle, threads=1, backend=request.param)
         return
-    manifest = open_model(demo_bundle).manifest
+    manifest = open_bundle(demo_bundle).manifest
     with torch_stage(load_checkpoint(demo_checkpoint).network, manifest.heads) as stage:
 
         def find_with_torch(image: np.ndarray) -> Detections:
@@ -90,7 +90,7 @@ def test_the_demo_finds_what_its_model_card_lists(
     demo_pictures: tuple[Path, ...],
     demo_objects: dict[str, list[tuple[str, float]]],
 ) -> None:
-    names = open_model(demo_bundle).manifest.keypoints.class_names
+    names = open_bundle(demo_bundle).manifest.keypoints.class_names
     found = {}
     for path in demo_pictures:
         detections = find(cv2.imread(str(path)))

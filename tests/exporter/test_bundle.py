@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny_network import HEADS, TinyExport
 
-from deepmark.runtime.bundle import open_model
+from deepmark.runtime.bundle import open_bundle
 from deepmark.runtime.engines.loading import load_engine
 
 
@@ -26,7 +26,7 @@ def test_a_bundle_holds_the_models_the_manifest_and_three_vectors(tiny_bundle: P
 
 
 def test_the_manifest_says_everything_that_a_phone_needs(tiny_bundle: Path) -> None:
-    manifest = open_model(tiny_bundle).manifest
+    manifest = open_bundle(tiny_bundle).manifest
     assert manifest.name == "tiny"
     assert (manifest.input.height, manifest.input.width, manifest.input.multiple, manifest.input.dynamic) == (
         64, 96, 32, True,
@@ -47,8 +47,8 @@ def test_the_manifest_says_everything_that_a_phone_needs(tiny_bundle: Path) -> N
 
 @pytest.mark.parametrize("name", ["model.mnn", "model.onnx"])
 def test_a_bare_model_file_out_of_the_bundle_carries_its_manifest(tiny_bundle: Path, name: str) -> None:
-    bare = open_model(tiny_bundle / name).manifest
-    whole = open_model(tiny_bundle).manifest
+    bare = open_bundle(tiny_bundle / name).manifest
+    whole = open_bundle(tiny_bundle).manifest
     assert bare.parity == ()
     assert bare.files == {}
     assert (bare.name, bare.heads, bare.keypoints, bare.decoder, bare.source) == (

@@ -12,7 +12,7 @@ from deepmark.exporter.near_ties import Slack
 from deepmark.exporter.objects import SCORE_FLOOR, ObjectTally, decode_objects
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import Heads
-from deepmark.runtime.manifest import ObjectParity
+from deepmark.runtime.provenance import ObjectParity
 
 PARAMS = DecoderParams(sigma_center=0.0, sigma_keypoint=0.0)  # unblurred, so that planted values are what is compared
 EXACT = Slack({})

@@ -12,7 +12,7 @@ from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.parity import ATOL, RTOL, HopTally, ParityReport, ParitySample, Tolerances
 from deepmark.exporter.pictures import ParityPicture, noise
 from deepmark.exporter.stages import ChainStage, compare_stages, torch_stage
-from deepmark.runtime.manifest import HopParity
+from deepmark.runtime.provenance import HopParity
 
 MANIFEST = tiny_manifest()
 PICTURE = ParityPicture("noise", noise((64, 96)))

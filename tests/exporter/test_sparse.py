@@ -23,7 +23,7 @@ from deepmark.exporter.verification import verify
 from deepmark.models.describe import gathered_weights
 from deepmark.models.mdla34 import MDLA34
 from deepmark.runtime import Detector, SparseHeads, decode, letterbox, load_engine
-from deepmark.runtime.bundle import Backend, open_model
+from deepmark.runtime.bundle import Backend, open_bundle
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.heads.sparse import heads_from_outputs
@@ -86,7 +86,7 @@ def test_the_graph_gives_the_heatmaps_and_the_features_and_holds_no_other_heads(
 
 
 def test_the_manifest_says_who_computes_what_and_lists_the_weights(bundle: Path) -> None:
-    manifest = open_model(bundle).manifest
+    manifest = open_bundle(bundle).manifest
     heads = manifest.heads
     assert (heads.layout, heads.channels) == ("sparse", {"hm": 2, "hm_hp": 3, "features": 16})
     assert heads.gathered is not None
@@ -98,7 +98,7 @@ def test_the_manifest_says_who_computes_what_and_lists_the_weights(bundle: Path)
 
 
 def test_every_hop_compares_all_heads_and_the_features(bundle: Path) -> None:
-    for hop in open_model(bundle).manifest.parity:
+    for hop in open_bundle(bundle).manifest.parity:
         assert [(head.head, head.unit) for head in hop.heads] == [
             ("hm", "probability"), ("wh", "cells"), ("hps", "cells"), ("reg", "cells"), ("hm_hp", "probability"),
             ("hp_offset", "cells"), ("features", "activation"),
@@ -261,11 +261,11 @@ def test_a_bare_sparse_graph_needs_its_heads_beside_it(
 ) -> None:
     shutil.copy(bundle / name, tmp_path)
     with pytest.raises(BundleError, match=r"has sparse heads and needs heads\.npz, which is missing") as error:
-        open_model(tmp_path / name)
+        open_bundle(tmp_path / name)
     assert "beside the model file" in (error.value.hint or "")
     shutil.copy(other_bundle / "heads.npz", tmp_path)
     with pytest.raises(BundleError, match=r"heads\.npz does not belong to this model: expected sha256"):
-        open_model(tmp_path / name)
+        open_bundle(tmp_path / name)
     shutil.copy(bundle / "heads.npz", tmp_path)
     assert isinstance(load_engine(tmp_path / name, threads=1).heads(_picture()), SparseHeads)
 
@@ -299,23 +299,23 @@ def test_a_flipped_byte_in_the_heads_is_found(copy: Path) -> None:
     content[len(content) // 2] ^= 1
     (copy / "heads.npz").write_bytes(content)
     with pytest.raises(BundleError, match=r"the file heads\.npz is damaged: expected sha256"):
-        open_model(copy)
+        open_bundle(copy)
 
 
 def test_a_bundle_without_its_heads_is_refused(copy: Path) -> None:
     (copy / "heads.npz").unlink()
     with pytest.raises(BundleError, match=r"the file heads\.npz is missing"):
-        open_model(copy)
+        open_bundle(copy)
     _sign(copy)
     with pytest.raises(BundleError, match=r"has sparse heads and needs heads\.npz, which is missing"):
-        open_model(copy)
+        open_bundle(copy)
 
 
 def test_heads_of_another_export_are_refused_even_where_they_are_listed(copy: Path, other_bundle: Path) -> None:
     shutil.copy(other_bundle / "heads.npz", copy)
     _sign(copy)
     with pytest.raises(BundleError, match=r"heads\.npz does not belong to this model"):
-        open_model(copy)
+        open_bundle(copy)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

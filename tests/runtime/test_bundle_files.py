@@ -16,7 +16,7 @@ from tiny import Tiny
 
 from deepmark.errors import BundleError
 from deepmark.runtime import archive
-from deepmark.runtime.bundle import open_model
+from deepmark.runtime.bundle import open_bundle
 
 Writer = Callable[[zipfile.ZipFile], None]
 
@@ -42,7 +42,10 @@ def pack(bundle: Path, target: Path, extra: Writer | None = None, method: int = 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_zip_opens_like_its_folder(tiny: Tiny, tmp_path: Path, method: int) -> None:
-    folder, zipped = open_model(tiny.bundle), open_model(pack(tiny.bundle, tmp_path / "a.deepmark.zip", method=method))
+    folder, zipped = (
+        open_bundle(tiny.bundle),
+        open_bundle(pack(tiny.bundle, tmp_path / "a.deepmark.zip", method=method)),
+    )
     assert zipped.manifest == folder.manifest
     assert zipped.weights == folder.weights
     assert zipped.read("vectors/one.bin") == folder.read("vectors/one.bin")
@@ -51,7 +54,7 @@ def test_a_zip_opens_like_its_folder(tiny: Tiny, tmp_path: Path, method: int) ->
 def test_a_model_file_exists_outside_the_zip_only_while_it_is_needed(
     tiny: Tiny, tmp_path: Path, temporary: Path
 ) -> None:
-    model = open_model(pack(tiny.bundle, tmp_path / "a.deepmark.zip"))
+    model = open_bundle(pack(tiny.bundle, tmp_path / "a.deepmark.zip"))
     assert not list(temporary.iterdir())
     with model.weights_file("mnn") as path:
         assert path.read_bytes() == (tiny.bundle / "model.mnn").read_bytes()
@@ -61,14 +64,14 @@ def test_a_model_file_exists_outside_the_zip_only_while_it_is_needed(
 
 
 def test_the_unpacked_file_goes_after_an_error_too(tiny: Tiny, tmp_path: Path) -> None:
-    model = open_model(pack(tiny.bundle, tmp_path / "a.deepmark.zip"))
+    model = open_bundle(pack(tiny.bundle, tmp_path / "a.deepmark.zip"))
     with pytest.raises(KeyboardInterrupt), model.weights_file("mnn") as path:
         raise KeyboardInterrupt
     assert not path.exists()
 
 
 def test_a_full_disk_is_said(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = open_model(pack(tiny.bundle, tmp_path / "a.deepmark.zip"))
+    model = open_bundle(pack(tiny.bundle, tmp_path / "a.deepmark.zip"))
 
     def no_room(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -131,7 +134,7 @@ def _raw_name(name: str) -> Writer:
 def test_a_zip_with_anything_odd_is_refused(tiny: Tiny, tmp_path: Path, extra: Writer, reason: str) -> None:
     path = pack(tiny.bundle, tmp_path / "a.deepmark.zip", extra)
     with pytest.raises(BundleError, match=f"a.deepmark.zip: .*{reason}"):
-        open_model(path)
+        open_bundle(path)
     assert not (tmp_path / "outside").exists()
 
 
@@ -149,7 +152,7 @@ def test_each_limit_holds(
     path = pack(tiny.bundle, tmp_path / "a.deepmark.zip")
     monkeypatch.setattr(archive, limit, value)
     with pytest.raises(BundleError, match=reason):
-        open_model(path)
+        open_bundle(path)
 
 
 def _directory_entry(content: bytes, name: bytes) -> int:
@@ -181,20 +184,20 @@ def test_a_lying_directory_is_refused(
     path = pack(tiny.bundle, tmp_path / "a.deepmark.zip")
     _patch(path, b"shirt.deepmark/vectors/one.bin", offset, layout, value)
     with pytest.raises(BundleError, match=reason):
-        open_model(path)
+        open_bundle(path)
 
 
 def test_every_damaged_byte_is_found_or_harmless(tiny: Tiny, tmp_path: Path) -> None:
     path = pack(tiny.bundle, tmp_path / "a.deepmark.zip", method=zipfile.ZIP_STORED)
     content = bytearray(path.read_bytes())
-    expected = open_model(path).manifest
+    expected = open_bundle(path).manifest
     refused = 0
     for position in range(0, len(content), 101):
         damaged = bytearray(content)
         damaged[position] ^= 0x11
         path.write_bytes(damaged)
         try:
-            model = open_model(path)
+            model = open_bundle(path)
             assert model.manifest == expected
             assert model.read("vectors/one.bin") == bytes(range(256))
         except BundleError:
@@ -206,23 +209,23 @@ def test_every_damaged_byte_is_found_or_harmless(tiny: Tiny, tmp_path: Path) -> 
 def test_what_is_no_zip_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.deepmark.zip").write_bytes(content)
     with pytest.raises(BundleError, match=r"a\.deepmark\.zip is a damaged zip, or none"):
-        open_model(tmp_path / "a.deepmark.zip")
+        open_bundle(tmp_path / "a.deepmark.zip")
 
 
 def test_a_zip_that_ends_early_is_refused(tiny: Tiny, tmp_path: Path) -> None:
     path = pack(tiny.bundle, tmp_path / "a.deepmark.zip")
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(BundleError, match="is a damaged zip, or none"):
-        open_model(path)
+        open_bundle(path)
 
 
 def test_a_zip_without_a_manifest_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.deepmark.zip", "w") as zipped:
         zipped.writestr("shirt.deepmark/model.mnn", "x")
     with pytest.raises(BundleError, match=r"it has no manifest\.json"):
-        open_model(tmp_path / "a.deepmark.zip")
+        open_bundle(tmp_path / "a.deepmark.zip")
 
 
 def test_what_macos_packs_beside_a_folder_is_left_out(tiny: Tiny, tmp_path: Path) -> None:
     zipped = pack(tiny.bundle, tmp_path / "a.zip", lambda z: z.writestr("__MACOSX/shirt.deepmark/._model.mnn", b"x"))
-    assert open_model(zipped).manifest == open_model(tiny.bundle).manifest
+    assert open_bundle(zipped).manifest == open_bundle(tiny.bundle).manifest

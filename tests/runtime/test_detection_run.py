@@ -18,7 +18,7 @@ from media_files import cut, encoded, write_video
 
 from deepmark.errors import DataError, DeepMarkError, UsageError
 from deepmark.runtime.media import sources
-from deepmark.runtime.media.sources import Camera, Picture, Source, Video
+from deepmark.runtime.media.sources import CameraSource, PictureSource, Source, VideoSource
 
 
 def test_every_picture_gets_a_drawing_and_a_record(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_bad_picture_among_good_ones_stops_nobody(tmp_path: Path) -> None:
     bad = make_picture(tmp_path / "b.png")
     cut(bad.path, 0.6)
 
-    outcome = run_batch([good, bad, last, Picture(tmp_path / "gone.png")], tmp_path / "out")
+    outcome = run_batch([good, bad, last, PictureSource(tmp_path / "gone.png")], tmp_path / "out")
 
     assert [source.name for source, _ in outcome.failures] == [bad.name, str(tmp_path / "gone.png")]
     assert outcome.frames == 2
@@ -88,14 +88,14 @@ def test_a_bad_picture_among_good_ones_stops_nobody(tmp_path: Path) -> None:
 
 
 def test_nothing_but_failures_leaves_no_folder(tmp_path: Path) -> None:
-    outcome = run_batch([Picture(tmp_path / "gone.png")], tmp_path / "out")
+    outcome = run_batch([PictureSource(tmp_path / "gone.png")], tmp_path / "out")
 
     assert outcome.frames == 0
     assert not (tmp_path / "out").exists()
 
 
 def test_a_video_becomes_a_video_of_the_same_size_rate_and_length(tmp_path: Path) -> None:
-    video = Video(write_video(tmp_path / "v.avi", frames=9, size=(64, 48), rate=12))
+    video = VideoSource(write_video(tmp_path / "v.avi", frames=9, size=(64, 48), rate=12))
 
     run_batch([video], tmp_path / "out")
 
@@ -107,7 +107,7 @@ def test_a_video_becomes_a_video_of_the_same_size_rate_and_length(tmp_path: Path
 
 
 def test_a_video_cut_short_is_processed_as_far_as_it_goes(tmp_path: Path) -> None:
-    video = Video(cut(write_video(tmp_path / "v.avi", frames=20), 0.6))
+    video = VideoSource(cut(write_video(tmp_path / "v.avi", frames=20), 0.6))
 
     outcome = run_batch([video], tmp_path / "out")
 
@@ -118,7 +118,7 @@ def test_a_video_cut_short_is_processed_as_far_as_it_goes(tmp_path: Path) -> Non
 
 
 def test_a_video_too_small_for_the_format_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    video = Video(write_video(tmp_path / "v.mp4", frames=2))
+    video = VideoSource(write_video(tmp_path / "v.mp4", frames=2))
     monkeypatch.setattr(sources, "_read_all", lambda *_: iter([np.zeros((1, 1, 3), np.uint8)]))
 
     outcome = run_batch([video], tmp_path / "out")
@@ -147,7 +147,7 @@ def test_ctrl_c_keeps_what_was_done(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_in_a_video_leaves_a_video_that_plays(tmp_path: Path) -> None:
-    video = Video(write_video(tmp_path / "v.mp4", frames=5))
+    video = VideoSource(write_video(tmp_path / "v.mp4", frames=5))
 
     with pytest.raises(KeyboardInterrupt):
         run_batch([video], tmp_path / "out", _Interrupted())
@@ -184,7 +184,7 @@ def test_ctrl_c_ends_a_camera_and_the_run_goes_on(tmp_path: Path, monkeypatch: p
                 raise KeyboardInterrupt
             return super().__call__(image)
 
-    outcome = run_batch([Camera(0), make_picture(tmp_path / "a.png")], tmp_path / "out", Detector())
+    outcome = run_batch([CameraSource(0), make_picture(tmp_path / "a.png")], tmp_path / "out", Detector())
 
     assert (outcome.frames, outcome.failures, len(recorded)) == (3, [], 2)
     assert [record["source"] for record in result_records(tmp_path / "out")] == ["camera 0"] * 2 + [
@@ -269,7 +269,7 @@ def test_a_disk_that_fills_up_is_one_error_and_leaves_no_part(small_disk: Path, 
     sources: list[Source] = []
     for number in range(5):
         (tmp_path / f"{number}.png").write_bytes(encoded(noise))  # 30 KB each
-        sources.append(Picture(tmp_path / f"{number}.png"))
+        sources.append(PictureSource(tmp_path / f"{number}.png"))
 
     with pytest.raises(DeepMarkError, match="No space left"):
         run_batch(sources, small_disk / "out")
@@ -281,7 +281,7 @@ def test_a_disk_that_fills_up_is_one_error_and_leaves_no_part(small_disk: Path, 
 
 
 def test_a_disk_that_fills_up_in_a_video_is_found_out(small_disk: Path, tmp_path: Path) -> None:
-    video = Video(write_video(tmp_path / "v.avi", frames=40, size=(128, 128)))
+    video = VideoSource(write_video(tmp_path / "v.avi", frames=40, size=(128, 128)))
 
     with pytest.raises(DeepMarkError, match="cannot write"):
         run_batch([video], small_disk / "out")
@@ -292,7 +292,7 @@ def test_a_disk_that_fills_up_in_a_video_is_found_out(small_disk: Path, tmp_path
 def test_the_first_frame_of_every_input_is_kept_for_a_contact_sheet(tmp_path: Path) -> None:
     sources: list[Source] = [
         make_picture(tmp_path / "wide.png", (100, 900)),
-        Video(write_video(tmp_path / "v.mp4", frames=3)),
+        VideoSource(write_video(tmp_path / "v.mp4", frames=3)),
     ]
 
     outcome = run_batch(sources, tmp_path / "out", tiles=True)
@@ -313,7 +313,7 @@ class _FakeWindow:
 
 def test_closing_the_window_ends_the_run_in_good_order(tmp_path: Path) -> None:
     window = _FakeWindow([True, True, False])
-    video = Video(write_video(tmp_path / "v.mp4", frames=5))
+    video = VideoSource(write_video(tmp_path / "v.mp4", frames=5))
 
     outcome = run_batch(
         [make_picture(tmp_path / "a.png"), video, make_picture(tmp_path / "b.png")], tmp_path / "out", window=window

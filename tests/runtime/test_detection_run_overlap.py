@@ -16,7 +16,7 @@ from media_files import write_video
 
 from deepmark.runtime import batch
 from deepmark.runtime.media import sources
-from deepmark.runtime.media.sources import Picture, Source, Video
+from deepmark.runtime.media.sources import PictureSource, Source, VideoSource
 
 
 class _Meeting(OneGarment):
@@ -60,8 +60,8 @@ def test_reading_detecting_and_drawing_overlap(tmp_path: Path, monkeypatch: pyte
 def test_one_thing_after_another_gives_the_same_bytes(tmp_path: Path) -> None:
     inputs: list[Source] = [
         make_picture(tmp_path / "a.png"),
-        Picture(tmp_path / "gone.png"),
-        Video(write_video(tmp_path / "v.avi", frames=4)),
+        PictureSource(tmp_path / "gone.png"),
+        VideoSource(write_video(tmp_path / "v.avi", frames=4)),
         make_picture(tmp_path / "b.jpg"),
     ]
 
@@ -96,7 +96,7 @@ def test_only_a_few_frames_are_in_memory_at_once(tmp_path: Path, monkeypatch: py
             self.seen.clear()
             return found
 
-    video = Video(write_video(tmp_path / "v.mp4", frames=40))
+    video = VideoSource(write_video(tmp_path / "v.mp4", frames=40))
     monkeypatch.setattr(sources, "_read_all", frames)
 
     assert run_batch([video], tmp_path / "out", Detector()).frames == 40
@@ -114,7 +114,7 @@ def test_a_source_that_cannot_be_written_is_not_read_to_its_end(
             read.append(number)
             yield np.zeros((1, 1, 3), np.uint8)  # too small for a video
 
-    video = Video(write_video(tmp_path / "v.mp4", frames=2))
+    video = VideoSource(write_video(tmp_path / "v.mp4", frames=2))
     monkeypatch.setattr(sources, "_read_all", frames)
 
     outcome = run_batch([video, make_picture(tmp_path / "a.png")], tmp_path / "out")

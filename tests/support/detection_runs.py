@@ -10,19 +10,19 @@ import numpy as np
 from garments import OneGarment
 from media_files import encoded
 
-from deepmark.runtime.detection_run import Batch, Outcome
+from deepmark.runtime.detection_run import DetectionRun, RunSummary
 from deepmark.runtime.media.output_folder import OutputFolder
-from deepmark.runtime.media.sources import Picture, Source
+from deepmark.runtime.media.sources import PictureSource, Source
 
 
-def make_picture(path: Path, size: tuple[int, int] = (60, 80)) -> Picture:
+def make_picture(path: Path, size: tuple[int, int] = (60, 80)) -> PictureSource:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encoded(np.full((*size, 3), 128, np.uint8), path.suffix))
-    return Picture(path)
+    return PictureSource(path)
 
 
-def run_batch(sources: list[Source], folder: Path, detector: Any = None, **more: Any) -> Outcome:
-    return Batch(detector or OneGarment(), OutputFolder(folder), lambda *_: None, **more).run(sources)
+def run_batch(sources: list[Source], folder: Path, detector: Any = None, **more: Any) -> RunSummary:
+    return DetectionRun(detector or OneGarment(), OutputFolder(folder), lambda *_: None, **more).run(sources)
 
 
 def result_records(folder: Path) -> list[dict[str, Any]]:

@@ -17,15 +17,8 @@ from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.embedded_manifest import METADATA_KEY
 from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
-from deepmark.runtime.manifest import (
-    SCHEMA_VERSION,
-    FileEntry,
-    HeadsSpec,
-    InputSpec,
-    Manifest,
-    Preprocess,
-    Source,
-)
+from deepmark.runtime.manifest import SCHEMA_VERSION, FileEntry, HeadsSpec, InputSpec, Manifest, Preprocess
+from deepmark.runtime.provenance import SourceCheckpoint
 
 CHANNELS = {"hm": 2, "wh": 2, "hps": 6, "reg": 2, "hm_hp": 3, "hp_offset": 2}
 
@@ -61,7 +54,7 @@ def make_manifest() -> Manifest:
         keypoints=schema,
         flip_pairs=schema.flip_pairs,
         decoder=DecoderParams(nms="soft"),
-        source=Source(file="tiny.pth", sha256="0" * 64, architecture="mdla34", variant="A", parameters=1),
+        source=SourceCheckpoint(file="tiny.pth", sha256="0" * 64, architecture="mdla34", variant="A", parameters=1),
         versions={},
     )
 

@@ -17,7 +17,7 @@ from deepmark.errors import DataError, UsageError
 from deepmark.files import printable
 
 if TYPE_CHECKING:
-    from deepmark.runtime.detection_run import Outcome
+    from deepmark.runtime.detection_run import RunSummary
     from deepmark.runtime.detector import Detector
     from deepmark.runtime.media.records import FrameRecord
 
@@ -87,7 +87,7 @@ def detect(
     from deepmark.runtime.media.picture_file import MAX_PIXELS
 
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # read when OpenCV is imported, so before that
-    from deepmark.runtime.detection_run import Batch
+    from deepmark.runtime.detection_run import DetectionRun
     from deepmark.runtime.detector import Detector
     from deepmark.runtime.engines.loading import load_engine
     from deepmark.runtime.media.output_folder import OutputFolder
@@ -102,7 +102,7 @@ def detect(
         detector = Detector(engine, params=replace(engine.manifest.decoder, score_threshold=threshold))
         with progress("detecting", count_frames(sources), "pictures") as advance:
             listener = _Listener(advance, as_json)
-            batch = Batch(detector, OutputFolder(output), listener, window, tiles=contact_sheet is not None)
+            batch = DetectionRun(detector, OutputFolder(output), listener, window, tiles=contact_sheet is not None)
             outcome = batch.run(sources)
     if as_json and outcome.frames:
         print_json(_document(model, output, detector, listener.records, outcome))
@@ -136,7 +136,7 @@ class _Listener:
         self._advance()
 
 
-def _write_sheet(outcome: Outcome, path: Path) -> None:
+def _write_sheet(outcome: RunSummary, path: Path) -> None:
     from deepmark.runtime.drawing.contact_sheet import contact_sheet
     from deepmark.runtime.media.output_folder import write_picture
 
@@ -146,7 +146,7 @@ def _write_sheet(outcome: Outcome, path: Path) -> None:
 
 
 def _document(
-    model: Path, output: Path, detector: Detector, records: list[FrameRecord], outcome: Outcome
+    model: Path, output: Path, detector: Detector, records: list[FrameRecord], outcome: RunSummary
 ) -> dict[str, object]:
     classes = [{"name": one.name, "keypoints": one.keypoint_names} for one in detector.schema.classes]
     return {
@@ -161,7 +161,7 @@ def _document(
     }
 
 
-def _raise_failures(outcome: Outcome, inputs: int) -> None:
+def _raise_failures(outcome: RunSummary, inputs: int) -> None:
     """End with an error that names the inputs that failed, if there are any."""
     failures = outcome.failures
     if not failures:

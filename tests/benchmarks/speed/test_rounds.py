@@ -14,15 +14,15 @@ from deepmark.benchmarks.speed.child import take_turn
 from deepmark.benchmarks.speed.contestants import Contestant, name_apart
 from deepmark.benchmarks.speed.messages import Turn
 from deepmark.benchmarks.speed.rounds import Setup, measure, steps
-from deepmark.runtime.bundle import Model, open_model
+from deepmark.runtime.bundle import OpenedBundle, open_bundle
 
 PLAN = Plan(rounds=3, runs=6, seconds=10, warm_up_runs=2, warm_up_s=0)
 COMMAND = (sys.executable, "-P", fake_contestant.__file__)
 
 
 @pytest.fixture(scope="module")
-def model(tiny_bundle: Path) -> Model:
-    return open_model(tiny_bundle)
+def model(tiny_bundle: Path) -> OpenedBundle:
+    return open_bundle(tiny_bundle)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "log"
 
 
-def contestant(name: str, model: Model, size: int = 64, threads: int = 1) -> Contestant:
+def contestant(name: str, model: OpenedBundle, size: int = 64, threads: int = 1) -> Contestant:
     return Contestant(name, "model", model, Path(name), None, (size, size), threads)
 
 
@@ -46,7 +46,7 @@ def turns(log: Path) -> list[str]:
     return [line.split()[0] for line in log.read_text().splitlines()]
 
 
-def test_contestants_are_warmed_up_and_then_take_turns(model: Model, log: Path) -> None:
+def test_contestants_are_warmed_up_and_then_take_turns(model: OpenedBundle, log: Path) -> None:
     a, b = contestant("a", model), contestant("b", model)
 
     measured, failures, advanced = run(a, b)
@@ -58,7 +58,7 @@ def test_contestants_are_warmed_up_and_then_take_turns(model: Model, log: Path) 
     assert advanced == steps([a, b], PLAN)
 
 
-def test_every_sample_is_kept_and_the_run_before_a_turn_is_none(model: Model, log: Path) -> None:
+def test_every_sample_is_kept_and_the_run_before_a_turn_is_none(model: OpenedBundle, log: Path) -> None:
     (one,), _, _ = run(contestant("a", model))
 
     network = [ms for turn in one.rounds for ms in turn.phases["network"]]
@@ -68,7 +68,7 @@ def test_every_sample_is_kept_and_the_run_before_a_turn_is_none(model: Model, lo
     assert one.times("total")[0] == pytest.approx([3.5, 3.5], abs=1e-4)
 
 
-def test_the_process_s_memory_and_what_its_engine_says_are_recorded(model: Model, log: Path) -> None:
+def test_the_process_s_memory_and_what_its_engine_says_are_recorded(model: OpenedBundle, log: Path) -> None:
     (one,), _, _ = run(contestant("a", model))
 
     assert one.memory.engine == 12.5
@@ -76,7 +76,7 @@ def test_the_process_s_memory_and_what_its_engine_says_are_recorded(model: Model
     assert 0 < one.memory.peak_uss <= one.memory.peak_rss
 
 
-def test_sizes_and_threads_are_heats_that_follow_one_another(model: Model, log: Path) -> None:
+def test_sizes_and_threads_are_heats_that_follow_one_another(model: OpenedBundle, log: Path) -> None:
     run(*(contestant(name, model, size) for size in (32, 64) for name in (f"a{size}", f"b{size}")))
 
     order = [name[1:] for name in turns(log)]
@@ -91,7 +91,9 @@ def test_sizes_and_threads_are_heats_that_follow_one_another(model: Model, log: 
         ("refuses", "it is no model"),
     ],
 )
-def test_a_process_that_fails_is_named_and_the_others_go_on(name: str, words: str, model: Model, log: Path) -> None:
+def test_a_process_that_fails_is_named_and_the_others_go_on(
+    name: str, words: str, model: OpenedBundle, log: Path
+) -> None:
     measured, failures, _ = run(contestant("a", model), contestant(name, model), contestant("b", model))
 
     assert [one.name for one in measured] == ["a", "b"]
@@ -101,7 +103,7 @@ def test_a_process_that_fails_is_named_and_the_others_go_on(name: str, words: st
     assert failures[0].error.startswith(f"{name}: ")
 
 
-def test_a_process_that_hangs_is_given_up(model: Model, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_hangs_is_given_up(model: OpenedBundle, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "LOAD_TIMEOUT_S", 3.0)
 
     measured, failures, _ = run(contestant("hangs", model))
@@ -122,7 +124,7 @@ def test_a_warm_up_lasts_as_long_as_it_must(log: Path) -> None:
     assert len(warm.phases["network"]) > 3
 
 
-def test_names_tell_what_is_not_the_same_for_all(model: Model) -> None:
+def test_names_tell_what_is_not_the_same_for_all(model: OpenedBundle) -> None:
     alike = [contestant("a", model), contestant("a", model)]
     sizes = [contestant("a", model, 64), contestant("a", model, 128, threads=2)]
 

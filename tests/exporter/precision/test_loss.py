@@ -16,7 +16,7 @@ from deepmark.exporter.precision.plan import Limits
 from deepmark.models.evaluation.drawn_accuracy import Accuracy
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import Heads
-from deepmark.runtime.provenance import HeadLoss, MapLoss, PrecisionLoss
+from deepmark.runtime.provenance import AveragePrecisionLoss, HeadLoss, PrecisionLoss
 
 SCHEMA, PARAMS = tiny_schema(), DecoderParams()
 
@@ -90,7 +90,7 @@ def test_no_object_at_all_proves_nothing() -> None:
 
 def _with_accuracy(points: float, boxes: float) -> PrecisionLoss:
     head = HeadLoss(head="hm", max_error=0, mean_error=0, kept=1)
-    accuracy = MapLoss(pictures=9, fp32_points=0.6, points=points, fp32_boxes=0.7, boxes=boxes)
+    accuracy = AveragePrecisionLoss(pictures=9, fp32_points=0.6, points=points, fp32_boxes=0.7, boxes=boxes)
     return PrecisionLoss(1, 2, 1.0, 0.0, 0.0, (head,), accuracy)
 
 
@@ -105,7 +105,7 @@ def test_either_map_may_fall_by_the_limit_and_no_more(points: float, boxes: floa
 
 def test_both_figures_of_both_models_are_kept() -> None:
     found = map_loss(Accuracy(0.5, 0.4), Accuracy(0.45, 0.41), 7)
-    assert found == MapLoss(pictures=7, fp32_points=0.5, points=0.45, fp32_boxes=0.4, boxes=0.41)
+    assert found == AveragePrecisionLoss(pictures=7, fp32_points=0.5, points=0.45, fp32_boxes=0.4, boxes=0.41)
     assert found.drop == pytest.approx(0.05)
 
 

@@ -23,7 +23,7 @@ from deepmark.exporter.precision import calibrate, reduce
 from deepmark.exporter.precision.plan import Limits
 from deepmark.exporter.verification import verify
 from deepmark.models.evaluation.drawn_accuracy import Accuracy, DrawnAccuracy
-from deepmark.runtime.bundle import open_model
+from deepmark.runtime.bundle import open_bundle
 from deepmark.runtime.engines.engine import Engine
 from deepmark.runtime.engines.loading import load_engine
 
@@ -40,7 +40,7 @@ def _few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("heads", ["dense", "sparse"])
 def test_a_bundle_says_what_it_is_and_proves_itself(tiny_export: TinyExport, precision: str, heads: str) -> None:
     bundle = tiny_export(precision=precision, heads=heads, limits=ANY)
-    manifest = open_model(bundle.path).manifest
+    manifest = open_bundle(bundle.path).manifest
     assert manifest.precision == precision
     assert manifest.heads.activation == ("logits" if precision == "int8" else "probabilities")
     assert [hop.candidate for hop in manifest.parity] == ["onnx", "mnn", "mnn"]
@@ -57,7 +57,7 @@ def test_a_bundle_says_what_it_is_and_proves_itself(tiny_export: TinyExport, pre
 
 def test_a_bare_file_says_its_precision_too(tiny_export: TinyExport) -> None:
     bundle = tiny_export(precision="w8")
-    assert open_model(bundle.path / "model.mnn").manifest.precision == "w8"
+    assert open_bundle(bundle.path / "model.mnn").manifest.precision == "w8"
 
 
 def test_fp32_says_nothing_of_a_loss(tiny_export: TinyExport) -> None:
@@ -118,7 +118,7 @@ def test_a_refused_precision_leaves_an_earlier_bundle_as_it_was(tiny_export: Tin
     before = tiny_export()
     with pytest.raises(ParityError):
         tiny_export(precision="w8")
-    assert open_model(before.path).manifest == before.manifest
+    assert open_bundle(before.path).manifest == before.manifest
 
 
 @pytest.fixture

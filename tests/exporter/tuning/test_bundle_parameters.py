@@ -14,9 +14,10 @@ from deepmark.errors import BundleError, ParityError
 from deepmark.exporter.staging import file_entry
 from deepmark.exporter.tuning.bundle_parameters import require_retunable, retune
 from deepmark.exporter.verification import verify
-from deepmark.runtime.bundle import open_model
+from deepmark.runtime.bundle import open_bundle
 from deepmark.runtime.decoding.params import DecoderParams
-from deepmark.runtime.manifest import Manifest, Tuning
+from deepmark.runtime.manifest import Manifest
+from deepmark.runtime.provenance import Tuning
 
 BEFORE = DecoderParams(nms="soft")
 AFTER = replace(BEFORE, alpha=0.35, sigma_keypoint=0.0, gamma=1.0)
@@ -42,14 +43,14 @@ def bundle(request: pytest.FixtureRequest, tiny_bundle: Path, tmp_path: Path) ->
 
 
 def contents(bundle: Path) -> dict[str, bytes]:
-    model = open_model(bundle)
+    model = open_bundle(bundle)
     return {name: model.read(name) for name in model.entries}
 
 
 def test_parameters_and_their_origin_are_stored_and_the_bundle_verifies(bundle: Path) -> None:
     manifest = retune(bundle, AFTER, TUNING)
 
-    found = open_model(bundle).manifest
+    found = open_bundle(bundle).manifest
     assert found == manifest
     assert (found.decoder, found.tuning) == (AFTER, TUNING)
     assert verify(bundle).report.passed

@@ -12,7 +12,7 @@ from outcome import Deepmark
 from small_models import deepfashion2_bundle
 
 from deepmark.models.datasets.drawings.dataset import write_dataset
-from deepmark.runtime.bundle import open_model
+from deepmark.runtime.bundle import open_bundle
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +57,12 @@ def test_what_is_found_goes_into_the_bundle_with_its_origin(
     search = found["search"]
     assert [one["parameter"] for one in search["sweeps"]] == ["alpha", "sigma_center", "sigma_keypoint", "gamma"]
     assert (search["searched"]["pictures"], search["checked"]["pictures"]) == (6, 6)
-    manifest = open_model(bundle).manifest
+    manifest = open_bundle(bundle).manifest
     assert manifest.decoder.alpha == search["found"]["alpha"]
     assert manifest.tuning is not None
     assert manifest.tuning.annotations_sha256 == search["truth_sha256"]
     assert manifest.tuning.map_pt == (search["over_start"]["points"]["before"], search["over_start"]["points"]["after"])
-    assert manifest.tuning.before == open_model(demo_bundle).manifest.decoder
+    assert manifest.tuning.before == open_bundle(demo_bundle).manifest.decoder
     assert deepmark("verify", bundle, "-q").code == 0
     assert len(made["map.csv"].read_text().splitlines()) == 1 + 9
     assert made["map.png"].stat().st_size > 1000

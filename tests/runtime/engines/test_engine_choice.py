@@ -10,9 +10,9 @@ import pytest
 from tiny import Tiny
 
 from deepmark.errors import DeepMarkError, EngineError, UsageError
-from deepmark.runtime.bundle import Backend, Model, open_model
+from deepmark.runtime.bundle import Backend, OpenedBundle, open_bundle
 from deepmark.runtime.engines import engine_choice as module
-from deepmark.runtime.engines.engine_choice import Choice, choose_engine
+from deepmark.runtime.engines.engine_choice import EngineChoice, choose_engine
 from deepmark.runtime.engines.loading import load_engine
 
 
@@ -34,7 +34,7 @@ class Laboratory:
 
         return run
 
-    def choose(self, model: Model, threads: int = 1) -> Choice:
+    def choose(self, model: OpenedBundle, threads: int = 1) -> EngineChoice:
         found = choose_engine(model, threads, self.load, lambda: self.now)
         assert found is not None
         return found
@@ -47,25 +47,25 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def model(tiny: Tiny) -> Model:
-    return open_model(tiny.bundle)
+def model(tiny: Tiny) -> OpenedBundle:
+    return open_bundle(tiny.bundle)
 
 
 @pytest.mark.parametrize(("mnn", "ort", "fastest"), [(0.1, 0.2, "mnn"), (0.2, 0.1, "onnxruntime"), (0.1, 0.1, "mnn")])
-def test_the_faster_engine_is_taken(model: Model, mnn: float, ort: float, fastest: str) -> None:
+def test_the_faster_engine_is_taken(model: OpenedBundle, mnn: float, ort: float, fastest: str) -> None:
     found = Laboratory(mnn=mnn, onnxruntime=ort).choose(model)
     assert found.fastest == fastest
     assert found.milliseconds == pytest.approx({"mnn": 1e3 * mnn, "onnxruntime": 1e3 * ort})
 
 
-def test_engines_take_turns_for_about_a_second(model: Model) -> None:
+def test_engines_take_turns_for_about_a_second(model: OpenedBundle) -> None:
     laboratory = Laboratory(mnn=0.05, onnxruntime=0.1)
     laboratory.choose(model)
     assert laboratory.runs[:4] == ["mnn", "onnxruntime"] * 2
     assert module.SECONDS <= laboratory.now - 0.15 <= module.SECONDS + 0.15 + 1e-9
 
 
-def test_what_was_measured_is_remembered(model: Model, cache: Path) -> None:
+def test_what_was_measured_is_remembered(model: OpenedBundle, cache: Path) -> None:
     first = Laboratory(mnn=0.2, onnxruntime=0.1).choose(model)
     later = Laboratory(mnn=0.1, onnxruntime=0.2)
     assert later.choose(model) == first
@@ -73,7 +73,7 @@ def test_what_was_measured_is_remembered(model: Model, cache: Path) -> None:
     assert len(list(cache.iterdir())) == 1
 
 
-def test_threads_and_versions_and_cpu_are_measured_apart(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_and_versions_and_cpu_are_measured_apart(model: OpenedBundle, monkeypatch: pytest.MonkeyPatch) -> None:
     Laboratory(mnn=0.2, onnxruntime=0.1).choose(model)
     assert Laboratory(mnn=0.1, onnxruntime=0.2).choose(model, threads=2).fastest == "mnn"
     with monkeypatch.context() as patch:
@@ -86,7 +86,7 @@ def test_threads_and_versions_and_cpu_are_measured_apart(model: Model, monkeypat
 @pytest.mark.parametrize(
     "content", [b"", b"\xff{", b"[]", b'{"format": "deepmark-engine-choice/2"}', b"[" * 100_000], ids=range(5)
 )
-def test_a_damaged_file_is_measured_again_and_replaced(model: Model, cache: Path, content: bytes) -> None:
+def test_a_damaged_file_is_measured_again_and_replaced(model: OpenedBundle, cache: Path, content: bytes) -> None:
     Laboratory(mnn=0.2, onnxruntime=0.1).choose(model)
     (place,) = cache.iterdir()
     place.write_bytes(content)
@@ -94,7 +94,9 @@ def test_a_damaged_file_is_measured_again_and_replaced(model: Model, cache: Path
     assert Laboratory(mnn=0.2, onnxruntime=0.1).choose(model).fastest == "mnn"
 
 
-def test_a_file_with_an_impossible_time_or_of_other_conditions_is_measured_again(model: Model, cache: Path) -> None:
+def test_a_file_with_an_impossible_time_or_of_other_conditions_is_measured_again(
+    model: OpenedBundle, cache: Path
+) -> None:
     Laboratory(mnn=0.2, onnxruntime=0.1).choose(model)
     (place,) = cache.iterdir()
     good = place.read_bytes()
@@ -104,18 +106,18 @@ def test_a_file_with_an_impossible_time_or_of_other_conditions_is_measured_again
         assert Laboratory(mnn=0.1, onnxruntime=0.2).choose(model).fastest == "mnn"
 
 
-def test_an_engine_that_fails_is_left_out_and_tried_again_next_time(model: Model) -> None:
+def test_an_engine_that_fails_is_left_out_and_tried_again_next_time(model: OpenedBundle) -> None:
     assert Laboratory(onnxruntime=0.1).choose(model).fastest == "onnxruntime"
     assert Laboratory(mnn=0.05, onnxruntime=0.1).choose(model).fastest == "mnn"
 
 
-def test_the_first_error_is_raised_where_no_engine_runs(model: Model) -> None:
+def test_the_first_error_is_raised_where_no_engine_runs(model: OpenedBundle) -> None:
     with pytest.raises(DeepMarkError, match="mnn does not run here"):
         Laboratory().choose(model)
 
 
 def test_a_cache_that_cannot_be_written_costs_only_the_memory(
-    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: OpenedBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DEEPMARK_CACHE", str(tmp_path / "file"))
@@ -127,7 +129,7 @@ def test_a_cache_that_cannot_be_written_costs_only_the_memory(
 
 def test_a_model_with_one_file_is_not_measured(tiny: Tiny) -> None:
     laboratory = Laboratory(mnn=0.1)
-    assert choose_engine(open_model(tiny.mnn), 1, laboratory.load) is None
+    assert choose_engine(open_bundle(tiny.mnn), 1, laboratory.load) is None
     assert not laboratory.runs
 
 
@@ -150,7 +152,7 @@ def test_auto_loads_what_was_remembered_and_the_record_says_so(tiny: Tiny, cache
         first = engine.record
     assert first.choice.startswith("mnn ")
     (place,) = cache.iterdir()
-    known = module.msgspec.json.decode(place.read_bytes(), type=Choice)
+    known = module.msgspec.json.decode(place.read_bytes(), type=EngineChoice)
     for name in ("mnn", "onnxruntime"):
         times = {one: 1.0 if one == name else 2.0 for one in known.milliseconds}
         place.write_bytes(module.msgspec.json.encode(module.msgspec.structs.replace(known, milliseconds=times)))

@@ -17,7 +17,7 @@ from tiny import Tiny, assert_close, convert, export_tiny, noise, truth, write_b
 
 from deepmark.errors import BundleError, DataError, EngineError, UsageError
 from deepmark.runtime.arrays import Image8
-from deepmark.runtime.bundle import MODEL_FILES, Backend, open_model
+from deepmark.runtime.bundle import MODEL_FILES, Backend, open_bundle
 from deepmark.runtime.cpu import usable_cores
 from deepmark.runtime.engines.engine import Engine
 from deepmark.runtime.engines.loading import load_engine
@@ -218,7 +218,7 @@ def test_the_file_decides_and_mnn_comes_first(tiny: Tiny) -> None:
             assert engine.record.backend == backend
     with load_engine(tiny.onnx, threads=1, backend="auto") as engine:
         assert engine.record.backend == "onnxruntime"
-    with load_engine(open_model(tiny.bundle), threads=1, backend="onnxruntime") as engine:
+    with load_engine(open_bundle(tiny.bundle), threads=1, backend="onnxruntime") as engine:
         assert engine.record.backend == "onnxruntime"
 
 
@@ -229,7 +229,7 @@ def test_the_record_says_what_really_runs(engine: Engine, tiny: Tiny) -> None:
     assert record.version == importlib.metadata.version(record.backend)
     assert (record.threads, record.threads_asked, record.precision) == (1, 1, "fp32")
     assert record.device.startswith("CPU")
-    assert record.model_sha256 == open_model(tiny.bundle).entries[record.model_file].sha256
+    assert record.model_sha256 == open_bundle(tiny.bundle).entries[record.model_file].sha256
     assert msgspec.json.decode(msgspec.json.encode(record))["settings"] == record.settings
 
 

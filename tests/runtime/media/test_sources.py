@@ -9,7 +9,15 @@ import pytest
 from media_files import cut, encoded, write_video
 
 from deepmark.errors import DataError
-from deepmark.runtime.media.sources import Camera, Picture, Source, Video, count_frames, find_sources, open_source
+from deepmark.runtime.media.sources import (
+    CameraSource,
+    PictureSource,
+    Source,
+    VideoSource,
+    count_frames,
+    find_sources,
+    open_source,
+)
 
 PIXEL = encoded(np.zeros((1, 1, 3), np.uint8))
 
@@ -58,7 +66,11 @@ def test_a_file_is_a_file_even_if_it_looks_like_a_pattern_or_a_camera(
     _touch(tmp_path, "[1].png", "0")
     monkeypatch.chdir(tmp_path)
 
-    assert find_sources(["[1].png", "0", "1"]) == [Picture(Path("[1].png")), Picture(Path("0")), Camera(1)]
+    assert find_sources(["[1].png", "0", "1"]) == [
+        PictureSource(Path("[1].png")),
+        PictureSource(Path("0")),
+        CameraSource(1),
+    ]
 
 
 def test_inputs_keep_the_order_they_were_given_in(tmp_path: Path) -> None:
@@ -67,10 +79,10 @@ def test_inputs_keep_the_order_they_were_given_in(tmp_path: Path) -> None:
     found = find_sources([str(tmp_path / "z.mov"), str(tmp_path / "b"), str(tmp_path / "a"), "0"])
 
     assert found == [
-        Video(tmp_path / "z.mov"),
-        Picture(tmp_path / "b" / "1.png"),
-        Picture(tmp_path / "a" / "1.png"),
-        Camera(0),
+        VideoSource(tmp_path / "z.mov"),
+        PictureSource(tmp_path / "b" / "1.png"),
+        PictureSource(tmp_path / "a" / "1.png"),
+        CameraSource(0),
     ]
 
 
@@ -85,7 +97,7 @@ def test_a_picture_is_one_frame_without_a_rate(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encoded(np.full((3, 4, 3), 9, np.uint8)))
 
-    with open_source(Picture(path)) as stream:
+    with open_source(PictureSource(path)) as stream:
         assert (stream.length, stream.rate) == (1, None)
         (frame,) = stream.frames
     assert (frame == np.full((3, 4, 3), 9)).all()
@@ -94,7 +106,7 @@ def test_a_picture_is_one_frame_without_a_rate(tmp_path: Path) -> None:
 def test_a_video_gives_all_its_frames_and_its_rate(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", frames=12, size=(64, 48), rate=10)
 
-    with open_source(Video(path)) as stream:
+    with open_source(VideoSource(path)) as stream:
         assert (stream.length, stream.rate) == (12, 10)
         frames = list(stream.frames)
 
@@ -110,7 +122,7 @@ def test_a_video_cut_short_gives_what_there_is_and_then_the_error(
 
     expected = pytest.raises(DataError, match=r"v\.avi is cut short: it should have 30 .* \d+ can be decoded")
 
-    with open_source(Video(path)) as stream, expected:
+    with open_source(VideoSource(path)) as stream, expected:
         frames.extend(stream.frames)  # keeps what came before the error
 
     assert 10 < len(frames) < 25
@@ -120,7 +132,10 @@ def test_a_video_cut_short_gives_what_there_is_and_then_the_error(
 def test_a_video_without_its_index_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = cut(write_video(tmp_path / "v.mp4", frames=30), 0.5)
 
-    with pytest.raises(DataError, match=r"v\.mp4 is no video that can be opened \(moov"), open_source(Video(path)):
+    with (
+        pytest.raises(DataError, match=r"v\.mp4 is no video that can be opened \(moov"),
+        open_source(VideoSource(path)),
+    ):
         pass
     assert capfd.readouterr().err == ""
 
@@ -129,23 +144,23 @@ def test_a_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "v.mp4"
     path.write_text("no video")
 
-    with pytest.raises(DataError, match="no video that can be opened"), open_source(Video(path)):
+    with pytest.raises(DataError, match="no video that can be opened"), open_source(VideoSource(path)):
         pass
 
 
 def test_an_absent_camera_is_one_clear_line(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(DataError, match="camera 99 cannot be opened"), open_source(Camera(99)):
+    with pytest.raises(DataError, match="camera 99 cannot be opened"), open_source(CameraSource(99)):
         pass
     assert capfd.readouterr().err == ""
 
 
 def test_frames_are_counted_for_the_progress_bar(tmp_path: Path) -> None:
-    video = Video(write_video(tmp_path / "v.mp4", frames=7))
-    missing = Video(tmp_path / "gone.mp4")
-    picture = Picture(tmp_path / "a.png")
+    video = VideoSource(write_video(tmp_path / "v.mp4", frames=7))
+    missing = VideoSource(tmp_path / "gone.mp4")
+    picture = PictureSource(tmp_path / "a.png")
 
     assert count_frames([picture, video, missing]) == 9
-    assert count_frames([picture, Camera(0)]) is None
+    assert count_frames([picture, CameraSource(0)]) is None
 
 
 def test_an_empty_word_is_an_error_and_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +172,7 @@ def test_an_empty_word_is_an_error_and_not_the_current_folder(tmp_path: Path, mo
 
 @pytest.mark.parametrize("number", ["100", "99999999999999999999", "9" * 5000])
 def test_a_number_too_large_for_a_camera_is_the_name_of_a_file(number: str) -> None:
-    assert find_sources([number]) == [Picture(Path(number))]
+    assert find_sources([number]) == [PictureSource(Path(number))]
 
 
 def _may_not(self: Path, *_: object, **__: object) -> None:
@@ -191,5 +206,5 @@ def test_a_name_that_is_no_text_is_shown_as_text() -> None:
 def test_a_video_whose_name_is_no_text_is_refused_where_opencv_would_crash(tmp_path: Path) -> None:
     video = write_video(tmp_path / "v.mp4", frames=2, size=(64, 64)).rename(tmp_path / "v\udcff.mp4")
 
-    with pytest.raises(DataError, match="not Unicode"), open_source(Video(video)):
+    with pytest.raises(DataError, match="not Unicode"), open_source(VideoSource(video)):
         pass

@@ -21,7 +21,7 @@ from deepmark.exporter import export
 from deepmark.exporter.stages import ChainStage
 from deepmark.exporter.vectors import read_vectors
 from deepmark.runtime import Detector, load_engine
-from deepmark.runtime.bundle import open_model
+from deepmark.runtime.bundle import open_bundle
 from deepmark.runtime.manifest import FileEntry, Manifest
 from deepmark.runtime.native import NativeBuild, build_native
 
@@ -81,7 +81,7 @@ def _smallest_refined(bundle: Path) -> float:
 
     It belongs to the object that counts and has the smallest such value; processors differ in the last digits of it.
     """
-    model = open_model(bundle)
+    model = open_bundle(bundle)
     found: list[tuple[float, float]] = []
     with load_engine(model, threads=1) as engine:
         stage = ChainStage.of("mnn", engine)
