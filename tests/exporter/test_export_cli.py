@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tiny_network import tiny_loaded, tiny_network
 
-from deepmark.commands import export as cli
+from deepmark.commands import export, verify
 from deepmark.errors import DeepMarkError, ParityError, UsageError
 from deepmark.exporter import to_mnn
 from deepmark.exporter.formats import FORMATS
@@ -26,11 +26,11 @@ def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _export(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.export, [str(argument) for argument in arguments])
+    return CliRunner().invoke(export.command, [str(argument) for argument in arguments])
 
 
 def _verify(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.verify, [str(argument) for argument in arguments])
+    return CliRunner().invoke(verify.command, [str(argument) for argument in arguments])
 
 
 def test_an_export_prints_its_steps_and_the_table_on_stderr_and_nothing_on_stdout(checkpoint: Path) -> None:
@@ -115,18 +115,18 @@ def test_verify_fails_with_exit_code_3_when_tolerances_are_not_met(tiny_bundle: 
     assert json.loads(result.stdout)["passed"] is False
 
 
-@pytest.mark.parametrize("command", ["export", "verify"])
-def test_help_has_examples_and_loads_nothing_heavy(command: str) -> None:
+@pytest.mark.parametrize("name", ["export", "verify"])
+def test_help_has_examples_and_loads_nothing_heavy(name: str) -> None:
     code = (
-        "import sys; from deepmark.commands import export as cli\n"
-        f"try: cli.{command}(['--help'])\nexcept SystemExit: pass\n"
+        f"import sys; from deepmark.commands.{name} import command\n"
+        "try: command(['--help'], prog_name='deepmark')\nexcept SystemExit: pass\n"
         "heavy = {'torch', 'onnx', 'onnxruntime', 'onnxsim', 'MNN', 'cv2', 'numpy', 'rich', 'msgspec'}\n"
         "sys.exit(f'{sorted(heavy & set(sys.modules))}' if heavy & set(sys.modules) else 0)"
     )
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert child.returncode == 0, child.stderr
     assert "Examples:" in child.stdout
-    assert f"deepmark {command} " in child.stdout
+    assert f"deepmark {name} " in child.stdout
 
 
 def test_deepmark_export_is_the_same_command() -> None:

@@ -160,7 +160,6 @@ CHILD = """
 import sys, time
 from tiny_network import TinyExport, tiny_loaded
 import deepmark.models.loading as loading
-from deepmark.commands import export as cli
 from deepmark.exporter.pipeline import export
 loading.load_checkpoint = lambda *_: tiny_loaded()
 def progress(line):

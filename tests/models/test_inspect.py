@@ -14,7 +14,7 @@ from checkpoints import key_shapes
 from outcome import Deepmark, Outcome
 
 from deepmark.commands.click_program import run
-from deepmark.commands.inspect import inspect
+from deepmark.commands.inspect import command
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     def run_inspect(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["deepmark-inspect", *map(str, arguments)])
         with pytest.raises(SystemExit) as stop:
-            run(inspect, "deepmark inspect")
+            run(command, "deepmark inspect")
         out, err = capfd.readouterr()
         return Outcome(int(stop.value.code or 0), out, err)
 
@@ -126,9 +126,9 @@ def test_its_help_has_examples_and_imports_nothing_heavy() -> None:
     program = (
         "import sys\n"
         "from deepmark.commands.click_program import run\n"
-        "from deepmark.commands.inspect import inspect\n"
+        "from deepmark.commands.inspect import command\n"
         "try:\n"
-        "    run(inspect, 'deepmark inspect')\n"
+        "    run(command, 'deepmark inspect')\n"
         "finally:\n"
         "    heavy = {'torch', 'numpy', 'msgspec', 'rich', 'onnx', 'cv2', 'MNN'} & set(sys.modules)\n"
         "    assert not heavy, heavy\n"

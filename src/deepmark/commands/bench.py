@@ -49,7 +49,7 @@ class _Rivals(click.ParamType[tuple[str, ...]]):
         return names
 
 
-@click.command(epilog=EPILOG)
+@click.command("bench", epilog=EPILOG)
 @click.argument("models", metavar="MODEL...", nargs=-1, type=PATH)
 @click.option(
     "--device",
@@ -119,7 +119,7 @@ class _Rivals(click.ParamType[tuple[str, ...]]):
 @click.option("--diff", nargs=2, metavar="A.json B.json", type=PATH, help="Compare two results; no MODEL is run.")
 @phone_options
 @output_options
-def bench(
+def command(
     *,
     models: tuple[Path, ...],
     device: Literal["host", "adb"],
@@ -329,4 +329,4 @@ def _sentence(one: Failure) -> str:
 
 def main() -> NoReturn:
     """Run ``deepmark-bench``, the same as ``deepmark bench``."""
-    run_program(bench, "deepmark-bench")
+    run_program(command, "deepmark-bench")

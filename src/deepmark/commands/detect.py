@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from deepmark.commands.options import output_options, threshold_option
+from deepmark.commands.options import PATH, output_options, threshold_option
 from deepmark.console import print_json, progress, say
 from deepmark.errors import DataError, UsageError
 from deepmark.files import printable
@@ -29,7 +29,6 @@ Examples:
   deepmark detect shirt.deepmark 0 --show
   deepmark detect model.mnn photos --contact-sheet sheet.png --json > found.json
 """
-PATH = click.Path(readable=False, path_type=Path)  # checked where it is opened, with exit status 1
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
 NAMED_FAILURES = 10  # in one error
 
@@ -41,7 +40,7 @@ def _check_sheet(_: click.Context, __: click.Parameter, path: Path | None) -> Pa
     return path
 
 
-@click.command(epilog=EPILOG)
+@click.command("detect", epilog=EPILOG)
 @click.argument("model", type=PATH)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option(
@@ -63,7 +62,7 @@ def _check_sheet(_: click.Context, __: click.Parameter, path: Path | None) -> Pa
     help="Engine; auto: the faster one, measured on first use.  [default: by the model's files]",
 )
 @output_options
-def detect(
+def command(
     model: Path,
     inputs: tuple[str, ...],
     output: Path,

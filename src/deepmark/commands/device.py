@@ -23,9 +23,9 @@ How to connect a phone: docs/phone.md.
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command("device", epilog=EPILOG)
 @output_options
-def device(as_json: bool) -> None:
+def command(as_json: bool) -> None:
     """List the phones that adb sees: what each is, and whether it is fit for measuring now, or why not.
 
     Nothing is copied to a phone or changed on it. Exit status: 0 there are phones, 4 there is none or no adb.

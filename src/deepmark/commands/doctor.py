@@ -78,9 +78,9 @@ class Part:
     required: bool = False
 
 
-@click.command(epilog=EPILOG)
+@click.command("doctor", epilog=EPILOG)
 @output_options
-def doctor(as_json: bool) -> None:
+def command(as_json: bool) -> None:
     """Tell what of the tool chain is here, what each missing part is needed for, and how to get it.
 
     Exit status: 0 deepmark detect can work here, 1 it cannot.

@@ -53,7 +53,7 @@ class TechniquesType(click.ParamType[frozenset[int]]):
         return frozenset(map(int, parts))
 
 
-@click.command(name="eval", epilog=EPILOG)
+@click.command("eval", epilog=EPILOG)
 @click.argument("model", type=PATH, required=False)
 @click.option("--images", metavar="DIR", type=PATH, help="Data set with image/ in it, or that folder, or the zip.")
 @click.option(
@@ -81,7 +81,7 @@ class TechniquesType(click.ParamType[frozenset[int]]):
 @click.option("--report", "page", metavar="FILE.html", type=PATH, help="Write a page with tables, curves and pictures.")
 @heads_options
 @output_options
-def eval_(
+def command(
     *,
     model: Path | None,
     images: Path | None,

@@ -1,16 +1,16 @@
-"""``deepmark export`` and ``deepmark verify``."""
+"""``deepmark export``: a checkpoint becomes a bundle."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from deepmark.commands.click_program import run
-from deepmark.commands.options import output_options
+from deepmark.commands.options import PATH, output_options, tolerance_options, tolerances_of
 from deepmark.console import print_json, say
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.formats import FORMATS, PRECISIONS
@@ -18,16 +18,12 @@ from deepmark.files import printable
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
 
 if TYPE_CHECKING:
-    from deepmark.exporter.parity import ParityReport, Tolerances
+    from deepmark.exporter.parity import ParityReport
     from deepmark.exporter.precision.plan import Limits
     from deepmark.runtime.keypoints.schema import KeypointSchema
     from deepmark.runtime.provenance import PrecisionLoss
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-PATH = click.Path(readable=False, path_type=Path)  # checked where it is opened, with exit status 1
-
-EXPORT_EPILOG = """\b
+EPILOG = """\b
 Examples:
   deepmark export model_best.pth --to mnn
   deepmark export model_best.pth --to onnx --to mnn --size 384x256 -o models --images photos
@@ -37,36 +33,12 @@ Examples:
   deepmark export model_best.pth --precision int8 --calibration photos --keep-float hm
   deepmark export model_best.pth --precision int8 --calibration photos --sensitivity
 """
-VERIFY_EPILOG = """\b
-Examples:
-  deepmark verify shirt.deepmark
-  deepmark verify shirt.deepmark.zip --threads 1 --json
-"""
 _FORMATS = "; ".join(f"{one.name}: {one.summary}" for one in FORMATS.values())
 _PRECISIONS = "; ".join(f"{one.name}: {one.summary}" for one in PRECISIONS.values())
 _LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
 
 
-TOLERANCES = (  # the same for both commands
-    click.option("--atol", type=click.FloatRange(0), help="Allowed difference of heads.  [default: 1e-3]"),
-    click.option(
-        "--rtol", type=click.FloatRange(0), help="The same, relative to the head's largest value.  [default: 5e-4]"
-    ),
-    click.option(
-        "--landmark-tolerance",
-        type=click.FloatRange(0),
-        help="Allowed difference of landmarks and boxes, in cells.  [default: 0.05]",
-    ),
-)
-
-
-def _tolerance_options(command: Command) -> Command:
-    for option in reversed(TOLERANCES):
-        command = option(command)
-    return command
-
-
-@click.command(epilog=EXPORT_EPILOG)
+@click.command("export", epilog=EPILOG)
 @click.argument("checkpoint", type=PATH)
 @click.option(
     "--to",
@@ -120,11 +92,11 @@ def _tolerance_options(command: Command) -> Command:
     type=PATH,
     help="Pictures to compare on; two become part of the bundle.  [default: samples/ beside CHECKPOINT, or our own]",
 )
-@_tolerance_options
+@tolerance_options
 @click.option("--explain", is_flag=True, help="Name the first tensor of the graphs that differs.")
 @click.option("--zip", "zip_too", is_flag=True, help="Write NAME.deepmark.zip too.")
 @output_options
-def export(
+def command(
     *,
     as_json: bool,
     size: str,
@@ -159,7 +131,7 @@ def export(
             **options,
             size=parse_size(size),
             schema=schema,
-            tolerances=_tolerances(atol, rtol, landmark_tolerance),
+            tolerances=tolerances_of(atol, rtol, landmark_tolerance),
             limits=limits,
             on_progress=say,
         )
@@ -178,64 +150,6 @@ def export(
     if bundle.finding:
         say(bundle.finding)
     say(f"wrote {bundle.path}")
-
-
-@click.command(epilog=VERIFY_EPILOG)
-@click.argument("bundle", type=PATH)
-@click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: all cores, at most 4]")
-@_tolerance_options
-@click.option("--native", is_flag=True, help="Use the C++ runtime, built on this machine, and only it.")
-@output_options
-def verify(
-    bundle: Path,
-    threads: int | None,
-    atol: float | None,
-    rtol: float | None,
-    landmark_tolerance: float | None,
-    native: bool,
-    as_json: bool,
-) -> None:
-    """Prove BUNDLE on this machine: check its files, run its golden vectors with every engine that is here.
-
-    What the engines give is held against what the network gave when the bundle was made.
-
-    Exit status: 0 equal, 1 the bundle is damaged or no engine is here, 3 the results differ.
-    """
-    from deepmark.exporter.verification import verify as run_verify
-
-    if native:
-        if {atol, rtol, landmark_tolerance} != {None}:
-            raise UsageError(
-                "the C++ runtime has its own tolerances", hint="leave out --atol and the like with --native"
-            )
-        _verify_native(bundle, threads, as_json=as_json)
-        return
-    found = run_verify(bundle, threads=threads, tolerances=_tolerances(atol, rtol, landmark_tolerance))
-    for engine in found.skipped:
-        say(f"skipped {engine}: not installed here")
-    _show(found.report, as_json, bundle=printable(bundle), engines=found.engines, skipped=found.skipped)
-    found.report.require(hint="compare versions with the manifest's; export again if this machine's are wanted")
-
-
-def _verify_native(bundle: Path, threads: int | None, *, as_json: bool) -> None:
-    from deepmark.exporter.verification import verify_native
-
-    lines = verify_native(bundle, threads=threads)
-    if as_json:
-        print_json(lines)
-        return
-    for line in lines[:-1]:
-        objects = line["objects"]
-        ties = f", near ties: {objects['near_ties']}" if objects["near_ties"] else ""
-        say(f"vector {line['number']}: equal, {objects['matched']} of {objects['expected']} objects{ties}")
-    say(f"C++ runtime, MNN {lines[-1]['mnn_version']}: equal")
-
-
-def _tolerances(atol: float | None, rtol: float | None, landmark_cells: float | None) -> Tolerances:
-    from deepmark.exporter.parity import Tolerances
-
-    given = {"atol": atol, "rtol": rtol, "landmark_cells": landmark_cells}
-    return Tolerances(**{name: value for name, value in given.items() if value is not None})
 
 
 def _limits(min_kept: float | None, max_map_drop: float | None) -> Limits:
@@ -303,4 +217,4 @@ def _show(report: ParityReport, as_json: bool, **facts: object) -> None:
 
 def main() -> None:
     """Run ``deepmark-export``."""
-    run(export, "deepmark-export")
+    run(command, "deepmark-export")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import click
-from click.shell_completion import get_completion_class
 
 from deepmark import __version__
 from deepmark.commands.click_program import run
@@ -14,25 +13,19 @@ from deepmark.commands.click_program import run
 PROGRAM = "deepmark"
 
 
-class _Entry(NamedTuple):
-    module: str
-    attribute: str
-    summary: str
-
-
-COMMANDS = {
-    "inspect": _Entry("inspect", "inspect", "Tell what network a checkpoint holds, and what it costs."),
-    "export": _Entry("export", "export", "Turn a checkpoint into ONNX and MNN, proven equal."),
-    "verify": _Entry("export", "verify", "Run a bundle's own test vectors on this machine."),
-    "detect": _Entry("detect", "detect", "Draw garments and landmarks on pictures, videos, a camera."),
-    "synth": _Entry("synth", "synth", "Draw a data set in DeepFashion2's own format."),
-    "eval": _Entry("eval", "eval_", "Measure a model on labelled pictures: mAP_pt and mAP_box."),
-    "tune": _Entry("tune", "tune", "Find the decoder's parameters for a model."),
-    "train": _Entry("train", "train", "Train the network: on drawings, without a data set."),
-    "bench": _Entry("bench", "bench", "Measure speed and memory of models on this computer."),
-    "device": _Entry("device", "device", "List phones and whether they can be measured on."),
-    "doctor": _Entry("doctor", "doctor", "Tell what of the tool chain is here, and how to get the rest."),
-    "completion": _Entry("group", "completion", "Print a script that completes commands in a shell."),
+COMMANDS = {  # also the names of their modules
+    "inspect": "Tell what network a checkpoint holds, and what it costs.",
+    "export": "Turn a checkpoint into ONNX and MNN, proven equal.",
+    "verify": "Run a bundle's own test vectors on this machine.",
+    "detect": "Draw garments and landmarks on pictures, videos, a camera.",
+    "synth": "Draw a data set in DeepFashion2's own format.",
+    "eval": "Measure a model on labelled pictures: mAP_pt and mAP_box.",
+    "tune": "Find the decoder's parameters for a model.",
+    "train": "Train the network: on drawings, without a data set.",
+    "bench": "Measure speed and memory of models on this computer.",
+    "device": "List phones and whether they can be measured on.",
+    "doctor": "Tell what of the tool chain is here, and how to get the rest.",
+    "completion": "Print a script that completes commands in a shell.",
 }
 
 EPILOG = """\b
@@ -56,39 +49,22 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
         """Import and return one command."""
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
+        if cmd_name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"{__package__}.{entry.module}"), entry.attribute)
+        command = importlib.import_module(f"{__package__}.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands out of the table: click would import them all for it."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name=PROGRAM)
 def group() -> None:
     """Put a trained clothing-landmark network on a phone: export with proven parity, decode, detect."""
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  deepmark completion bash >> ~/.bashrc
-  deepmark completion zsh >> ~/.zshrc
-  deepmark completion fish > ~/.config/fish/completions/deepmark.fish
-"""
-)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
-    """Print a script for SHELL that completes commands, options and file names of deepmark."""
-    kind = get_completion_class(shell)
-    assert kind is not None
-    click.echo(kind(group, {}, PROGRAM, f"_{PROGRAM}_COMPLETE".upper()).source())
 
 
 def main() -> NoReturn:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deepmark.commands.options import output_options
+from deepmark.commands.options import PATH, output_options
 from deepmark.console import print_json, print_table, say
 from deepmark.extras import require
 
@@ -23,13 +23,13 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
-@click.argument("checkpoint", type=click.Path(readable=False, path_type=Path))
+@click.command("inspect", epilog=EPILOG)
+@click.argument("checkpoint", type=PATH)
 @click.option(
     "--schema",
     "schema_csv",
     metavar="CSV",
-    type=click.Path(readable=False, path_type=Path),
+    type=PATH,
     help="Its keypoint schema.",
 )
 @click.option(
@@ -37,7 +37,7 @@ Examples:
 )
 @click.option("--table", type=click.Choice(["6"]), help="Print this table of the paper for the network instead.")
 @output_options
-def inspect(
+def command(
     checkpoint: Path, schema_csv: Path | None, sizes: tuple[str, ...], table: str | None, as_json: bool
 ) -> None:
     """Tell what network CHECKPOINT holds, and what it costs.

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from deepmark.console import JSON_HELP, QUIET_HELP, VERBOSE_HELP, forget_level, set_level
 from deepmark.runtime.decoding.params import SHOWN_SCORE
 
+if TYPE_CHECKING:
+    from deepmark.exporter.parity import Tolerances
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+PATH = click.Path(readable=False, path_type=Path)  # checked where it is opened, with exit status 1
 
 
 def output_options(command: Command) -> Command:
@@ -42,3 +47,31 @@ def threshold_option(text: str) -> Callable[[Command], Command]:
         text: the option's help.
     """
     return click.option("--threshold", type=click.FloatRange(0, 1), default=SHOWN_SCORE, show_default=True, help=text)
+
+
+_TOLERANCES = (
+    click.option("--atol", type=click.FloatRange(0), help="Allowed difference of heads.  [default: 1e-3]"),
+    click.option(
+        "--rtol", type=click.FloatRange(0), help="The same, relative to the head's largest value.  [default: 5e-4]"
+    ),
+    click.option(
+        "--landmark-tolerance",
+        type=click.FloatRange(0),
+        help="Allowed difference of landmarks and boxes, in cells.  [default: 0.05]",
+    ),
+)
+
+
+def tolerance_options(command: Command) -> Command:
+    """Add ``--atol``, ``--rtol`` and ``--landmark-tolerance``, whose values `tolerances_of` takes."""
+    for option in reversed(_TOLERANCES):
+        command = option(command)
+    return command
+
+
+def tolerances_of(atol: float | None, rtol: float | None, landmark_cells: float | None) -> Tolerances:
+    """Return the tolerances that were asked for; those that are None stay as by default."""
+    from deepmark.exporter.parity import Tolerances
+
+    given = {"atol": atol, "rtol": rtol, "landmark_cells": landmark_cells}
+    return Tolerances(**{name: value for name, value in given.items() if value is not None})

@@ -22,14 +22,14 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command("synth", epilog=EPILOG)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--count", type=click.IntRange(1, 999_999), default=1000, show_default=True, help="Pictures to draw.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed, other pictures.")
 @click.option("--size", type=click.IntRange(64, 2048), default=256, show_default=True, help="Their side in pixels.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that draw.  [default: one per core]")
 @output_options
-def synth(folder: Path, count: int, seed: int, size: int, workers: int | None, as_json: bool) -> None:
+def command(folder: Path, count: int, seed: int, size: int, workers: int | None, as_json: bool) -> None:
     """Draw dressed people into DIR, labelled in DeepFashion2's own format.
 
     Makes DIR/image/000001.jpg and DIR/annos/000001.json and so on: all 13 classes with all their landmarks, one to

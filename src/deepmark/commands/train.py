@@ -91,7 +91,7 @@ class _ValidationOptions:
         return self.where != "none" and (self.where is not None or config.data is None)
 
 
-@click.command(epilog=EPILOG)
+@click.command("train", epilog=EPILOG)
 @click.option("--data", metavar="DIR|ZIP", help="Train on a data set in DeepFashion2's format: image/ and annos/.")
 @click.option("--password-file", metavar="FILE", help="Its first line opens the official zip.")
 @click.option("--skip-bad", is_flag=True, help="Leave out pictures that something is wrong with, instead of ending.")
@@ -152,7 +152,7 @@ class _ValidationOptions:
 )
 @output_options
 @click.pass_context
-def train(
+def command(
     ctx: click.Context,
     /,
     folder: Path,

@@ -44,7 +44,7 @@ class _Step(click.ParamType[int]):
         return round(1 / step)
 
 
-@click.command(epilog=EPILOG)
+@click.command("tune", epilog=EPILOG)
 @click.argument("model", type=PATH)
 @click.option(
     "--images", metavar="DIR", type=PATH, required=True, help="Data set with image/ in it, or that folder, or the zip."
@@ -78,7 +78,7 @@ class _Step(click.ParamType[int]):
 @click.option("--csv", "table", metavar="FILE", type=PATH, help="Write the same as a table.")
 @heads_options
 @output_options
-def tune(
+def command(
     *,
     model: Path,
     images: Path,

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from outcome import Deepmark
 from tiny_network import TinyExport
 
-from deepmark.commands import export as cli
+from deepmark.commands import export
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.formats import Precision
 from deepmark.exporter.pipeline import ExportResult
@@ -190,7 +190,7 @@ def test_the_command_shows_which_head_broke(
 ) -> None:
     checkpoint = tmp_path / "checkpoints" / "tiny.pth"
     options = ["--precision", "w8", "--size", "64x96", "--heads", "dense", "-o", str(tmp_path / "out")]
-    run = CliRunner().invoke(cli.export, [str(checkpoint), *options])
+    run = CliRunner().invoke(export.command, [str(checkpoint), *options])
     assert isinstance(run.exception, ParityError)
     row = next(line for line in run.output.splitlines() if line.startswith("hps"))
     assert "0.0%" in row
@@ -201,7 +201,7 @@ def test_the_command_bounds_the_loss_of_accuracy_on_500_drawings(
     tiny_export: TinyExport, tmp_path: Path, measured: list[tuple[int, list[str]]]
 ) -> None:
     arguments = ["--precision", "w8", "--size", "64x96", "-o", str(tmp_path / "out"), "--max-map-drop", ".1", "--json"]
-    run = CliRunner().invoke(cli.export, [str(tmp_path / "checkpoints" / "tiny.pth"), *arguments])
+    run = CliRunner().invoke(export.command, [str(tmp_path / "checkpoints" / "tiny.pth"), *arguments])
     assert run.exit_code == 0, run.output
     assert measured == [(500, ["network.mnn", "reduced.mnn"])]
     assert '"fp32_points": 0.4' in run.stdout

@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner, Result
 from deepfashion2_files import document, item, write_set, write_zip
 
-from deepmark.commands.train import train
+from deepmark.commands.train import command
 from deepmark.errors import DataError, DeviceError, UsageError
 from deepmark.models.datasets.drawings import draw
 from deepmark.models.datasets.drawings.dataset import write_dataset
@@ -27,7 +27,7 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 
 
 def _train(*arguments: object) -> Result:
-    return CliRunner().invoke(train, [str(argument) for argument in arguments])
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")

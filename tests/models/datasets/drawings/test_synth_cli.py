@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from deepmark.commands.synth import synth
+from deepmark.commands.synth import command
 from deepmark.errors import DataError
 
 
 def test_json_is_the_only_thing_on_stdout(tmp_path: Path) -> None:
     result = CliRunner().invoke(
-        synth, [str(tmp_path / "set"), "--count", "3", "--size", "64", "--workers", "1", "--json"]
+        command, [str(tmp_path / "set"), "--count", "3", "--size", "64", "--workers", "1", "--json"]
     )
     assert result.exit_code == 0
     summary = json.loads(result.stdout)
@@ -26,7 +26,7 @@ def test_json_is_the_only_thing_on_stdout(tmp_path: Path) -> None:
 
 
 def test_a_person_gets_a_table_and_the_speed_on_stderr(tmp_path: Path) -> None:
-    result = CliRunner().invoke(synth, [str(tmp_path / "set"), "--count", "2", "--size", "64", "--workers", "1"])
+    result = CliRunner().invoke(command, [str(tmp_path / "set"), "--count", "2", "--size", "64", "--workers", "1"])
     assert result.exit_code == 0
     assert result.stdout == ""
     assert "pictures/s" in result.stderr
@@ -38,14 +38,14 @@ def test_a_person_gets_a_table_and_the_speed_on_stderr(tmp_path: Path) -> None:
     [("--count", "0"), ("--size", "63"), ("--size", "2049"), ("--seed", "-1"), ("--workers", "0"), ("--count", "many")],
 )
 def test_senseless_numbers_are_usage_errors(tmp_path: Path, arguments: tuple[str, str]) -> None:
-    result = CliRunner().invoke(synth, [str(tmp_path / "set"), *arguments])
+    result = CliRunner().invoke(command, [str(tmp_path / "set"), *arguments])
     assert result.exit_code == 2
     assert not (tmp_path / "set").exists()
 
 
 def test_a_used_folder_is_an_error_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "something").touch()
-    result = CliRunner().invoke(synth, [str(tmp_path), "--count", "1"])
+    result = CliRunner().invoke(command, [str(tmp_path), "--count", "1"])
     assert isinstance(result.exception, DataError)
     assert result.exception.hint
 
