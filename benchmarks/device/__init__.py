@@ -1,5 +1,7 @@
 """``deepmark bench --device adb`` and ``deepmark device``: the same measurement on a phone, over adb.
 
-Data flows one way: `adb` (the connection) -> `probe` (what the phone is) -> `fitness` -> `session` (folder, lock,
-settings) -> `runner` (the native programs) -> `measure` -> the document of `deepmark.benchmarks.result.document`.
+Data flows one way: `adb` (the connection, bounded and cleaned by `bounded_process`) -> `probe` (what the phone is and
+how it is) -> `remote_folder` (our folder there, and the settings that are put back) -> `programs` and `events` (the
+native programs and what they print) -> `rounds` (who runs when) -> `benchmark` (one call for all of it) -> the result
+document, `deepmark.benchmarks.result`. `connected_phones` lists phones, and lends one to one measurement at a time.
 """

@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepmark.benchmarks.device.bounded_process import Ended, clean, one_line, run_bounded
+from deepmark.benchmarks.device.bounded_process import ProcessEnd, clean, one_line, run_bounded
 from deepmark.errors import DeviceError, PhoneLostError
 
 SENTINEL = "DM_RC="
@@ -36,13 +36,13 @@ _STATES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedPhone:
     """A line of ``adb devices``.
 
     Attributes:
-        serial: number of the device, or host:port.
-        state: in adb's words; `READY` where it can be used.
-        model: as adb tells it, or "".
+        serial: serial number of the device, or host:port.
+        state: state in adb's words; `READY` where it can be used.
+        model: name of the model in adb's words; empty where adb shows none.
     """
 
     serial: str
@@ -51,7 +51,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ShellAnswer:
     """What a remote command printed, cleaned, and its exit status."""
 
     code: int
@@ -71,7 +71,7 @@ def find_adb() -> str:
     return path
 
 
-def list_devices(adb: str) -> tuple[Listed, ...]:
+def list_phones(adb: str) -> tuple[ListedPhone, ...]:
     """Return every device that adb's server knows, starting that server where none runs.
 
     Raises:
@@ -87,11 +87,11 @@ def list_devices(adb: str) -> tuple[Listed, ...]:
         if matched and not line.startswith("*"):
             serial, state, rest = matched.groups()
             model = re.search(r"model:(\S+)", rest)
-            found.append(Listed(serial, state, model.group(1) if model else ""))
+            found.append(ListedPhone(serial, state, model.group(1) if model else ""))
     return tuple(found)
 
 
-def choose(devices: tuple[Listed, ...], serial: str | None) -> Listed:
+def choose_phone(devices: tuple[ListedPhone, ...], serial: str | None) -> ListedPhone:
     """Return the device to use: the one of that serial, or the only one there is.
 
     Raises:
@@ -121,13 +121,13 @@ class Adb:
 
     Args:
         adb: path of the program.
-        serial: of the device.
+        serial: serial number of the device.
     """
 
     def __init__(self, adb: str, serial: str) -> None:
         self.path, self.serial = adb, serial
 
-    def shell(self, command: str, timeout_s: float = _ANSWER_S) -> Answer:
+    def shell(self, command: str, timeout_s: float = _ANSWER_S) -> ShellAnswer:
         """Run a command line on the device; a status other than 0 is an answer, not an error.
 
         Raises:
@@ -149,7 +149,7 @@ class Adb:
         body, mark, tail = out.rpartition(SENTINEL)
         if not mark or not tail.strip().isdigit():
             raise self._lost(clean(ended.err))
-        return Answer(int(tail), body, clean(ended.err))
+        return ShellAnswer(int(tail), body, clean(ended.err))
 
     def push(self, source: Path, target: str) -> None:
         """Copy a file to the device.
@@ -169,8 +169,8 @@ class Adb:
         """
         self._transfer(["pull", source, str(target)], f"cannot copy {source} from the phone")
 
-    def comes_back(self, timeout_s: float) -> bool:
-        """Wait for a device that went away; tell whether it is there again."""
+    def reconnect(self, timeout_s: float) -> bool:
+        """Wait for a device that went away; return whether it is there again."""
         if re.fullmatch(r"\S+:\d+", self.serial):  # over a network adb forgets it
             _run([self.path, "connect", self.serial], timeout_s)
         ended = _run([self.path, "-s", self.serial, "wait-for-device"], timeout_s)
@@ -180,26 +180,26 @@ class Adb:
         ended = _run([self.path, "-s", self.serial, *arguments], _PUSH_S)
         if ended.code == 0:
             return
-        said = f"{clean(ended.out)}\n{clean(ended.err)}"
-        if "No space left" in said:
+        printed = f"{clean(ended.out)}\n{clean(ended.err)}"
+        if "No space left" in printed:
             raise DeviceError(f"{failed}: the phone is full", hint="free some room on the phone (adb shell df /data)")
-        if "Read-only file system" in said or "Permission denied" in said:
-            reason = "read-only" if "Read-only" in said else "permission denied"
+        if "Read-only file system" in printed or "Permission denied" in printed:
+            reason = "read-only" if "Read-only" in printed else "permission denied"
             raise DeviceError(f"{failed}: {reason}", hint="adb shell must be able to write in /data/local/tmp")
-        refusal = re.search(r"error: .*remote .*", said)
-        if ended.timed_out or refusal is None or _CUT.search(said):
-            raise self._lost(said)
+        refusal = re.search(r"error: .*remote .*", printed)
+        if ended.timed_out or refusal is None or _CUT.search(printed):
+            raise self._lost(printed)
         raise DeviceError(f"{failed}: {one_line(refusal.group(0))}", hint="adb devices")
 
-    def _lost(self, said: str) -> PhoneLostError:
-        reason = re.search(r"error: .*", said)
+    def _lost(self, printed: str) -> PhoneLostError:
+        reason = re.search(r"error: .*", printed)
         detail = f" ({one_line(reason.group(0))})" if reason else ""
         return PhoneLostError(
             f"the connection to the phone {self.serial} was lost{detail}", hint="check the cable; adb devices"
         )
 
 
-def _run(argv: list[str], timeout_s: float) -> Ended:
+def _run(argv: list[str], timeout_s: float) -> ProcessEnd:
     try:
         return run_bounded(argv, timeout_s)
     except OSError as error:
@@ -208,10 +208,10 @@ def _run(argv: list[str], timeout_s: float) -> Ended:
         ) from error
 
 
-def _no_server(ended: Ended) -> DeviceError:
-    said = f"{clean(ended.out)}\n{clean(ended.err)}"
-    version = re.search(r"adb server (?:version|is out of date).*", said)
-    reason = "it did not answer" if ended.timed_out else one_line(version.group(0) if version else said)
+def _no_server(ended: ProcessEnd) -> DeviceError:
+    printed = f"{clean(ended.out)}\n{clean(ended.err)}"
+    version = re.search(r"adb server (?:version|is out of date).*", printed)
+    reason = "it did not answer" if ended.timed_out else one_line(version.group(0) if version else printed)
     return DeviceError(
         f"adb's server cannot be used: {reason or 'it said nothing'}",
         hint="another program's adb of another version may run: close it, then adb kill-server",

@@ -14,14 +14,14 @@ from pathlib import Path
 import msgspec
 
 from deepmark import __version__
-from deepmark.benchmarks.device.adb import Adb, choose, find_adb, list_devices
+from deepmark.benchmarks.device.adb import Adb, choose_phone, find_adb, list_phones
 from deepmark.benchmarks.device.connected_phones import phone_lock
-from deepmark.benchmarks.device.probe import identify, look
-from deepmark.benchmarks.device.programs import NativeBuild, Power, Precision, Programs, build_for_phone
-from deepmark.benchmarks.device.remote_folder import COMES_BACK_S, Place, prepared
-from deepmark.benchmarks.device.rounds import MODEL, PICTURES, Cooling, Entry, Settings, measure, verify_all
-from deepmark.benchmarks.result.document import FORMAT, Failure, Machine, Plan, Result
-from deepmark.benchmarks.result.phone import Identity, Phone, State
+from deepmark.benchmarks.device.probe import read_identity, read_state
+from deepmark.benchmarks.device.programs import PhoneBuild, PhonePrograms, Power, Precision, build_for_phone
+from deepmark.benchmarks.device.remote_folder import RECONNECT_S, RemoteFolder, prepared_folder
+from deepmark.benchmarks.device.rounds import MODEL, PICTURES, Cooling, PhoneContestant, Settings, measure, verify_all
+from deepmark.benchmarks.result.document import FORMAT, BenchPlan, BenchResult, Failure, Machine
+from deepmark.benchmarks.result.phone import Phone, PhoneIdentity, PhoneState
 from deepmark.benchmarks.result.verdict import obstacles, unusable
 from deepmark.benchmarks.speed import samples
 from deepmark.benchmarks.speed.contestants import Contestant, enter, open_models
@@ -31,25 +31,25 @@ from deepmark.runtime.bundle import MANIFEST_NAME, MODEL_FILES, OpenedBundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class PhoneRequest:
     """What to measure on a phone.
 
     Attributes:
         models: paths of bundles.
-        serial: of the phone; None where there is only one.
-        sizes: height, width of the inputs; none: each model's own.
+        serial: serial number of the phone; None where only one is connected.
+        sizes: heights and widths of the input, in pixels; empty for each model's own.
         threads: numbers of threads.
-        precisions: asked of the engine.
-        techniques: of the decoder, each one a contestant.
-        power: mode of the engine.
+        precisions: precisions to ask the engine for.
+        techniques: sets of the decoder's techniques, each a contestant.
+        power: power mode of the engine.
         images: folder of pictures; None for the models' golden inputs.
         plan: how long to measure.
-        keep: leave the folder on the phone.
-        command: that is recorded in the result.
-        build: makes the native programs.
-        cooling: how to wait.
-        comes_back_s: how long to wait for a phone that was lost.
-        say: is told what happens.
+        keep: whether the folder stays on the phone.
+        command: command line to record in the result.
+        build: function that makes the native programs.
+        cooling: how to wait for a cool phone.
+        reconnect_s: longest wait for a phone that was lost, in seconds.
+        on_message: function that gets a line for the reader whenever something happens.
     """
 
     models: tuple[Path, ...]
@@ -60,16 +60,16 @@ class Request:
     techniques: tuple[str, ...] = ("manifest",)
     power: Power = "normal"
     images: Path | None = None
-    plan: Plan = field(default_factory=Plan)
+    plan: BenchPlan = field(default_factory=BenchPlan)
     keep: bool = False
     command: str = ""
-    build: Callable[[], NativeBuild] = build_for_phone
+    build: Callable[[], PhoneBuild] = build_for_phone
     cooling: Cooling = field(default_factory=Cooling)
-    comes_back_s: float = COMES_BACK_S
-    say: Callable[[str], None] = lambda _: None
+    reconnect_s: float = RECONNECT_S
+    on_message: Callable[[str], None] = lambda _: None
 
 
-def run_on_phone(request: Request) -> Result:
+def run_on_phone(request: PhoneRequest) -> BenchResult:
     """Measure on a phone and leave it as it was.
 
     Raises:
@@ -85,31 +85,31 @@ def run_on_phone(request: Request) -> Result:
     if not entered:
         raise BundleError(failures[0].error, hint=failures[0].hint)
     path = find_adb()
-    listed = choose(list_devices(path), request.serial)
+    listed = choose_phone(list_phones(path), request.serial)
     adb = Adb(path, listed.serial)
     with phone_lock(listed.serial), tempfile.TemporaryDirectory(prefix="deepmark-phone-") as folder:
-        identity = identify(adb)
-        _require_usable(identity, look(adb))
+        identity = read_identity(adb)
+        _require_usable(identity, read_state(adb))
         entries = _entries(request, entered, "EMULATED " if identity.emulated else "")
         build = request.build()
         pictures = samples.gather(request.images, usable)
-        request.say(f"measuring on {identity.title}; runtime: {build.runtime}")
+        request.on_message(f"measuring on {identity.title}; runtime: {build.runtime}")
         cores = _cores(identity, max(request.threads))
         created = datetime.now(UTC).isoformat(timespec="seconds")
-        with prepared(adb, build.sha256[:12], keep=request.keep, comes_back_s=request.comes_back_s) as place:
-            programs = Programs(place, build, cores)
-            sent = _copy(place, build, entries, pictures, Path(folder))
-            request.say(f"{sent} files copied to {place.folder}; running the test vectors there")
+        with prepared_folder(adb, build.sha256[:12], keep=request.keep, reconnect_s=request.reconnect_s) as remote:
+            programs = PhonePrograms(remote, build, cores)
+            sent = _copy(remote, build, entries, pictures, Path(folder))
+            request.on_message(f"{sent} files copied to {remote.path}; running the test vectors there")
             verified = verify_all(programs, entries)
-            start = look(adb)
+            start = read_state(adb)
             settings = Settings(
-                request.plan, request.power, request.cooling, identity.clusters, build.runtime, request.say
+                request.plan, request.power, request.cooling, identity.clusters, build.runtime, request.on_message
             )
             measured, failed = measure(programs, entries, settings)
     failures += failed
     if not measured:
         raise DeepMarkError(failures[0].error, hint=failures[0].hint)
-    return Result(
+    return BenchResult(
         format=FORMAT,
         created=created,
         command=request.command,
@@ -131,7 +131,7 @@ def run_on_phone(request: Request) -> Result:
     )
 
 
-def _require_usable(identity: Identity, state: State) -> None:
+def _require_usable(identity: PhoneIdentity, state: PhoneState) -> None:
     wrong = unusable(identity)
     if wrong is not None:
         raise DeviceError(f"{identity.title} cannot be used: {wrong}", hint="use an arm64 phone")
@@ -149,24 +149,28 @@ def _no_bundle(model: OpenedBundle) -> Failure:
     return Failure(name=str(model.path), kind="model", error=error, hint="deepmark export CHECKPOINT --to mnn")
 
 
-def _entries(request: Request, entered: Sequence[Contestant], mark: str) -> list[Entry]:
+def _entries(request: PhoneRequest, entered: Sequence[Contestant], mark: str) -> list[PhoneContestant]:
     several = len(request.precisions) > 1, len(request.techniques) > 1
     found = []
     for base, precision, techniques in product(entered, request.precisions, request.techniques):
         label = mark + " ".join((base.name, *([precision] * several[0]), *([f"techniques {techniques}"] * several[1])))
         bundle = f"{base.model.entries[MODEL].sha256[:12]}.deepmark"
-        found.append(Entry(replace(base, name=label), bundle, precision, techniques))
-    return sorted(found, key=lambda one: (one.base.size, one.base.threads))
+        found.append(PhoneContestant(replace(base, name=label), bundle, precision, techniques))
+    return sorted(found, key=lambda one: one.base.contestant_group)
 
 
-def _cores(identity: Identity, threads: int) -> tuple[int, ...]:
+def _cores(identity: PhoneIdentity, threads: int) -> tuple[int, ...]:
     """The big cores; all of them where there are fewer than threads."""
     everything = tuple(sorted(core for one in identity.clusters for core in one.cores))
     return identity.big_cores if len(identity.big_cores) >= threads else everything
 
 
 def _copy(
-    place: Place, build: NativeBuild, entries: Sequence[Entry], pictures: samples.SamplePictures, folder: Path
+    target: RemoteFolder,
+    build: PhoneBuild,
+    entries: Sequence[PhoneContestant],
+    pictures: samples.SamplePictures,
+    folder: Path,
 ) -> int:
     files = {name: build.folder / name for name in build.files}
     for one in entries:
@@ -179,9 +183,9 @@ def _copy(
     for number, image in enumerate(pictures.images):
         name = f"{PICTURES}/{number:03}.ppm"
         files[name] = _write(folder / name, encode_ppm(image))
-    place.run(f"rm -rf {PICTURES}")  # those of an earlier run that was kept are not to be run on
-    sent = place.copy(files)
-    place.run(f"chmod 755 {' '.join(build.files)}")
+    target.run(f"rm -rf {PICTURES}")  # those of an earlier run that was kept are not to be run on
+    sent = target.copy(files)
+    target.run(f"chmod 755 {' '.join(build.files)}")
     return sent
 
 
@@ -191,7 +195,7 @@ def _write(path: Path, content: bytes) -> Path:
     return path
 
 
-def _machine(identity: Identity, start: State, build: NativeBuild) -> Machine:
+def _machine(identity: PhoneIdentity, start: PhoneState, build: PhoneBuild) -> Machine:
     cores = sum(len(one.cores) for one in identity.clusters)
     abi = identity.abis[0] if identity.abis else "arm64"
     return Machine(

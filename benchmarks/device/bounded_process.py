@@ -19,13 +19,13 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a program ended.
+class ProcessEnd:
+    """How a program ended, and what it printed.
 
     Attributes:
-        code: exit status; of one that was stopped by us, the signal as a negative number.
-        out: its standard output.
-        err: its standard error.
+        code: exit status; the negative number of the signal where the program was stopped by us.
+        out: content of its standard output.
+        err: content of its standard error.
         timed_out: whether it was stopped for its time.
         flooded: whether it was stopped because it printed more than `MAX_OUTPUT`.
     """
@@ -37,7 +37,7 @@ class Ended:
     flooded: bool
 
 
-def run_bounded(argv: Sequence[str], timeout_s: float, limit: int = MAX_OUTPUT) -> Ended:
+def run_bounded(argv: Sequence[str], timeout_s: float, limit: int = MAX_OUTPUT) -> ProcessEnd:
     """Run a program to its end, or stop it; never leaves it running, also after Ctrl-C.
 
     Raises:
@@ -64,7 +64,7 @@ def run_bounded(argv: Sequence[str], timeout_s: float, limit: int = MAX_OUTPUT) 
         for one in streams:
             one.thread.join(timeout=5)
     out, err = streams
-    return Ended(child.returncode, out.text(), err.text(), timed_out, out.flooded or err.flooded)
+    return ProcessEnd(child.returncode, out.text(), err.text(), timed_out, out.flooded or err.flooded)
 
 
 class _Reader:

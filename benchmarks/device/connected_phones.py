@@ -10,53 +10,53 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepmark.benchmarks.device.adb import Adb, Listed, choose, list_devices
-from deepmark.benchmarks.device.probe import identify, look
-from deepmark.benchmarks.result.phone import Identity, State
-from deepmark.benchmarks.result.verdict import heat, obstacles, unusable
+from deepmark.benchmarks.device.adb import Adb, ListedPhone, choose_phone, list_phones
+from deepmark.benchmarks.device.probe import read_identity, read_state
+from deepmark.benchmarks.result.phone import PhoneIdentity, PhoneState
+from deepmark.benchmarks.result.verdict import obstacles, temperature_reasons, unusable
 from deepmark.errors import DeviceError
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ConnectedPhone:
     """One phone.
 
     Attributes:
-        serial: of adb.
-        state: in adb's words.
+        serial: serial number in adb's words.
+        state: state in adb's words.
         fit: whether it can be measured on now.
-        reasons: why not.
+        reasons: reasons why it is not fit; empty where it is.
         identity: what it is; None where it could not be asked.
-        now: how it is; likewise.
+        now: how it is now; None where it could not be asked.
     """
 
     serial: str
     state: str
     fit: bool
     reasons: tuple[str, ...]
-    identity: Identity | None = None
-    now: State | None = None
+    identity: PhoneIdentity | None = None
+    now: PhoneState | None = None
 
 
-def see_all(adb: str) -> tuple[Seen, ...]:
-    """Look at every phone; one that fails is told with its reason.
+def examine_phones(adb: str) -> tuple[ConnectedPhone, ...]:
+    """Ask every phone what it is and how it is; one that fails is listed with its reason.
 
     Raises:
         DeviceError: adb itself cannot be used.
     """
-    return tuple(_see(adb, one) for one in list_devices(adb))
+    return tuple(_examine(adb, one) for one in list_phones(adb))
 
 
-def _see(adb: str, listed: Listed) -> Seen:
+def _examine(adb: str, listed: ListedPhone) -> ConnectedPhone:
     try:
-        choose((listed,), None)
+        choose_phone((listed,), None)
         connection = Adb(adb, listed.serial)
-        identity, now = identify(connection), look(connection)
+        identity, now = read_identity(connection), read_state(connection)
     except DeviceError as error:
-        return Seen(listed.serial, listed.state, False, (f"{error} ({error.hint})",))
+        return ConnectedPhone(listed.serial, listed.state, False, (f"{error} ({error.hint})",))
     wrong = unusable(identity)
-    reasons = (*([wrong] if wrong else []), *obstacles(now), *heat(now))
-    return Seen(listed.serial, listed.state, not reasons, reasons, identity, now)
+    reasons = (*([wrong] if wrong else []), *obstacles(now), *temperature_reasons(now))
+    return ConnectedPhone(listed.serial, listed.state, not reasons, reasons, identity, now)
 
 
 @contextmanager

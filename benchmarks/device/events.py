@@ -23,7 +23,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     """One line."""
 
 
-class Stage(msgspec.Struct, frozen=True, kw_only=True):
+class StageMemory(msgspec.Struct, frozen=True, kw_only=True):
     """Memory of the program at a stage, KiB; PSS is None where the kernel does not show it."""
 
     rss_kib: Count
@@ -31,7 +31,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     pss_kib: Count | None = None
 
 
-class Start(_Event, frozen=True, kw_only=True, tag="start"):
+class StartEvent(_Event, frozen=True, kw_only=True, tag="start"):
     """The program began; nothing is loaded."""
 
     format: Literal["dm_bench/1"]
@@ -39,10 +39,10 @@ class Start(_Event, frozen=True, kw_only=True, tag="start"):
     runtime: str
     abi: str
     cpus_allowed: str
-    memory: Stage
+    memory: StageMemory
 
 
-class Loaded(_Event, frozen=True, kw_only=True, tag="loaded"):
+class LoadedEvent(_Event, frozen=True, kw_only=True, tag="loaded"):
     """The model is ready; what the engine really does."""
 
     load_ms: Milliseconds
@@ -51,17 +51,17 @@ class Loaded(_Event, frozen=True, kw_only=True, tag="loaded"):
     threads_used: Annotated[int, msgspec.Meta(ge=1, le=256)]
     mnn_memory_mib: float | None = None
     mnn_mflops: float | None = None
-    memory: Stage
+    memory: StageMemory
 
 
-class Warm(_Event, frozen=True, kw_only=True, tag="warm"):
+class WarmEvent(_Event, frozen=True, kw_only=True, tag="warm"):
     """Warm-up is over."""
 
     runs: Count
     seconds: float
 
 
-class Sample(_Event, frozen=True, kw_only=True, tag="sample"):
+class SampleEvent(_Event, frozen=True, kw_only=True, tag="sample"):
     """One frame."""
 
     t_ms: float
@@ -72,63 +72,63 @@ class Sample(_Event, frozen=True, kw_only=True, tag="sample"):
     cpu: int
 
 
-class End(_Event, frozen=True, kw_only=True, tag="end"):
+class EndEvent(_Event, frozen=True, kw_only=True, tag="end"):
     """All runs are done."""
 
     runs: Count
     seconds: float
     cpus_used: tuple[int, ...]
-    memory: Stage
+    memory: StageMemory
 
 
-class Problem(_Event, frozen=True, kw_only=True, tag="error"):
+class ErrorEvent(_Event, frozen=True, kw_only=True, tag="error"):
     """The program could not do what it was asked."""
 
     message: str
     hint: str | None = None
 
 
-Event = Start | Loaded | Warm | Sample | End | Problem
+Event = StartEvent | LoadedEvent | WarmEvent | SampleEvent | EndEvent | ErrorEvent
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class BenchOutput(msgspec.Struct, frozen=True, kw_only=True):
     """All that one run of ``dm_bench`` printed."""
 
-    start: Start
-    loaded: Loaded
-    samples: tuple[Sample, ...]
-    end: End
+    start: StartEvent
+    loaded: LoadedEvent
+    samples: tuple[SampleEvent, ...]
+    end: EndEvent
 
 
-def read_turn(text: str) -> Turn:
-    """Read the output of ``dm_bench``.
+def read_bench_output(text: str) -> BenchOutput:
+    """Read the output of ``dm_bench``, which is that of one turn.
 
     Raises:
         DeviceError: a line is none of its lines, lines are missing, or the phone's clock went backwards.
     """
     events = [_event(line) for line in text.splitlines() if line.startswith("{")]
-    starts = [one for one in events if isinstance(one, Start)]
-    loaded = [one for one in events if isinstance(one, Loaded)]
-    samples = tuple(one for one in events if isinstance(one, Sample))
-    ends = [one for one in events if isinstance(one, End)]
+    starts = [one for one in events if isinstance(one, StartEvent)]
+    loaded = [one for one in events if isinstance(one, LoadedEvent)]
+    samples = tuple(one for one in events if isinstance(one, SampleEvent))
+    ends = [one for one in events if isinstance(one, EndEvent)]
     if not (len(starts) == len(loaded) == len(ends) == 1 and samples and ends[0].runs == len(samples)):
         missing = "its last line" if not ends else f"{len(samples)} of {ends[0].runs} samples"
         raise DeviceError(f"the output of dm_bench was cut short: {missing} did not arrive whole", hint=_AGAIN)
     stamps = [one.t_ms for one in samples]
     if not all(map(math.isfinite, stamps)) or stamps != sorted(stamps):
         raise DeviceError("the phone's clock went backwards during a turn", hint=_AGAIN)
-    return Turn(start=starts[0], loaded=loaded[0], samples=samples, end=ends[0])
+    return BenchOutput(start=starts[0], loaded=loaded[0], samples=samples, end=ends[0])
 
 
-def read_problem(text: str) -> Problem | None:
-    """Return the error that a program ended with, if it told one."""
+def read_error(text: str) -> ErrorEvent | None:
+    """Return the error that a program ended with, if it printed one."""
     for line in reversed(text.splitlines()):
         if line.startswith("{"):
             try:
                 event = msgspec.json.decode(line, type=Event)
             except msgspec.MsgspecError:
                 return None
-            return event if isinstance(event, Problem) else None
+            return event if isinstance(event, ErrorEvent) else None
     return None
 
 
@@ -154,7 +154,7 @@ class VerifyEvent(msgspec.Struct, frozen=True, kw_only=True):
     mnn_version: str | None = None
 
 
-def read_verification(text: str) -> tuple[VerifyEvent, ...]:
+def read_verify_output(text: str) -> tuple[VerifyEvent, ...]:
     """Read the output of ``dm_verify``: its vectors, then its end.
 
     Raises:

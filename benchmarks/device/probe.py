@@ -11,9 +11,9 @@ import secrets
 from collections.abc import Mapping
 
 from deepmark.benchmarks.device.adb import Adb
-from deepmark.benchmarks.result.phone import Cluster, Identity, State
+from deepmark.benchmarks.result.phone import CoreCluster, PhoneIdentity, PhoneState
 
-PLACE = "/data/local/tmp"
+REMOTE_ROOT = "/data/local/tmp"
 SOCS = {"kirin990": "Kirin 990", "kirin9000": "Kirin 9000", "zuma": "Tensor G3", "kona": "Snapdragon 865"}
 _CPU = "/sys/devices/system/cpu"
 _PROPERTIES = (
@@ -35,32 +35,32 @@ _CORES = (
     'echo "${c##*/cpu} $(cat $f/cpuinfo_max_freq || echo -) $(cat $f/scaling_max_freq || echo -) '
     '$(cat $f/scaling_governor || echo -)"; done'
 )
-_STATE = {
+_STATE_COMMANDS = {
     "cores": _CORES,
     "battery": "dumpsys battery",
     "thermal": "dumpsys thermalservice",
     "power": "dumpsys power | grep mWakefulness=",
     "saver": "settings get global low_power",
     "memory": "cat /proc/meminfo",
-    "room": f"df -k {PLACE}",
+    "room": f"df -k {REMOTE_ROOT}",
 }
 _TIME_IN_STATE = f"for p in {_CPU}/cpufreq/policy*; do echo policy ${{p##*/policy}}; cat $p/stats/time_in_state; done"
 
 
-def identify(adb: Adb) -> Identity:
+def read_identity(adb: Adb) -> PhoneIdentity:
     """Ask what the phone is.
 
     Raises:
         DeviceError: it went away.
     """
     answers = _ask(
-        adb, {name: f"getprop {name}" for name in _PROPERTIES} | {"cores": _CORES, "memory": _STATE["memory"]}
+        adb, {name: f"getprop {name}" for name in _PROPERTIES} | {"cores": _CORES, "memory": _STATE_COMMANDS["memory"]}
     )
     values = {name: _first(answers[name]) for name in _PROPERTIES}
     platform = values["ro.board.platform"]
     memory = _number(answers["memory"], r"MemTotal:\s*(\d+)")
     sdk = values["ro.build.version.sdk"]
-    return Identity(
+    return PhoneIdentity(
         serial=adb.serial,
         manufacturer=values["ro.product.manufacturer"],
         model=values["ro.product.model"],
@@ -78,20 +78,20 @@ def identify(adb: Adb) -> Identity:
     )
 
 
-def look(adb: Adb) -> State:
+def read_state(adb: Adb) -> PhoneState:
     """Ask how the phone is now.
 
     Raises:
         DeviceError: it went away.
     """
-    answers = _ask(adb, _STATE)
+    answers = _ask(adb, _STATE_COMMANDS)
     temperature = _number(answers["battery"], r"\btemperature: (-?\d{1,5})\b")
     thermal = _number(answers["thermal"], r"Thermal Status: ([0-6])\b")
     saver = _first(answers["saver"])
     screen = re.search(r"mWakefulness=(\w{1,20})", answers["power"])
     available = _number(answers["memory"], r"MemAvailable:\s*(\d+)")
     percent = _number(answers["battery"], r"\blevel: (\d{1,3})\b")
-    return State(
+    return PhoneState(
         battery_c=None if temperature is None else temperature / 10,
         battery_percent=None if percent is None else int(percent),
         thermal_status=None if thermal is None else int(thermal),
@@ -126,15 +126,15 @@ def mean_mhz(before: Mapping[str, Mapping[int, int]], after: Mapping[str, Mappin
     return found
 
 
-def clusters(text: str) -> tuple[Cluster, ...]:
-    """Group the cores by what they can do; the slowest first. {} of frequencies: one cluster of all cores."""
+def clusters(text: str) -> tuple[CoreCluster, ...]:
+    """Return the cores by what they can do, the slowest first; one cluster of all where no frequency can be read."""
     kinds: dict[float | None, list[tuple[int, str]]] = {}
     for core, most, _, governor in _cores(text):
         kinds.setdefault(most, []).append((core, governor))
     if None in kinds and len(kinds) > 1:  # some cores are off: which kind they are nobody knows, so they are not used
         del kinds[None]
     return tuple(
-        Cluster(
+        CoreCluster(
             cores=tuple(sorted(core for core, _ in members)),
             max_mhz=most,
             governor=next((name for _, name in members if name != "-"), None),

@@ -13,8 +13,14 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from deepmark.benchmarks.device.bounded_process import MAX_OUTPUT, clean, one_line
-from deepmark.benchmarks.device.events import Turn, VerifyEvent, read_problem, read_turn, read_verification
-from deepmark.benchmarks.device.remote_folder import Place
+from deepmark.benchmarks.device.events import (
+    BenchOutput,
+    VerifyEvent,
+    read_bench_output,
+    read_error,
+    read_verify_output,
+)
+from deepmark.benchmarks.device.remote_folder import RemoteFolder
 from deepmark.benchmarks.result.phone import core_mask
 from deepmark.errors import DeviceError, EngineError, ParityError
 from deepmark.runtime.native.tool_chain import Runtime
@@ -39,15 +45,15 @@ _ENDS = {
 }
 
 
-class NativeBuild(Protocol):
+class PhoneBuild(Protocol):
     """Programs and libraries for a phone.
 
     Attributes:
         runtime: label that stands beside every number.
-        folder: of all the files that a phone needs.
-        files: their names, directly in it.
-        mnn_version: of the engine.
-        sha256: of the whole build.
+        folder: folder with all the files that a phone needs.
+        files: names of the files, directly in the folder.
+        mnn_version: version of the engine.
+        sha256: hash of the whole build, hex.
     """
 
     @property
@@ -66,7 +72,7 @@ class NativeBuild(Protocol):
         ...
 
 
-def build_for_phone() -> NativeBuild:
+def build_for_phone() -> PhoneBuild:
     """Build with Android's tools where they are named, otherwise with Linux' C library, which comes along; cached.
 
     Raises:
@@ -78,17 +84,17 @@ def build_for_phone() -> NativeBuild:
 
 
 @dataclass(frozen=True, slots=True)
-class Programs:
+class PhonePrograms:
     """The native programs in a folder of a phone.
 
     Attributes:
-        place: the folder.
-        build: what lies in it.
-        cores: to bind them to; none: they run where the phone likes.
+        folder: folder on the phone that they lie in.
+        build: build that was copied there.
+        cores: cores to bind them to; empty where they run where the phone likes.
     """
 
-    place: Place
-    build: NativeBuild
+    folder: RemoteFolder
+    build: PhoneBuild
     cores: tuple[int, ...]
 
     def verify(self, bundle: str, precision: Precision, threads: int) -> int:
@@ -97,13 +103,13 @@ class Programs:
         Raises:
             ParityError: a result differs: nothing of it may be timed.
             DeviceError: the program did not end as it should.
-            EngineError: it told why it cannot run.
+            EngineError: it printed why it cannot run.
         """
         arguments = (bundle, "--threads", str(threads), "--precision", precision)
         code, out, err = self._run("dm_verify", arguments, VERIFY_S)
         if code not in {0, 3}:
             raise _failure("dm_verify", code, out, err)
-        events = read_verification(out)
+        events = read_verify_output(out)
         vectors = [one for one in events if one.event == "vector"]
         if code == 3 or not events[-1].equal or not all(one.equal for one in vectors):
             raise _differs(vectors, precision)
@@ -111,17 +117,17 @@ class Programs:
             raise DeviceError("dm_verify ran no test vector on the phone", hint="export the bundle again")
         return len(vectors)
 
-    def bench(self, bundle: str, options: Sequence[str], seconds: float) -> Turn:
+    def bench(self, bundle: str, options: Sequence[str], seconds: float) -> BenchOutput:
         """Run one turn that takes about so many seconds.
 
         Raises:
             DeviceError: the program did not end as it should.
-            EngineError: it told why it cannot run.
+            EngineError: it printed why it cannot run.
         """
         code, out, err = self._run("dm_bench", (bundle, *options), int(seconds) + LOAD_S)
         if code:
             raise _failure("dm_bench", code, out, err)
-        return read_turn(out)
+        return read_bench_output(out)
 
     def _run(self, program: str, arguments: Sequence[str], limit_s: int) -> tuple[int, str, str]:
         launch = self.build.launch(program)
@@ -129,7 +135,7 @@ class Programs:
         library = ("env", "LD_LIBRARY_PATH=.") if len(launch) == 1 else ()
         command = shlex.join(("timeout", "-k", "5", str(limit_s), *bound, *library, *launch, *arguments))
         after = f"c=$?; rm -f run.pid; wc -c < {_OUT}; tail -c 2000 {_ERR}; (exit $c)"
-        answer = self.place.run(
+        answer = self.folder.run(
             f"{command} > {_OUT} 2> {_ERR} & echo $! > run.pid; wait $!; {after}", limit_s + GRACE_S
         )
         size, _, err = answer.out.partition("\n")
@@ -139,14 +145,16 @@ class Programs:
             raise DeviceError(f"{program} printed more than {MAX_OUTPUT >> 20} MB on the phone", hint="run it again")
         with tempfile.TemporaryDirectory(prefix="deepmark-turn-") as folder:
             file = Path(folder) / _OUT
-            self.place.adb.pull(f"{self.place.folder}/{_OUT}", file)
+            self.folder.adb.pull(f"{self.folder.path}/{_OUT}", file)
             return answer.code, clean(file.read_bytes()), err
 
 
 def _failure(program: str, code: int, out: str, err: str) -> DeviceError | EngineError:
-    told = read_problem(out)
-    if told is not None:
-        return EngineError(f"{program} on the phone: {one_line(told.message)}", hint=one_line(told.hint or "") or None)
+    problem = read_error(out)
+    if problem is not None:
+        return EngineError(
+            f"{program} on the phone: {one_line(problem.message)}", hint=one_line(problem.hint or "") or None
+        )
     what = _ENDS.get(code) or f"ended with exit status {code}"
     detail = f": {one_line(err, 160)}" if one_line(err) else ""
     hint = "close other apps and try again; deepmark device shows the memory that is left"

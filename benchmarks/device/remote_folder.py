@@ -14,12 +14,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deepmark.benchmarks.device.adb import Adb, Answer
+from deepmark.benchmarks.device.adb import Adb, ShellAnswer
 from deepmark.benchmarks.device.bounded_process import one_line
-from deepmark.benchmarks.device.probe import PLACE, look
+from deepmark.benchmarks.device.probe import REMOTE_ROOT, read_state
 from deepmark.errors import DeviceError, PhoneLostError
 
-COMES_BACK_S = 15.0
+RECONNECT_S = 15.0
 _HASHING_S = 120.0
 _SAFE = re.compile(r"(?!.*\.\.)[\w.+-]+(?:/[\w.+-]+)*")
 _STOP = (  # ``timeout`` and its child; the number may be another program's by now, as after a restart
@@ -29,26 +29,26 @@ _BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 
 @dataclass(slots=True)
-class Place:
+class RemoteFolder:
     """A folder on a phone.
 
     Attributes:
-        adb: the connection.
-        folder: its path there.
-        stay_on: setting before ours; None where it cannot be read.
-        screen: state before ours; likewise.
-        boot: which start of the phone it is; "" where not readable.
+        adb: connection to the phone.
+        path: path of the folder on the phone.
+        stay_on: setting "stay on while plugged in" before ours; None where it cannot be read.
+        screen: state of the screen before ours; None where it cannot be read.
+        boot: identity of the phone's start; empty where it cannot be read.
     """
 
     adb: Adb
-    folder: str
+    path: str
     stay_on: str | None = None
     screen: str | None = None
     boot: str = field(default="")
 
-    def run(self, command: str, timeout_s: float = _HASHING_S) -> Answer:
+    def run(self, command: str, timeout_s: float = _HASHING_S) -> ShellAnswer:
         """Run a command line inside the folder."""
-        return self.adb.shell(f"cd {self.folder} && {{ {command}; }}", timeout_s)
+        return self.adb.shell(f"cd {self.path} && {{ {command}; }}", timeout_s)
 
     def copy(self, files: Mapping[str, Path]) -> int:
         """Bring files there, those that are there already excepted; return how many were sent.
@@ -66,7 +66,7 @@ class Place:
         there = self._hashes(wanted)
         missing = [name for name in files if there.get(name) != wanted[name]]
         for name in missing:
-            self.adb.push(files[name], f"{self.folder}/{name}")
+            self.adb.push(files[name], f"{self.path}/{name}")
         if missing and (there or (there := self._hashes(wanted))):
             now = self._hashes(missing)
             wrong = next((name for name in missing if now.get(name) != wanted[name]), None)
@@ -87,11 +87,12 @@ class Place:
         Raises:
             DeviceError: the phone refuses.
         """
-        made = self.adb.shell(f"mkdir -p {self.folder} && [ -w {self.folder} ]")
+        made = self.adb.shell(f"mkdir -p {self.path} && [ -w {self.path} ]")
         if made.code:
-            said = one_line(made.err) or one_line(made.out) or "it may not be written"
+            printed = one_line(made.err) or one_line(made.out) or "it may not be written"
             raise DeviceError(
-                f"cannot make {self.folder} on the phone: {said}", hint=f"adb shell must be able to write in {PLACE}"
+                f"cannot make {self.path} on the phone: {printed}",
+                hint=f"adb shell must be able to write in {REMOTE_ROOT}",
             )
         noted = dict(
             re.findall(r"^(stay_on|screen)=(\w{1,20})$", self.run("cat journal 2>/dev/null").out, re.MULTILINE)
@@ -101,10 +102,10 @@ class Place:
         if not noted:
             now = self.adb.shell("settings get global stay_on_while_plugged_in 2>/dev/null").out.strip()
             noted = {"stay_on": now if re.fullmatch(r"\d{1,2}|null", now) else "unknown"}
-            noted["screen"] = look(self.adb).screen or "unknown"
+            noted["screen"] = read_state(self.adb).screen or "unknown"
             text = "; ".join(f"echo {name}={value} >> journal" for name, value in noted.items())
             if self.run(text).code:
-                raise DeviceError(f"cannot write in {self.folder} on the phone", hint="is it full? adb shell df /data")
+                raise DeviceError(f"cannot write in {self.path} on the phone", hint="is it full? adb shell df /data")
         stay_on = noted.get("stay_on", "unknown")
         self.stay_on = stay_on if re.fullmatch(r"\d{1,2}|null", stay_on) else None
         self.screen = noted.get("screen")
@@ -116,7 +117,7 @@ class Place:
             DeviceError: it stays off.
         """
         self.adb.shell("input keyevent 224; svc power stayon usb")
-        screen = look(self.adb).screen
+        screen = read_state(self.adb).screen
         if screen not in {None, "Awake"}:
             raise DeviceError(f"the phone's screen stays off ({screen})", hint="turn it on, unlock it, and try again")
 
@@ -132,10 +133,10 @@ class Place:
         if keep:
             self.run("rm -f journal run.pid")
         else:
-            self.adb.shell(f"cd / && rm -rf {self.folder}", _HASHING_S)
+            self.adb.shell(f"cd / && rm -rf {self.path}", _HASHING_S)
 
     def rebooted(self) -> bool:
-        """Tell whether the phone started anew since the folder was opened."""
+        """Return whether the phone started anew since the folder was opened."""
         return bool(self.boot) and self._boot() != self.boot
 
     def _boot(self) -> str:
@@ -143,44 +144,44 @@ class Place:
 
 
 @contextmanager
-def prepared(adb: Adb, number: str, *, keep: bool, comes_back_s: float = COMES_BACK_S) -> Iterator[Place]:
+def prepared_folder(adb: Adb, number: str, *, keep: bool, reconnect_s: float = RECONNECT_S) -> Iterator[RemoteFolder]:
     """Give a folder on a phone that is awake; afterwards the phone is as it was, whatever happened.
 
     Args:
-        adb: the connection.
-        number: that the folder is named after.
-        keep: leave the folder, so that the next run has less to copy.
-        comes_back_s: how long to wait for a phone that was lost, to clean it.
+        adb: connection to the phone.
+        number: what the name of the folder ends with.
+        keep: whether the folder stays, so that the next run has less to copy.
+        reconnect_s: longest wait for a phone that was lost, to clean it, in seconds.
 
     Raises:
         DeviceError: the phone refuses, or went away; the message says what was left on it.
     """
-    place = Place(adb, f"{PLACE}/deepmark-{number}")
+    folder = RemoteFolder(adb, f"{REMOTE_ROOT}/deepmark-{number}")
     try:
-        place.open()
-        place.wake()
-        yield place
+        folder.open()
+        folder.wake()
+        yield folder
     except PhoneLostError as error:
-        raise _after_loss(place, error, comes_back_s) from error
+        raise _after_loss(folder, error, reconnect_s) from error
     except BaseException:
-        with suppress(DeviceError):  # the first error is the one to tell
-            place.restore(keep=keep)
+        with suppress(DeviceError):  # the first error is the one to show
+            folder.restore(keep=keep)
         raise
     else:
-        place.restore(keep=keep)
+        folder.restore(keep=keep)
 
 
-def _after_loss(place: Place, error: PhoneLostError, comes_back_s: float) -> PhoneLostError:
+def _after_loss(folder: RemoteFolder, error: PhoneLostError, reconnect_s: float) -> PhoneLostError:
     try:
-        if place.adb.comes_back(comes_back_s):
-            started = place.rebooted()
-            place.restore(keep=False)
+        if folder.adb.reconnect(reconnect_s):
+            started = folder.rebooted()
+            folder.restore(keep=False)
             what = "the phone restarted meanwhile" if started else "it is back"
             return PhoneLostError(f"{error}; {what} and was cleaned", hint=error.hint)
     except DeviceError:
         pass
     return PhoneLostError(
-        f"{error}; left on it: {place.folder}", hint="plug it in and run the same command: that cleans it at its end"
+        f"{error}; left on it: {folder.path}", hint="plug it in and run the same command: that cleans it at its end"
     )
 
 

@@ -8,12 +8,19 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from deepmark.benchmarks.device.adb import Adb
-from deepmark.benchmarks.device.events import Turn
-from deepmark.benchmarks.device.probe import look, mean_mhz, times_in_state
-from deepmark.benchmarks.device.programs import Power, Precision, Programs
-from deepmark.benchmarks.result.document import Conditions, Failure, Measured, Memory, Plan, Round
-from deepmark.benchmarks.result.phone import Cluster, PhoneTurn, State
-from deepmark.benchmarks.result.verdict import heat
+from deepmark.benchmarks.device.events import BenchOutput
+from deepmark.benchmarks.device.probe import mean_mhz, read_state, times_in_state
+from deepmark.benchmarks.device.programs import PhonePrograms, Power, Precision
+from deepmark.benchmarks.result.document import (
+    BenchPlan,
+    ContestantResult,
+    Failure,
+    ProcessMemory,
+    Round,
+    TurnConditions,
+)
+from deepmark.benchmarks.result.phone import CoreCluster, PhoneState, PhoneTurn
+from deepmark.benchmarks.result.verdict import temperature_reasons
 from deepmark.benchmarks.speed.contestants import Contestant
 from deepmark.errors import EngineError
 from deepmark.runtime.bundle import HEADS_FILE
@@ -23,14 +30,14 @@ MODEL = "model.mnn"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class PhoneContestant:
     """One thing to measure on a phone.
 
     Attributes:
         base: model, size and threads.
-        bundle: its folder's name on the phone.
-        precision: asked of the engine.
-        techniques: of the decoder: ``"manifest"``, ``"all"``, ``"none"`` or a list such as ``"1,2"``.
+        bundle: name of the bundle's folder on the phone.
+        precision: precision to ask the engine for.
+        techniques: decoder's techniques: ``"manifest"``, ``"all"``, ``"none"`` or a list such as ``"1,2"``.
     """
 
     base: Contestant
@@ -44,11 +51,11 @@ class Cooling:
     """How to wait.
 
     Attributes:
-        tolerance_c: the battery may be so much warmer than at the first turn.
-        longest_s: after which the measurement goes on, and the result says that it was hot.
-        blind_s: pause between rounds where no temperature can be read.
-        look_every_s: while waiting.
-        sleep: how time is passed.
+        tolerance_c: degrees that the battery may be warmer than at the first turn.
+        longest_s: longest wait in seconds; then the measurement goes on, and the result says that it was hot.
+        blind_s: pause between rounds where no temperature can be read, in seconds.
+        look_every_s: time between two looks at the phone, in seconds.
+        sleep: function that lets so many seconds pass.
     """
 
     tolerance_c: float = 1.0
@@ -57,29 +64,29 @@ class Cooling:
     look_every_s: float = 5.0
     sleep: Callable[[float], None] = time.sleep
 
-    def wait(self, adb: Adb, goal_c: float | None, say: Callable[[str], None]) -> tuple[State, float]:
+    def wait(self, adb: Adb, goal_c: float | None, on_message: Callable[[str], None]) -> tuple[PhoneState, float]:
         """Wait until the phone is cool; return its state and how long it took.
 
         Args:
-            adb: the connection.
-            goal_c: temperature of the battery at the first turn; None before that.
-            say: told once a minute what is waited for.
+            adb: connection to the phone.
+            goal_c: temperature of the battery at the first turn, in degrees; None before that.
+            on_message: function that gets a line once a minute: what is waited for.
         """
         waited = 0.0
-        state = look(adb)
+        state = read_state(adb)
         if state.battery_c is None and goal_c is None and state.thermal_status is None:
             return state, waited
-        while (why := _why(state, goal_c, self.tolerance_c)) and waited < self.longest_s:
+        while (why := _reason_to_wait(state, goal_c, self.tolerance_c)) and waited < self.longest_s:
             if waited % 60 < self.look_every_s:
-                say(f"waiting for the phone to cool down: {why}")
+                on_message(f"waiting for the phone to cool down: {why}")
             self.sleep(self.look_every_s)
             waited += self.look_every_s
-            state = look(adb)
+            state = read_state(adb)
         return state, waited
 
 
-def _why(state: State, goal_c: float | None, tolerance_c: float) -> str | None:
-    reason = next(heat(state), None)
+def _reason_to_wait(state: PhoneState, goal_c: float | None, tolerance_c: float) -> str | None:
+    reason = next(temperature_reasons(state), None)
     if reason is None and goal_c is not None and state.battery_c is not None and state.battery_c > goal_c + tolerance_c:
         return f"its battery has {state.battery_c:.1f} °C, at the first turn it had {goal_c:.1f} °C"
     return reason
@@ -91,29 +98,29 @@ class Settings:
 
     Attributes:
         plan: how long to measure.
-        power: mode of the engine.
-        cooling: how to wait.
-        clusters: of the phone, slowest first.
+        power: power mode of the engine.
+        cooling: how to wait for a cool phone.
+        clusters: clusters of the phone's cores, slowest first.
         runtime: label of the programs.
-        say: is told after every turn how it went.
+        on_message: function that gets a line after every turn: how it went.
     """
 
-    plan: Plan
+    plan: BenchPlan
     power: Power
     cooling: Cooling
-    clusters: tuple[Cluster, ...]
+    clusters: tuple[CoreCluster, ...]
     runtime: str
-    say: Callable[[str], None]
+    on_message: Callable[[str], None]
 
 
 @dataclass(slots=True)
 class _Running:
-    entry: Entry
+    entry: PhoneContestant
     rounds: list[Round] = field(default_factory=list)
-    turns: list[Turn] = field(default_factory=list)
+    turns: list[BenchOutput] = field(default_factory=list)
 
 
-def verify_all(programs: Programs, entries: Sequence[Entry]) -> dict[str, int]:
+def verify_all(programs: PhonePrograms, entries: Sequence[PhoneContestant]) -> dict[str, int]:
     """Run every bundle's test vectors on the phone before anything is timed; return how many, by contestant.
 
     Raises:
@@ -128,21 +135,23 @@ def verify_all(programs: Programs, entries: Sequence[Entry]) -> dict[str, int]:
     return {one.base.name: done[one.bundle, one.precision] for one in entries}
 
 
-def measure(programs: Programs, entries: Sequence[Entry], settings: Settings) -> tuple[list[Measured], list[Failure]]:
+def measure(
+    programs: PhonePrograms, entries: Sequence[PhoneContestant], settings: Settings
+) -> tuple[list[ContestantResult], list[Failure]]:
     """Measure all; one that cannot run is named and the others go on.
 
     Raises:
         DeviceError: the phone went away, or a program did not end as it should.
     """
-    measured: list[Measured] = []
+    measured: list[ContestantResult] = []
     failures: list[Failure] = []
     start = time.monotonic()
     total, done = len(entries) * settings.plan.rounds, 0
     goal: float | None = None
-    for _, group in groupby(entries, key=lambda one: (one.base.size, one.base.threads)):
+    for _, group in groupby(entries, key=lambda one: one.base.contestant_group):
         running = [_Running(one) for one in group]
         for number in range(settings.plan.rounds):
-            state, waited = settings.cooling.wait(programs.place.adb, goal, settings.say)
+            state, waited = settings.cooling.wait(programs.folder.adb, goal, settings.on_message)
             if goal is None:
                 goal = state.battery_c
             elif state.battery_c is None and number:
@@ -157,19 +166,19 @@ def measure(programs: Programs, entries: Sequence[Entry], settings: Settings) ->
                     running.remove(one)
                     continue
                 left = (time.monotonic() - start) / done * (total - done)
-                settings.say(f"turn {done} of {total}: {_told(one, settings)}; {left:.0f} s left")
+                settings.on_message(f"turn {done} of {total}: {_turn_line(one, settings)}; {left:.0f} s left")
                 waited = 0.0
         measured += [_finish(one, programs, settings) for one in running]
     return measured, failures
 
 
-def _take_turn(programs: Programs, one: _Running, settings: Settings, start: float, waited: float) -> None:
-    plan, adb = settings.plan, programs.place.adb
-    before, counted = look(adb), times_in_state(adb)
+def _take_turn(programs: PhonePrograms, one: _Running, settings: Settings, start: float, waited: float) -> None:
+    plan, adb = settings.plan, programs.folder.adb
+    before, counted = read_state(adb), times_in_state(adb)
     began = time.monotonic()
     turn = programs.bench(one.entry.bundle, _options(one.entry, settings), plan.warm_up_s + plan.seconds_a_round)
     took = time.monotonic() - began
-    clocks, after = mean_mhz(counted, times_in_state(adb)), look(adb)
+    clocks, after = mean_mhz(counted, times_in_state(adb)), read_state(adb)
     stamps = [sample.t_ms for sample in turn.samples]
     about = PhoneTurn(
         before=before,
@@ -187,13 +196,13 @@ def _take_turn(programs: Programs, one: _Running, settings: Settings, start: flo
         "network": [sample.network_ms for sample in turn.samples],
         "decode": [sample.decode_ms for sample in turn.samples],
     }
-    conditions = Conditions(core_s=0.0, own_s=0.0, busy_s=0.0, steal_s=0.0, frequency_mhz=clocks.get(fastest))
+    conditions = TurnConditions(core_s=0.0, own_s=0.0, busy_s=0.0, steal_s=0.0, frequency_mhz=clocks.get(fastest))
     at_s = round(began - start, 3)
     one.rounds.append(Round(at_s=at_s, phases=phases, conditions=conditions, phone=about))  # type: ignore[arg-type]
     one.turns.append(turn)
 
 
-def _options(one: Entry, settings: Settings) -> tuple[str, ...]:
+def _options(one: PhoneContestant, settings: Settings) -> tuple[str, ...]:
     plan = settings.plan
     height, width = one.base.size
     options = {
@@ -212,7 +221,7 @@ def _options(one: Entry, settings: Settings) -> tuple[str, ...]:
     return tuple(str(part) for pair in options.items() for part in pair)
 
 
-def _told(one: _Running, settings: Settings) -> str:
+def _turn_line(one: _Running, settings: Settings) -> str:
     about, samples = one.rounds[-1].phone, one.turns[-1].samples
     assert about is not None
     totals = sorted(sample.letterbox_ms + sample.network_ms + sample.decode_ms for sample in samples)
@@ -222,17 +231,17 @@ def _told(one: _Running, settings: Settings) -> str:
     return f"{one.entry.base.name} {median}, battery {_celsius(about.after)}, {shown}"
 
 
-def _celsius(state: State) -> str:
+def _celsius(state: PhoneState) -> str:
     return "not readable" if state.battery_c is None else f"{state.battery_c:.1f} °C"
 
 
-def _finish(one: _Running, programs: Programs, settings: Settings) -> Measured:
+def _finish(one: _Running, programs: PhonePrograms, settings: Settings) -> ContestantResult:
     base, manifest, entries = one.entry.base, one.entry.base.model.manifest, one.entry.base.model.entries
     last, samples = one.turns[-1], [sample for turn in one.turns for sample in turn.samples]
     shares = [stage.pss_kib for turn in one.turns for stage in (turn.start.memory, turn.loaded.memory, turn.end.memory)]
     known = [share for share in shares if share is not None]
     steady = last.end.memory.pss_kib
-    return Measured(
+    return ContestantResult(
         name=base.name,
         kind="model",
         model=manifest.name,
@@ -259,7 +268,7 @@ def _finish(one: _Running, programs: Programs, settings: Settings) -> Measured:
         threads_asked=base.threads,
         cores=programs.cores,
         objects=round(sum(sample.objects for sample in samples) / len(samples), 3),
-        memory=Memory(
+        memory=ProcessMemory(
             before=None,
             peak_uss=None,
             peak_pss=round(max(known) / 1024, 3) if known else None,

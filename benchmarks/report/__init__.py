@@ -1,1 +1,4 @@
-"""A measurement for a reader: tables on the terminal and one HTML page."""
+"""A measurement for a reader: `tables` and `phone_tables` on the terminal, `page` and its `charts` as one HTML file.
+
+`paper` holds what the paper states, `accuracy` reads what ``deepmark eval`` found.
+"""

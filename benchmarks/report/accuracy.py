@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from deepmark.benchmarks.result.document import Measured
+from deepmark.benchmarks.result.document import ContestantResult
 from deepmark.errors import DataError
 
 
@@ -26,8 +26,15 @@ class _Document(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
-    """Of the model whose file has this sha256: mAP of landmarks and of boxes, in [0, 1]."""
+class ModelAccuracy:
+    """Accuracy of a model.
+
+    Attributes:
+        evaluated: what was evaluated, in a sentence.
+        sha256: hash of the model's file, hex.
+        map_pt: mAP of the landmarks, in [0, 1]; None where nothing was to be found.
+        map_box: mAP of the boxes, in [0, 1]; None where nothing was to be found.
+    """
 
     evaluated: str
     sha256: str
@@ -35,7 +42,7 @@ class Accuracy:
     map_box: float | None
 
 
-def read_accuracies(paths: Iterable[Path]) -> list[Accuracy]:
+def read_accuracies(paths: Iterable[Path]) -> list[ModelAccuracy]:
     """Read outputs of ``deepmark eval MODEL --json``.
 
     Raises:
@@ -50,10 +57,10 @@ def read_accuracies(paths: Iterable[Path]) -> list[Accuracy]:
                 f"{path} is no output of deepmark eval MODEL --json: {getattr(error, 'strerror', None) or error}",
                 hint="deepmark eval MODEL --images DIR --annotations DIR --json > FILE.json",
             ) from error
-        found.append(Accuracy(one.evaluated, one.engine.model_sha256, one.mAP_pt, one.mAP_box))
+        found.append(ModelAccuracy(one.evaluated, one.engine.model_sha256, one.mAP_pt, one.mAP_box))
     return found
 
 
-def accuracy_of(one: Measured, accuracies: Sequence[Accuracy]) -> Accuracy | None:
+def accuracy_of(one: ContestantResult, accuracies: Sequence[ModelAccuracy]) -> ModelAccuracy | None:
     """Return the accuracy of what was measured, found by its file's hash."""
     return next((found for found in accuracies if found.sha256 == one.sha256), None)

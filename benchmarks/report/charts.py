@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmark.benchmarks.report.accuracy import Accuracy
-from deepmark.benchmarks.result.document import PHASES, Measured
-from deepmark.benchmarks.result.figures import Row
+from deepmark.benchmarks.report.accuracy import ModelAccuracy
+from deepmark.benchmarks.result.document import PHASES, ContestantResult
+from deepmark.benchmarks.result.figures import ContestantFigures
 from deepmark.page import SERIES, Chart, draw
 from deepmark.page.charts import INK
 
@@ -21,7 +21,7 @@ _ROW_INCHES = 0.34
 _LONGEST_NAME = 38  # characters beside a chart
 
 
-def time_charts(found: Sequence[Row]) -> list[Chart]:
+def time_charts(found: Sequence[ContestantFigures]) -> list[Chart]:
     """Draw how the total of a frame is distributed, and where the time of a frame goes."""
 
     def boxes(figure: Figure) -> None:
@@ -60,9 +60,9 @@ def time_charts(found: Sequence[Row]) -> list[Chart]:
     ]
 
 
-def size_chart(models: Sequence[Row]) -> Chart:
+def size_chart(models: Sequence[ContestantFigures]) -> Chart:
     """Draw time and memory over sizes, a line for what differs otherwise."""
-    lines: dict[str, list[Row]] = {}
+    lines: dict[str, list[ContestantFigures]] = {}
     for row in sorted(models, key=lambda row: row.measured.height * row.measured.width):
         one = row.measured
         key = f"{one.groups} groups, {one.engine}, {one.precision}, {one.layout}, {one.threads} thread(s)"
@@ -82,7 +82,7 @@ def size_chart(models: Sequence[Row]) -> Chart:
     return Chart(draw("Time and memory over sizes", paint, height=3.2 + 0.2 * len(lines)), "As the paper's Figure 12.")
 
 
-def accuracy_chart(points: Sequence[tuple[Row, Accuracy]]) -> Chart:
+def accuracy_chart(points: Sequence[tuple[ContestantFigures, ModelAccuracy]]) -> Chart:
     """Draw the accuracy of models over the time of a frame."""
 
     def paint(figure: Figure) -> None:
@@ -99,7 +99,7 @@ def accuracy_chart(points: Sequence[tuple[Row, Accuracy]]) -> Chart:
     return Chart(draw("Accuracy against speed", paint), "Up and to the left is better, as in the paper's Figure 11.")
 
 
-def turn_chart(found: Sequence[Row]) -> Chart:
+def turn_chart(found: Sequence[ContestantFigures]) -> Chart:
     """Draw the median of every turn over time."""
 
     def paint(figure: Figure) -> None:
@@ -118,7 +118,7 @@ def turn_chart(found: Sequence[Row]) -> Chart:
     )
 
 
-def phone_chart(contestants: Sequence[Measured]) -> Chart:
+def phone_chart(contestants: Sequence[ContestantResult]) -> Chart:
     """Draw time of a frame, temperature of the battery and clock of every turn over time."""
 
     def paint(figure: Figure) -> None:
@@ -140,7 +140,7 @@ def phone_chart(contestants: Sequence[Measured]) -> Chart:
     return Chart(draw("Heat and clocks over time", paint, height=6.0), "What rises with the heat is the phone's.")
 
 
-def _name_rows(axes: Axes, found: Sequence[Row], label: str) -> None:
+def _name_rows(axes: Axes, found: Sequence[ContestantFigures], label: str) -> None:
     """Put a contestant's name to each row, from top to bottom, and begin at 0; when all is drawn."""
     axes.set_yticks(range(len(found)), _names(found))
     axes.invert_yaxis()
@@ -148,11 +148,11 @@ def _name_rows(axes: Axes, found: Sequence[Row], label: str) -> None:
     axes.set_xlim(left=0)
 
 
-def _chart(label: str, paint: Callable[[Figure], None], found: Sequence[Row], caption: str) -> Chart:
+def _chart(label: str, paint: Callable[[Figure], None], found: Sequence[ContestantFigures], caption: str) -> Chart:
     return Chart(draw(label, paint, height=1.0 + _ROW_INCHES * len(found)), caption)
 
 
-def _names(found: Sequence[Row]) -> list[str]:
+def _names(found: Sequence[ContestantFigures]) -> list[str]:
     return [_short(row.measured.name) for row in found]
 
 

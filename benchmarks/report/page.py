@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deepmark.benchmarks.report.accuracy import Accuracy, accuracy_of
+from deepmark.benchmarks.report.accuracy import ModelAccuracy, accuracy_of
 from deepmark.benchmarks.report.charts import accuracy_chart, phone_chart, size_chart, time_charts, turn_chart
 from deepmark.benchmarks.report.paper import (
     CLAIM_MEMORY,
@@ -18,15 +18,15 @@ from deepmark.benchmarks.report.paper import (
 )
 from deepmark.benchmarks.report.phone_tables import TURN_COLUMNS, cores_text, identity_rows, state_text, turn_rows
 from deepmark.benchmarks.report.tables import ratio_text
-from deepmark.benchmarks.result.document import PHASES, Measured, Result
-from deepmark.benchmarks.result.figures import Row, against_fastest, rows, savings
+from deepmark.benchmarks.result.document import PHASES, BenchResult, ContestantResult
+from deepmark.benchmarks.result.figures import ContestantFigures, against_fastest, contestant_figures, savings
 from deepmark.benchmarks.result.phone import Phone
 from deepmark.page import Block, Cell, Facts, Headline, Number, Page, Section, Table
 
 
-def make_page(result: Result, accuracies: Sequence[Accuracy] = ()) -> Page:
+def make_page(result: BenchResult, accuracies: Sequence[ModelAccuracy] = ()) -> Page:
     """Lay a measurement out; the same result gives the same page."""
-    found = rows(result)
+    found = contestant_figures(result)
     sections = [
         Section("Times", _TIMES, (_headline(found), _times_table(found), *time_charts(found))),
         Section("Memory", _MEMORY, (_memory_table(found),)),
@@ -66,7 +66,7 @@ _PAPER = (
 )
 
 
-def _headline(found: Sequence[Row]) -> Headline:
+def _headline(found: Sequence[ContestantFigures]) -> Headline:
     models = [row for row in found if row.fps]
     best = min(models, key=lambda row: row.total.median) if models else found[0]
     figures: dict[str, str | Number] = {
@@ -77,7 +77,7 @@ def _headline(found: Sequence[Row]) -> Headline:
     return Headline(figures)
 
 
-def _times_table(found: Sequence[Row]) -> Table:
+def _times_table(found: Sequence[ContestantFigures]) -> Table:
     columns = ("", *PHASES, "total", "p90", "p99", "min", "MAD", "FPS", "ratio, 95 %")
     cells: tuple[tuple[Cell, ...], ...] = tuple(
         (
@@ -93,7 +93,7 @@ def _times_table(found: Sequence[Row]) -> Table:
     return Table("Medians and spread, ms", columns, cells)
 
 
-def _memory_table(found: Sequence[Row]) -> Table:
+def _memory_table(found: Sequence[ContestantFigures]) -> Table:
     columns = ("", "before", "peak USS", "peak PSS", "peak RSS", "steady USS", "steady PSS", "engine's own", "file, MB")
     cells: list[tuple[Cell, ...]] = []
     for row in found:
@@ -104,10 +104,10 @@ def _memory_table(found: Sequence[Row]) -> Table:
     return Table("Memory, MiB", columns, tuple(cells))
 
 
-def _sweep_sections(result: Result, found: Sequence[Row]) -> list[Section]:
+def _sweep_sections(result: BenchResult, found: Sequence[ContestantFigures]) -> list[Section]:
     """Figures 11 and 12 in shape, where there is more than one size or number of threads."""
     models = [row for row in found if row.fps]
-    if len({row.measured.heat for row in models}) < 2 and not savings(result):
+    if len({row.measured.contestant_group for row in models}) < 2 and not savings(result):
         return []
     columns = ("", "size", "threads", "precision", "heads", "groups", "total ms", "peak USS", "GFLOPs", "Table 6")
     cells = tuple(
@@ -135,7 +135,7 @@ def _sweep_sections(result: Result, found: Sequence[Row]) -> list[Section]:
     return [Section("Sizes and threads", "In the shape of the paper's Figures 11 and 12.", tuple(blocks))]
 
 
-def _accuracy_sections(found: Sequence[Row], accuracies: Sequence[Accuracy]) -> list[Section]:
+def _accuracy_sections(found: Sequence[ContestantFigures], accuracies: Sequence[ModelAccuracy]) -> list[Section]:
     points = [(row, one) for row in found if row.fps and (one := accuracy_of(row.measured, accuracies))]
     if not points:
         return []
@@ -152,10 +152,10 @@ def _accuracy_sections(found: Sequence[Row], accuracies: Sequence[Accuracy]) -> 
         for row, one in points
     )
     intro = "Accuracies were measured apart, by deepmark eval, and belong to these models by their files' hashes."
-    return [Section("Accuracy", intro, (accuracy_chart(points), Table("Accuracy and speed", columns, cells)))]
+    return [Section("ModelAccuracy", intro, (accuracy_chart(points), Table("Accuracy and speed", columns, cells)))]
 
 
-def _stability_table(found: Sequence[Row]) -> Table:
+def _stability_table(found: Sequence[ContestantFigures]) -> Table:
     cells = []
     for row in found:
         conditions = [turn.conditions for turn in row.measured.rounds]
@@ -175,7 +175,7 @@ def _stability_table(found: Sequence[Row]) -> Table:
     return Table("What speaks against the times", columns, tuple(cells))
 
 
-def _phone_section(phone: Phone, contestants: Sequence[Measured]) -> Section:
+def _phone_section(phone: Phone, contestants: Sequence[ContestantResult]) -> Section:
     """Lay the phone out."""
     facts: dict[str, str] = {
         **dict(identity_rows(phone.identity)),
@@ -190,7 +190,7 @@ def _phone_section(phone: Phone, contestants: Sequence[Measured]) -> Section:
     return Section("The phone", intro, (Facts({**facts}), phone_chart(contestants), table))
 
 
-def _paper_table(result: Result, found: Sequence[Row]) -> Table:
+def _paper_table(result: BenchResult, found: Sequence[ContestantFigures]) -> Table:
     where = "this machine" if result.phone is None else standing(result.phone)
     cells = [(f"paper: {name}", MACHINE, Number(value, ".2f")) for name, value in TOTALS_MS.items()]
     cells += [
@@ -201,7 +201,7 @@ def _paper_table(result: Result, found: Sequence[Row]) -> Table:
     return Table(f"Total of a frame at {PAPER_SIZE}, ms", ("", "where", "total ms"), tuple(cells))
 
 
-def _environment(result: Result) -> Facts:
+def _environment(result: BenchResult) -> Facts:
     machine, plan = result.machine, result.plan
     facts: dict[str, str | Number] = {
         "CPU": f"{machine.cpu}, {machine.cores} cores, {machine.usable_cores} usable",
@@ -223,7 +223,7 @@ def _environment(result: Result) -> Facts:
     return Facts(facts)
 
 
-def _failures(result: Result) -> list[Block]:
+def _failures(result: BenchResult) -> list[Block]:
     if not result.failures:
         return []
     return [Table("Not measured", ("", "why"), tuple((one.name, one.error) for one in result.failures))]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 from functools import lru_cache
 
-from deepmark.benchmarks.result.document import Measured
+from deepmark.benchmarks.result.document import ContestantResult
 from deepmark.benchmarks.result.phone import Phone
 
 PLATFORM = "kirin990"
@@ -45,7 +45,7 @@ def standing(phone: Phone) -> str:
     return f"{'same SoC' if same else 'other SoC'} ({identity.soc or 'unknown'}), {phone.runtime}"
 
 
-def paper_gflops(one: Measured) -> float | None:
+def paper_gflops(one: ContestantResult) -> float | None:
     """Count network, techniques and decoding in the paper's convention, 1e9 operations.
 
     It is the dense network that is counted, whichever layout was measured: the paper has no other. None where torch is

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deepmark.benchmarks.result.document import Round
-from deepmark.benchmarks.result.phone import Cluster, Identity, Phone, State, core_mask
+from deepmark.benchmarks.result.phone import CoreCluster, Phone, PhoneIdentity, PhoneState, core_mask
 from deepmark.console import print_table, say
 
 UNREADABLE = "not readable"
 
 
-def identity_rows(identity: Identity) -> list[tuple[str, str]]:
+def identity_rows(identity: PhoneIdentity) -> list[tuple[str, str]]:
     """What a phone is, a line each; what could not be read says so."""
     android = " ".join(filter(None, (identity.android, f"(API {identity.sdk})" if identity.sdk else None)))
     kinds = " + ".join(map(_cluster, identity.clusters))
@@ -27,7 +27,7 @@ def identity_rows(identity: Identity) -> list[tuple[str, str]]:
     ]
 
 
-def state_text(state: State) -> str:
+def state_text(state: PhoneState) -> str:
     """How a phone is, in a line."""
     saver = {None: UNREADABLE, True: "on", False: "off"}[state.saver]
     caps = ", ".join(f"core {core} at {mhz:.0f} MHz" for core, mhz in state.capped_mhz.items())
@@ -98,7 +98,7 @@ def _cell(value: float | None, form: str) -> str:
     return "-" if value is None else f"{value:{form}}"
 
 
-def _cluster(one: Cluster) -> str:
+def _cluster(one: CoreCluster) -> str:
     return f"{len(one.cores)}x{f'{one.max_mhz / 1000:.2f} GHz' if one.max_mhz else ' of unknown speed'}"
 
 

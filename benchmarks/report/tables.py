@@ -14,15 +14,15 @@ from deepmark.benchmarks.report.paper import (
     standing,
 )
 from deepmark.benchmarks.report.phone_tables import print_phone, print_turns
-from deepmark.benchmarks.result.document import PHASES, Machine, Result
-from deepmark.benchmarks.result.figures import Row, against_fastest, rows, savings
+from deepmark.benchmarks.result.document import PHASES, BenchResult, Machine
+from deepmark.benchmarks.result.figures import ContestantFigures, against_fastest, contestant_figures, savings
 from deepmark.benchmarks.result.statistics import Ratio
 from deepmark.console import print_table, say
 
 
-def print_result(result: Result) -> None:
+def print_result(result: BenchResult) -> None:
     """Print times, memory, and what speaks against them."""
-    found = rows(result)
+    found = contestant_figures(result)
     if result.phone is None:
         say(f"{machine_line(result.machine)}; {result.created}")
     else:
@@ -46,7 +46,7 @@ def machine_line(machine: Machine) -> str:
     return f"{machine.cpu} ({machine.cores} cores{virtual}), {machine.system}, Python {machine.python}; {versions}"
 
 
-def _print_times(found: Sequence[Row]) -> None:
+def _print_times(found: Sequence[ContestantFigures]) -> None:
     """Print medians of the phases and the total, frames a second, and the ratio; then how the total spreads."""
     cells = [
         (
@@ -76,7 +76,7 @@ def _print_times(found: Sequence[Row]) -> None:
     print_table(columns, cells, title="Spread of the total, ms")
 
 
-def _print_memory(found: Sequence[Row]) -> None:
+def _print_memory(found: Sequence[ContestantFigures]) -> None:
     columns = ("", "before", "peak USS", "peak PSS", "peak RSS", "steady USS", "steady PSS", "engine's own", "file")
     cells = []
     for row in found:
@@ -100,12 +100,12 @@ def ratio_text(ratio: Ratio) -> str:
     return f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
 
 
-def print_grid(result: Result) -> None:
+def print_grid(result: BenchResult) -> None:
     """Print Figures 11 and 12 in shape: time and memory over sizes and threads, with Table 6's operations beside."""
     peak = "peak RSS" if result.phone else "peak USS"
     columns = ("size", "threads", "", "precision", "heads", "groups", "total ms", "FPS", peak, "GFLOPs, Table 6")
     cells = []
-    for row in sorted(rows(result), key=lambda row: row.measured.heat):
+    for row in sorted(contestant_figures(result), key=lambda row: row.measured.contestant_group):
         one, operations = row.measured, paper_gflops(row.measured)
         about = (one.size, str(one.threads), one.name, one.precision, one.layout, str(one.groups))
         figures = (f"{row.total.median:.2f}", f"{row.fps:.1f}" if row.fps else "-", f"{one.memory.peak:.0f}")
@@ -119,7 +119,7 @@ def print_grid(result: Result) -> None:
         )
 
 
-def print_paper(result: Result) -> None:
+def print_paper(result: BenchResult) -> None:
     """Print the paper's times beside ours, as another machine's."""
     where = "this machine" if result.phone is None else standing(result.phone)
     cells = [(f"paper: {name}", MACHINE, f"{value:.2f}", f"{1000 / value:.1f}") for name, value in TOTALS_MS.items()]
@@ -130,7 +130,7 @@ def print_paper(result: Result) -> None:
             f"{row.total.median:.2f}",
             f"{row.fps:.1f}",
         )
-        for row in rows(result)
+        for row in contestant_figures(result)
         if row.fps and row.measured.size == PAPER_SIZE
     ]
     print_table(("", "where", "total ms", "FPS"), cells, title=f"The paper's times (Table 2, {PAPER_SIZE}) and ours")
@@ -140,5 +140,5 @@ def print_paper(result: Result) -> None:
         say("the paper used MNN 1.0.2 and weights that were never published: read its times as a band, not as a rival")
 
 
-def _threads(row: Row) -> str:
+def _threads(row: ContestantFigures) -> str:
     return f"{row.measured.threads} thread{'s' if row.measured.threads > 1 else ''}"

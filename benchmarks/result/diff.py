@@ -1,4 +1,4 @@
-"""Two measurements of one machine: what became faster, what slower, and what one cannot tell."""
+"""Two measurements of one machine: what became faster, what slower, and where no difference is proven."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from deepmark.benchmarks.result.document import Measured, Result
+from deepmark.benchmarks.result.document import BenchResult, ContestantResult
 from deepmark.benchmarks.result.statistics import Ratio, unpaired_ratio
 from deepmark.errors import DataError
 
@@ -19,10 +19,10 @@ class Change:
     """One contestant in both files.
 
     Attributes:
-        name: in the second file.
+        name: name in the second file.
         phase: ``"total"``, ``"network"``, and so on.
         before_ms: median in the first file.
-        after_ms: in the second.
+        after_ms: median in the second file.
         ratio: after / before.
         verdict: ``"faster"`` or ``"slower"`` only if the interval lies beyond `NOISE`.
     """
@@ -35,15 +35,15 @@ class Change:
     verdict: Literal["faster", "slower", "no difference"]
 
 
-def compare(before: Result, after: Result, names: tuple[str, str]) -> list[Change]:
+def compare(before: BenchResult, after: BenchResult, names: tuple[str, str]) -> list[Change]:
     """Compare the contestants that both files have, phase by phase.
 
     A file with one contestant is compared with another such file whatever their names.
 
     Args:
         before: first measurement.
-        after: second one.
-        names: of the files, for errors.
+        after: second measurement.
+        names: the files' names, for errors.
 
     Raises:
         DataError: the files are of different machines or pictures, or have nothing in common.
@@ -67,7 +67,7 @@ def compare(before: Result, after: Result, names: tuple[str, str]) -> list[Chang
     ]
 
 
-def _pairs(before: Result, after: Result) -> list[tuple[Measured, Measured]]:
+def _pairs(before: BenchResult, after: BenchResult) -> list[tuple[ContestantResult, ContestantResult]]:
     old = {one.key: one for one in before.contestants}
     pairs = [(old[one.key], one) for one in after.contestants if one.key in old]
     if not pairs and len(before.contestants) == len(after.contestants) == 1:
@@ -75,7 +75,7 @@ def _pairs(before: Result, after: Result) -> list[tuple[Measured, Measured]]:
     return pairs
 
 
-def _change(old: Measured, new: Measured, phase: str) -> Change:
+def _change(old: ContestantResult, new: ContestantResult, phase: str) -> Change:
     before, after = old.times(phase), new.times(phase)
     ratio = unpaired_ratio(after, before)
     verdict: Literal["faster", "slower", "no difference"] = "no difference"

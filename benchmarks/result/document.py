@@ -28,15 +28,15 @@ class Machine(_Strict, frozen=True):
     """The computer. Two documents with the same ``identity`` count as one machine's.
 
     Attributes:
-        cpu: as it calls itself.
-        cores: logical ones.
-        usable_cores: those that this process may run on.
-        memory_mib: installed.
+        cpu: name of the processor in its own words.
+        cores: number of logical cores.
+        usable_cores: number of cores that this process may run on.
+        memory_mib: installed memory.
         system: operating system, its kernel's version and the architecture.
         virtual: whether a hypervisor says that it is there; None where nobody knows.
-        governor: of the CPU's frequency, or None.
-        load: mean number of running processes in the minute before, or None.
-        python: version.
+        governor: governor of the CPU's frequency; None where it cannot be read.
+        load: mean number of running processes in the minute before; None where it cannot be read.
+        python: version of Python.
         versions: library -> version.
     """
 
@@ -58,15 +58,15 @@ class Machine(_Strict, frozen=True):
         return self.cpu, self.cores, f"{name} {architecture}"
 
 
-class Plan(_Strict, frozen=True):
+class BenchPlan(_Strict, frozen=True):
     """How long to measure.
 
     Attributes:
         rounds: turns that every contestant gets.
-        runs: of every contestant, over all rounds, unless ``seconds`` end before.
-        seconds: after which a contestant needs no more runs, over all rounds.
-        warm_up_runs: before the first round, and
-        warm_up_s: at least as many seconds.
+        runs: runs of every contestant, over all rounds, unless ``seconds`` end before.
+        seconds: time after which a contestant needs no more runs, over all rounds.
+        warm_up_runs: least number of runs before the first round.
+        warm_up_s: least number of seconds before the first round.
         threshold: floor of an object's final score; those that cannot reach it are skipped, exactly.
     """
 
@@ -88,15 +88,15 @@ class Plan(_Strict, frozen=True):
         return self.seconds / self.rounds
 
 
-class Conditions(_Strict, frozen=True):
+class TurnConditions(_Strict, frozen=True):
     """What the measured cores did during one turn; in seconds, of all of them together.
 
     Attributes:
-        core_s: that there were.
-        own_s: that the contestant computed.
-        busy_s: that anybody of this machine computed.
-        steal_s: that the hypervisor gave to other machines.
-        frequency_mhz: of the fastest of the cores, at the end; None where it cannot be read.
+        core_s: time of all the cores together.
+        own_s: time that the contestant computed.
+        busy_s: time that any program of this machine computed.
+        steal_s: time that the hypervisor gave to other machines.
+        frequency_mhz: frequency of the fastest of the cores, at the end; None where it cannot be read.
     """
 
     core_s: float
@@ -110,31 +110,31 @@ class Round(_Strict, frozen=True):
     """One turn.
 
     Attributes:
-        at_s: its beginning, in seconds from that of the measurement.
+        at_s: beginning, in seconds from that of the measurement.
         phases: phase -> time of every run, in milliseconds.
-        conditions: of the machine.
-        phone: how the phone was, where it ran on one.
+        conditions: what the cores did during it.
+        phone: how the phone was; None where none was measured on.
     """
 
     at_s: float
     phases: dict[Literal["letterbox", "network", "decode"], list[Milliseconds]]
-    conditions: Conditions
+    conditions: TurnConditions
     phone: PhoneTurn | None = None
 
 
-class Memory(_Strict, frozen=True):
-    """Of the contestant's process, in MiB. USS: what would be free without it; PSS: with its part of shared pages.
+class ProcessMemory(_Strict, frozen=True):
+    """Memory of a contestant's process, in MiB. USS would be free without it, PSS has its part of shared pages in it.
 
-    A phone tells no USS.
+    A phone shows no USS.
 
     Attributes:
-        before: USS with all libraries and pictures, before the model.
-        peak_uss: largest USS seen while it was loaded and warmed up.
-        peak_pss: likewise; None where the system does not tell.
+        before: USS with all libraries and pictures, before the model; None on a phone.
+        peak_uss: largest USS seen while the model was loaded and warmed up; None on a phone.
+        peak_pss: largest PSS seen while the model was loaded and warmed up; None where the system does not show it.
         peak_rss: largest resident size, as the kernel recorded it.
-        steady_uss: USS after the last round.
-        steady_pss: likewise.
-        engine: what the engine itself says that it uses, or None.
+        steady_uss: USS after the last round; None on a phone.
+        steady_pss: PSS after the last round; None where the system does not show it.
+        engine: what the engine itself says that it uses; None where it says nothing.
     """
 
     before: float | None
@@ -151,31 +151,31 @@ class Memory(_Strict, frozen=True):
         return self.peak_rss if self.peak_uss is None else self.peak_uss
 
 
-class Measured(_Strict, frozen=True):
+class ContestantResult(_Strict, frozen=True):
     """One contestant with all its samples.
 
     Attributes:
-        name: short, no two of a document are the same.
+        name: short name; no two of a document are the same.
         kind: ``"model"``: whole frames; ``"rival"``: the network alone, in another engine.
         model: name of the model.
-        sha256: of its file, hex.
-        file_bytes: of all files that it is run from.
+        sha256: hash of the model's file, hex.
+        file_bytes: length of all files that it is run from.
         engine: library that runs it.
-        version: of the library.
-        device: where it computes, in the library's words.
-        settings: of the library.
-        precision: of the weights.
-        layout: of the heads.
-        groups: of landmarks.
+        version: version of the library.
+        device: device that computes, in the library's words.
+        settings: settings of the library.
+        precision: precision of the weights.
+        layout: layout of the heads: ``"dense"`` or ``"sparse"``.
+        groups: number of landmark groups.
         channels: name of each head -> its channels.
-        parameters: of the network, as the paper counts them.
-        height: of the input, pixels.
-        width: likewise.
-        threads: that compute.
-        threads_asked: likewise.
-        cores: it was pinned to; empty where the system cannot pin.
-        objects: found per picture, on average; None for a rival.
-        memory: of its process.
+        parameters: number of the network's parameters, as the paper counts them.
+        height: height of the network's input, in pixels.
+        width: width of the network's input, in pixels.
+        threads: number of threads that compute.
+        threads_asked: number of threads that were asked for.
+        cores: cores that it was pinned to; empty where the system cannot pin.
+        objects: objects found per picture, on average; None for a rival.
+        memory: memory of its process.
         rounds: every turn.
     """
 
@@ -199,7 +199,7 @@ class Measured(_Strict, frozen=True):
     threads_asked: int
     cores: tuple[int, ...]
     objects: float | None
-    memory: Memory
+    memory: ProcessMemory
     rounds: Annotated[tuple[Round, ...], msgspec.Meta(min_length=1)]
 
     @property
@@ -208,14 +208,14 @@ class Measured(_Strict, frozen=True):
         return f"{self.height}x{self.width}"
 
     @property
-    def heat(self) -> tuple[int, int, int]:
-        """Contestants with the same took turns."""
+    def contestant_group(self) -> tuple[int, int, int]:
+        """What the contestants that took turns have in common: height, width and number of threads."""
         return self.height, self.width, self.threads_asked
 
     @property
     def key(self) -> tuple[object, ...]:
         """What makes it the same contestant in another document."""
-        return (self.kind, self.model, self.engine, self.precision, self.layout, self.groups, *self.heat)
+        return (self.kind, self.model, self.engine, self.precision, self.layout, self.groups, *self.contestant_group)
 
     def times(self, phase: str) -> list[Times]:
         """Return the run times of a phase, or of ``"total"``, by rounds; nothing for a phase that it has not."""
@@ -225,7 +225,14 @@ class Measured(_Strict, frozen=True):
 
 
 class Failure(_Strict, frozen=True):
-    """What could not be measured, and why; ``name`` is a path or a contestant's."""
+    """What could not be measured, and why.
+
+    Attributes:
+        name: path of a model, or name of a contestant.
+        kind: ``"model"`` or ``"rival"``.
+        error: what went wrong, in a sentence.
+        hint: what the user can do about it; None where nothing is known.
+    """
 
     name: str
     kind: Literal["model", "rival"]
@@ -233,28 +240,34 @@ class Failure(_Strict, frozen=True):
     hint: str | None
 
 
-class Pictures(_Strict, frozen=True):
-    """What was run on: where the pictures come from, their sizes (height, width) and the sha256 of all their pixels."""
+class PictureRecord(_Strict, frozen=True):
+    """What was run on.
+
+    Attributes:
+        source: name of where the pictures come from.
+        sizes: height and width of each.
+        sha256: hash of all their pixels, hex.
+    """
 
     source: str
     sizes: tuple[tuple[int, int], ...]
     sha256: str
 
 
-class Result(_Strict, frozen=True):
+class BenchResult(_Strict, frozen=True):
     """The document.
 
     Attributes:
         format: `FORMAT`.
         created: date and time, UTC.
-        command: that made it, as it was called.
+        command: command line that made it.
         program: version of this program.
-        machine: that it ran on.
+        machine: computer or phone that was measured on.
         plan: how long was measured.
-        pictures: that were run on.
+        pictures: pictures that were run on.
         contestants: in the order of their turns; the first is what the others are compared with.
         failures: what could not be measured.
-        phone: that was measured on; None: on the machine itself.
+        phone: phone that was measured on; None where it was the machine itself.
     """
 
     format: Literal["deepmark-bench/1"]  # `FORMAT`
@@ -262,8 +275,8 @@ class Result(_Strict, frozen=True):
     command: str
     program: str
     machine: Machine
-    plan: Plan
-    pictures: Pictures
-    contestants: tuple[Measured, ...]
+    plan: BenchPlan
+    pictures: PictureRecord
+    contestants: tuple[ContestantResult, ...]
     failures: tuple[Failure, ...]
     phone: Phone | None = None

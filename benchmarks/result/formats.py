@@ -7,14 +7,14 @@ from pathlib import Path
 
 import msgspec
 
-from deepmark.benchmarks.result.document import PHASES, Result
+from deepmark.benchmarks.result.document import PHASES, BenchResult
 from deepmark.errors import DataError
 from deepmark.files import whole_file, write_whole
 
 COLUMNS = ("name", "kind", "engine", "precision", "layout", "groups", "height", "width", "threads", "round", "run")
 
 
-def write_result(path: Path, result: Result) -> None:
+def write_result(path: Path, result: BenchResult) -> None:
     """Write a document; the file appears whole or not at all.
 
     Raises:
@@ -23,7 +23,7 @@ def write_result(path: Path, result: Result) -> None:
     write_whole(path, msgspec.json.encode(result) + b"\n")
 
 
-def read_result(path: Path) -> Result:
+def read_result(path: Path) -> BenchResult:
     """Read a document.
 
     Raises:
@@ -31,7 +31,7 @@ def read_result(path: Path) -> Result:
     """
     hint = "deepmark bench MODEL -o FILE.json writes such a file"
     try:
-        result = msgspec.json.decode(path.read_bytes(), type=Result)
+        result = msgspec.json.decode(path.read_bytes(), type=BenchResult)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}", hint=hint) from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -44,7 +44,7 @@ def read_result(path: Path) -> Result:
     return result
 
 
-def write_csv(path: Path, result: Result) -> None:
+def write_csv(path: Path, result: BenchResult) -> None:
     """Write all samples, milliseconds; a phase that a contestant has not stays empty.
 
     Raises:

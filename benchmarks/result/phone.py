@@ -1,4 +1,4 @@
-"""The part of the document of results that only a phone has. What could not be read is None, never a guess."""
+"""The part of the result document that only a phone has. What could not be read is None, never a guess."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A part of the document."""
 
 
-class Cluster(_Strict, frozen=True):
+class CoreCluster(_Strict, frozen=True):
     """Cores of one kind.
 
     Attributes:
-        cores: their numbers.
-        max_mhz: what they can do; None where it cannot be read.
-        governor: of their frequency.
+        cores: numbers of the cores.
+        max_mhz: highest frequency that they can do; None where it cannot be read.
+        governor: governor of their frequency; None where it cannot be read.
     """
 
     cores: tuple[int, ...]
@@ -27,24 +27,24 @@ class Cluster(_Strict, frozen=True):
     governor: str | None
 
 
-class Identity(_Strict, frozen=True):
+class PhoneIdentity(_Strict, frozen=True):
     """What a phone is.
 
     Attributes:
-        serial: of adb.
-        manufacturer: likewise all below in the phone's own words.
-        model: for example ELS-NX9.
-        device: for example HWELS.
-        platform: ``ro.board.platform``.
-        soc: its name in the field, as far as known.
-        android: version.
-        sdk: API level.
-        emui: version of EMUI, on Huawei's.
-        fingerprint: of the build.
+        serial: serial number; in a result a hash of it.
+        manufacturer: manufacturer in the phone's own words; None where it cannot be read.
+        model: model in the phone's own words, such as ELS-NX9; None where it cannot be read.
+        device: device in the phone's own words, such as HWELS; None where it cannot be read.
+        platform: property ``ro.board.platform``; None where it cannot be read.
+        soc: name of the processor in the field; None where nothing of it can be read.
+        android: version of Android; None where it cannot be read.
+        sdk: API level; None where it cannot be read.
+        emui: version of EMUI; None on phones that are not Huawei's.
+        fingerprint: fingerprint of the Android build; None where it cannot be read.
         abis: instruction sets, the preferred one first.
-        emulated: whether it says of itself that it is none (``ro.deepmark.emulated``).
-        clusters: from the slowest to the fastest; empty where they cannot be read.
-        memory_mib: installed.
+        emulated: whether it says of itself that it is no phone (``ro.deepmark.emulated``).
+        clusters: clusters of cores, from the slowest to the fastest; empty where they cannot be read.
+        memory_mib: installed memory; None where it cannot be read.
     """
 
     serial: str
@@ -59,7 +59,7 @@ class Identity(_Strict, frozen=True):
     fingerprint: str | None
     abis: tuple[str, ...]
     emulated: bool
-    clusters: tuple[Cluster, ...]
+    clusters: tuple[CoreCluster, ...]
     memory_mib: int | None
 
     @property
@@ -76,18 +76,18 @@ class Identity(_Strict, frozen=True):
         return tuple(sorted(core for one in kinds for core in one.cores))
 
 
-class State(_Strict, frozen=True):
+class PhoneState(_Strict, frozen=True):
     """How a phone is at a moment.
 
     Attributes:
-        battery_c: temperature of the battery.
-        battery_percent: its charge.
-        thermal_status: Android's, 0 (none) to 6 (shutdown).
-        saver: whether the battery saver is on.
-        screen: ``mWakefulness``, for example Awake.
-        capped_mhz: highest frequency now allowed, by cluster; only those below what the cluster can do.
-        memory_available_mib: in the kernel's estimate.
-        room_mib: free below /data/local/tmp.
+        battery_c: temperature of the battery, in degrees Celsius; None where it cannot be read.
+        battery_percent: charge of the battery; None where it cannot be read.
+        thermal_status: Android's thermal status, 0 (none) to 6 (shutdown); None where it cannot be read.
+        saver: whether the battery saver is on; None where it cannot be read.
+        screen: property ``mWakefulness``, such as Awake; None where it cannot be read.
+        capped_mhz: core -> highest frequency now allowed; only cores that are held below what they can do.
+        memory_available_mib: memory that the kernel holds available; None where it cannot be read.
+        room_mib: free space below /data/local/tmp; None where it cannot be read.
     """
 
     battery_c: float | None
@@ -107,15 +107,15 @@ class PhoneTurn(_Strict, frozen=True):
         before: state just before it.
         after: state just after it.
         mean_mhz: cluster's first core -> mean frequency during it (``time_in_state``); empty where not readable.
-        cpus_allowed: list, as the kernel showed it to the program.
+        cpus_allowed: list of cores, as the kernel showed it to the program.
         cpus_used: cores that samples ended on.
-        device_s: how long it took by the phone's clock.
-        host_s: likewise by this computer's, with the start of the program.
-        waited_s: for the phone to cool down before it.
+        device_s: length by the phone's clock.
+        host_s: length by this computer's clock, with the start of the program.
+        waited_s: time that the phone was given before it to cool down.
     """
 
-    before: State
-    after: State
+    before: PhoneState
+    after: PhoneState
     mean_mhz: dict[str, float]
     cpus_allowed: str
     cpus_used: tuple[int, ...]
@@ -132,14 +132,14 @@ class Phone(_Strict, frozen=True):
         start: how it was when the measurement began.
         runtime: ``ndk``: Android's tools and MNN's release; ``glibc-wheel``: the library of the Python package with its
             own C library.
-        runtime_sha256: of all the files that were copied to it to run.
-        power: mode that MNN was asked for.
-        cores: that the programs were bound to.
-        verified: test vectors that passed on the phone, by contestant.
+        runtime_sha256: hash of all the files that were copied to it to run.
+        power: power mode that MNN was asked for.
+        cores: cores that the programs were bound to.
+        verified: contestant -> number of test vectors that passed on the phone.
     """
 
-    identity: Identity
-    start: State
+    identity: PhoneIdentity
+    start: PhoneState
     runtime: Runtime
     runtime_sha256: str
     power: Literal["normal", "high", "low"]

@@ -103,8 +103,8 @@ def ratio_of_medians(times: Times, reference: Times) -> Ratio:
     """Divide the median of one column of a table by that of another; the interval comes from drawing rows again.
 
     Args:
-        times: Run times, (rounds,).
-        reference: Run times of the reference, (rounds,), measured in the same rounds.
+        times: run times, (rounds,).
+        reference: run times of the reference, (rounds,), measured in the same rounds.
     """
 
     def quotient(drawn: Index) -> F64:
@@ -118,8 +118,8 @@ def bootstrap_interval(count: int, statistic: Callable[[Index], F64]) -> tuple[f
     """Return the interval of 95 % of a statistic, by drawing the samples again with replacement.
 
     Args:
-        count: Number of samples.
-        statistic: Function from positions of samples, (`DRAWS`, count), to the statistic of each draw, (`DRAWS`,).
+        count: number of samples.
+        statistic: function from positions of samples, (`DRAWS`, count), to the statistic of each draw, (`DRAWS`,).
     """
     return _interval(statistic(np.random.default_rng(SEED).integers(0, count, (DRAWS, count))))
 

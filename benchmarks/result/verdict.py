@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from deepmark.benchmarks.result.document import Measured, Result
-from deepmark.benchmarks.result.phone import Identity, PhoneTurn, State
+from deepmark.benchmarks.result.document import BenchResult, ContestantResult
+from deepmark.benchmarks.result.phone import PhoneIdentity, PhoneState, PhoneTurn
 from deepmark.benchmarks.result.statistics import drift, summarise
 
 MAX_DRIFT = 0.05  # of the median, and only if the interval excludes none at all
@@ -48,17 +48,17 @@ class Verdict:
         return not self.reasons
 
 
-def judge(result: Result) -> tuple[Verdict, ...]:
+def judge(result: BenchResult) -> tuple[Verdict, ...]:
     """Judge every contestant."""
     bound = () if result.phone is None or result.phone.identity.emulated else result.phone.cores
     return tuple(Verdict(one.name, (*_reasons(one), *_on_phone(one, bound))) for one in result.contestants)
 
 
-def _on_phone(one: Measured, bound: tuple[int, ...]) -> Iterator[str]:
+def _on_phone(one: ContestantResult, bound: tuple[int, ...]) -> Iterator[str]:
     return phone_reasons([turn.phone for turn in one.rounds if turn.phone is not None], bound)
 
 
-def _reasons(one: Measured) -> Iterator[str]:
+def _reasons(one: ContestantResult) -> Iterator[str]:
     total = one.times("total")
     moved, summary = drift(total), summarise(total)
     if abs(moved.value - 1) > MAX_DRIFT and moved.excludes_one:
@@ -84,11 +84,12 @@ def phone_reasons(turns: Sequence[PhoneTurn], bound: tuple[int, ...]) -> Iterato
     """Name what speaks against a contestant's turns.
 
     Args:
-        turns: all of them.
-        bound: cores that the program was bound to; none: it was not, or cores mean nothing (an emulated phone).
+        turns: all turns of the contestant.
+        bound: cores that the program was bound to; empty where it was not, or where cores mean nothing (an emulated
+            phone).
     """
     states = [state for turn in turns for state in (turn.before, turn.after)]
-    hot = [reason for state in states for reason in heat(state)]
+    hot = [reason for state in states for reason in temperature_reasons(state)]
     if hot:
         yield hot[0]
     capped = {core: mhz for state in states for core, mhz in state.capped_mhz.items()}
@@ -128,14 +129,14 @@ def _shown(cores: set[int]) -> str:
     return ",".join(map(str, sorted(cores)))
 
 
-def unusable(identity: Identity) -> str | None:
-    """Say why this program can not run there at all; None where it can, or where the phone does not tell."""
+def unusable(identity: PhoneIdentity) -> str | None:
+    """Return why this program can not run there at all; None where it can, or where the phone does not say."""
     if identity.abis and ABI not in identity.abis:
         return f"it runs {', '.join(identity.abis)}, and {ABI} is needed"
     return None
 
 
-def obstacles(state: State) -> Iterator[str]:
+def obstacles(state: PhoneState) -> Iterator[str]:
     """Name what must be put right by hand before a measurement."""
     if state.saver:
         yield "the battery saver is on"
@@ -147,7 +148,7 @@ def obstacles(state: State) -> Iterator[str]:
         yield f"{state.memory_available_mib} MiB of memory are available, {LEAST_MEMORY_MIB} are needed"
 
 
-def heat(state: State) -> Iterator[str]:
+def temperature_reasons(state: PhoneState) -> Iterator[str]:
     """Name what only waiting puts right."""
     if state.battery_c is not None and state.battery_c > COOL_C:
         yield f"its battery has {state.battery_c:.1f} °C, above {COOL_C:.0f} °C"

@@ -1,6 +1,6 @@
 """How fast and how large models are on this computer: ``deepmark bench``.
 
-How data flows: ``contestants`` (what is measured) -> ``rounds`` (who runs when) -> ``child`` (a process a contestant,
-which runs ``frames`` or ``rivals``) -> ``results`` (every sample, in one document) -> ``statistics`` and ``verdict`` ->
-``tables``, ``page``, ``csv_file``, ``diff`` and ``guard``.
+Data flows one way: `contestants` (what is measured) -> `rounds` (who runs when) -> `process` (a child a contestant) ->
+`child` (runs `frames` or `rivals`) -> `benchmark` (one call for all of it) -> the result document,
+`deepmark.benchmarks.result`. `guard` holds its ratios against committed ones.
 """

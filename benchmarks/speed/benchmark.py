@@ -1,4 +1,4 @@
-"""One call that measures: models and rivals in, the document of results out."""
+"""One call that measures on this computer: models and rivals in, the result document out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deepmark import __version__
-from deepmark.benchmarks.result.document import FORMAT, Failure, Plan, Result
+from deepmark.benchmarks.result.document import FORMAT, BenchPlan, BenchResult, Failure
 from deepmark.benchmarks.speed import samples
 from deepmark.benchmarks.speed.contestants import Contestant, Engines, enter, open_models
 from deepmark.benchmarks.speed.machine import choose_cores, describe_machine, usable_cores
@@ -24,20 +24,20 @@ from deepmark.runtime.bundle import OpenedBundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class HostRequest:
     """What to measure.
 
     Attributes:
         models: paths, as `open_bundle` takes them.
-        engines: for all of them: one, ``"auto"`` or ``"all"``.
-        sizes: height, width of the inputs; none: each model's own.
+        engines: engine to run all of them with, ``"auto"`` or ``"all"``.
+        sizes: heights and widths of the input, in pixels; empty for each model's own.
         threads: numbers of threads.
         cores: ``"auto"``, or a list such as ``"0,2-3"``.
         rivals: names out of `deepmark.benchmarks.speed.rivals.RIVALS`.
-        checkpoint: for the rival torch.
+        checkpoint: checkpoint that the rival torch runs; None where torch is no rival.
         images: folder of pictures; None for the models' golden inputs.
         plan: how long to measure.
-        command: that is recorded in the result.
+        command: command line to record in the result.
     """
 
     models: tuple[Path, ...]
@@ -48,11 +48,13 @@ class Request:
     rivals: tuple[str, ...] = ()
     checkpoint: Path | None = None
     images: Path | None = None
-    plan: Plan = field(default_factory=Plan)
+    plan: BenchPlan = field(default_factory=BenchPlan)
     command: str = ""
 
 
-def run_benchmark(request: Request, child: Sequence[str] = COMMAND, progress: Progress = no_progress) -> Result:
+def run_benchmark(
+    request: HostRequest, child: Sequence[str] = COMMAND, progress: Progress = no_progress
+) -> BenchResult:
     """Measure; what cannot be measured is named in the result, and the rest goes on.
 
     Args:
@@ -76,8 +78,8 @@ def run_benchmark(request: Request, child: Sequence[str] = COMMAND, progress: Pr
         samples.save(pictures, folder / "pictures.npz")
         setup = Setup(request.plan, folder / "pictures.npz", request.cores, _no_rivals, child)
         if request.rivals and entered:
-            setup, rivals, absent = _invite(request, models, entered, pictures, setup, folder, stack)
-            entered = _by_heats([*entered, *rivals])
+            setup, rivals, absent = _enter_rivals(request, models, entered, pictures, setup, folder, stack)
+            entered = _by_group([*entered, *rivals])
             failures += absent
         machine, created = describe_machine(), datetime.now(UTC).isoformat(timespec="seconds")
         with progress("measuring", steps(entered, request.plan), "turns") as advance:
@@ -86,7 +88,7 @@ def run_benchmark(request: Request, child: Sequence[str] = COMMAND, progress: Pr
     if not measured:
         first = failures[0]
         raise DeepMarkError(first.error, hint=first.hint)
-    return Result(
+    return BenchResult(
         format=FORMAT,
         created=created,
         command=request.command,
@@ -99,8 +101,8 @@ def run_benchmark(request: Request, child: Sequence[str] = COMMAND, progress: Pr
     )
 
 
-def _invite(
-    request: Request,
+def _enter_rivals(
+    request: HostRequest,
     models: Sequence[OpenedBundle],
     entered: Sequence[Contestant],
     pictures: samples.SamplePictures,
@@ -119,8 +121,8 @@ def _invite(
     return complete, invited, [*absent, *unwritten]
 
 
-def _by_heats(contestants: Sequence[Contestant]) -> list[Contestant]:
-    return sorted(contestants, key=lambda one: (one.size, one.threads))
+def _by_group(contestants: Sequence[Contestant]) -> list[Contestant]:
+    return sorted(contestants, key=lambda one: one.contestant_group)
 
 
 def _no_rivals(size: tuple[int, int]) -> Path:

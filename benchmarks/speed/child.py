@@ -1,4 +1,4 @@
-"""A contestant's own process: loads it, then runs when it is told to. ``python -m deepmark.benchmarks.speed.child``.
+"""A contestant's own process: loads it, then runs on request. ``python -m deepmark.benchmarks.speed.child``.
 
 It is a process of its own so that its memory is its own, and so that a library that crashes ends nothing else.
 """
@@ -17,9 +17,18 @@ import msgspec
 import numpy as np
 
 from deepmark.benchmarks.speed import samples
-from deepmark.benchmarks.speed.frames import Timed
+from deepmark.benchmarks.speed.frames import TimedTask
 from deepmark.benchmarks.speed.memory import peak_rss_mib
-from deepmark.benchmarks.speed.messages import Answer, Job, Question, Ready, Refusal, Samples, Turn, Waiting
+from deepmark.benchmarks.speed.messages import (
+    Answer,
+    LoadRequest,
+    Question,
+    Ready,
+    Refusal,
+    TurnRequest,
+    TurnSamples,
+    Waiting,
+)
 from deepmark.errors import DeepMarkError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.bundle import Backend
@@ -27,19 +36,19 @@ from deepmark.runtime.bundle import Backend
 _LEAST_RUNS = 2
 
 
-def serve(questions: IO[bytes], answers: IO[bytes], prepare: Callable[[Job], Preparation]) -> None:
+def serve(questions: IO[bytes], answers: IO[bytes], prepare: Callable[[LoadRequest], Preparation]) -> None:
     """Answer until the questions end, or until one cannot be answered."""
 
     def answer(message: Answer) -> None:
         answers.write(msgspec.json.encode(message) + b"\n")
         answers.flush()
 
-    timed: Timed | None = None
+    timed: TimedTask | None = None
     own_memory: Callable[[], float | None] = lambda: None  # noqa: E731
     for line in questions:
-        question = cast("Question", msgspec.json.decode(line, type=Job | Turn))
+        question = cast("Question", msgspec.json.decode(line, type=LoadRequest | TurnRequest))
         try:
-            if isinstance(question, Job):
+            if isinstance(question, LoadRequest):
                 preparation = prepare(question)
                 answer(Waiting())
                 timed, ready, own_memory = preparation()
@@ -52,10 +61,12 @@ def serve(questions: IO[bytes], answers: IO[bytes], prepare: Callable[[Job], Pre
             return
 
 
-Preparation = Callable[[], tuple[Timed, Ready, Callable[[], "float | None"]]]
+Preparation = Callable[[], tuple[TimedTask, Ready, Callable[[], "float | None"]]]
 
 
-def take_turn(timed: Timed, turn: Turn, own_memory: Callable[[], float | None] = lambda: None) -> Samples:
+def take_turn(
+    timed: TimedTask, turn: TurnRequest, own_memory: Callable[[], float | None] = lambda: None
+) -> TurnSamples:
     """Run a contestant as long as a turn asks for."""
     if turn.counts:
         timed.run(0)
@@ -69,7 +80,7 @@ def take_turn(timed: Timed, turn: Turn, own_memory: Callable[[], float | None] =
         if len(runs) >= _LEAST_RUNS and passed >= turn.at_most_s:
             break
     columns = np.round(np.array(runs).T / 1e6, 6).tolist()  # a phase each, ms
-    return Samples(
+    return TurnSamples(
         phases=dict(zip(timed.phases, columns, strict=True)),
         own_s=time.process_time() - own,
         objects=timed.objects,
@@ -78,24 +89,24 @@ def take_turn(timed: Timed, turn: Turn, own_memory: Callable[[], float | None] =
     )
 
 
-def prepare(job: Job) -> Preparation:
-    """Import what the job needs and read its pictures; what is returned loads the model itself."""
-    if job.cores:
-        os.sched_setaffinity(0, job.cores)
-    images = samples.load(Path(job.pictures))
-    return _prepare_model(job, images) if job.kind == "model" else _prepare_rival(job, images)
+def prepare(request: LoadRequest) -> Preparation:
+    """Import what the contestant needs and read its pictures; what is returned loads the model itself."""
+    if request.cores:
+        os.sched_setaffinity(0, request.cores)
+    images = samples.load(Path(request.pictures))
+    return _prepare_model(request, images) if request.kind == "model" else _prepare_rival(request, images)
 
 
-def _prepare_model(job: Job, images: Sequence[Image8]) -> Preparation:
+def _prepare_model(request: LoadRequest, images: Sequence[Image8]) -> Preparation:
     import cv2
 
     from deepmark.benchmarks.speed.frames import Frames
     from deepmark.runtime.engines.loading import load_engine
 
-    cv2.setNumThreads(job.threads)
+    cv2.setNumThreads(request.threads)
 
-    def load() -> tuple[Timed, Ready, Callable[[], float | None]]:
-        engine = load_engine(job.path, job.threads, cast("Backend | None", job.engine))
+    def load() -> tuple[TimedTask, Ready, Callable[[], float | None]]:
+        engine = load_engine(request.path, request.threads, cast("Backend | None", request.engine))
         record = engine.record
         ready = Ready(
             engine=record.backend,
@@ -107,18 +118,18 @@ def _prepare_model(job: Job, images: Sequence[Image8]) -> Preparation:
             sha256=record.model_sha256,
             file_bytes=None,
         )
-        return Frames(engine, images, (job.height, job.width), job.threshold), ready, engine.memory_mib
+        return Frames(engine, images, (request.height, request.width), request.threshold), ready, engine.memory_mib
 
     return load
 
 
-def _prepare_rival(job: Job, images: Sequence[Image8]) -> Preparation:
+def _prepare_rival(request: LoadRequest, images: Sequence[Image8]) -> Preparation:
     from deepmark.benchmarks.speed.rivals import RIVALS, NetworkAlone, require_same
 
-    assert job.engine is not None
-    assert job.expected is not None
-    rival, path = RIVALS[job.engine], Path(job.path)
-    with np.load(job.expected, allow_pickle=False) as file:
+    assert request.engine is not None
+    assert request.expected is not None
+    rival, path = RIVALS[request.engine], Path(request.path)
+    with np.load(request.expected, allow_pickle=False) as file:
         expected = {name: file[name] for name in file.files}
     inputs = [expected.pop(f"input{number}") for number in range(len(images))]
 
@@ -126,14 +137,14 @@ def _prepare_rival(job: Job, images: Sequence[Image8]) -> Preparation:
     with weights.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
 
-    def load() -> tuple[Timed, Ready, Callable[[], float | None]]:
-        loaded = rival.load(path, job.height, job.width, job.threads)
+    def load() -> tuple[TimedTask, Ready, Callable[[], float | None]]:
+        loaded = rival.load(path, request.height, request.width, request.threads)
         require_same(loaded.run(inputs[0]), expected, rival.title)
         ready = Ready(
-            engine=job.engine or "",
+            engine=request.engine or "",
             version=loaded.version,
             device="CPU",
-            threads=job.threads,
+            threads=request.threads,
             settings=loaded.settings,
             precision="fp32",
             sha256=sha256,

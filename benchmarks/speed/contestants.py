@@ -14,7 +14,6 @@ from deepmark.errors import BundleError, DeepMarkError, UsageError
 from deepmark.runtime.bundle import Backend, OpenedBundle, open_bundle
 
 Engines = Literal["auto", "all"] | Backend
-MAX_THREADS = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,13 +21,13 @@ class Contestant:
     """One thing to measure.
 
     Attributes:
-        name: as results show it.
+        name: name that results show.
         kind: ``"model"``: whole frames; ``"rival"``: the network alone, in another library.
-        model: that it is, or that a rival computes.
-        path: what its process loads.
-        engine: library; None for the model's own choice.
+        model: model that is measured, or that a rival computes.
+        path: file or folder that its process loads.
+        engine: name of the engine or of the rival's library; None for the model's own choice.
         size: height and width of the input, pixels.
-        threads: to compute with, as asked for.
+        threads: number of threads that was asked for.
     """
 
     name: str
@@ -38,6 +37,11 @@ class Contestant:
     engine: str | None
     size: tuple[int, int]
     threads: int
+
+    @property
+    def contestant_group(self) -> tuple[tuple[int, int], int]:
+        """What the contestants that take turns have in common: size and number of threads."""
+        return self.size, self.threads
 
 
 def open_models(paths: Sequence[Path]) -> tuple[list[OpenedBundle], list[Failure]]:
@@ -64,9 +68,10 @@ def enter(
     """Combine models with engines, sizes and threads; those that take the same turns stand together.
 
     Args:
-        models: opened.
-        engines: one for all, ``"auto"`` for each model's own choice, or ``"all"`` that it has a file for.
-        sizes: height, width; none: each model's own.
+        models: opened models.
+        engines: engine for all, ``"auto"`` for each model's own choice, or ``"all"`` for every engine that it has a
+            file for.
+        sizes: heights and widths of the input, in pixels; empty for each model's own.
         threads: numbers of threads.
     """
     entered: list[Contestant] = []
@@ -89,7 +94,7 @@ def enter(
                     )
                     for one in chosen
                 ]
-    return name_apart(sorted(entered, key=lambda one: (one.size, one.threads))), list(dict.fromkeys(failures))
+    return name_apart(sorted(entered, key=lambda one: one.contestant_group)), list(dict.fromkeys(failures))
 
 
 def _fault(model: OpenedBundle, engines: Engines, size: tuple[int, int] | None) -> DeepMarkError | None:

@@ -14,7 +14,7 @@ from deepmark.runtime.engines.engine import Engine
 from deepmark.runtime.transform import letterbox
 
 
-class Timed(Protocol):
+class TimedTask(Protocol):
     """Something that can be run and timed."""
 
     @property

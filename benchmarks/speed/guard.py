@@ -15,7 +15,7 @@ import click
 import msgspec
 import numpy as np
 
-from deepmark.benchmarks.result.document import Measured, Result
+from deepmark.benchmarks.result.document import BenchResult, ContestantResult
 from deepmark.benchmarks.result.figures import paired
 from deepmark.benchmarks.result.formats import read_result
 from deepmark.benchmarks.result.statistics import Ratio
@@ -26,7 +26,7 @@ from deepmark.files import write_whole
 MARGIN = 0.10  # a ratio may grow by this part before the guard fails
 
 
-class Guarded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class GuardedRatio(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One ratio of the baseline; ``depends_on_cpu``: whether another CPU may have another."""
 
     value: float
@@ -40,7 +40,7 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cpu: str
     created: str
     command: str
-    ratios: dict[str, Guarded]
+    ratios: dict[str, GuardedRatio]
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ class Check(msgspec.Struct, frozen=True):
     state: Literal["ok", "slower", "new", "gone", "other CPU"]
 
 
-def ratios(result: Result) -> dict[str, tuple[Ratio, bool]]:
+def ratios(result: BenchResult) -> dict[str, tuple[Ratio, bool]]:
     """Return the ratios that a measurement can be guarded by: name -> (ratio, whether it depends on the CPU)."""
     found: dict[str, tuple[Ratio, bool]] = {}
     models = [one for one in result.contestants if one.kind == "model"]
@@ -62,30 +62,31 @@ def ratios(result: Result) -> dict[str, tuple[Ratio, bool]]:
     for one in models:
         found[f"decode / network, {_about(one)}"] = (paired(one, "decode", one, "network"), False)
         for other in models:
-            if one.heat != other.heat or (one.precision, one.groups) != (other.precision, other.groups):
+            alike = (one.precision, one.groups) == (other.precision, other.groups)
+            if one.contestant_group != other.contestant_group or not alike:
                 continue
             if one.engine == other.engine and (one.layout, other.layout) == ("sparse", "dense"):
                 found[f"sparse / dense, {_about(one)}"] = (paired(one, "total", other, "total"), False)
             if one.layout == other.layout and (one.engine, other.engine) == ("mnn", "onnxruntime"):
                 found[f"mnn / onnxruntime, {_about(one)}"] = (paired(one, "total", other, "total"), True)
         for rival in rivals:
-            if one.heat == rival.heat:
+            if one.contestant_group == rival.contestant_group:
                 ratio = paired(one, "total", rival, "network")
                 found[f"frame / {rival.engine}'s network, {_about(one)}"] = (ratio, True)
     return found
 
 
-def _about(one: Measured) -> str:
+def _about(one: ContestantResult) -> str:
     return f"{one.engine} {one.precision} {one.layout} {one.groups} groups {one.size} {one.threads_asked} thread(s)"
 
 
-def make_baseline(result: Result) -> Baseline:
+def make_baseline(result: BenchResult) -> Baseline:
     """Keep the ratios of a measurement."""
-    kept = {name: Guarded(round(ratio.value, 5), depends) for name, (ratio, depends) in ratios(result).items()}
+    kept = {name: GuardedRatio(round(ratio.value, 5), depends) for name, (ratio, depends) in ratios(result).items()}
     return Baseline("deepmark-bench-baseline/1", result.machine.cpu, result.created, result.command, kept)
 
 
-def check(baseline: Baseline, result: Result, margin: float = MARGIN) -> list[Check]:
+def check(baseline: Baseline, result: BenchResult, margin: float = MARGIN) -> list[Check]:
     """Hold a measurement against a baseline."""
     now = ratios(result)
     checks = []

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepmark.benchmarks.result.document import Conditions, Machine
+from deepmark.benchmarks.result.document import Machine, TurnConditions
 from deepmark.errors import UsageError
 from deepmark.runtime.cpu import cpu_name
 
@@ -27,7 +27,7 @@ _CPU = Path("/sys/devices/system/cpu")
 
 
 def describe_machine() -> Machine:
-    """Tell what the computer is; nothing that names it or its user."""
+    """Describe the computer; nothing that names it or its user."""
     import psutil
 
     return Machine(
@@ -57,7 +57,7 @@ def choose_cores(asked: str, threads: int) -> tuple[int, ...]:
     Args:
         asked: ``"auto"``, or numbers and ranges such as ``0,2-3``. Automatic are the fastest ones; of equal ones the
             last, as the first has most of the system's own work.
-        threads: that will compute.
+        threads: number of threads that will compute.
 
     Raises:
         UsageError: the text is no list of cores, one of them cannot be used, or they are too few.
@@ -95,7 +95,14 @@ def _parse_cores(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class CoreClock:
-    """What a set of cores had done at one moment, seconds of all together."""
+    """What a set of cores had done at one moment.
+
+    Attributes:
+        at_s: the moment, by the monotonic clock.
+        cores: number of the cores.
+        busy_s: time that they computed, all together.
+        steal_s: time that the hypervisor gave to other machines, all together.
+    """
 
     at_s: float
     cores: int
@@ -113,9 +120,9 @@ class CoreClock:
         busy = sum(getattr(one, name, 0.0) for one in chosen for name in names)
         return cls(time.monotonic(), len(chosen), busy, sum(getattr(one, "steal", 0.0) for one in chosen))
 
-    def until(self, later: CoreClock, own_s: float, frequency_mhz: float | None) -> Conditions:
-        """Say what the cores did until a later moment."""
-        return Conditions(
+    def until(self, later: CoreClock, own_s: float, frequency_mhz: float | None) -> TurnConditions:
+        """Return what the cores did until a later moment."""
+        return TurnConditions(
             core_s=round((later.at_s - self.at_s) * self.cores, 4),
             own_s=round(own_s, 4),
             busy_s=round(later.busy_s - self.busy_s, 4),
@@ -125,7 +132,7 @@ class CoreClock:
 
 
 def frequency_mhz(cores: Collection[int]) -> float | None:
-    """Read how fast the fastest of these cores runs now; None where the system does not tell."""
+    """Read how fast the fastest of these cores runs now; None where the system does not show it."""
     import psutil
 
     try:

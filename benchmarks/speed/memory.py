@@ -11,7 +11,12 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Memory at one moment, MiB; ``pss`` is None where the system does not tell."""
+    """Memory of a process at one moment, in MiB.
+
+    Attributes:
+        uss: memory that would be free without the process.
+        pss: memory with the process's part of shared pages; None where the system does not show it.
+    """
 
     uss: float
     pss: float | None

@@ -1,7 +1,7 @@
-"""What a measurement and its child processes say to each other: one JSON document a line.
+"""The messages between a measurement and its child processes: one JSON document a line.
 
-The parent sends a `Job`, then a `Turn` as often as it likes; the child answers each with one of `Ready`, `Samples` or
-`Refusal`. The end of its input ends the child.
+The parent sends a `LoadRequest`, then a `TurnRequest` as often as it likes; the child answers each with one of `Ready`,
+`TurnSamples` or `Refusal`. The end of its input ends the child.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import msgspec
 Phase = Literal["letterbox", "network", "decode"]
 
 
-class Job(msgspec.Struct, frozen=True, tag=True):
+class LoadRequest(msgspec.Struct, frozen=True, tag=True):
     """What a child is to load.
 
     Attributes:
         kind: ``"model"``: whole frames through the runtime; ``"rival"``: the network alone.
-        path: of the model, of the network's file, or of the checkpoint.
-        engine: library; for a model None for its own choice.
-        height: of the input, pixels.
-        width: likewise.
-        threads: to compute with.
-        cores: to stay on; none for all.
+        path: path of the model, of the network's file, or of the checkpoint.
+        engine: name of the engine or of the rival's library; None for a model's own choice.
+        height: height of the network's input, in pixels.
+        width: width of the network's input, in pixels.
+        threads: number of threads to compute with.
+        cores: cores to stay on; empty for all.
         threshold: floor of an object's final score, as `deepmark detect` has it.
         pictures: file of the pictures (`deepmark.benchmarks.speed.samples`).
-        expected: file of the right outputs, for a rival.
+        expected: file of the right outputs; None for a model.
     """
 
     kind: Literal["model", "rival"]
@@ -41,10 +41,14 @@ class Job(msgspec.Struct, frozen=True, tag=True):
     expected: str | None = None
 
 
-class Turn(msgspec.Struct, frozen=True, tag=True):
+class TurnRequest(msgspec.Struct, frozen=True, tag=True):
     """Run until both ``runs`` and ``at_least_s`` are reached, or ``at_most_s`` are over after two runs.
 
-    ``counts``: whether the runs are samples; then one more goes before them, as the caches hold another's weights.
+    Attributes:
+        runs: least number of runs.
+        at_least_s: least time, in seconds.
+        at_most_s: time after which two runs are enough, in seconds.
+        counts: whether the runs are samples; one more goes before them then, as the caches hold another's weights.
     """
 
     runs: int
@@ -58,13 +62,13 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
     Attributes:
         engine: library that runs it.
-        version: of the library.
-        device: where it computes.
-        threads: that it uses.
-        settings: of the library.
-        precision: of the arithmetic.
-        sha256: of the file that was loaded, hex.
-        file_bytes: its length; None for a model, whose manifest knows it.
+        version: version of the library.
+        device: device that computes, in the library's words.
+        threads: number of threads that compute.
+        settings: settings of the library.
+        precision: precision of the arithmetic.
+        sha256: hash of the file that was loaded, hex.
+        file_bytes: length of that file; None for a model, whose manifest knows it.
     """
 
     engine: str
@@ -77,15 +81,15 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     file_bytes: int | None
 
 
-class Samples(msgspec.Struct, frozen=True, tag=True):
+class TurnSamples(msgspec.Struct, frozen=True, tag=True):
     """Runs, in milliseconds.
 
     Attributes:
         phases: phase -> time of every run.
-        own_s: seconds that the process computed, on all cores.
-        objects: found per picture, on average; None for a rival.
-        peak_rss_mib: of the process so far.
-        engine_mib: what the engine says that it uses, or None.
+        own_s: time that the process computed, on all cores, in seconds.
+        objects: objects found per picture, on average; None for a rival.
+        peak_rss_mib: largest resident size of the process so far.
+        engine_mib: what the engine says that it uses; None where it says nothing.
     """
 
     phases: dict[Phase, list[float]]
@@ -106,5 +110,5 @@ class Refusal(msgspec.Struct, frozen=True, tag=True):
     hint: str | None
 
 
-Question = Job | Turn
-Answer = Waiting | Ready | Samples | Refusal
+Question = LoadRequest | TurnRequest
+Answer = Waiting | Ready | TurnSamples | Refusal

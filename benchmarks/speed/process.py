@@ -16,7 +16,7 @@ from typing import Self, cast
 
 import msgspec
 
-from deepmark.benchmarks.speed.messages import Answer, Question, Ready, Refusal, Samples, Waiting
+from deepmark.benchmarks.speed.messages import Answer, Question, Ready, Refusal, TurnSamples, Waiting
 from deepmark.errors import EngineError
 
 COMMAND = (sys.executable, "-P", "-m", "deepmark.benchmarks.speed.child")
@@ -28,9 +28,9 @@ class Child:
     """A running child process.
 
     Args:
-        name: of the contestant; errors begin with it.
+        name: name of the contestant, which errors begin with.
         environment: variables that it gets beside the parent's.
-        command: what to run.
+        command: command to run.
     """
 
     def __init__(self, name: str, environment: Mapping[str, str], command: Sequence[str] = COMMAND) -> None:
@@ -56,18 +56,20 @@ class Child:
         """Number of the process."""
         return self._process.pid
 
-    def tell(self, question: Question) -> None:
+    def send(self, question: Question) -> None:
         """Send a question; that nobody reads it any more is found when the answer does not come."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(msgspec.json.encode(question) + b"\n")
 
-    def hear(self, timeout_s: float, while_waiting: Callable[[], None] | None = None) -> Waiting | Ready | Samples:
+    def receive(
+        self, timeout_s: float, while_waiting: Callable[[], None] | None = None
+    ) -> Waiting | Ready | TurnSamples:
         """Wait for an answer.
 
         Args:
-            timeout_s: after which the child counts as hung.
-            while_waiting: is called every 20 ms; None to sleep, which disturbs nobody.
+            timeout_s: time after which the child counts as hung.
+            while_waiting: function to call every 20 ms; None to sleep, which disturbs nobody.
 
         Raises:
             EngineError: the child refused, crashed, was killed or hung.
@@ -93,18 +95,18 @@ class Child:
             elif while_waiting:
                 while_waiting()
         line, _, self._unread = self._unread.partition(b"\n")
-        return cast("Answer", msgspec.json.decode(line, type=Waiting | Ready | Samples | Refusal))
+        return cast("Answer", msgspec.json.decode(line, type=Waiting | Ready | TurnSamples | Refusal))
 
     def _explain_end(self) -> EngineError:
         status = self._process.wait()
         words = self._last_words()
-        said = f" (its last words: {words})" if words else ""
+        shown = f" (its last words: {words})" if words else ""
         if status == -signal.SIGKILL:
-            return EngineError(f"{self._name}: its process was killed{said}", hint="is there enough free memory?")
+            return EngineError(f"{self._name}: its process was killed{shown}", hint="is there enough free memory?")
         if status < 0:
             name = signal.Signals(-status).name
-            return EngineError(f"{self._name}: its process crashed with {name}{said}")
-        return EngineError(f"{self._name}: its process ended with exit status {status}{said}")
+            return EngineError(f"{self._name}: its process crashed with {name}{shown}")
+        return EngineError(f"{self._name}: its process ended with exit status {status}{shown}")
 
     def _last_words(self) -> str:
         self._errors.seek(max(self._errors.seek(0, os.SEEK_END) - _LAST_WORDS, 0))

@@ -28,10 +28,10 @@ class References:
     """Files of a dense network.
 
     Attributes:
-        model: it was taken from.
+        model: model that the network was taken from.
         files: kind of file -> path; a kind that there is none of is not in it.
-        pictures: to run on.
-        folder: for the right outputs.
+        pictures: pictures to run on.
+        folder: folder that the right outputs are written into.
     """
 
     model: OpenedBundle
@@ -66,7 +66,7 @@ def dense_model(models: Sequence[OpenedBundle]) -> OpenedBundle:
 
 
 def find_rivals(names: Iterable[str], checkpoint: Path | None) -> tuple[list[str], list[Failure]]:
-    """Keep those that can run here; say of the others why not."""
+    """Keep those that can run here; name the others, with the reason."""
     present, missing = [], []
     for name in dict.fromkeys(names):
         fault = _fault(RIVALS[name], checkpoint)
@@ -115,9 +115,9 @@ def _write_ncnn(onnx_file: Path, model: OpenedBundle, folder: Path) -> Path:
     return param
 
 
-def enter_rivals(found: References, rivals: Iterable[str], heats: Iterable[Contestant]) -> list[Contestant]:
+def enter_rivals(found: References, rivals: Iterable[str], models: Iterable[Contestant]) -> list[Contestant]:
     """Enter every rival in every size and number of threads that models run with."""
-    turns = list(dict.fromkeys((one.size, one.threads) for one in heats))
+    turns = list(dict.fromkeys(one.contestant_group for one in models))
     return [
         Contestant(_name(name, turn if len(turns) > 1 else None), "rival", found.model, file, name, *turn)
         for turn in turns

@@ -33,30 +33,36 @@ class Rival:
     """One library.
 
     Attributes:
-        title: as users know it.
-        module: that must be installed.
-        extra: of this package that brings it.
-        source: what it loads.
-        load: (file, height, width, threads) -> a loaded network.
+        title: name that users know it by.
+        module: name of the Python module that must be installed.
+        extra: extra of this package that brings the module.
+        source: kind of file that it loads.
+        load: function from (file, height, width, threads) to a loaded network.
     """
 
     title: str
     module: str
     extra: str
     source: Source
-    load: Callable[[Path, int, int, int], Loaded]
+    load: Callable[[Path, int, int, int], LoadedRival]
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A network in a library: its version, what is special about its settings, and how to run it."""
+class LoadedRival:
+    """A network in a library.
+
+    Attributes:
+        version: version of the library.
+        settings: what is special about the library's settings.
+        run: function from a normalised picture (1, 3, H, W) to the map of every head (C, H/4, W/4).
+    """
 
     version: str
     settings: dict[str, str | int | float | bool]
     run: Callable[[F32], Outputs]
 
 
-def _load_ncnn(path: Path, height: int, width: int, threads: int) -> Loaded:  # noqa: ARG001  it takes any size
+def _load_ncnn(path: Path, height: int, width: int, threads: int) -> LoadedRival:  # noqa: ARG001  it takes any size
     ncnn = importlib.import_module("ncnn")
     net = ncnn.Net()
     net.opt.num_threads = threads
@@ -71,10 +77,10 @@ def _load_ncnn(path: Path, height: int, width: int, threads: int) -> Loaded:  # 
         extractor.input("image", ncnn.Mat(x[0]))
         return {name: np.array(extractor.extract(name)[1]) for (name,) in names}
 
-    return Loaded(str(ncnn.__version__), {"fp16": False, "bf16": False, "winograd": True}, run)
+    return LoadedRival(str(ncnn.__version__), {"fp16": False, "bf16": False, "winograd": True}, run)
 
 
-def _load_openvino(path: Path, height: int, width: int, threads: int) -> Loaded:
+def _load_openvino(path: Path, height: int, width: int, threads: int) -> LoadedRival:
     # On import it reports itself to its makers' server through this module. Without it, it reports to nobody.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     openvino = importlib.import_module("openvino")
@@ -92,28 +98,28 @@ def _load_openvino(path: Path, height: int, width: int, threads: int) -> Loaded:
         outputs = request.infer([x], share_inputs=True, share_outputs=True)
         return {output.any_name: np.array(value[0]) for output, value in outputs.items()}
 
-    return Loaded(str(openvino.__version__).partition("-")[0], settings, run)
+    return LoadedRival(str(openvino.__version__).partition("-")[0], settings, run)
 
 
-def _load_onnxruntime(path: Path, height: int, width: int, threads: int) -> Loaded:  # noqa: ARG001
+def _load_onnxruntime(path: Path, height: int, width: int, threads: int) -> LoadedRival:  # noqa: ARG001
     from deepmark.runtime.engines.onnxruntime import OnnxRuntimeSession
 
     session = OnnxRuntimeSession(path, threads)
-    return Loaded(
+    return LoadedRival(
         session.facts.version, dict(session.facts.settings), lambda x: {k: v[0] for k, v in session.run(x).items()}
     )
 
 
-def _load_mnn(path: Path, height: int, width: int, threads: int) -> Loaded:  # noqa: ARG001
+def _load_mnn(path: Path, height: int, width: int, threads: int) -> LoadedRival:  # noqa: ARG001
     from deepmark.runtime.engines.sessions import open_session
 
     session = open_session(path, "mnn", threads)
-    return Loaded(
+    return LoadedRival(
         session.facts.version, dict(session.facts.settings), lambda x: {k: v[0] for k, v in session.run(x).items()}
     )
 
 
-def _load_torch(path: Path, height: int, width: int, threads: int) -> Loaded:  # noqa: ARG001
+def _load_torch(path: Path, height: int, width: int, threads: int) -> LoadedRival:  # noqa: ARG001
     import torch
 
     from deepmark.models.loading import load_checkpoint
@@ -125,7 +131,7 @@ def _load_torch(path: Path, height: int, width: int, threads: int) -> Loaded:  #
         with torch.inference_mode():
             return {name: head[0].numpy() for name, head in network(torch.from_numpy(x)).items()}
 
-    return Loaded(str(torch.__version__), {}, run)
+    return LoadedRival(str(torch.__version__), {}, run)
 
 
 RIVALS: Mapping[str, Rival] = {
@@ -143,7 +149,7 @@ class NetworkAlone:
     phases: tuple[Phase, ...] = ("network",)
     objects = None
 
-    def __init__(self, loaded: Loaded, inputs: Sequence[F32]) -> None:
+    def __init__(self, loaded: LoadedRival, inputs: Sequence[F32]) -> None:
         self._loaded, self._inputs = loaded, inputs
 
     def run(self, number: int) -> tuple[int, ...]:
@@ -160,9 +166,9 @@ def require_same(found: Outputs, expected: Outputs, title: str) -> None:
     A sigmoid at the end is no difference: some graphs have it, the network itself has not.
 
     Args:
-        found: name -> (C, H/4, W/4) of the rival.
-        expected: of ONNX Runtime.
-        title: of the rival.
+        found: name of the head -> its map (C, H/4, W/4), as the rival computed it.
+        expected: name of the head -> its map (C, H/4, W/4), as ONNX Runtime computed it.
+        title: name of the rival.
 
     Raises:
         EngineError: names the head, and how far it is off.

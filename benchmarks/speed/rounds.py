@@ -1,7 +1,7 @@
 """The measurement itself: children are loaded one after the other, then take turns, so that only one ever computes.
 
-Contestants of the same size and number of threads form a heat and take turns A-B-C-A-B-C: what changes on the machine
-in the meantime changes for all of them. Heats follow one another, and the processes of a heat end with it.
+Contestants of the same size and number of threads form a group and take turns A-B-C-A-B-C: what changes on the
+machine in the meantime changes for all of them. Groups follow one another, and the processes of a group end with it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
-from deepmark.benchmarks.result.document import Failure, Measured, Memory, Plan, Round
+from deepmark.benchmarks.result.document import BenchPlan, ContestantResult, Failure, ProcessMemory, Round
 from deepmark.benchmarks.speed.contestants import Contestant
 from deepmark.benchmarks.speed.machine import CoreClock, choose_cores, frequency_mhz, usable_cores
 from deepmark.benchmarks.speed.memory import MemoryWatch, Usage
-from deepmark.benchmarks.speed.messages import Job, Ready, Samples, Turn, Waiting
+from deepmark.benchmarks.speed.messages import LoadRequest, Ready, TurnRequest, TurnSamples, Waiting
 from deepmark.benchmarks.speed.process import COMMAND, Child
 from deepmark.errors import DeepMarkError, EngineError
 from deepmark.runtime.bundle import HEADS_FILE, OpenedBundle
@@ -36,12 +36,12 @@ class Setup:
     Attributes:
         plan: how long to measure.
         pictures: file of the pictures.
-        cores: ``"auto"`` or a list.
-        expected: size -> file of the right outputs, for rivals.
-        command: of a child.
+        cores: ``"auto"``, or a list such as ``"0,2-3"``.
+        expected: function from a size to the file of the right outputs, for rivals.
+        command: command that starts a contestant's process.
     """
 
-    plan: Plan
+    plan: BenchPlan
     pictures: Path
     cores: str
     expected: Callable[[tuple[int, int]], Path]
@@ -59,25 +59,25 @@ class _Running:
     before: Usage
     ready: Ready
     rounds: list[Round] = field(default_factory=list)
-    last: Samples | None = None
+    last: TurnSamples | None = None
 
 
-def steps(contestants: Sequence[Contestant], plan: Plan) -> int:
+def steps(contestants: Sequence[Contestant], plan: BenchPlan) -> int:
     """Count the steps that `measure` will advance by."""
     return len(contestants) * (plan.rounds + 1)
 
 
 def measure(
     contestants: Sequence[Contestant], setup: Setup, advance: Callable[[], None] = lambda: None
-) -> tuple[list[Measured], list[Failure]]:
+) -> tuple[list[ContestantResult], list[Failure]]:
     """Measure all contestants; one whose process fails is named, and the others go on."""
-    measured: list[Measured] = []
+    measured: list[ContestantResult] = []
     failures: list[Failure] = []
     start = time.monotonic()
-    for _, heat in groupby(contestants, key=lambda one: (one.size, one.threads)):
+    for _, group in groupby(contestants, key=lambda one: one.contestant_group):
         with ExitStack() as children:
             running = []
-            for one in heat:
+            for one in group:
                 try:
                     running.append(_load(one, setup, children))
                 except DeepMarkError as error:
@@ -98,7 +98,7 @@ def measure(
 def _load(one: Contestant, setup: Setup, children: ExitStack) -> _Running:
     threads = min(one.threads, len(usable_cores()))
     cores = choose_cores(setup.cores, threads)
-    job = Job(
+    request = LoadRequest(
         kind=one.kind,
         path=str(one.path.absolute()),
         engine=one.engine,
@@ -112,34 +112,34 @@ def _load(one: Contestant, setup: Setup, children: ExitStack) -> _Running:
     )
     child = children.enter_context(Child(one.name, {"OMP_NUM_THREADS": str(threads)}, setup.command))
     watch = MemoryWatch(child.pid)
-    child.tell(job)
-    _require(child.hear(LOAD_TIMEOUT_S), Waiting)
+    child.send(request)
+    _require(child.receive(LOAD_TIMEOUT_S), Waiting)
     before = watch.now() or Usage(0.0, None)
-    ready = _require(child.hear(LOAD_TIMEOUT_S, watch.look), Ready)
-    warm_up = Turn(setup.plan.warm_up_runs, setup.plan.warm_up_s, LOAD_TIMEOUT_S, counts=False)
-    child.tell(warm_up)
-    _require(child.hear(2 * LOAD_TIMEOUT_S, watch.look), Samples)
+    ready = _require(child.receive(LOAD_TIMEOUT_S, watch.look), Ready)
+    warm_up = TurnRequest(setup.plan.warm_up_runs, setup.plan.warm_up_s, LOAD_TIMEOUT_S, counts=False)
+    child.send(warm_up)
+    _require(child.receive(2 * LOAD_TIMEOUT_S, watch.look), TurnSamples)
     watch.look()
     return _Running(one, child, watch, cores, before, ready)
 
 
-def _take_turn(entry: _Running, plan: Plan, start: float) -> None:
-    turn = Turn(plan.runs_a_round, 0.0, plan.seconds_a_round, counts=True)
+def _take_turn(entry: _Running, plan: BenchPlan, start: float) -> None:
+    turn = TurnRequest(plan.runs_a_round, 0.0, plan.seconds_a_round, counts=True)
     clock = CoreClock.read(entry.cores)
-    entry.child.tell(turn)
-    samples = _require(entry.child.hear(plan.seconds_a_round + TURN_TIMEOUT_S), Samples)
+    entry.child.send(turn)
+    samples = _require(entry.child.receive(plan.seconds_a_round + TURN_TIMEOUT_S), TurnSamples)
     later = CoreClock.read(entry.cores)
     conditions = clock.until(later, samples.own_s, frequency_mhz(entry.cores))
     entry.rounds.append(Round(at_s=round(clock.at_s - start, 3), phases=samples.phases, conditions=conditions))
     entry.last = samples
 
 
-def _finish(entry: _Running) -> Measured:
+def _finish(entry: _Running) -> ContestantResult:
     one, ready, manifest = entry.contestant, entry.ready, entry.contestant.model.manifest
     steady = entry.watch.now() or Usage(0.0, None)
     peak = entry.watch.peak or steady
     assert entry.last is not None
-    return Measured(
+    return ContestantResult(
         name=one.name,
         kind=one.kind,
         model=manifest.name,
@@ -160,7 +160,7 @@ def _finish(entry: _Running) -> Measured:
         threads_asked=one.threads,
         cores=entry.cores,
         objects=entry.last.objects,
-        memory=Memory(
+        memory=ProcessMemory(
             before=entry.before.uss,
             peak_uss=max(peak.uss, steady.uss),
             peak_pss=_larger(peak.pss, steady.pss),

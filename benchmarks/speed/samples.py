@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepmark.benchmarks.result.document import Pictures
+from deepmark.benchmarks.result.document import PictureRecord
 from deepmark.errors import BundleError, DataError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.bundle import OpenedBundle
@@ -24,18 +24,18 @@ class SamplePictures:
     """Pictures to run on.
 
     Attributes:
-        source: where they come from.
-        images: (H, W, 3) uint8, BGR, of any sizes.
+        source: name of where they come from.
+        images: images (H, W, 3), blue, green, red, of any sizes.
     """
 
     source: str
     images: tuple[Image8, ...]
 
-    def record(self) -> Pictures:
+    def record(self) -> PictureRecord:
         """Describe them for the document of results."""
         digest = hashlib.sha256(b"".join(image.tobytes() for image in self.images)).hexdigest()
         sizes = tuple((image.shape[0], image.shape[1]) for image in self.images)
-        return Pictures(source=self.source, sizes=sizes, sha256=digest)
+        return PictureRecord(source=self.source, sizes=sizes, sha256=digest)
 
 
 def gather(folder: Path | None, models: Sequence[OpenedBundle]) -> SamplePictures:
@@ -98,7 +98,7 @@ def encode_ppm(image: Image8) -> bytes:
     """Return the file of an image.
 
     Args:
-        image: (H, W, 3), blue, green, red.
+        image: image (H, W, 3), blue, green, red.
     """
     height, width, _ = image.shape
     return f"P6\n{width} {height}\n255\n".encode() + image[:, :, ::-1].tobytes()

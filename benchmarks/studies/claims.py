@@ -23,7 +23,7 @@ from deepmark.runtime.arrays import Image8
 from deepmark.runtime.decoding.params import SHOWN_SCORE
 
 if TYPE_CHECKING:
-    from deepmark.benchmarks.result.document import Measured, Result
+    from deepmark.benchmarks.result.document import BenchResult, ContestantResult
 
 ENGINES = ("mnn", "onnxruntime")
 TWELVE_MEGAPIXELS = (3000, 4000)  # height, width
@@ -69,7 +69,7 @@ class Claims:
     date: str
     unstable: tuple[str, ...]
     rows: tuple[Claim, ...]
-    results: tuple[Result, ...]
+    results: tuple[BenchResult, ...]
 
 
 def one_channel_each(source: Path, target: Path) -> Path:
@@ -104,12 +104,12 @@ def measure(checkpoint: Path, pictures: Path, *, size: int, rivals: Sequence[str
     Raises:
         DeepMarkError: the checkpoint cannot be exported or a model not be measured.
     """
-    from deepmark.benchmarks.result.document import Plan
+    from deepmark.benchmarks.result.document import BenchPlan
     from deepmark.benchmarks.result.verdict import judge
-    from deepmark.benchmarks.speed.benchmark import Request, run_benchmark
+    from deepmark.benchmarks.speed.benchmark import HostRequest, run_benchmark
     from deepmark.exporter import export
 
-    plan = Plan(rounds=6, runs=24, seconds=seconds, threshold=SHOWN_SCORE)
+    plan = BenchPlan(rounds=6, runs=24, seconds=seconds, threshold=SHOWN_SCORE)
     with tempfile.TemporaryDirectory(prefix="deepmark-") as name, progress("exporting", 6, "steps") as advance:
         folder, bundles = Path(name), {}
         wide = one_channel_each(checkpoint, folder / "wide.pth")
@@ -128,10 +128,12 @@ def measure(checkpoint: Path, pictures: Path, *, size: int, rivals: Sequence[str
                 advance()
         first = tuple(bundles[heads, 62] for heads in ("dense", "sparse"))
         say("dense and sparse heads in both engines, and rivals, in turns")
-        engines = run_benchmark(Request(models=first, engines="all", rivals=tuple(rivals), images=pictures, plan=plan))
+        engines = run_benchmark(
+            HostRequest(models=first, engines="all", rivals=tuple(rivals), images=pictures, plan=plan)
+        )
         advance()
         say("62 groups and 294 landmarks in turns")
-        grouping = run_benchmark(Request(models=tuple(bundles.values()), engines="mnn", images=pictures, plan=plan))
+        grouping = run_benchmark(HostRequest(models=tuple(bundles.values()), engines="mnn", images=pictures, plan=plan))
         advance()
     rows = (*_engine_rows(engines), *_decoder_rows(engines), *_grouping_rows(grouping))
     faults = tuple(f"{one.name}: {one.reasons[0]}" for one in judge(engines) if not one.stable)
@@ -139,7 +141,7 @@ def measure(checkpoint: Path, pictures: Path, *, size: int, rivals: Sequence[str
     return Claims(engines.machine.cpu, versions, engines.created, faults, rows, (engines, grouping))
 
 
-def _engine_rows(result: Result) -> list[Claim]:
+def _engine_rows(result: BenchResult) -> list[Claim]:
     from deepmark.benchmarks.result.figures import against_fastest, paired
     from deepmark.benchmarks.result.statistics import summarise
 
@@ -157,7 +159,7 @@ def _engine_rows(result: Result) -> list[Claim]:
     return rows
 
 
-def _decoder_rows(result: Result) -> list[Claim]:
+def _decoder_rows(result: BenchResult) -> list[Claim]:
     from deepmark.benchmarks.result.figures import paired
     from deepmark.benchmarks.result.statistics import summarise
 
@@ -174,7 +176,7 @@ def _decoder_rows(result: Result) -> list[Claim]:
     ]
 
 
-def _grouping_rows(result: Result) -> list[Claim]:
+def _grouping_rows(result: BenchResult) -> list[Claim]:
     from deepmark.benchmarks.result.figures import paired
 
     rows = []
@@ -190,7 +192,7 @@ def _grouping_rows(result: Result) -> list[Claim]:
     return rows
 
 
-def _only(result: Result, engine: str, layout: str, groups: int = 62) -> Measured:
+def _only(result: BenchResult, engine: str, layout: str, groups: int = 62) -> ContestantResult:
     wanted = (engine, layout, groups)
     return next(
         one for one in result.contestants if one.kind == "model" and (one.engine, one.layout, one.groups) == wanted

@@ -26,7 +26,7 @@ from deepmark.runtime.arrays import F32
 if TYPE_CHECKING:
     import onnx
 
-    from deepmark.benchmarks.speed.rivals import Loaded
+    from deepmark.benchmarks.speed.rivals import LoadedRival
     from deepmark.runtime.manifest import Preprocess
 
 Engine = Literal["mnn", "onnxruntime"]
@@ -189,7 +189,7 @@ def measure(bundle: Path, *, threads: int, rounds: int) -> list[Outcome]:
     return outcomes
 
 
-def _load(engine: Engine, path: Path, size: tuple[int, int], threads: int) -> Loaded:
+def _load(engine: Engine, path: Path, size: tuple[int, int], threads: int) -> LoadedRival:
     from deepmark.benchmarks.speed.rivals import RIVALS
     from deepmark.exporter.to_mnn import convert_to_mnn
 
@@ -199,7 +199,7 @@ def _load(engine: Engine, path: Path, size: tuple[int, int], threads: int) -> Lo
     return RIVALS[engine].load(path, *size, threads)
 
 
-def _time(engine: Engine, loaded: list[Loaded], inputs: list[F32], rounds: int) -> list[Outcome]:
+def _time(engine: Engine, loaded: list[LoadedRival], inputs: list[F32], rounds: int) -> list[Outcome]:
     given = [one.run(x) for one, x in zip(loaded, inputs, strict=True)]
     errors = [_error(one, given[0]) for one in given]
     for rewrite, error in zip(REWRITES, errors, strict=True):

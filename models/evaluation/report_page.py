@@ -28,7 +28,7 @@ from deepmark.page import (
     Headline,
     Number,
     Page,
-    Picture,
+    PagePicture,
     Section,
     Table,
     draw,
@@ -227,8 +227,8 @@ def _examples(inspection: ReportDetails) -> list[Section]:
     return [Section(title, intro, tuple(map(_picture, examples))) for title, intro, examples in parts if examples]
 
 
-def _picture(example: Example) -> Picture:
-    return Picture(example.jpeg, f"{example.image_id:06d}: mean OKS {example.agreement:.3f}")
+def _picture(example: Example) -> PagePicture:
+    return PagePicture(example.jpeg, f"{example.image_id:06d}: mean OKS {example.agreement:.3f}")
 
 
 def _run(run: Mapping[str, object], faults: Sequence[str]) -> Section:

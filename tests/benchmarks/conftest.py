@@ -9,11 +9,20 @@ import msgspec
 import pytest
 from tiny_network import tiny_loaded
 
-from deepmark.benchmarks.result.document import Conditions, Machine, Measured, Memory, Pictures, Plan, Result, Round
+from deepmark.benchmarks.result.document import (
+    BenchPlan,
+    BenchResult,
+    ContestantResult,
+    Machine,
+    PictureRecord,
+    ProcessMemory,
+    Round,
+    TurnConditions,
+)
 from deepmark.exporter.pipeline import export
 
-QUIET = Conditions(core_s=1.0, own_s=0.95, busy_s=0.98, steal_s=0.0, frequency_mhz=2500.0)
-Made = Callable[..., Measured]
+QUIET = TurnConditions(core_s=1.0, own_s=0.95, busy_s=0.98, steal_s=0.0, frequency_mhz=2500.0)
+Made = Callable[..., ContestantResult]
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +40,8 @@ def measured() -> Made:
     """Make a contestant of times of its network, by rounds; letterbox takes 1 ms, decoding 2."""
 
     def make(
-        name: str, network: Sequence[Sequence[float]], conditions: Conditions = QUIET, **changes: object
-    ) -> Measured:
+        name: str, network: Sequence[Sequence[float]], conditions: TurnConditions = QUIET, **changes: object
+    ) -> ContestantResult:
         kind = changes.get("kind", "model")
 
         def phases(times: Sequence[float]) -> dict[str, list[float]]:
@@ -60,7 +69,7 @@ def measured() -> Made:
             "threads_asked": 1,
             "cores": (1,),
             "objects": None if kind == "rival" else 2.0,
-            "memory": Memory(
+            "memory": ProcessMemory(
                 before=20, peak_uss=300, peak_pss=310, peak_rss=330, steady_uss=280, steady_pss=290, engine=200
             ),
             "rounds": tuple(
@@ -68,16 +77,16 @@ def measured() -> Made:
                 for number, times in enumerate(network)
             ),
         }
-        return Measured(**{**values, **changes})
+        return ContestantResult(**{**values, **changes})
 
     return make
 
 
 @pytest.fixture
-def result() -> Callable[..., Result]:
+def result() -> Callable[..., BenchResult]:
     """Make a document of contestants."""
 
-    def make(*contestants: Measured, **changes: object) -> Result:
+    def make(*contestants: ContestantResult, **changes: object) -> BenchResult:
         machine = Machine(
             cpu="A CPU",
             cores=8,
@@ -90,14 +99,14 @@ def result() -> Callable[..., Result]:
             python="3.11.7",
             versions={"numpy": "2.0"},
         )
-        document = Result(
+        document = BenchResult(
             format="deepmark-bench/1",
             created="2026-01-01T00:00:00+00:00",
             command="deepmark bench",
             program="0.1",
             machine=machine,
-            plan=Plan(),
-            pictures=Pictures(source="drawings", sizes=((64, 64),), sha256="b" * 64),
+            plan=BenchPlan(),
+            pictures=PictureRecord(source="drawings", sizes=((64, 64),), sha256="b" * 64),
             contestants=contestants,
             failures=(),
         )

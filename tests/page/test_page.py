@@ -18,7 +18,7 @@ from deepmark.page import (
     Headline,
     Number,
     Page,
-    Picture,
+    PagePicture,
     Section,
     Table,
     draw,
@@ -50,8 +50,8 @@ def page() -> Page:
         table,
         Chart(draw("One", paint), "first"),
         Chart(draw("Two", paint), "second"),
-        Picture(b"\xff\xd8one", "left"),
-        Picture(b"\xff\xd8two", "right"),
+        PagePicture(b"\xff\xd8one", "left"),
+        PagePicture(b"\xff\xd8two", "right"),
         Facts({"backend": "mnn", "pictures": Number(1234)}),
     )
     sections = (Section("Result", "how to <read> it", blocks), Section("More", "", ()), Section("End", "", ()))

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from deepmark.benchmarks.speed.child import Preparation, serve
-from deepmark.benchmarks.speed.messages import Job, Ready
+from deepmark.benchmarks.speed.messages import LoadRequest, Ready
 from deepmark.errors import BundleError
 
 
@@ -32,7 +32,7 @@ class Fake:
         return 1_000_000, 2_000_000 + self._runs, 500_000
 
 
-def prepare(job: Job) -> Preparation:
+def prepare(job: LoadRequest) -> Preparation:
     name = Path(job.path).name
     if name == "exits":
         sys.stderr.write("something went wrong\n")

@@ -16,7 +16,7 @@ from deepmark.console import print_json, print_table, progress, say
 from deepmark.errors import DeepMarkError, UnstableError, UsageError
 
 if TYPE_CHECKING:
-    from deepmark.benchmarks.result.document import Failure, Result
+    from deepmark.benchmarks.result.document import BenchResult, Failure
 
 EPILOG = """\b
 Examples:
@@ -230,24 +230,24 @@ def _measure(
     threads: tuple[int, ...],
     plan: dict[str, float],
     **options: object,
-) -> Result:
+) -> BenchResult:
     from deepmark.runtime.media.picture_file import MAX_PIXELS
 
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # read when OpenCV is imported, so before that
     import msgspec
 
-    from deepmark.benchmarks.result.document import Plan
-    from deepmark.benchmarks.speed.benchmark import Request, run_benchmark
+    from deepmark.benchmarks.result.document import BenchPlan
+    from deepmark.benchmarks.speed.benchmark import HostRequest, run_benchmark
     from deepmark.models.size import parse_size
     from deepmark.runtime.cpu import usable_cores
 
     for count in threads:
         if count > usable_cores():
             say(f"{count} threads were asked for, {usable_cores()} cores may be used: running on as many")
-    request = Request(
+    request = HostRequest(
         sizes=tuple(dict.fromkeys(map(parse_size, sizes))),
         threads=tuple(dict.fromkeys(threads)),
-        plan=msgspec.convert(plan, Plan),
+        plan=msgspec.convert(plan, BenchPlan),
         command=_command(),
         **options,  # type: ignore[arg-type]
     )
@@ -255,7 +255,7 @@ def _measure(
 
 
 def _write(
-    result: Result, *, output: Path | None, csv: Path | None, report: Path | None, accuracy: tuple[Path, ...]
+    result: BenchResult, *, output: Path | None, csv: Path | None, report: Path | None, accuracy: tuple[Path, ...]
 ) -> None:
     if output is not None:
         from deepmark.benchmarks.result.formats import write_result
@@ -273,7 +273,7 @@ def _write(
         write_page(report, make_page(result, read_accuracies(accuracy)))
 
 
-def _print(result: Result, *, sweep: bool, compare: str | None) -> None:
+def _print(result: BenchResult, *, sweep: bool, compare: str | None) -> None:
     from deepmark.benchmarks.report.tables import print_grid, print_paper, print_result
 
     print_result(result)
@@ -301,7 +301,7 @@ def _diff(models: tuple[Path, ...], before: Path, after: Path, *, as_json: bool)
     print_table(("", "phase", "before ms", "after ms", "after / before, 95 %", ""), rows)
 
 
-def _raise_faults(result: Result) -> None:
+def _raise_faults(result: BenchResult) -> None:
     """Name what could not be measured; end with an error where that was a MODEL, or where a result is unstable."""
     from deepmark.benchmarks.result.verdict import judge
 

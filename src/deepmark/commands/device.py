@@ -11,7 +11,7 @@ from deepmark.console import print_json, print_table, say
 from deepmark.errors import DeviceError
 
 if TYPE_CHECKING:
-    from deepmark.benchmarks.device.connected_phones import Seen
+    from deepmark.benchmarks.device.connected_phones import ConnectedPhone
 
 EPILOG = """\b
 Examples:
@@ -31,9 +31,9 @@ def command(as_json: bool) -> None:
     Nothing is copied to a phone or changed on it. Exit status: 0 there are phones, 4 there is none or no adb.
     """
     from deepmark.benchmarks.device.adb import find_adb
-    from deepmark.benchmarks.device.connected_phones import see_all
+    from deepmark.benchmarks.device.connected_phones import examine_phones
 
-    phones = see_all(find_adb())
+    phones = examine_phones(find_adb())
     if as_json:
         print_json({"phones": phones})
     else:
@@ -42,7 +42,7 @@ def command(as_json: bool) -> None:
         raise DeviceError("no phone is connected", hint="plug it in and turn on USB debugging (docs/phone.md)")
 
 
-def _print(phones: tuple[Seen, ...]) -> None:
+def _print(phones: tuple[ConnectedPhone, ...]) -> None:
     from deepmark.benchmarks.report.phone_tables import identity_rows, state_text
 
     for one in phones:

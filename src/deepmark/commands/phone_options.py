@@ -89,11 +89,11 @@ def measure_on_phone(
     import msgspec
 
     from deepmark.benchmarks.device import programs
-    from deepmark.benchmarks.device.benchmark import Request, run_on_phone
-    from deepmark.benchmarks.result.document import Plan
+    from deepmark.benchmarks.device.benchmark import PhoneRequest, run_on_phone
+    from deepmark.benchmarks.result.document import BenchPlan
     from deepmark.models.size import parse_size
 
-    request = Request(
+    request = PhoneRequest(
         models=models,
         serial=options["serial"],
         sizes=tuple(dict.fromkeys(map(parse_size, sizes))),
@@ -102,10 +102,10 @@ def measure_on_phone(
         techniques=tuple(dict.fromkeys(options["techniques"])) or ("manifest",),
         power=options["power"] or "normal",
         images=images,
-        plan=msgspec.convert(plan, Plan),
+        plan=msgspec.convert(plan, BenchPlan),
         keep=options["keep"],
         build=programs.build_for_phone,
         command=command,
-        say=say,
+        on_message=say,
     )
     return run_on_phone(request)

@@ -9,7 +9,7 @@ from deepmark.page.blocks import (
     Headline,
     Number,
     Page,
-    Picture,
+    PagePicture,
     Section,
     Table,
 )
@@ -26,7 +26,7 @@ __all__ = [
     "Headline",
     "Number",
     "Page",
-    "Picture",
+    "PagePicture",
     "Section",
     "Table",
     "draw",

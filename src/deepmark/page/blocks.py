@@ -44,7 +44,7 @@ class Table:
         caption: what it shows, in a sentence or less.
         columns: headings; the first column names the rows.
         rows: as long as ``columns`` each.
-        total: last row, set apart.
+        total: last row, set apart; None for no such row.
     """
 
     caption: str
@@ -65,7 +65,7 @@ class Chart:
 
     Attributes:
         svg: from `deepmark.page.draw`.
-        caption: what there is to see, below it.
+        caption: text below it: what there is to see.
     """
 
     svg: Svg
@@ -73,12 +73,12 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PagePicture:
     """A photograph or drawing; pictures that follow each other stand side by side.
 
     Attributes:
         jpeg: content of the JPEG file.
-        caption: below it, and for those who cannot see it.
+        caption: text below it, and for those who cannot see it.
     """
 
     jpeg: bytes
@@ -99,7 +99,7 @@ class Headline:
     figures: Mapping[str, Cell]
 
 
-Block = Table | Chart | Picture | Facts | Headline
+Block = Table | Chart | PagePicture | Facts | Headline
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Section:
     """A part of a page.
 
     Attributes:
-        title: in a word or three; no two of a page are the same.
+        title: heading of a word or three; no two of a page are the same.
         intro: a paragraph on how to read what follows; may be empty.
         blocks: from top to bottom.
     """
@@ -122,8 +122,8 @@ class Page:
     """A page.
 
     Attributes:
-        title: of the page.
-        subtitle: a sentence below it.
+        title: heading of the page.
+        subtitle: sentence below the heading.
         sections: from top to bottom.
     """
 

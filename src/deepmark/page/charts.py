@@ -34,8 +34,8 @@ def draw(label: str, paint: Callable[[Figure], None], *, height: float = 3.2) ->
 
     Args:
         label: what it is, for those who cannot see it; no two charts of a page share it.
-        paint: fills an empty figure, with axes from ``figure.subplots`` for example.
-        height: of the chart, in inches where its width is 7.2.
+        paint: function that fills an empty figure, with axes from ``figure.subplots`` for example.
+        height: height of the chart, in inches where its width is 7.2.
 
     Returns:
         An ``<svg>`` element.

@@ -17,9 +17,9 @@ from outcome import Deepmark
 from stand_in_native import StandIn, stand_in
 from tiny import make_manifest, write_bundle
 
-from deepmark.benchmarks.device.benchmark import Request, run_on_phone
+from deepmark.benchmarks.device.benchmark import PhoneRequest, run_on_phone
 from deepmark.benchmarks.device.rounds import Cooling
-from deepmark.benchmarks.result.document import Plan, Result
+from deepmark.benchmarks.result.document import BenchPlan, BenchResult
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import HeadsSpec
@@ -101,18 +101,18 @@ def phone_command(build: StandIn, deepmark: Deepmark, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def bench(build: StandIn, phone_bundle: Path) -> Callable[..., Result]:
+def bench(build: StandIn, phone_bundle: Path) -> Callable[..., BenchResult]:
     """Measure on a phone with a short plan, without waiting for real."""
 
-    def call(serial: str | None = None, **changes: object) -> Result:
+    def call(serial: str | None = None, **changes: object) -> BenchResult:
         values: dict[str, object] = {
             "models": (phone_bundle,),
             "serial": serial,
-            "plan": Plan(rounds=2, runs=6, seconds=3, warm_up_s=0),
+            "plan": BenchPlan(rounds=2, runs=6, seconds=3, warm_up_s=0),
             "build": lambda: build,
             "cooling": Cooling(longest_s=10.0, sleep=lambda _: None),
-            "comes_back_s": 5.0,
+            "reconnect_s": 5.0,
         }
-        return run_on_phone(Request(**{**values, **changes}))
+        return run_on_phone(PhoneRequest(**{**values, **changes}))
 
     return call

@@ -10,7 +10,7 @@ import pytest
 from fake_adbd import Plug
 from fake_phone import Faults
 
-from deepmark.benchmarks.device.adb import Adb, Listed, choose, find_adb, list_devices
+from deepmark.benchmarks.device.adb import Adb, ListedPhone, choose_phone, find_adb, list_phones
 from deepmark.benchmarks.device.bounded_process import clean, one_line
 from deepmark.errors import DeviceError, PhoneLostError
 
@@ -52,16 +52,16 @@ def test_no_adb_is_told_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_no_device_and_several_devices_are_errors_that_say_so() -> None:
-    one, two = Listed("A1", "device", "ELS_NX9"), Listed("B2", "device", "")
+    one, two = ListedPhone("A1", "device", "ELS_NX9"), ListedPhone("B2", "device", "")
 
     with pytest.raises(DeviceError, match="no phone is connected"):
-        choose((), None)
+        choose_phone((), None)
     with pytest.raises(DeviceError, match=r"2 phones are connected: A1 \(ELS_NX9\), B2") as caught:
-        choose((one, two), None)
+        choose_phone((one, two), None)
     assert "--serial" in str(caught.value.hint)
-    assert choose((one, two), "B2") is two
+    assert choose_phone((one, two), "B2") is two
     with pytest.raises(DeviceError, match="no phone with the serial C3; there: A1"):
-        choose((one, two), "C3")
+        choose_phone((one, two), "C3")
 
 
 @pytest.mark.parametrize("fault", ["unauthorized", "offline"])
@@ -69,7 +69,7 @@ def test_a_phone_that_cannot_be_used_tells_its_state(plug: Plug, adb_server: str
     phone = plug(faults=Faults(**{fault: True}))
 
     with pytest.raises(DeviceError, match=fault):
-        choose(list_devices(adb_server), phone.serial)
+        choose_phone(list_phones(adb_server), phone.serial)
 
 
 def test_unplugged_during_a_command(plug: Plug, adb_server: str) -> None:
@@ -89,7 +89,7 @@ def test_unplugged_during_push_and_pull(plug: Plug, adb_server: str, tmp_path: P
     phone.faults.unplug_during_pull = True
     with pytest.raises(PhoneLostError):
         adb.pull("/data/local/tmp/file", tmp_path / "back")
-    assert adb.comes_back(10)
+    assert adb.reconnect(10)
     phone.faults.unplug_during_push = True
     with pytest.raises(PhoneLostError):
         adb.push(file, "/data/local/tmp/file")
@@ -103,18 +103,18 @@ def test_output_that_ends_early_is_a_lost_connection(plug: Plug, adb_server: str
 
 
 @pytest.mark.parametrize(
-    ("refusal", "said"),
+    ("refusal", "message"),
     [
         ("couldn't write: No space left on device", "is full"),
         ("couldn't create file: Read-only file system", "read-only"),
         ("couldn't create file: Permission denied", "permission denied"),
     ],
 )
-def test_a_refused_file_tells_why(plug: Plug, adb_server: str, tmp_path: Path, refusal: str, said: str) -> None:
+def test_a_refused_file_tells_why(plug: Plug, adb_server: str, tmp_path: Path, refusal: str, message: str) -> None:
     adb = _adb(adb_server, plug(faults=Faults(push_refusal=refusal)).serial)
     (tmp_path / "file").write_bytes(b"x" * 100_000)
 
-    with pytest.raises(DeviceError, match=said) as caught:
+    with pytest.raises(DeviceError, match=message) as caught:
         adb.push(tmp_path / "file", "/data/local/tmp/file")
     assert not isinstance(caught.value, PhoneLostError)
 
@@ -149,7 +149,7 @@ def test_a_server_of_another_version_that_cannot_be_replaced(adb_server: str, mo
         threading.Thread(target=_old_server, args=(listener,), daemon=True).start()
 
         with pytest.raises(DeviceError, match="adb's server cannot be used") as caught:
-            list_devices(adb_server)
+            list_phones(adb_server)
         listener.shutdown(socket.SHUT_RDWR)
     assert "another version" in str(caught.value.hint)
 

@@ -14,20 +14,20 @@ from outcome import Deepmark
 
 from deepmark.benchmarks.device.rounds import Cooling
 from deepmark.benchmarks.report.paper import standing
-from deepmark.benchmarks.result.document import Plan, Result
+from deepmark.benchmarks.result.document import BenchPlan, BenchResult
 from deepmark.benchmarks.result.formats import read_result, write_result
 from deepmark.benchmarks.result.verdict import judge
 from deepmark.errors import DeviceError
 
-Bench = Callable[..., Result]
-THREE_ROUNDS = Plan(rounds=3, runs=9, seconds=3, warm_up_s=0)
+Bench = Callable[..., BenchResult]
+THREE_ROUNDS = BenchPlan(rounds=3, runs=9, seconds=3, warm_up_s=0)
 
 
 def test_a_result_is_the_same_document_as_the_hosts(plug: Plug, bench: Bench, tmp_path: Path) -> None:
     device = plug("p40")
-    told: list[str] = []
+    messages: list[str] = []
 
-    result = bench(device.serial, say=told.append, plan=THREE_ROUNDS)
+    result = bench(device.serial, on_message=messages.append, plan=THREE_ROUNDS)
 
     write_result(tmp_path / "r.json", result)
     assert read_result(tmp_path / "r.json") == result
@@ -43,7 +43,7 @@ def test_a_result_is_the_same_document_as_the_hosts(plug: Plug, bench: Bench, tm
     assert result.phone.runtime == "glibc-wheel"
     assert device.serial not in (tmp_path / "r.json").read_text()
     assert all(verdict.stable for verdict in judge(result))
-    assert any("turn 3 of 3" in line and "battery 29.0 °C" in line for line in told)
+    assert any("turn 3 of 3" in line and "battery 29.0 °C" in line for line in messages)
     assert (device.phone.root / "state/mask").read_text().strip() == "f0"
     device.phone.require_as_found()
 
@@ -96,7 +96,7 @@ def test_models_take_turns(plug: Plug, bench: Bench) -> None:
 def test_the_threshold_is_the_plans(plug: Plug, bench: Bench) -> None:
     device = plug()
 
-    bench(device.serial, plan=Plan(rounds=1, runs=2, seconds=1, warm_up_s=0, threshold=0.25))
+    bench(device.serial, plan=BenchPlan(rounds=1, runs=2, seconds=1, warm_up_s=0, threshold=0.25))
 
     (command,) = (command for command in device.phone.commands if "--pictures" in command)
     assert "--threshold 0.25" in command
@@ -137,7 +137,7 @@ def test_only_its_own_folder_is_removed(plug: Plug, bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda phone: phone.thermal(2), "thermal status 2"),
         (lambda phone: phone.battery(celsius=42), "battery has 42.0 °C"),
@@ -147,7 +147,7 @@ def test_only_its_own_folder_is_removed(plug: Plug, bench: Bench) -> None:
     ],
 )
 def test_what_speaks_against_the_times_is_told(
-    plug: Plug, bench: Bench, change: Callable[[object], None], said: str
+    plug: Plug, bench: Bench, change: Callable[[object], None], message: str
 ) -> None:
     device = plug()
     change(device.phone)
@@ -155,7 +155,7 @@ def test_what_speaks_against_the_times_is_told(
     result = bench(device.serial)
 
     (verdict,) = judge(result)
-    assert any(said in reason for reason in verdict.reasons), verdict.reasons
+    assert any(message in reason for reason in verdict.reasons), verdict.reasons
     device.phone.require_as_found()
 
 
@@ -166,7 +166,7 @@ def test_throttling_shows_in_the_clocks_that_the_kernel_counted(plug: Plug, benc
         if line.startswith("turn 1"):
             device.phone.write("state/throttled", "")
 
-    result = bench(device.serial, say=throttle, plan=THREE_ROUNDS)
+    result = bench(device.serial, on_message=throttle, plan=THREE_ROUNDS)
 
     assert [turn.conditions.frequency_mhz for turn in result.contestants[0].rounds] == [2860.0, 1430.0, 1430.0]
     assert any("between 1430 and 2860 MHz" in reason for reason in judge(result)[0].reasons)

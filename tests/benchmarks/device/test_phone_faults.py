@@ -14,10 +14,10 @@ from fake_adbd import Plug
 from fake_phone import Faults
 
 from deepmark.benchmarks.device.connected_phones import phone_lock
-from deepmark.benchmarks.result.document import Result
+from deepmark.benchmarks.result.document import BenchResult
 from deepmark.errors import BundleError, DeepMarkError, DeviceError, EngineError, ParityError
 
-Bench = Callable[..., Result]
+Bench = Callable[..., BenchResult]
 
 
 def test_a_wrong_result_is_never_timed(plug: Plug, bench: Bench) -> None:
@@ -33,7 +33,7 @@ def test_a_wrong_result_is_never_timed(plug: Plug, bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "said"),
+    ("act", "message"),
     [
         ("killed", "was killed"),
         ("crash", "crashed"),
@@ -43,11 +43,11 @@ def test_a_wrong_result_is_never_timed(plug: Plug, bench: Bench) -> None:
         ("flood", "printed more than 32 MB"),
     ],
 )
-def test_a_program_that_ends_badly_is_exit_status_4(plug: Plug, bench: Bench, act: str, said: str) -> None:
+def test_a_program_that_ends_badly_is_exit_status_4(plug: Plug, bench: Bench, act: str, message: str) -> None:
     device = plug()
     device.phone.act(act)
 
-    with pytest.raises(DeviceError, match=said) as caught:
+    with pytest.raises(DeviceError, match=message) as caught:
         bench(device.serial)
 
     assert caught.value.exit_code == 4
@@ -79,7 +79,7 @@ def test_a_model_that_cannot_be_read_there_is_told_in_the_programs_words(plug: P
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda phone: phone.setting("low_power", "1"), "battery saver is on"),
         (lambda phone: phone.write("props/ro.product.cpu.abilist", "armeabi-v7a"), "arm64-v8a is needed"),
@@ -89,12 +89,12 @@ def test_a_model_that_cannot_be_read_there_is_told_in_the_programs_words(plug: P
     ],
 )
 def test_a_phone_that_cannot_be_measured_on_is_refused(
-    plug: Plug, bench: Bench, change: Callable[[object], None], said: str
+    plug: Plug, bench: Bench, change: Callable[[object], None], message: str
 ) -> None:
     device = plug()
     change(device.phone)
 
-    with pytest.raises(DeviceError, match=said):
+    with pytest.raises(DeviceError, match=message):
         bench(device.serial)
 
     device.phone.require_as_found()
@@ -128,7 +128,7 @@ def test_a_phone_that_stays_away_is_told_what_is_left_and_the_next_run_makes_it_
     device = plug(faults=Faults(unplug_during_run="--pictures"))
 
     with pytest.raises(DeviceError, match="left on it: /data/local/tmp/deepmark-"):
-        bench(device.serial, comes_back_s=1.0)
+        bench(device.serial, reconnect_s=1.0)
 
     assert (device.phone.root / "settings/global.stay_on_while_plugged_in").read_text().strip() == "2"
     device.plugged = True
@@ -147,7 +147,7 @@ def test_ctrl_c_leaves_nothing_behind(plug: Plug, bench: Bench) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bench(device.serial, say=interrupt)
+        bench(device.serial, on_message=interrupt)
 
     device.phone.require_as_found()
 

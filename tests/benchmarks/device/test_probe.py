@@ -6,16 +6,16 @@ import pytest
 from fake_adbd import Plug
 
 from deepmark.benchmarks.device.adb import Adb
-from deepmark.benchmarks.device.probe import clusters, identify, look, mean_mhz, times_in_state
+from deepmark.benchmarks.device.probe import clusters, mean_mhz, read_identity, read_state, times_in_state
 from deepmark.benchmarks.report.phone_tables import identity_rows, state_text
 from deepmark.benchmarks.result.phone import core_mask
-from deepmark.benchmarks.result.verdict import heat, obstacles, unusable
+from deepmark.benchmarks.result.verdict import obstacles, temperature_reasons, unusable
 
 
 def test_a_p40_pro(plug: Plug, adb_server: str) -> None:
     adb = Adb(adb_server, plug("p40").serial)
 
-    phone, now = identify(adb), look(adb)
+    phone, now = read_identity(adb), read_state(adb)
 
     assert phone.title == "EMULATED HUAWEI ELS-NX9 (Kirin 990)"
     assert (phone.android, phone.sdk, phone.emui) == ("10", 29, "EmotionUI_10.1.0")
@@ -34,13 +34,13 @@ def test_a_p40_pro(plug: Plug, adb_server: str) -> None:
     )
     assert now.room_mib == 70312
     assert unusable(phone) is None
-    assert not [*obstacles(now), *heat(now)]
+    assert not [*obstacles(now), *temperature_reasons(now)]
 
 
 def test_a_pixel_has_one_fastest_core_and_four_big_ones(plug: Plug, adb_server: str) -> None:
     adb = Adb(adb_server, plug("pixel").serial)
 
-    phone = identify(adb)
+    phone = read_identity(adb)
 
     assert (phone.soc, core_mask(phone.big_cores)) == ("Tensor G3", "1f0")
     assert times_in_state(adb) == {}
@@ -49,13 +49,13 @@ def test_a_pixel_has_one_fastest_core_and_four_big_ones(plug: Plug, adb_server: 
 def test_a_phone_of_which_nothing_can_be_read(plug: Plug, adb_server: str) -> None:
     adb = Adb(adb_server, plug("silent").serial)
 
-    phone, now = identify(adb), look(adb)
+    phone, now = read_identity(adb), read_state(adb)
 
     assert (phone.soc, phone.clusters, phone.memory_mib, phone.abis) == (None, (), None, ())
     assert (now.battery_c, now.thermal_status, now.saver, now.screen) == (None, None, None, None)
     assert "not readable" in state_text(now)
     assert ("SoC", "not readable") in identity_rows(phone)
-    assert not [*obstacles(now), *heat(now)]
+    assert not [*obstacles(now), *temperature_reasons(now)]
 
 
 def test_heat_saver_and_a_full_phone_are_told(plug: Plug, adb_server: str) -> None:
@@ -66,14 +66,14 @@ def test_heat_saver_and_a_full_phone_are_told(plug: Plug, adb_server: str) -> No
     device.phone.cap(1500)
     device.phone.write("state/df", "Filesystem 1K-blocks Used Available Use% Mounted on\n/dm-5 9 9 1024 99% /data\n")
 
-    now = look(Adb(adb_server, device.serial))
+    now = read_state(Adb(adb_server, device.serial))
 
     assert [*obstacles(now)] == [
         "the battery saver is on",
         "the battery is at 9 %, below 15 %",
         "1 MiB are free, 128 are needed",
     ]
-    assert [*heat(now)] == [
+    assert [*temperature_reasons(now)] == [
         "its battery has 41.5 °C, above 38 °C",
         "Android says that it is hot (thermal status 3)",
     ]
@@ -85,7 +85,7 @@ def test_another_instruction_set_is_refused(plug: Plug, adb_server: str, abis: s
     device = plug()
     device.phone.write("props/ro.product.cpu.abilist", abis)
 
-    assert "arm64-v8a is needed" in str(unusable(identify(Adb(adb_server, device.serial))))
+    assert "arm64-v8a is needed" in str(unusable(read_identity(Adb(adb_server, device.serial))))
 
 
 def test_a_property_cannot_pretend_to_be_another(plug: Plug, adb_server: str) -> None:
@@ -95,7 +95,7 @@ def test_a_property_cannot_pretend_to_be_another(plug: Plug, adb_server: str) ->
     )
     device.phone.write("props/ro.board.platform", "other")
 
-    phone = identify(Adb(adb_server, device.serial))
+    phone = read_identity(Adb(adb_server, device.serial))
 
     assert (phone.model, phone.platform) == ("X", "other")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from deepmark.benchmarks.device.adb import Adb, choose, find_adb, list_devices
-from deepmark.benchmarks.device.benchmark import Request, run_on_phone
-from deepmark.benchmarks.device.probe import PLACE, identify, look
-from deepmark.benchmarks.result.document import Plan
+from deepmark.benchmarks.device.adb import Adb, choose_phone, find_adb, list_phones
+from deepmark.benchmarks.device.benchmark import PhoneRequest, run_on_phone
+from deepmark.benchmarks.device.probe import REMOTE_ROOT, read_identity, read_state
+from deepmark.benchmarks.result.document import BenchPlan
 from deepmark.benchmarks.result.verdict import unusable
 
 SERIAL = os.environ.get("DEEPMARK_ADB_SERIAL")
@@ -24,11 +24,11 @@ pytestmark = [
 @pytest.fixture
 def phone() -> Adb:
     adb = find_adb()
-    return Adb(adb, choose(list_devices(adb), SERIAL).serial)
+    return Adb(adb, choose_phone(list_phones(adb), SERIAL).serial)
 
 
 def test_the_phone_tells_what_it_is(phone: Adb) -> None:
-    identity, now = identify(phone), look(phone)
+    identity, now = read_identity(phone), read_state(phone)
 
     assert unusable(identity) is None
     assert identity.model
@@ -42,12 +42,12 @@ def test_the_output_and_the_status_of_a_command_come_back(phone: Adb) -> None:
 
 
 def test_the_demo_network_is_right_there_and_leaves_nothing_behind(phone: Adb, demo_bundle: Path) -> None:
-    before = set(phone.shell(f"ls {PLACE}").out.split())
+    before = set(phone.shell(f"ls {REMOTE_ROOT}").out.split())
 
     result = run_on_phone(
-        Request(models=(demo_bundle,), serial=SERIAL, plan=Plan(rounds=2, runs=10, seconds=10, warm_up_s=0.5))
+        PhoneRequest(models=(demo_bundle,), serial=SERIAL, plan=BenchPlan(rounds=2, runs=10, seconds=10, warm_up_s=0.5))
     )
 
     assert result.phone is not None
     assert all(result.phone.verified.values())
-    assert set(phone.shell(f"ls {PLACE}").out.split()) == before
+    assert set(phone.shell(f"ls {REMOTE_ROOT}").out.split()) == before

@@ -9,9 +9,9 @@ from fake_adbd import Plug
 from native_programs import require_cross_build
 from tiny_network import tiny_loaded
 
-from deepmark.benchmarks.device.benchmark import Request, run_on_phone
+from deepmark.benchmarks.device.benchmark import PhoneRequest, run_on_phone
 from deepmark.benchmarks.device.rounds import Cooling
-from deepmark.benchmarks.result.document import Plan
+from deepmark.benchmarks.result.document import BenchPlan
 from deepmark.exporter.pipeline import export
 
 
@@ -27,10 +27,10 @@ def test_real_programs_are_pushed_prove_the_vectors_and_are_timed(
     device = plug("p40")
 
     result = run_on_phone(
-        Request(
+        PhoneRequest(
             models=(bundle,),
             serial=device.serial,
-            plan=Plan(rounds=2, runs=6, seconds=20, warm_up_s=0),
+            plan=BenchPlan(rounds=2, runs=6, seconds=20, warm_up_s=0),
             precisions=("fp32", "fp16"),
             cooling=Cooling(longest_s=10.0, sleep=lambda _: None),
         )

@@ -12,14 +12,14 @@ import pytest
 from deepmark.benchmarks.report.accuracy import read_accuracies
 from deepmark.benchmarks.report.page import make_page
 from deepmark.benchmarks.report.paper import paper_gflops
-from deepmark.benchmarks.result.document import Failure, Measured, Result
+from deepmark.benchmarks.result.document import BenchResult, ContestantResult, Failure
 from deepmark.errors import DataError
 from deepmark.page import render_page
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
-Make = Callable[..., Measured]
-Document = Callable[..., Result]
+Make = Callable[..., ContestantResult]
+Document = Callable[..., BenchResult]
 TIMES = [[10.0, 10.1, 10.2]] * 3
 
 
@@ -90,7 +90,7 @@ def test_a_network_that_is_none_of_ours_has_no_count(measured: Make) -> None:
     assert paper_gflops(measured("a", TIMES, parameters=7)) is None
 
 
-def parameters_of(one: Measured) -> int:
+def parameters_of(one: ContestantResult) -> int:
     import torch
 
     from deepmark.models.mdla34 import MDLA34

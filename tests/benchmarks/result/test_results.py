@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from deepmark.benchmarks.result.diff import compare
-from deepmark.benchmarks.result.document import Measured, Plan, Result
-from deepmark.benchmarks.result.figures import against_fastest, rows, savings
+from deepmark.benchmarks.result.document import BenchPlan, BenchResult, ContestantResult
+from deepmark.benchmarks.result.figures import against_fastest, contestant_figures, savings
 from deepmark.benchmarks.result.formats import read_result, write_csv, write_result
 from deepmark.errors import DataError
 
-Make = Callable[..., Measured]
-Document = Callable[..., Result]
+Make = Callable[..., ContestantResult]
+Document = Callable[..., BenchResult]
 
 
 def times(ms: float, seed: int = 0) -> list[list[float]]:
@@ -57,7 +57,7 @@ def test_a_file_that_is_no_result_is_refused(
 
 
 def test_a_plan_has_as_many_runs_as_it_says() -> None:
-    plan = Plan(rounds=7, runs=60, seconds=14)
+    plan = BenchPlan(rounds=7, runs=60, seconds=14)
 
     assert plan.rounds * plan.runs_a_round >= 60
     assert plan.seconds_a_round == 2
@@ -67,7 +67,7 @@ def test_ratios_are_to_the_first_model_and_of_rivals_to_its_network(measured: Ma
     a, b = measured("a", [[7.0] * 3] * 2), measured("b", [[17.0] * 3] * 2)
     rival = measured("ncnn", [[3.5] * 3] * 2, kind="rival", engine="ncnn")
 
-    first, second, third = rows(result(a, b, rival))
+    first, second, third = contestant_figures(result(a, b, rival))
 
     assert first.ratio is None
     assert second.ratio is not None
@@ -80,7 +80,7 @@ def test_ratios_are_to_the_first_model_and_of_rivals_to_its_network(measured: Ma
 def test_contestants_of_another_size_are_not_divided_by_the_first(measured: Make, result: Document) -> None:
     small, large = measured("a", times(10)), measured("a large", times(40), height=512, width=512)
 
-    assert [row.ratio for row in rows(result(small, large))] == [None, None]
+    assert [row.ratio for row in contestant_figures(result(small, large))] == [None, None]
 
 
 def test_a_frame_is_held_against_the_fastest_network_alone(measured: Make, result: Document) -> None:

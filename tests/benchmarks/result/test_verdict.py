@@ -8,16 +8,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from deepmark.benchmarks.result.document import Conditions, Measured, Result
+from deepmark.benchmarks.result.document import BenchResult, ContestantResult, TurnConditions
 from deepmark.benchmarks.result.verdict import judge
 
 STEADY = [list(10 + 0.01 * np.arange(10))] * 6
-QUIET = Conditions(core_s=1.0, own_s=0.95, busy_s=0.98, steal_s=0.0, frequency_mhz=2500.0)
-Make = Callable[..., Measured]
-Document = Callable[..., Result]
+QUIET = TurnConditions(core_s=1.0, own_s=0.95, busy_s=0.98, steal_s=0.0, frequency_mhz=2500.0)
+Make = Callable[..., ContestantResult]
+Document = Callable[..., BenchResult]
 
 
-def reasons(one: Measured, result: Document) -> str:
+def reasons(one: ContestantResult, result: Document) -> str:
     (verdict,) = judge(result(one))
     assert verdict.stable == (not verdict.reasons)
     return "; ".join(verdict.reasons)
@@ -56,7 +56,7 @@ def test_cores_that_work_for_others_are_found(
 
 
 def test_shares_of_less_time_than_the_kernel_counts_mean_nothing(measured: Make, result: Document) -> None:
-    short = Conditions(core_s=0.1, own_s=0.01, busy_s=0.1, steal_s=0.1, frequency_mhz=None)
+    short = TurnConditions(core_s=0.1, own_s=0.01, busy_s=0.1, steal_s=0.1, frequency_mhz=None)
 
     assert reasons(measured("one", STEADY, short), result) == ""
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from outcome import Deepmark, Outcome
 
-from deepmark.benchmarks.result.document import Measured, Result
+from deepmark.benchmarks.result.document import BenchResult, ContestantResult
 from deepmark.benchmarks.result.formats import read_result, write_result
 from deepmark.benchmarks.speed.machine import choose_cores, usable_cores
 from deepmark.errors import UsageError
@@ -152,7 +152,7 @@ def test_a_folder_without_pictures_is_refused(bench: Callable[..., Outcome], tin
 
 
 def test_diff_prints_what_changed(
-    deepmark: Deepmark, tmp_path: Path, measured: Callable[..., Measured], result: Callable[..., Result]
+    deepmark: Deepmark, tmp_path: Path, measured: Callable[..., ContestantResult], result: Callable[..., BenchResult]
 ) -> None:
     paths = [tmp_path / name for name in ("a.json", "b.json")]
     for path, ms in zip(paths, (10.0, 8.0), strict=True):

@@ -9,16 +9,16 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from deepmark.benchmarks.result.document import Measured, Result
+from deepmark.benchmarks.result.document import BenchResult, ContestantResult
 from deepmark.benchmarks.result.formats import write_result
 from deepmark.benchmarks.speed.guard import check, main, make_baseline, ratios, read_baseline
 from deepmark.errors import DataError, DeepMarkError
 
-Make = Callable[..., Measured]
-Document = Callable[..., Result]
+Make = Callable[..., ContestantResult]
+Document = Callable[..., BenchResult]
 
 
-def four(measured: Make, result: Document, *, sparse: float = 80.0, mnn: float = 100.0) -> Result:
+def four(measured: Make, result: Document, *, sparse: float = 80.0, mnn: float = 100.0) -> BenchResult:
     def times(ms: float) -> list[list[float]]:
         return [[ms - 3] * 5] * 4  # letterbox and decoding take 3
 
@@ -30,7 +30,7 @@ def four(measured: Make, result: Document, *, sparse: float = 80.0, mnn: float =
     )
 
 
-def states(baseline: Result, now: Result) -> dict[str, str]:
+def states(baseline: BenchResult, now: BenchResult) -> dict[str, str]:
     checks = check(make_baseline(baseline), now)
     return {one.name.partition(",")[0]: one.state for one in checks if "dense" in one.name or "sparse /" in one.name}
 

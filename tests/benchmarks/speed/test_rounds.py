@@ -8,15 +8,15 @@ from pathlib import Path
 import fake_contestant
 import pytest
 
-from deepmark.benchmarks.result.document import Failure, Measured, Plan
+from deepmark.benchmarks.result.document import BenchPlan, ContestantResult, Failure
 from deepmark.benchmarks.speed import rounds
 from deepmark.benchmarks.speed.child import take_turn
 from deepmark.benchmarks.speed.contestants import Contestant, name_apart
-from deepmark.benchmarks.speed.messages import Turn
+from deepmark.benchmarks.speed.messages import TurnRequest
 from deepmark.benchmarks.speed.rounds import Setup, measure, steps
 from deepmark.runtime.bundle import OpenedBundle, open_bundle
 
-PLAN = Plan(rounds=3, runs=6, seconds=10, warm_up_runs=2, warm_up_s=0)
+PLAN = BenchPlan(rounds=3, runs=6, seconds=10, warm_up_runs=2, warm_up_s=0)
 COMMAND = (sys.executable, "-P", fake_contestant.__file__)
 
 
@@ -35,7 +35,7 @@ def contestant(name: str, model: OpenedBundle, size: int = 64, threads: int = 1)
     return Contestant(name, "model", model, Path(name), None, (size, size), threads)
 
 
-def run(*contestants: Contestant) -> tuple[list[Measured], list[Failure], int]:
+def run(*contestants: Contestant) -> tuple[list[ContestantResult], list[Failure], int]:
     advanced = []
     setup = Setup(PLAN, Path("pictures"), "auto", Path, COMMAND)
     measured, failures = measure(contestants, setup, lambda: advanced.append(1))
@@ -113,13 +113,13 @@ def test_a_process_that_hangs_is_given_up(model: OpenedBundle, log: Path, monkey
 
 
 def test_a_turn_ends_by_time_after_two_runs(log: Path) -> None:
-    slow = take_turn(fake_contestant.Fake("a"), Turn(1000, 0, 0.0, counts=True))
+    slow = take_turn(fake_contestant.Fake("a"), TurnRequest(1000, 0, 0.0, counts=True))
 
     assert len(slow.phases["network"]) == 2
 
 
 def test_a_warm_up_lasts_as_long_as_it_must(log: Path) -> None:
-    warm = take_turn(fake_contestant.Fake("a"), Turn(3, 0.02, 100, counts=False))
+    warm = take_turn(fake_contestant.Fake("a"), TurnRequest(3, 0.02, 100, counts=False))
 
     assert len(warm.phases["network"]) > 3
 

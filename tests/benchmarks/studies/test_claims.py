@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepmark.benchmarks.result.document import Measured, Result
+from deepmark.benchmarks.result.document import BenchResult, ContestantResult
 from deepmark.benchmarks.studies import claims
 from deepmark.benchmarks.studies.claims import Claim, judged, one_channel_each
 from deepmark.errors import DataError
@@ -18,7 +18,7 @@ from deepmark.models.mdla34 import MDLA34
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
-Made = Callable[..., Measured]
+Made = Callable[..., ContestantResult]
 
 
 def test_a_channel_of_a_landmark_says_what_its_group_says(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
         one_channel_each(tmp_path / "other.pth", tmp_path / "many.pth")
 
 
-def test_the_rows_are_ratios_of_the_samples(measured: Made, result: Callable[..., Result]) -> None:
+def test_the_rows_are_ratios_of_the_samples(measured: Made, result: Callable[..., BenchResult]) -> None:
     turns = [[100.0] * 8] * 4
     found = result(
         measured("a", turns, layout="dense"),
@@ -64,7 +64,7 @@ def test_the_rows_are_ratios_of_the_samples(measured: Made, result: Callable[...
 
 
 def test_the_decoders_share_is_of_the_network(
-    measured: Made, result: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    measured: Made, result: Callable[..., BenchResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claims, "_crowd_ms", lambda cells: float(cells == (64, 64)) * 6)
     monkeypatch.setattr(claims, "_letterbox_ms", lambda size: float(size == (256, 256)) * 2)
@@ -76,7 +76,7 @@ def test_the_decoders_share_is_of_the_network(
     ]
 
 
-def test_62_groups_are_compared_with_294(measured: Made, result: Callable[..., Result]) -> None:
+def test_62_groups_are_compared_with_294(measured: Made, result: Callable[..., BenchResult]) -> None:
     contestants = [
         measured(f"{layout}{groups}", [[spent] * 8] * 4, layout=layout, groups=groups, file_bytes=groups * 1000)
         for layout in ("dense", "sparse")
