@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from deepmark.errors import BundleError, ConversionError
+from deepmark.errors import BundleError
 from deepmark.exporter.formats import MNN, ONNX
 from deepmark.exporter.parity import ParityReport, ParitySample, Tolerances
 from deepmark.exporter.precision.plan import Limits, PrecisionPlan, make_plan
@@ -24,7 +24,6 @@ from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT
 if TYPE_CHECKING:
     from deepmark.exporter.pictures import ParityPicture
     from deepmark.exporter.precision.calibrate import CalibrationSet
-    from deepmark.exporter.stages import ChainStage
     from deepmark.models.loading import LoadedNetwork
     from deepmark.runtime.decoding.params import DecoderParams
     from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -223,13 +222,13 @@ def _prove(
     on_progress: Progress,
 ) -> tuple[ParityReport, dict[str, bytes]]:
     """Compare all stages on all pictures; return the report, and golden vectors from what the network itself gave."""
-    from deepmark.exporter.stages import compare_stages, torch_stage
+    from deepmark.exporter.stages import ChainStage, compare_stages, load_converted, torch_stage
 
     vectors: dict[str, bytes] = {}
     keep = _keeper(vectors, pictures, manifest)
     with ExitStack() as stack:
         stages = [stack.enter_context(torch_stage(loaded.network, manifest.heads))]
-        stages += [_engine_stage(stack, name, path) for name, path in files.items()]
+        stages += [ChainStage.of(name, stack.enter_context(load_converted(path, name))) for name, path in files.items()]
         on_progress(f"comparing {', '.join(stage.name for stage in stages)} on {len(pictures)} pictures")
         report = compare_stages(stages, pictures, manifest, tolerances, keep)
     if not any(hop.objects.expected for hop in report):
@@ -275,19 +274,6 @@ def _reduce(
         on_progress=on_progress,
     )
     return {**files, "mnn": target}, quantisation, vectors
-
-
-def _engine_stage(stack: ExitStack, name: str, path: Path) -> ChainStage:
-    """Load a model file as its users will, and make sure that it runs."""
-    from deepmark.exporter.stages import THREADS, ChainStage
-    from deepmark.runtime.engines.loading import load_engine
-
-    backend = (MNN if path.suffix == ".mnn" else ONNX).backend
-    try:
-        engine = stack.enter_context(load_engine(path, threads=THREADS, backend=backend))
-    except BundleError as error:
-        raise ConversionError(f"the converted model cannot be used: {error}", stage=f"-> {name}") from error
-    return ChainStage.of(name, engine)
 
 
 def _explain(

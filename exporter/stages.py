@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmark.errors import DataError
+from deepmark.errors import BundleError, ConversionError, DataError
+from deepmark.exporter.formats import FORMATS
 from deepmark.exporter.objects import decode_objects, no_objects
 from deepmark.exporter.parity import HopTally, ParityReport, ParitySample, Tolerances
 from deepmark.exporter.pictures import ParityPicture
 from deepmark.exporter.to_onnx import raw_outputs
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines.engine import Engine
+from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS
 from deepmark.runtime.heads.sparse import heads_from_outputs
 from deepmark.runtime.heads.weights import HeadWeights
@@ -63,6 +66,23 @@ class ChainStage:
         tensors = {name: outputs[name] if name in outputs else getattr(maps, name) for name in manifest.heads.tensors}
         scales = {name: float(np.abs(tensor).max()) for name, tensor in tensors.items()}
         return ParitySample(tensors, scales, objects, maps)
+
+
+def load_converted(path: Path, stage: str) -> Engine:
+    """Load a model file that was just written as its users will, and make sure that it runs.
+
+    Args:
+        path: ``.onnx`` or ``.mnn`` file with the manifest inside.
+        stage: name of the stage in errors.
+
+    Raises:
+        ConversionError: the file cannot be used.
+    """
+    backend = next(one.backend for one in FORMATS.values() if path.suffix == Path(one.file).suffix)
+    try:
+        return load_engine(path, threads=THREADS, backend=backend)
+    except BundleError as error:
+        raise ConversionError(f"the converted model cannot be used: {error}", stage=f"-> {stage}") from error
 
 
 def compare_stages(

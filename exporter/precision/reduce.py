@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-from deepmark.errors import BundleError, ConversionError
 from deepmark.exporter.parity import ParitySample
 from deepmark.exporter.pictures import ParityPicture
 from deepmark.exporter.precision.calibrate import JUDGE_PICTURES, JUDGE_SEED, CalibrationSet, drawn_pictures
@@ -16,11 +15,10 @@ from deepmark.exporter.precision.layers import ConvLayer, kept_layers, read_laye
 from deepmark.exporter.precision.loss import LossTally, map_loss, require
 from deepmark.exporter.precision.plan import PrecisionPlan
 from deepmark.exporter.precision.quantise import quantise
-from deepmark.exporter.stages import THREADS, ChainStage
+from deepmark.exporter.stages import ChainStage, load_converted
 from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.models.evaluation.drawn_accuracy import DrawnAccuracy
 from deepmark.runtime.engines.engine import Engine
-from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.provenance import PrecisionLoss, Quantisation
 
@@ -87,7 +85,7 @@ def reduce_precision(
             layers=layers,
             float_layers=kept,
         )
-    with _open(fp32.mnn, "mnn") as whole, _open(target, plan.precision.name) as reduced:
+    with load_converted(fp32.mnn, "mnn") as whole, load_converted(target, plan.precision.name) as reduced:
         loss = _measure(whole, reduced, pictures, on_sample, on_progress)
         require(loss, plan.limits, plan.precision.name)
         if plan.limits.max_map_drop is not None:
@@ -98,14 +96,6 @@ def reduce_precision(
             require(loss, plan.limits, plan.precision.name)
     record = None if calibration is None else calibration.record
     return Quantisation(loss=loss, calibration=record, float_layers=tuple(layer.name for layer in kept))
-
-
-def _open(path: Path, name: str) -> Engine:
-    """Load a model file as its users will, and make sure that it runs."""
-    try:
-        return load_engine(path, threads=THREADS, backend="mnn")
-    except BundleError as error:
-        raise ConversionError(f"the converted model cannot be used: {error}", stage=f"-> {name}") from error
 
 
 def _measure(

@@ -26,12 +26,11 @@ from deepmark.exporter.precision.layers import ConvLayer, choose_layers, read_la
 from deepmark.exporter.precision.loss import LossTally
 from deepmark.exporter.precision.quantise import quantise
 from deepmark.exporter.request import make_request
-from deepmark.exporter.stages import THREADS, ChainStage
+from deepmark.exporter.stages import ChainStage, load_converted
 from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.exporter.to_onnx import export_onnx
 from deepmark.models.describe import describe, gathered_weights
 from deepmark.runtime.bundle import HEADS_FILE
-from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.heads.weights import archive_heads
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -198,6 +197,6 @@ def _cost(setup: _Setup, layer: ConvLayer | None, target: Path) -> LayerSensitiv
 
 
 def _samples(path: Path, manifest: Manifest, pictures: Sequence[ParityPicture]) -> tuple[ParitySample, ...]:
-    with load_engine(path, threads=THREADS, backend="mnn") as engine:
+    with load_converted(path, "mnn") as engine:
         stage = ChainStage.of("mnn", engine)
         return tuple(stage.sample(picture, manifest) for picture in pictures)

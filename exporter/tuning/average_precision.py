@@ -50,7 +50,7 @@ class Verdicts:
         )
 
 
-def mean_precision(verdicts: Verdicts, items: Index, weights: F64 | None = None) -> F64:
+def mean_average_precision(verdicts: Verdicts, items: Index, weights: F64 | None = None) -> F64:
     """Compute mAP.
 
     Args:
@@ -63,16 +63,15 @@ def mean_precision(verdicts: Verdicts, items: Index, weights: F64 | None = None)
     """
     if weights is None:
         weights = np.ones((1, len(items)))
-    per_class = np.stack(
-        [_class_precision(verdicts, class_id, items[:, class_id], weights) for class_id in range(items.shape[1])]
-    )
+    classes = range(items.shape[1])
+    per_class = np.stack([_class_mean(verdicts, class_id, items[:, class_id], weights) for class_id in classes])
     present = ~np.isnan(per_class)
     counts = present.sum(axis=0)
     sums = np.where(present, per_class, 0).sum(axis=0)
     return np.where(counts, sums / np.maximum(counts, 1), np.nan)
 
 
-def _class_precision(verdicts: Verdicts, class_id: int, items: Index, weights: F64) -> F64:
+def _class_mean(verdicts: Verdicts, class_id: int, items: Index, weights: F64) -> F64:
     """Compute the average precision of a class, (B,); NaN where a drawing has none of it to be found."""
     rows = np.flatnonzero(verdicts.class_ids == class_id)
     rows = rows[np.argsort(-verdicts.scores[rows], kind="stable")]
@@ -99,8 +98,8 @@ def _area(found: F64, seen: F64, total: F64) -> F64:
         seen: (B, m) all detections up to there.
         total: (B,) items to be found.
     """
-    precision = found / np.maximum(seen, 1)
-    best_from_here = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    share_right = found / np.maximum(seen, 1)
+    best_from_here = np.maximum.accumulate(share_right[:, ::-1], axis=1)[:, ::-1]
     reached = np.searchsorted(_RECALLS, found / np.maximum(total, 1)[:, None], side="right")
     steps = np.diff(reached, axis=1, prepend=0)
     area: F64 = (best_from_here * steps).sum(axis=1) / len(_RECALLS)

@@ -9,9 +9,11 @@ its bundle, stays as it was exported.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from deepmark import __version__
 from deepmark.errors import BundleError
 from deepmark.exporter.stages import ChainStage
 from deepmark.exporter.staging import file_entry, publish, staged_folder, write_zip
@@ -19,9 +21,13 @@ from deepmark.exporter.vectors import FOLDER, read_vectors, replace_objects
 from deepmark.exporter.verification import verify
 from deepmark.runtime.bundle import BUNDLE_SUFFIX, MANIFEST_NAME, OpenedBundle, open_bundle
 from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.engines.engine import EngineRecord
 from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.provenance import Tuning
+
+if TYPE_CHECKING:
+    from deepmark.exporter.tuning.parameter_search import TuneReport
 
 
 def require_retunable(bundle: Path) -> None:
@@ -83,6 +89,29 @@ def retune(bundle: Path, decoder: DecoderParams, tuning: Tuning) -> Manifest:
             write_zip(folder, folder.name, work / target.name)
             (work / target.name).replace(target)
     return complete
+
+
+def store_parameters(bundle: Path, report: TuneReport, record: EngineRecord) -> Manifest:
+    """Put found parameters into a bundle, with where they come from; see `retune`.
+
+    Args:
+        bundle: folder or zip.
+        report: of the search.
+        record: what gave the heads that were searched on.
+    """
+    points, boxes = report.over_start.points, report.over_start.boxes
+    tuning = Tuning(
+        by=f"deepmark {__version__}",
+        backend=record.backend,
+        annotations_sha256=report.truth_sha256,
+        searched=report.searched.pictures,
+        checked=report.checked.pictures,
+        before=report.start,
+        map_pt=(points.before, points.after),
+        map_pt_gain=(points.low, points.high),
+        map_box=(boxes.before, boxes.after),
+    )
+    return retune(bundle, report.found, tuning)
 
 
 def _require_parity(bundle: Path) -> None:

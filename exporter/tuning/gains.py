@@ -1,20 +1,58 @@
-"""Found parameters against others, on pictures that the search did not see."""
+"""Found parameters against others, on pictures that the search did not see, and whether the gain is one.
+
+How a gain varies is seen when the pictures are drawn again (bootstrap, percentiles).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from deepmark.console import Progress
-from deepmark.exporter.tuning.scorer import count_items, open_scorer
+from deepmark.exporter.tuning.average_precision import Verdicts, mean_average_precision
+from deepmark.exporter.tuning.items import count_items
+from deepmark.exporter.tuning.scorer import open_scorer
 from deepmark.exporter.tuning.shard import StagingPlan
-from deepmark.exporter.tuning.significance import Gain, interval
 from deepmark.exporter.tuning.staged_set import Judgement
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.models.evaluation.report import AccuracyReport, measure
 from deepmark.models.evaluation.results import ResultsBuilder
 from deepmark.models.evaluation.truth import Truth
+from deepmark.runtime.arrays import Index
 from deepmark.runtime.decoding.params import DecoderParams
+
+RESAMPLINGS = 1000
+CONFIDENCE = 0.95
+_AT_A_TIME = 1 << 22  # resamplings times detections; bounds the memory
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """Two settings on the same pictures.
+
+    Attributes:
+        before: mAP of the first, in [0, 1], by hotcoco.
+        after: mAP of the second.
+        low: lower end of the interval of ``after - before``.
+        high: upper end.
+    """
+
+    before: float
+    after: float
+    low: float
+    high: float
+
+    @property
+    def difference(self) -> float:
+        """``after - before``."""
+        return self.after - self.before
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the whole interval lies above 0."""
+        return self.low > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +132,39 @@ def _comparison(truth: Truth, before: _Measured, after: _Measured, seed: int) ->
     assert before.outcome.boxes is not None
     assert after.outcome.boxes is not None
     labelled, all_items = count_items(truth)
-    points = interval(before.outcome.points, after.outcome.points, labelled, seed=seed)
-    boxes = interval(before.outcome.boxes, after.outcome.boxes, all_items, seed=seed)
+    points = gain_interval(before.outcome.points, after.outcome.points, labelled, seed=seed)
+    boxes = gain_interval(before.outcome.boxes, after.outcome.boxes, all_items, seed=seed)
     return Gains(
         points=Gain(before.report.map_pt.ap, after.report.map_pt.ap, *points),
         boxes=Gain(before.report.map_box.ap, after.report.map_box.ap, *boxes),
     )
+
+
+def gain_interval(before: Verdicts, after: Verdicts, items: Index, *, seed: int) -> tuple[float, float]:
+    """Estimate the interval of the difference in mAP.
+
+    Each drawing takes as many pictures as there are, with replacement, the same for both settings, and computes both
+    mAPs anew.
+
+    Args:
+        before: verdicts on the detections of the first setting.
+        after: of the second.
+        items: (pictures, classes) number of items to be found.
+        seed: of the drawings.
+
+    Returns:
+        The percentiles between which `CONFIDENCE` of the differences lie.
+    """
+    rng = np.random.default_rng(seed)
+    pictures = len(items)
+    together = max(1, _AT_A_TIME // max(len(before.scores), len(after.scores), 1))
+    differences = []
+    for start in range(0, RESAMPLINGS, together):
+        size = min(together, RESAMPLINGS - start)
+        weights = rng.multinomial(pictures, np.full(pictures, 1 / pictures), size=size).astype(np.float64)
+        differences.append(
+            mean_average_precision(after, items, weights) - mean_average_precision(before, items, weights)
+        )
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.nanquantile(np.concatenate(differences), [tail, 1 - tail])
+    return float(low), float(high)

@@ -1,12 +1,14 @@
-"""What is to be found, picture by picture."""
+"""What is to be found, picture by picture, and which pictures are searched on and which the search does not see."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from deepmark.errors import DataError
 from deepmark.models.datasets.deepfashion2.annotation import UNLABELLED
 from deepmark.models.evaluation.truth import ClassTruth, Truth
 from deepmark.runtime.arrays import F64, Index, Mask
@@ -48,6 +50,36 @@ def _items(truth: Truth, rows: list[tuple[int, int]]) -> PictureItems:
     )
 
 
+def split_pictures(truth: Truth, check_share: float, seed: int) -> tuple[Truth, Truth]:
+    """Part the pictures at random: those to search on, and those to check on.
+
+    Args:
+        truth: of all pictures.
+        check_share: share of the second part, in (0, 1); each part gets one picture at least.
+        seed: of the drawing.
+
+    Raises:
+        DataError: a part would have no picture, or no garment with labelled landmarks.
+    """
+    pictures = len(truth.image_ids)
+    if pictures < 2:
+        raise DataError(
+            f"a search needs at least two pictures, some to search on and some to check on; found {pictures}",
+            hint="a few hundred are wanted; `deepmark synth` draws them",
+        )
+    checked = min(max(round(pictures * check_share), 1), pictures - 1)
+    order = np.random.default_rng(seed).permutation(truth.image_ids).tolist()
+    parts = only_pictures(truth, order[checked:]), only_pictures(truth, order[:checked])
+    for part, purpose in zip(parts, ("search", "check"), strict=True):
+        if not labelled_items(part):
+            raise DataError(
+                f"no garment with labelled landmarks in the pictures to {purpose} on, {len(part.image_ids):,}"
+                f" of {pictures:,}",
+                hint="more pictures are wanted, or another --seed or --check-share",
+            )
+    return parts
+
+
 def only_pictures(truth: Truth, image_ids: Iterable[int]) -> Truth:
     """Give what is to be found in some of the pictures."""
     chosen = frozenset(image_ids)
@@ -59,3 +91,24 @@ def only_pictures(truth: Truth, image_ids: Iterable[int]) -> Truth:
         for part, keep in zip(truth.classes, rows, strict=True)
     )
     return Truth(truth.schema, tuple(one for one in truth.image_ids if one in chosen), classes)
+
+
+def labelled_items(truth: Truth) -> int:
+    """Count the garments whose landmarks are to be found."""
+    return sum(int(np.count_nonzero(~one.is_unlabelled)) for one in by_picture(truth).values())
+
+
+def truth_sha256(truth: Truth) -> str:
+    """Name a data set by what is to be found in it: sha256 (hex) of pictures' numbers, boxes and landmarks."""
+    digest = hashlib.sha256(np.array(truth.image_ids, np.int64).tobytes())
+    for one in truth.classes:
+        for values in (one.image_ids, one.boxes, one.keypoints):
+            digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
+
+
+def count_items(truth: Truth) -> tuple[Index, Index]:
+    """Count what is to be found, (pictures, classes): items with labelled landmarks, and boxes."""
+    items, classes = by_picture(truth).values(), len(truth.schema.classes)
+    labelled = [np.bincount(one.class_ids[~one.is_unlabelled], minlength=classes) for one in items]
+    return np.array(labelled), np.array([np.bincount(one.class_ids, minlength=classes) for one in items])

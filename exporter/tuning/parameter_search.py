@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from deepmark.console import Progress, no_progress
 from deepmark.errors import UsageError
 from deepmark.exporter.tuning.gains import Gains, compare
+from deepmark.exporter.tuning.items import labelled_items, split_pictures, truth_sha256
 from deepmark.exporter.tuning.scorer import open_scorer
 from deepmark.exporter.tuning.shard import StagingPlan
-from deepmark.exporter.tuning.split import labelled_items, split, truth_sha256
 from deepmark.exporter.tuning.sweeps import (
     OFF,
     TECHNIQUE_OF,
@@ -123,7 +123,7 @@ def tune(
     """
     require_hotcoco()
     parameters, grid = parameters_of(techniques), make_grid(steps)
-    to_search, to_check = split(truth, check_share, seed)
+    to_search, to_check = split_pictures(truth, check_share, seed)
     start = store.manifest.decoder
     begin = start if techniques is None else replace(with_techniques(start, techniques), mask=4 in techniques)
     processes = workers or usable_cores()

@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-
 from deepmark.console import Progress
-from deepmark.exporter.tuning.average_precision import mean_precision
-from deepmark.exporter.tuning.items import by_picture
+from deepmark.exporter.tuning.average_precision import mean_average_precision
+from deepmark.exporter.tuning.items import by_picture, count_items
 from deepmark.exporter.tuning.shard import LabelledHeads, StagingPlan
 from deepmark.exporter.tuning.staged_set import Judgement
 from deepmark.exporter.tuning.sweeps import Score
@@ -44,8 +42,8 @@ class Scorer:
     def scores(self, many: Iterable[DecoderParams], advance: Callable[[], None], *, boxes: bool) -> Iterator[Score]:
         """Tell mAP of landmarks, and of boxes too if ``boxes``; ``advance`` is called after each."""
         for one in self.pool.judge(many, boxes=boxes):
-            map_box = None if one.boxes is None else float(mean_precision(one.boxes, self.box_items)[0])
-            yield Score(float(mean_precision(one.points, self.landmark_items)[0]), map_box)
+            map_box = None if one.boxes is None else float(mean_average_precision(one.boxes, self.box_items)[0])
+            yield Score(float(mean_average_precision(one.points, self.landmark_items)[0]), map_box)
             advance()
 
 
@@ -72,10 +70,3 @@ def open_scorer(
         with progress("staging", len(items), "pictures") as advance:
             pool = stack.enter_context(open_pool(plan, chosen, enough, advance))
         yield Scorer(*count_items(truth), pool)
-
-
-def count_items(truth: Truth) -> tuple[Index, Index]:
-    """Count what is to be found, (pictures, classes): items with labelled landmarks, and boxes."""
-    items, classes = by_picture(truth).values(), len(truth.schema.classes)
-    labelled = [np.bincount(one.class_ids[~one.is_unlabelled], minlength=classes) for one in items]
-    return np.array(labelled), np.array([np.bincount(one.class_ids, minlength=classes) for one in items])

@@ -104,9 +104,9 @@ def command(
     options = HeadsOptions(**heads)
     options.check(model)
     _check_request(model, techniques, picture, table, write=write)
+    from deepmark.exporter.tuning.bundle_parameters import store_parameters
+    from deepmark.exporter.tuning.items import split_pictures
     from deepmark.exporter.tuning.parameter_search import tune as run
-    from deepmark.exporter.tuning.split import split
-    from deepmark.exporter.tuning.storing import store_parameters
     from deepmark.exporter.tuning.tables import print_search
     from deepmark.models.datasets.deepfashion2 import open_dataset
     from deepmark.models.datasets.deepfashion2.storage import read_password
@@ -117,7 +117,7 @@ def command(
     with progress("reading annotations", len(dataset.ids), "annotations") as advance:
         labels = dataset.read_all(skip_bad=skip_bad, advance=advance)
     truth = collect_truth(labels.annotations, dataset.schema)
-    split(truth, check_share, seed)  # refuses before the network runs
+    split_pictures(truth, check_share, seed)  # refuses before the network runs
     with options.collect(model, dataset, images, truth.image_ids, password=password) as store:
         report = run(
             store,

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from deepfashion2_files import SCHEMA, document, item
 
-from deepmark.exporter.tuning.average_precision import Verdicts, mean_precision
-from deepmark.exporter.tuning.items import by_picture
+from deepmark.exporter.tuning.average_precision import Verdicts, mean_average_precision
+from deepmark.exporter.tuning.gains import gain_interval
+from deepmark.exporter.tuning.items import by_picture, count_items
 from deepmark.exporter.tuning.judge import Judge, Ranked
-from deepmark.exporter.tuning.scorer import count_items
-from deepmark.exporter.tuning.significance import interval
 from deepmark.models.datasets.deepfashion2 import read_annotation
 from deepmark.models.evaluation.report import measure
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
@@ -76,7 +75,8 @@ def check(truth: Truth, results: Sequence[ClassResults]) -> float:
     """Require hotcoco's figures; return mAP_pt."""
     report = measure(truth, results)
     found = [
-        mean_precision(one, items)[0] for one, items in zip(judged(truth, results), count_items(truth), strict=True)
+        mean_average_precision(one, items)[0]
+        for one, items in zip(judged(truth, results), count_items(truth), strict=True)
     ]
     for value, expected in zip(found, (report.map_pt, report.map_box), strict=True):
         assert expected is not None
@@ -143,7 +143,7 @@ def test_where_nothing_is_to_be_found_there_is_no_figure() -> None:
     truth = read(document())
     points, _ = judged(truth, ResultsBuilder(SCHEMA).build())
 
-    assert np.isnan(mean_precision(points, count_items(truth)[0])).all()
+    assert np.isnan(mean_average_precision(points, count_items(truth)[0])).all()
 
 
 def repeated(verdicts: Verdicts, items: np.ndarray, drawn: Sequence[int]) -> float:
@@ -160,7 +160,7 @@ def repeated(verdicts: Verdicts, items: np.ndarray, drawn: Sequence[int]) -> flo
                 forgiven=verdicts.forgiven[own],
             )
         )
-    return float(mean_precision(Verdicts.join(parts), items[list(drawn)])[0])
+    return float(mean_average_precision(Verdicts.join(parts), items[list(drawn)])[0])
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -170,7 +170,7 @@ def test_weights_are_pictures_that_stand_there_several_times(truth: Truth, seed:
     drawings = np.random.default_rng(seed).integers(0, len(items), (5, len(items)))
     weights = np.array([np.bincount(one, minlength=len(items)) for one in drawings], np.float64)
 
-    found = mean_precision(verdicts, items, weights)
+    found = mean_average_precision(verdicts, items, weights)
 
     assert found == pytest.approx([repeated(verdicts, items, one.tolist()) for one in drawings], abs=1e-12)
 
@@ -191,7 +191,7 @@ def test_verdicts_of_parts_come_together_by_picture(truth: Truth) -> None:
 def test_the_same_detections_gain_nothing(truth: Truth) -> None:
     verdicts, _ = judged(truth, around(truth, 1, copies=4))
 
-    assert interval(verdicts, verdicts, count_items(truth)[0], seed=0) == (0, 0)
+    assert gain_interval(verdicts, verdicts, count_items(truth)[0], seed=0) == (0, 0)
 
 
 def test_a_large_gain_is_one_and_the_seed_decides_the_interval(truth: Truth) -> None:
@@ -203,9 +203,9 @@ def test_a_large_gain_is_one_and_the_seed_decides_the_interval(truth: Truth) -> 
     nothing, _ = judged(truth, ResultsBuilder(SCHEMA).build())
     items, _ = count_items(truth)
 
-    assert interval(nothing, right, items, seed=3)[0] > 0.5
+    assert gain_interval(nothing, right, items, seed=3)[0] > 0.5
     noisy, _ = judged(truth, around(truth, 0, copies=3))
-    low, high = interval(nothing, noisy, items, seed=3)
-    assert low < mean_precision(noisy, items)[0] < high
-    assert (low, high) == interval(nothing, noisy, items, seed=3)
-    assert (low, high) != interval(nothing, noisy, items, seed=4)
+    low, high = gain_interval(nothing, noisy, items, seed=3)
+    assert low < mean_average_precision(noisy, items)[0] < high
+    assert (low, high) == gain_interval(nothing, noisy, items, seed=3)
+    assert (low, high) != gain_interval(nothing, noisy, items, seed=4)

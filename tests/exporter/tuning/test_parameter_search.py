@@ -10,9 +10,8 @@ import pytest
 from tuning_pictures import SCHEMA, make_pictures, make_truth
 
 from deepmark.errors import DataError
-from deepmark.exporter.tuning.items import only_pictures
+from deepmark.exporter.tuning.items import only_pictures, split_pictures, truth_sha256
 from deepmark.exporter.tuning.parameter_search import TuneReport, tune
-from deepmark.exporter.tuning.split import split, truth_sha256
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.models.evaluation.report import measure
 from deepmark.models.evaluation.results import ResultsBuilder
@@ -67,7 +66,7 @@ def test_what_is_reported_is_hotcocos_on_the_pictures_that_were_not_searched(
 ) -> None:
     report = run(pictures, truth, seed=3, with_map=True)
 
-    searched, checked = split(truth, 0.5, 3)
+    searched, checked = split_pictures(truth, 0.5, 3)
     assert report.searched.pictures == report.checked.pictures == 6
     off = replace(START, alpha=1.0, sigma_center=0.0, sigma_keypoint=0.0, gamma=1.0, mask=False)
     after = map_of(pictures, checked, report.found)
@@ -117,25 +116,25 @@ def test_technique_4_stays_as_in_the_model_unless_techniques_are_named(
 
 
 def test_the_split_is_seeded_and_by_picture(truth: Truth) -> None:
-    searched, checked = split(truth, 0.25, 0)
+    searched, checked = split_pictures(truth, 0.25, 0)
 
     assert len(checked.image_ids) == 3
     assert sorted(searched.image_ids + checked.image_ids) == list(truth.image_ids)
     for one, two, whole in zip(searched.classes, checked.classes, truth.classes, strict=True):
         assert len(one.image_ids) + len(two.image_ids) == len(whole.image_ids)
         assert not set(one.image_ids.tolist()) & set(checked.image_ids)
-    assert split(truth, 0.25, 0)[1].image_ids == checked.image_ids
-    assert split(truth, 0.25, 1)[1].image_ids != checked.image_ids
+    assert split_pictures(truth, 0.25, 0)[1].image_ids == checked.image_ids
+    assert split_pictures(truth, 0.25, 1)[1].image_ids != checked.image_ids
 
 
 def test_one_picture_cannot_be_split(truth: Truth) -> None:
     with pytest.raises(DataError, match=r"at least two pictures.*found 1"):
-        split(only_pictures(truth, truth.image_ids[:1]), 0.5, 0)
+        split_pictures(only_pictures(truth, truth.image_ids[:1]), 0.5, 0)
 
 
 def test_pictures_without_garments_are_refused(pictures: list[PictureHeads]) -> None:
     with pytest.raises(DataError, match="no garment with labelled landmarks in the pictures to search on, 6 of 12"):
-        split(make_truth(pictures, unlabelled=1.0), 0.5, 0)
+        split_pictures(make_truth(pictures, unlabelled=1.0), 0.5, 0)
 
 
 def test_a_data_set_is_named_by_its_content(pictures: list[PictureHeads], truth: Truth) -> None:

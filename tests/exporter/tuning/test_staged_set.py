@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from tuning_pictures import SCHEMA, make_pictures, make_truth
 
-from deepmark.exporter.tuning.average_precision import mean_precision
-from deepmark.exporter.tuning.items import by_picture
-from deepmark.exporter.tuning.scorer import count_items
+from deepmark.exporter.tuning.average_precision import mean_average_precision
+from deepmark.exporter.tuning.items import by_picture, count_items
 from deepmark.exporter.tuning.staged_picture import StagedPicture
 from deepmark.exporter.tuning.staged_set import StagedSet
 from deepmark.models.evaluation.report import measure
@@ -75,8 +74,8 @@ def test_detections_and_figures_are_those_of_the_decoder_and_of_the_metric(name:
         assert outcome.boxes is not None
         assert report.map_pt is not None
         assert report.map_box is not None
-        assert abs(mean_precision(outcome.points, labelled)[0] - report.map_pt.ap) < 1e-6
-        assert abs(mean_precision(outcome.boxes, boxes)[0] - report.map_box.ap) < 1e-6
+        assert abs(mean_average_precision(outcome.points, labelled)[0] - report.map_pt.ap) < 1e-6
+        assert abs(mean_average_precision(outcome.boxes, boxes)[0] - report.map_box.ap) < 1e-6
         figures.append(report.map_pt.ap)
     assert max(figures) > 0.05  # there is something to find
     assert len(set(figures)) > 2  # and it depends on the parameters
@@ -98,7 +97,7 @@ def test_a_network_without_the_optional_heads() -> None:
         builder.add_detections(picture.image_id, picture.detect(fixed))
     expected = measure(truth, builder.build()).map_pt
     assert expected is not None
-    found = mean_precision(staged.evaluate(fixed, boxes=False).points, count_items(truth)[0])
+    found = mean_average_precision(staged.evaluate(fixed, boxes=False).points, count_items(truth)[0])
     assert abs(found[0] - expected.ap) < 1e-6
 
 
