@@ -8,10 +8,11 @@ and are only compared on the baseline's own.
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import click
 import msgspec
 import numpy as np
 
@@ -19,7 +20,7 @@ from deepmark.benchmarks.result.document import BenchResult, ContestantResult
 from deepmark.benchmarks.result.figures import paired
 from deepmark.benchmarks.result.formats import read_result
 from deepmark.benchmarks.result.statistics import Ratio
-from deepmark.console import output_options, print_json, print_table, run, say
+from deepmark.console import ProgramParser, print_json, print_table, run, say
 from deepmark.errors import DataError, DeepMarkError
 from deepmark.files import write_whole
 
@@ -119,21 +120,20 @@ def read_baseline(path: Path) -> Baseline:
     return baseline
 
 
-@click.command(epilog="Example:  python -m deepmark.benchmarks.speed.guard baseline.json build/bench.json")
-@click.argument("baseline", type=click.Path(path_type=Path))
-@click.argument("result", type=click.Path(path_type=Path))
-@click.option("--margin", type=click.FloatRange(0, 10), default=MARGIN, show_default=True, help="Growth that passes.")
-@click.option("--write", is_flag=True, help="Make BASELINE from RESULT instead.")
-@output_options
-def main(baseline: Path, result: Path, margin: float, write: bool, as_json: bool) -> None:
-    """Fail (exit status 1) if a ratio of RESULT lies beyond that of BASELINE by more than the margin."""
-    measured = read_result(result)
-    if write:
-        write_whole(baseline, msgspec.json.format(msgspec.json.encode(make_baseline(measured)), indent=1) + b"\n")
-        say(f"{baseline}: {len(ratios(measured))} ratios")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Hold a result against the baseline, or make the baseline of it; ``arguments`` are by default the process's.
+
+    Raises:
+        DeepMarkError: a ratio grew by more than the margin or is gone, or a file cannot be read or written.
+    """
+    asked = _parser().parse_args(arguments)
+    measured = read_result(asked.result)
+    if asked.write:
+        write_whole(asked.baseline, msgspec.json.format(msgspec.json.encode(make_baseline(measured)), indent=1) + b"\n")
+        say(f"{asked.baseline}: {len(ratios(measured))} ratios")
         return
-    checks = check(read_baseline(baseline), measured, margin)
-    if as_json:
+    checks = check(read_baseline(asked.baseline), measured, asked.margin)
+    if asked.as_json:
         print_json(checks)
     else:
         rows = [
@@ -149,10 +149,33 @@ def main(baseline: Path, result: Path, margin: float, write: bool, as_json: bool
     if slower := [one for one in checks if one.state in {"slower", "gone"}]:
         shown = "; ".join(f"{one.name}: {one.state}" for one in slower)
         raise DeepMarkError(
-            f"{len(slower)} of {len(checks)} ratios grew by more than {margin:.0%} or are gone: {shown}",
+            f"{len(slower)} of {len(checks)} ratios grew by more than {asked.margin:.0%} or are gone: {shown}",
             hint="measure again on a quiet machine; if it is meant, write a new baseline with --write",
         )
 
 
+def _parser() -> ProgramParser:
+    parser = ProgramParser(
+        "python -m deepmark.benchmarks.speed.guard",
+        "Fail (exit status 1) if a ratio of RESULT lies beyond that of BASELINE by more than the margin.",
+        "Example:  python -m deepmark.benchmarks.speed.guard baseline.json build/bench.json",
+    )
+    parser.add_argument("baseline", metavar="BASELINE", type=Path, help="File of the ratios that were committed.")
+    parser.add_argument("result", metavar="RESULT", type=Path, help="File of deepmark bench.")
+    parser.add_argument("--margin", type=_margin, default=MARGIN, help="Growth that passes.  [default: %(default)s]")
+    parser.add_argument("--write", action="store_true", help="Make BASELINE from RESULT instead.")
+    return parser
+
+
+def _margin(text: str) -> float:
+    try:
+        margin = float(text)
+    except ValueError:
+        margin = -1.0
+    if not 0 <= margin <= 10:
+        raise argparse.ArgumentTypeError(f"{text} is no number from 0 to 10")
+    return margin
+
+
 if __name__ == "__main__":
-    run(main, "python -m deepmark.benchmarks.speed.guard")
+    run(main)

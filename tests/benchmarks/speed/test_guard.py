@@ -7,12 +7,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner
 
 from deepmark.benchmarks.result.document import BenchResult, ContestantResult
 from deepmark.benchmarks.result.formats import write_result
 from deepmark.benchmarks.speed.guard import check, main, make_baseline, ratios, read_baseline
-from deepmark.errors import DataError, DeepMarkError
+from deepmark.errors import DataError, DeepMarkError, UsageError
 
 Make = Callable[..., ContestantResult]
 Document = Callable[..., BenchResult]
@@ -74,15 +73,21 @@ def test_the_command_writes_a_baseline_and_holds_against_it(tmp_path: Path, meas
     baseline, good, bad = (str(tmp_path / name) for name in ("baseline.json", "good.json", "bad.json"))
     write_result(Path(good), four(measured, result))
     write_result(Path(bad), four(measured, result, sparse=95))
-    run = CliRunner().invoke
 
-    assert run(main, [baseline, good, "--write"]).exit_code == 0
-    assert run(main, [baseline, good]).exit_code == 0
-    failed = run(main, [baseline, bad])
-    assert isinstance(failed.exception, DeepMarkError)
-    assert "sparse / dense" in str(failed.exception)
-    assert failed.exception.exit_code == 1
-    assert run(main, [baseline, bad, "--margin", "0.3"]).exit_code == 0
+    main([baseline, good, "--write"])
+    main([baseline, good])
+    with pytest.raises(DeepMarkError, match="sparse / dense") as failed:
+        main([baseline, bad])
+    assert failed.value.exit_code == 1
+    main([baseline, bad, "--margin", "0.3"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["a.json", "b.json", "--margin", "11"], ["a.json", "b.json", "--margin", "x"]]
+)
+def test_a_wrong_command_line_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(UsageError):
+        main(arguments)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"format": "deepmark-bench/1"}'])
