@@ -14,7 +14,7 @@ from deepmark.extras import require
 from deepmark.models.size import MULTIPLE
 from deepmark.runtime.bundle import BUNDLE_SUFFIX, ZIP_SUFFIX
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
-from deepmark.runtime.native_path import native_path
+from deepmark.runtime.native_libraries import native_path
 
 # Peak memory of a whole export, measured at 128x128 (0.93 GB) to 1024x1024 (1.96 GB) and rounded up: parity holds the
 # maps of torch and of every engine at once. The engines alone go further.

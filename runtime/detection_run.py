@@ -5,8 +5,10 @@ Reading, detecting and drawing overlap: each has a thread, and works a few frame
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain, groupby
@@ -17,7 +19,6 @@ from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing.contact_sheet import MAX_TILES, Tile, fill_tile
 from deepmark.runtime.drawing.overlay import annotate
-from deepmark.runtime.media.look_ahead import look_ahead
 from deepmark.runtime.media.output_folder import OutputFolder
 from deepmark.runtime.media.records import FrameRecord, object_records
 from deepmark.runtime.media.sources import CameraSource, Source, open_source
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from deepmark.runtime.detector import Detector
     from deepmark.runtime.media.window import Window
 
-Step = TypeVar("Step")
+Item = TypeVar("Item")
+
+_END = object()  # of a generator
 
 FRAMES_AHEAD = 2  # that wait between two stages: one is in the making, and pictures of a phone are 36 MB
 
@@ -34,7 +37,7 @@ FRAMES_AHEAD = 2  # that wait between two stages: one is in the making, and pict
 class _Frame(NamedTuple):
     """A frame that was read."""
 
-    place: int  # of its source among all
+    source_index: int  # among all sources
     number: int
     image: Image8
     rate: float | None
@@ -43,7 +46,7 @@ class _Frame(NamedTuple):
 class _Found(NamedTuple):
     """What was found in a frame."""
 
-    place: int
+    source_index: int
     frame: _Frame
     detections: Detections
 
@@ -51,7 +54,7 @@ class _Found(NamedTuple):
 class _Failure(NamedTuple):
     """The end of a source that something is wrong with."""
 
-    place: int
+    source_index: int
     error: DataError
 
 
@@ -99,37 +102,39 @@ class DetectionRun:
         Raises:
             DeepMarkError: results cannot be written, or the engine failed.
         """
-        outcome = RunSummary()
+        summary = RunSummary()
         with self.output.opened(sources) as append:
-            for camera, group in groupby(enumerate(sources), _place_of_camera):
+            for camera, group in groupby(enumerate(sources), _index_of_camera):
                 try:
-                    going_on = self._process(list(group), self.ahead if camera is None else 0, outcome, append)
+                    going_on = self._process(list(group), self.ahead if camera is None else 0, summary, append)
                 except KeyboardInterrupt:
                     if camera is None:
                         raise
                     continue
                 if not going_on:
                     break
-        return outcome
+        return summary
 
     def _process(
         self,
         sources: Sequence[tuple[int, Source]],
         ahead: int,
-        outcome: RunSummary,
+        summary: RunSummary,
         append: Callable[[FrameRecord], None],
     ) -> bool:
-        """Process sources, each with its place. Returns whether to go on: False once the window was closed."""
-        given_up: set[int] = set()  # places of sources that shall not be read on
+        """Process sources, each with its index. Returns whether to go on: False once the window was closed."""
+        given_up: set[int] = set()  # indices of sources that shall not be read on
         frames = _in_advance(self._detect(_in_advance(_read(sources, given_up), ahead)), ahead)
         with closing(frames):
-            for (place, source), (_, arrivals) in zip(sources, groupby(frames, lambda one: one.place), strict=True):
+            for (index, source), (_, arrivals) in zip(
+                sources, groupby(frames, lambda one: one.source_index), strict=True
+            ):
                 try:
-                    if not self._finish(source, arrivals, outcome, append):
+                    if not self._finish(source, arrivals, summary, append):
                         return False
                 except DataError as error:
-                    given_up.add(place)
-                    outcome.failures.append((source, error))
+                    given_up.add(index)
+                    summary.failures.append((source, error))
         return True
 
     def _detect(self, frames: Generator[_Frame | _Failure]) -> Generator[_Found | _Failure]:
@@ -141,15 +146,15 @@ class DetectionRun:
                 try:
                     detections = self.detector(frame.image)
                 except DataError as error:
-                    yield _Failure(frame.place, error)
+                    yield _Failure(frame.source_index, error)
                 else:
-                    yield _Found(frame.place, frame, detections)
+                    yield _Found(frame.source_index, frame, detections)
 
     def _finish(
         self,
         source: Source,
         arrivals: Iterator[_Found | _Failure],
-        outcome: RunSummary,
+        summary: RunSummary,
         append: Callable[[FrameRecord], None],
     ) -> bool:
         """Draw, write and show the frames of one source; likewise."""
@@ -169,33 +174,53 @@ class DetectionRun:
                 objects = object_records(detections, self.detector.schema)
                 record = FrameRecord(source.name, number, width, height, name, objects)
                 append(record)
-                outcome.frames += 1
-                outcome.objects += len(detections)
-                if self.tiles and number == 0 and len(outcome.tiles) < MAX_TILES:
-                    outcome.tiles.append(Tile(fill_tile(image, detections, self.detector.schema), name))
+                summary.frames += 1
+                summary.objects += len(detections)
+                if self.tiles and number == 0 and len(summary.tiles) < MAX_TILES:
+                    summary.tiles.append(Tile(fill_tile(image, detections, self.detector.schema), name))
                 self.on_frame(record, still)
                 if self.window and not self.window.show(drawn, still=still):
                     return False
         return True
 
 
-def _place_of_camera(one: tuple[int, Source]) -> int | None:
-    place, source = one
-    return place if isinstance(source, CameraSource) else None
+def _index_of_camera(one: tuple[int, Source]) -> int | None:
+    index, source = one
+    return index if isinstance(source, CameraSource) else None
 
 
 def _read(sources: Sequence[tuple[int, Source]], given_up: AbstractSet[int]) -> Generator[_Frame | _Failure]:
     """Read all frames of all sources; each source gives at least one frame or failure."""
-    for place, source in sources:
+    for index, source in sources:
         try:
             with open_source(source) as stream:
                 for number, image in enumerate(stream.frames):
-                    yield _Frame(place, number, image, stream.rate)
-                    if place in given_up:
+                    yield _Frame(index, number, image, stream.rate)
+                    if index in given_up:
                         break
         except DataError as error:
-            yield _Failure(place, error)
+            yield _Failure(index, error)
 
 
-def _in_advance(frames: Generator[Step], depth: int) -> Generator[Step]:
+def look_ahead(items: Generator[Item], depth: int) -> Generator[Item]:
+    """Yield what ``items`` yields, in its order, while a thread already makes the next ones.
+
+    What ``items`` raises is raised here, after the items before it. When this generator is closed, or ends in any other
+    way, the thread finishes the item that it is making, ``items`` is closed, and the thread has ended.
+
+    Args:
+        items: runs in the thread, one step at a time.
+        depth: number of items that may wait here besides the one that was asked for last; at least 1.
+    """
+    with closing(items), ThreadPoolExecutor(1, "look-ahead") as thread:
+        try:
+            waiting = deque(thread.submit(next, items, _END) for _ in range(depth))
+            while (item := waiting.popleft().result()) is not _END:
+                waiting.append(thread.submit(next, items, _END))
+                yield item  # type: ignore[misc]
+        finally:
+            thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_advance(frames: Generator[Item], depth: int) -> Generator[Item]:
     return look_ahead(frames, depth) if depth else frames

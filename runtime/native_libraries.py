@@ -1,6 +1,7 @@
-"""Keep what a native library prints away from stdout, where commands write one JSON document and nothing else.
+"""What goes into native libraries and comes out of them: paths, and what they print.
 
-And away from stderr, where a user reads our lines and not a decoder's.
+What they print is kept away from stdout, where commands write one JSON document and nothing else, and from stderr,
+where a user reads our lines and not a decoder's.
 """
 
 from __future__ import annotations
@@ -14,12 +15,34 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
+
+from deepmark.errors import DeepMarkError
+from deepmark.files import printable
 
 logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 1 << 20  # of one block that are read back
 _STDOUT, _STDERR = 1, 2  # the descriptors that C writes to, whatever sys.stdout and sys.stderr are
+
+
+def native_path(path: Path, error: type[DeepMarkError]) -> str:
+    """Return a path as OpenCV and the engines take it.
+
+    On Linux the name of a file may be any bytes. Those libraries want Unicode; on anything else OpenCV crashes.
+
+    Raises:
+        DeepMarkError: of the kind ``error``: the path is not Unicode.
+    """
+    text = os.fspath(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError as cause:
+        raise error(
+            f"{printable(path)} is a name that is not Unicode", hint="rename it, or use another place"
+        ) from cause
+    return text
 
 
 @dataclass(slots=True)
@@ -30,7 +53,7 @@ class NativeOutput:
 
     @property
     def last_line(self) -> str:
-        """The last line that says something, or nothing."""
+        """The last line that is not blank; empty where there is none."""
         lines = [line.strip() for line in self.text.splitlines() if line.strip()]
         return lines[-1] if lines else ""
 
@@ -44,7 +67,7 @@ def captured_stdout() -> AbstractContextManager[NativeOutput]:
 
 
 def captured_stderr() -> AbstractContextManager[NativeOutput]:
-    """The same for the standard error output, where OpenCV and the decoders below it complain.
+    """Catch everything that goes to the standard error output, where OpenCV and the decoders below it complain.
 
     What Python prints there is caught too, unless `sys.stderr` has a descriptor of its own, as in every command.
     """

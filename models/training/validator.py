@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepmark.errors import SenselessHeadsError
 from deepmark.models.datasets.deepfashion2 import open_dataset
 from deepmark.models.datasets.deepfashion2.storage import read_password
 from deepmark.models.datasets.drawings.held_out_set import DrawnSet, draw_held_out, held_out_seed
@@ -15,7 +16,6 @@ from deepmark.models.evaluation.landmark_layout import require_same_classes
 from deepmark.models.evaluation.prediction_sheet import draw_sheet
 from deepmark.models.evaluation.validation_set import ValidationSet, figures, open_detector, validate
 from deepmark.models.training.config import TrainConfig
-from deepmark.runtime.decoding.peaks import SenselessHeadsError
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepmark.errors import DataError
+from deepmark.errors import DataError, SenselessHeadsError
 from deepmark.runtime.arrays import F32, F64, Mask
 from deepmark.runtime.decoding.gaussian import blur
 from deepmark.runtime.decoding.landmarks import Landmarks, Pairs, refine
 from deepmark.runtime.decoding.nms import suppress
 from deepmark.runtime.decoding.params import DecoderParams
-from deepmark.runtime.decoding.peaks import Centres, SenselessHeadsError, boxes_at, find_centres, require_cells
+from deepmark.runtime.decoding.peaks import Centres, boxes_at, find_centres, require_cells
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS, ReadableHeads
 from deepmark.runtime.keypoints.schema import KeypointSchema

@@ -6,16 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepmark.errors import DataError
+from deepmark.errors import SenselessHeadsError
 from deepmark.runtime.arrays import F32, Index, Mask
 from deepmark.runtime.decoding.gaussian import pad
 
 CELL_CENTRE = np.float32(0.5)  # where a peak lies in its cell when the network has no offset head
 FARTHEST = 1e6  # cells; no network means it, and squares of larger distances would leave float32
-
-
-class SenselessHeadsError(DataError):
-    """What a network says is nothing that a network could mean: NaN, or far beyond any picture."""
 
 
 @dataclass(frozen=True, slots=True)

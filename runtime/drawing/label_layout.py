@@ -15,7 +15,7 @@ Size = tuple[float, float]  # width, height
 Box = Sequence[float]  # x1, y1, x2, y2
 
 
-def place_labels(
+def lay_out_labels(
     sizes: Sequence[Size], boxes: Sequence[Box], picture: Size, *, gap: float, avoid: F64
 ) -> list[Size | None]:
     """Find a place for every label: close to its box, and covering little of what is drawn.
@@ -30,20 +30,20 @@ def place_labels(
     Returns:
         Upper left corner (x, y) of each label, or None where there is no free place near its box.
     """
-    placed = np.empty((0, 4))
-    places: list[Size | None] = []
+    taken = np.empty((0, 4))
+    chosen: list[Size | None] = []
     for size, box in zip(sizes, boxes, strict=True):
         shown = _clip(box, picture)
         corners = _candidates(size, shown, picture, gap)
-        corners = corners[_free(corners, size, placed, gap)]
+        corners = corners[_free(corners, size, taken, gap)]
         if not len(corners):
-            places.append(None)
+            chosen.append(None)
             continue
         near = avoid[((avoid >= corners.min(axis=0)) & (avoid <= corners.max(axis=0) + size)).all(axis=1)]
         x, y = (float(value) for value in corners[_cost(corners, size, shown, near).argmin()])
-        places.append((x, y))
-        placed = np.vstack([placed, [x, y, x + size[0], y + size[1]]])
-    return places
+        chosen.append((x, y))
+        taken = np.vstack([taken, [x, y, x + size[0], y + size[1]]])
+    return chosen
 
 
 def _candidates(size: Size, box: Box, picture: Size, gap: float) -> F64:
@@ -65,10 +65,10 @@ def _candidates(size: Size, box: Box, picture: Size, gap: float) -> F64:
     return np.vstack([at_corners, grid]).clip(gap, room)
 
 
-def _free(corners: F64, size: Size, placed: F64, gap: float) -> Mask:
-    """Tell which corners (N, 2) a label of this size can have without touching one of the placed (M, 4)."""
+def _free(corners: F64, size: Size, taken: F64, gap: float) -> Mask:
+    """Tell which corners (N, 2) a label of this size can have without touching a ``taken`` rectangle (M, 4)."""
     low, high = corners[:, None] - gap, corners[:, None] + size + gap
-    overlaps = np.all((low < placed[:, 2:]) & (high > placed[:, :2]), axis=2)  # (N, M)
+    overlaps = np.all((low < taken[:, 2:]) & (high > taken[:, :2]), axis=2)  # (N, M)
     return np.asarray(~np.any(overlaps, axis=1), np.bool_)
 
 

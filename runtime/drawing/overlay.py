@@ -2,7 +2,7 @@
 
 Everything is drawn twice: first wider in a dark tone, then in the class's colour, so that it reads on light and on dark
 pictures. A landmark that the heatmap confirmed is a filled dot; one that comes from the regression alone is a ring.
-What people labelled can be drawn too: a landmark without a place (NaN) is left out, and so is a score of NaN.
+What people labelled can be drawn too: a landmark without a position (NaN) is left out, and so is a score of NaN.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from deepmark.runtime.arrays import Image8, Mask
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.drawing.label_layout import place_labels
+from deepmark.runtime.drawing.label_layout import lay_out_labels
 from deepmark.runtime.drawing.palette import HALO, Colour, class_colour, ink_on
 from deepmark.runtime.drawing.pen import Pen, Points
 from deepmark.runtime.drawing.text import CAP_HEIGHT, REGULAR, SEMIBOLD, put_text, text_width
@@ -65,14 +65,14 @@ def scaled(detections: Detections, factor: float) -> Detections:
 def _draw_object(pen: Pen, detections: Detections, one: int, schema: KeypointSchema) -> None:
     class_id = int(detections.class_ids[one])
     colour = class_colour(class_id)
-    box = pen.place(detections.boxes[one].reshape(2, 2))
-    points = pen.place(detections.keypoints[one])
+    box = pen.to_canvas(detections.boxes[one].reshape(2, 2))
+    points = pen.to_canvas(detections.keypoints[one])
     pen = pen.thinner(_share_of_picture(box, pen.canvas))
     pen.lines(_corners(box, pen), colour)
-    placed = np.isfinite(points[:, 0])
+    known = np.isfinite(points[:, 0])
     outline = schema.classes[class_id].outline
-    pen.lines([points[part] for line in outline for part in _unbroken(line, placed)], colour)
-    for point, refined in zip(points[placed], detections.refined[one][placed], strict=True):
+    pen.lines([points[part] for line in outline for part in _unbroken(line, known)], colour)
+    for point, refined in zip(points[known], detections.refined[one][known], strict=True):
         if refined:
             pen.disc(point, pen.dot + pen.halo, HALO)
             pen.disc(point, pen.dot, colour)
@@ -81,9 +81,9 @@ def _draw_object(pen: Pen, detections: Detections, one: int, schema: KeypointSch
             pen.disc(point, _RING * pen.dot, colour, 0.7 * pen.line)
 
 
-def _unbroken(line: tuple[int, ...], placed: Mask) -> list[list[int]]:
-    """Split an outline where a landmark has no place."""
-    return [list(part) for has_place, part in groupby(line, lambda at: bool(placed[at])) if has_place]
+def _unbroken(line: tuple[int, ...], known: Mask) -> list[list[int]]:
+    """Split an outline where a landmark has no position."""
+    return [list(part) for is_known, part in groupby(line, lambda at: bool(known[at])) if is_known]
 
 
 def _share_of_picture(box: Points, canvas: Image8) -> float:
@@ -113,7 +113,7 @@ def _corners(box: Points, pen: Pen) -> list[Points]:
 def _draw_labels(pen: Pen, detections: Detections, schema: KeypointSchema) -> None:
     """Write class and score of each object, as far as there is room."""
     height, width = pen.canvas.shape[:2]
-    boxes = [pen.place(box.reshape(2, 2)) for box in detections.boxes]
+    boxes = [pen.to_canvas(box.reshape(2, 2)) for box in detections.boxes]
     pen = pen.for_labels(np.array([_side(box) for box in boxes]))
     chip_height, padding = 1.55 * pen.text, 0.5 * pen.text
     texts = [
@@ -121,16 +121,16 @@ def _draw_labels(pen: Pen, detections: Detections, schema: KeypointSchema) -> No
         for class_id, score in zip(detections.class_ids, detections.scores, strict=True)
     ]
     sizes = [(_width(words, pen.text) + 2 * padding, chip_height) for words in texts]
-    landmarks = np.concatenate([pen.place(points) for points in detections.keypoints])
+    landmarks = np.concatenate([pen.to_canvas(points) for points in detections.keypoints])
     landmarks = landmarks[np.isfinite(landmarks).all(axis=1)]
-    places = place_labels(
+    corners = lay_out_labels(
         sizes, [box.ravel().tolist() for box in boxes], (width, height), gap=2 * pen.halo, avoid=landmarks
     )
-    for words, place, size, class_id in zip(texts, places, sizes, detections.class_ids, strict=True):
-        if place is None:
+    for words, corner, size, class_id in zip(texts, corners, sizes, detections.class_ids, strict=True):
+        if corner is None:
             continue
         colour = class_colour(int(class_id))
-        (x, y), rim = place, pen.halo
+        (x, y), rim = corner, pen.halo
         pen.chip(x, y, *size, HALO)
         pen.chip(x + rim, y + rim, size[0] - 2 * rim, size[1] - 2 * rim, colour)
         _write(pen, words, (x + padding, y + (chip_height + CAP_HEIGHT * pen.text) / 2), ink_on(colour))

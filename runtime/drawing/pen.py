@@ -65,11 +65,11 @@ class Pen:
         """Return a pen for smaller things."""
         return replace(self, line=self.line * factor, dot=self.dot * factor, halo=self.halo * factor)
 
-    def place(self, points: F32) -> Points:
+    def to_canvas(self, points: F32) -> Points:
         """Picture pixels to canvas pixels; pixel centres stay pixel centres. Points far outside are brought nearer."""
         height, width = self.canvas.shape[:2]
-        placed = (points.astype(np.float64) + 0.5) * self.zoom - 0.5
-        return placed.clip((-width, -height), (2 * width, 2 * height))
+        moved = (points.astype(np.float64) + 0.5) * self.zoom - 0.5
+        return moved.clip((-width, -height), (2 * width, 2 * height))
 
     def lines(self, polylines: Sequence[Points], colour: Colour) -> None:
         """Draw polylines, each (N, 2) in canvas pixels: first all halos, then all lines."""

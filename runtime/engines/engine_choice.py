@@ -91,15 +91,15 @@ def choose_engine(
     conditions = _conditions(model, threads)
     if len(conditions.models) < 2:
         return None
-    place = _place(conditions)
-    known = None if place is None else _read(place, conditions)
+    file = _file_of(conditions)
+    known = None if file is None else _read(file, conditions)
     if known is not None:
         logger.debug("the faster engine is known: %s", known.sentence())
         return known
     choice = EngineChoice("deepmark-engine-choice/1", conditions, _measure(conditions, load, clock))
     logger.info("measured both engines: %s; %s is used from now on", choice.sentence(), choice.fastest)
-    if place is not None and len(choice.milliseconds) == len(conditions.models):  # one that failed is tried again
-        _write(place, choice)
+    if file is not None and len(choice.milliseconds) == len(conditions.models):  # one that failed is tried again
+        _write(file, choice)
     return choice
 
 
@@ -144,8 +144,8 @@ def is_installed(backend: Backend) -> bool:
         return False
 
 
-def _place(conditions: ChoiceConditions) -> Path | None:
-    """The file of these conditions, or None where there is no home to keep it in."""
+def _file_of(conditions: ChoiceConditions) -> Path | None:
+    """Return the file of these conditions, or None where there is no home to keep it in."""
     digest = hashlib.sha256(msgspec.json.encode(conditions, order="sorted")).hexdigest()
     try:
         return cache_folder() / "engines" / f"{digest[:32]}.json"
@@ -153,16 +153,16 @@ def _place(conditions: ChoiceConditions) -> Path | None:
         return None
 
 
-def _read(place: Path, conditions: ChoiceConditions) -> EngineChoice | None:
+def _read(file: Path, conditions: ChoiceConditions) -> EngineChoice | None:
     try:
-        choice = msgspec.json.decode(place.read_bytes(), type=EngineChoice)
+        choice = msgspec.json.decode(file.read_bytes(), type=EngineChoice)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        logger.debug("measuring the engines again: %s cannot be used: %s", place, error)
+        logger.debug("measuring the engines again: %s cannot be used: %s", file, error)
         return None
     if choice.conditions != conditions or not _complete(choice.milliseconds, conditions.models):
-        logger.debug("measuring the engines again: %s is about something else", place)
+        logger.debug("measuring the engines again: %s is about something else", file)
         return None
     return choice
 
@@ -171,8 +171,8 @@ def _complete(milliseconds: Mapping[Backend, float], models: Mapping[str, str]) 
     return set(milliseconds) == set(models) and all(np.isfinite(one) and one >= 0 for one in milliseconds.values())
 
 
-def _write(place: Path, choice: EngineChoice) -> None:
+def _write(file: Path, choice: EngineChoice) -> None:
     try:
-        write_whole(place, msgspec.json.encode(choice) + b"\n")
+        write_whole(file, msgspec.json.encode(choice) + b"\n")
     except DeepMarkError as error:
         logger.debug("cannot remember the faster engine, it will be measured again: %s", error)

@@ -21,7 +21,7 @@ from deepmark.runtime.engines.mnn import Memory, MnnSettings
 from deepmark.runtime.engines.sessions import open_session
 from deepmark.runtime.engines.trial_load import check_in_child
 from deepmark.runtime.manifest import Manifest
-from deepmark.runtime.native_path import native_path
+from deepmark.runtime.native_libraries import native_path
 
 
 def load_engine(

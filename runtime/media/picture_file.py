@@ -57,7 +57,7 @@ def decode_picture(content: bytes, *, source: str) -> Image8:
 
     _check_header(content, source)
     data = np.frombuffer(content, np.uint8)
-    with captured_stderr() as said:
+    with captured_stderr() as output:
         try:
             pixels = None
             if not content.startswith(_JPEG_START):  # all other formats may be transparent
@@ -70,7 +70,7 @@ def decode_picture(content: bytes, *, source: str) -> Image8:
             raise DataError(f"{source} cannot be decoded: {error.err}", hint=_COPY_HINT) from error
     if pixels is None:
         raise DataError(
-            f"{source} is no picture, or a damaged one{_because(said.last_line)}",
+            f"{source} is no picture, or a damaged one{_because(output.last_line)}",
             hint="JPEG, PNG, WebP, TIFF, BMP and what else this OpenCV reads will do",
         )
     return _on_paper(pixels) if _is_transparent(pixels) else np.asarray(pixels, np.uint8)
@@ -148,6 +148,6 @@ def _on_paper(pixels: npt.NDArray[Any]) -> Image8:
 
 
 def _because(line: str) -> str:
-    """The decoder's own words, without the place in its source code."""
+    """The decoder's own words, without the line of its source code."""
     reason = line.rpartition("error: ")[2] if "error: " in line else ""
     return f" ({reason})" if reason else ""

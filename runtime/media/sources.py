@@ -19,8 +19,7 @@ from deepmark.errors import DataError
 from deepmark.files import printable
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import READ_HINT, read_picture
-from deepmark.runtime.native_libraries import captured_stderr
-from deepmark.runtime.native_path import native_path
+from deepmark.runtime.native_libraries import captured_stderr, native_path
 
 PICTURE_SUFFIXES = frozenset(
     (".avif", ".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -134,7 +133,7 @@ def count_frames(sources: Iterable[Source]) -> int | None:
 
 
 def _is(test: Callable[[], bool]) -> bool:
-    """Ask the file system; what may not be looked at counts as no. What is wrong with it is said when it is opened."""
+    """Ask the file system; what may not be looked at counts as no. What is wrong with it is found when it is opened."""
     try:
         return test()
     except OSError:
@@ -187,32 +186,32 @@ def _capture(source: VideoSource | CameraSource) -> Iterator[Any]:
     """Open a video or a camera in OpenCV, without what it prints."""
     import cv2
 
-    place: str | int
+    opened: str | int
     if isinstance(source, CameraSource):
-        place = source.index
+        opened = source.index
     else:
-        place = native_path(source.path, DataError)
+        opened = native_path(source.path, DataError)
         try:
             source.path.open("rb").close()  # OpenCV does not say why it cannot
         except OSError as error:
             raise DataError(f"cannot read {source.name}: {error.strerror or error}", hint=READ_HINT) from error
-    with captured_stderr() as said:
-        capture = cv2.VideoCapture(place)
+    with captured_stderr() as output:
+        capture = cv2.VideoCapture(opened)
     try:
         if not capture.isOpened():
-            raise _refusal(source, said.last_line)
+            raise _refusal(source, output.last_line)
         yield capture
     finally:
         capture.release()
 
 
-def _refusal(source: VideoSource | CameraSource, said: str) -> DataError:
+def _refusal(source: VideoSource | CameraSource, printed: str) -> DataError:
     if isinstance(source, CameraSource):
         return DataError(
             f"{source.name} cannot be opened",
             hint="is it there, free, and may you use it? The first camera is number 0",
         )
-    reason = f" ({said.rpartition('] ')[2]})" if said else ""
+    reason = f" ({printed.rpartition('] ')[2]})" if printed else ""
     return DataError(
         f"{source.name} is no video that can be opened{reason}",
         hint="is it whole? A recording that was cut off has often lost its index",

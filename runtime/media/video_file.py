@@ -12,8 +12,7 @@ from typing import Any, Self
 
 from deepmark.errors import DataError, DeepMarkError
 from deepmark.runtime.arrays import Image8
-from deepmark.runtime.native_libraries import captured_stderr
-from deepmark.runtime.native_path import native_path
+from deepmark.runtime.native_libraries import captured_stderr, native_path
 
 SUFFIX = ".mp4"
 _CODEC = "mp4v"
@@ -45,8 +44,8 @@ class VideoFile:
         with captured_stderr():
             if self._writer is None:
                 code = cv2.VideoWriter.fourcc(*_CODEC)
-                place = native_path(self._path, DeepMarkError)
-                self._writer = cv2.VideoWriter(place, code, self._rate, (width, height))
+                path = native_path(self._path, DeepMarkError)
+                self._writer = cv2.VideoWriter(path, code, self._rate, (width, height))
                 if not self._writer.isOpened():
                     self._writer = None
                     self._path.unlink(missing_ok=True)  # it leaves an empty one

@@ -7,6 +7,7 @@ DeepMarkError                 exit 1
 ├── BundleError               a bundle or model file is damaged or unknown
 ├── EngineError               an inference engine is missing, or refused to run
 ├── DataError                 an image, annotation or keypoint schema is wrong
+│   └── SenselessHeadsError   a network says what no network could mean
 ├── UsageError         exit 2 the request makes no sense, whatever the files hold
 ├── DeviceError        exit 4 no phone, or it cannot be used
 │   └── PhoneLostError        the connection went away while it was in use
@@ -78,6 +79,10 @@ class EngineError(DeepMarkError):
 
 class DataError(DeepMarkError):
     """An image, a video, an annotation or a keypoint schema is not what it must be."""
+
+
+class SenselessHeadsError(DataError):
+    """What a network says is nothing that a network could mean: NaN, or far beyond any picture."""
 
 
 class UsageError(DeepMarkError):

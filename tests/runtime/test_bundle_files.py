@@ -15,7 +15,7 @@ import pytest
 from tiny import Tiny
 
 from deepmark.errors import BundleError
-from deepmark.runtime import archive
+from deepmark.runtime import bundle_files
 from deepmark.runtime.bundle import open_bundle
 
 Writer = Callable[[zipfile.ZipFile], None]
@@ -150,7 +150,7 @@ def test_each_limit_holds(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, reason: str
 ) -> None:
     path = pack(tiny.bundle, tmp_path / "a.deepmark.zip")
-    monkeypatch.setattr(archive, limit, value)
+    monkeypatch.setattr(bundle_files, limit, value)
     with pytest.raises(BundleError, match=reason):
         open_bundle(path)
 

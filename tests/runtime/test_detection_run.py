@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from detection_runs import make_picture, result_files, result_records, run_batch
+from detection_runs import make_picture, result_files, result_records, run_detection
 from garments import OneGarment
 from media_files import cut, encoded, write_video
 
@@ -24,7 +24,7 @@ from deepmark.runtime.media.sources import CameraSource, PictureSource, Source, 
 def test_every_picture_gets_a_drawing_and_a_record(tmp_path: Path) -> None:
     sources: list[Source] = [make_picture(tmp_path / "in" / "a.png"), make_picture(tmp_path / "in" / "b.jpg", (30, 20))]
 
-    outcome = run_batch(sources, tmp_path / "out")
+    outcome = run_detection(sources, tmp_path / "out")
 
     assert (outcome.frames, outcome.objects, outcome.failures) == (2, 2, [])
     assert result_files(tmp_path / "out") == {"a.png", "b.jpg", "detections.jsonl"}
@@ -50,7 +50,7 @@ def test_a_record_is_rounded_so_that_equal_runs_write_equal_bytes(tmp_path: Path
     sources: list[Source] = [make_picture(tmp_path / "a.png", (61, 83))]
 
     for name in ("one", "two"):
-        run_batch(sources, tmp_path / name)
+        run_detection(sources, tmp_path / name)
 
     one, two = ((tmp_path / name / "detections.jsonl").read_bytes() for name in ("one", "two"))
     assert one == two
@@ -62,7 +62,7 @@ def test_inputs_of_the_same_name_do_not_overwrite_each_other(tmp_path: Path) -> 
     names = ["a/1.png", "b/1.png", "c/1.PNG", "a/1-2.png", "a/1.bmp"]
     sources: list[Source] = [make_picture(tmp_path / "in" / name) for name in names]
 
-    run_batch(sources, tmp_path / "out")
+    run_detection(sources, tmp_path / "out")
 
     outputs = [record["output"] for record in result_records(tmp_path / "out")]
     assert outputs == ["1.png", "1-2.png", "1-3.png", "1-2-2.png", "1-4.png"]
@@ -70,7 +70,7 @@ def test_inputs_of_the_same_name_do_not_overwrite_each_other(tmp_path: Path) -> 
 
 
 def test_a_format_that_we_do_not_write_becomes_png(tmp_path: Path) -> None:
-    run_batch([make_picture(tmp_path / "a.webp"), make_picture(tmp_path / "b.bmp")], tmp_path / "out")
+    run_detection([make_picture(tmp_path / "a.webp"), make_picture(tmp_path / "b.bmp")], tmp_path / "out")
 
     assert result_files(tmp_path / "out") == {"a.png", "b.png", "detections.jsonl"}
 
@@ -80,7 +80,7 @@ def test_a_bad_picture_among_good_ones_stops_nobody(tmp_path: Path) -> None:
     bad = make_picture(tmp_path / "b.png")
     cut(bad.path, 0.6)
 
-    outcome = run_batch([good, bad, last, PictureSource(tmp_path / "gone.png")], tmp_path / "out")
+    outcome = run_detection([good, bad, last, PictureSource(tmp_path / "gone.png")], tmp_path / "out")
 
     assert [source.name for source, _ in outcome.failures] == [bad.name, str(tmp_path / "gone.png")]
     assert outcome.frames == 2
@@ -88,7 +88,7 @@ def test_a_bad_picture_among_good_ones_stops_nobody(tmp_path: Path) -> None:
 
 
 def test_nothing_but_failures_leaves_no_folder(tmp_path: Path) -> None:
-    outcome = run_batch([PictureSource(tmp_path / "gone.png")], tmp_path / "out")
+    outcome = run_detection([PictureSource(tmp_path / "gone.png")], tmp_path / "out")
 
     assert outcome.frames == 0
     assert not (tmp_path / "out").exists()
@@ -97,7 +97,7 @@ def test_nothing_but_failures_leaves_no_folder(tmp_path: Path) -> None:
 def test_a_video_becomes_a_video_of_the_same_size_rate_and_length(tmp_path: Path) -> None:
     video = VideoSource(write_video(tmp_path / "v.avi", frames=9, size=(64, 48), rate=12))
 
-    run_batch([video], tmp_path / "out")
+    run_detection([video], tmp_path / "out")
 
     written = cv2.VideoCapture(str(tmp_path / "out" / "v.mp4"))
     found = [written.get(p) for p in (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS, 3, 4)]
@@ -109,7 +109,7 @@ def test_a_video_becomes_a_video_of_the_same_size_rate_and_length(tmp_path: Path
 def test_a_video_cut_short_is_processed_as_far_as_it_goes(tmp_path: Path) -> None:
     video = VideoSource(cut(write_video(tmp_path / "v.avi", frames=20), 0.6))
 
-    outcome = run_batch([video], tmp_path / "out")
+    outcome = run_detection([video], tmp_path / "out")
 
     assert 5 < outcome.frames < 15
     assert "cut short" in str(outcome.failures[0][1])
@@ -121,7 +121,7 @@ def test_a_video_too_small_for_the_format_is_said(tmp_path: Path, monkeypatch: p
     video = VideoSource(write_video(tmp_path / "v.mp4", frames=2))
     monkeypatch.setattr(sources, "_read_all", lambda *_: iter([np.zeros((1, 1, 3), np.uint8)]))
 
-    outcome = run_batch([video], tmp_path / "out")
+    outcome = run_detection([video], tmp_path / "out")
 
     assert "no video of 1x1 pixels" in str(outcome.failures[0][1])
     assert not (tmp_path / "out").exists()
@@ -140,7 +140,7 @@ def test_ctrl_c_keeps_what_was_done(tmp_path: Path) -> None:
     pictures: list[Source] = [make_picture(tmp_path / f"{n}.png") for n in range(4)]
 
     with pytest.raises(KeyboardInterrupt):
-        run_batch(pictures, tmp_path / "out", _Interrupted())
+        run_detection(pictures, tmp_path / "out", _Interrupted())
 
     assert result_files(tmp_path / "out") == {"0.png", "1.png", "detections.jsonl"}
     assert len(result_records(tmp_path / "out")) == 2
@@ -150,7 +150,7 @@ def test_ctrl_c_in_a_video_leaves_a_video_that_plays(tmp_path: Path) -> None:
     video = VideoSource(write_video(tmp_path / "v.mp4", frames=5))
 
     with pytest.raises(KeyboardInterrupt):
-        run_batch([video], tmp_path / "out", _Interrupted())
+        run_detection([video], tmp_path / "out", _Interrupted())
 
     assert result_files(tmp_path / "out") == {"v.mp4", "detections.jsonl"}
     assert cv2.VideoCapture(str(tmp_path / "out" / "v.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 2
@@ -184,7 +184,7 @@ def test_ctrl_c_ends_a_camera_and_the_run_goes_on(tmp_path: Path, monkeypatch: p
                 raise KeyboardInterrupt
             return super().__call__(image)
 
-    outcome = run_batch([CameraSource(0), make_picture(tmp_path / "a.png")], tmp_path / "out", Detector())
+    outcome = run_detection([CameraSource(0), make_picture(tmp_path / "a.png")], tmp_path / "out", Detector())
 
     assert (outcome.frames, outcome.failures, len(recorded)) == (3, [], 2)
     assert [record["source"] for record in result_records(tmp_path / "out")] == ["camera 0"] * 2 + [
@@ -200,15 +200,15 @@ def test_an_engine_that_fails_ends_the_run_and_keeps_what_was_done(tmp_path: Pat
             return super().__call__(image)
 
     with pytest.raises(DeepMarkError, match="the engine failed"):
-        run_batch([make_picture(tmp_path / "a.png"), make_picture(tmp_path / "b.png")], tmp_path / "out", Failing())
+        run_detection([make_picture(tmp_path / "a.png"), make_picture(tmp_path / "b.png")], tmp_path / "out", Failing())
 
     assert result_files(tmp_path / "out") == {"a.png", "detections.jsonl"}
     assert len(result_records(tmp_path / "out")) == 1
 
 
 def test_earlier_results_are_replaced(tmp_path: Path) -> None:
-    run_batch([make_picture(tmp_path / "a.png"), make_picture(tmp_path / "b.png")], tmp_path / "out")
-    run_batch([make_picture(tmp_path / "a.png")], tmp_path / "out")
+    run_detection([make_picture(tmp_path / "a.png"), make_picture(tmp_path / "b.png")], tmp_path / "out")
+    run_detection([make_picture(tmp_path / "a.png")], tmp_path / "out")
 
     assert len(result_records(tmp_path / "out")) == 1
 
@@ -218,19 +218,19 @@ def test_results_never_go_where_inputs_lie(tmp_path: Path) -> None:
     before = picture.path.read_bytes()
 
     with pytest.raises(UsageError, match=r"a\.png lies in the output folder"):
-        run_batch([picture], tmp_path)
+        run_detection([picture], tmp_path)
 
     assert picture.path.read_bytes() == before
     assert result_files(tmp_path) == {"a.png"}
 
 
-@pytest.mark.parametrize("place", ["file", "file/out"])
-def test_a_folder_that_cannot_be_made_is_said_before_the_work(place: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["file", "file/out"])
+def test_a_folder_that_cannot_be_made_is_said_before_the_work(folder: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     detector = OneGarment()
 
-    with pytest.raises(DeepMarkError, match=f"cannot write .*{place}"):
-        run_batch([make_picture(tmp_path / "in" / "a.png")], tmp_path / place, detector)
+    with pytest.raises(DeepMarkError, match=f"cannot write .*{folder}"):
+        run_detection([make_picture(tmp_path / "in" / "a.png")], tmp_path / folder, detector)
 
     assert not detector.seen
     assert (tmp_path / "file").read_text() == "in the way"
@@ -246,7 +246,7 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(Path, "write_bytes", full)
 
     with pytest.raises(DeepMarkError, match=r"cannot write .*a\.png: No space left on device") as caught:
-        run_batch([picture], tmp_path / "out")
+        run_detection([picture], tmp_path / "out")
 
     assert "free some space" in str(caught.value.hint)
     assert not (tmp_path / "out").exists()
@@ -272,7 +272,7 @@ def test_a_disk_that_fills_up_is_one_error_and_leaves_no_part(small_disk: Path, 
         sources.append(PictureSource(tmp_path / f"{number}.png"))
 
     with pytest.raises(DeepMarkError, match="No space left"):
-        run_batch(sources, small_disk / "out")
+        run_detection(sources, small_disk / "out")
 
     whole = [name for name in result_files(small_disk / "out") if name.endswith(".png")]
     assert whole
@@ -284,7 +284,7 @@ def test_a_disk_that_fills_up_in_a_video_is_found_out(small_disk: Path, tmp_path
     video = VideoSource(write_video(tmp_path / "v.avi", frames=40, size=(128, 128)))
 
     with pytest.raises(DeepMarkError, match="cannot write"):
-        run_batch([video], small_disk / "out")
+        run_detection([video], small_disk / "out")
 
     assert not (small_disk / "out").exists() or result_files(small_disk / "out") <= {"detections.jsonl"}
 
@@ -295,7 +295,7 @@ def test_the_first_frame_of_every_input_is_kept_for_a_contact_sheet(tmp_path: Pa
         VideoSource(write_video(tmp_path / "v.mp4", frames=3)),
     ]
 
-    outcome = run_batch(sources, tmp_path / "out", tiles=True)
+    outcome = run_detection(sources, tmp_path / "out", tiles=True)
 
     assert [tile.caption for tile in outcome.tiles] == ["wide.png", "v.mp4"]
     assert [max(tile.image.shape) for tile in outcome.tiles] == [480, 480]
@@ -315,7 +315,7 @@ def test_closing_the_window_ends_the_run_in_good_order(tmp_path: Path) -> None:
     window = _FakeWindow([True, True, False])
     video = VideoSource(write_video(tmp_path / "v.mp4", frames=5))
 
-    outcome = run_batch(
+    outcome = run_detection(
         [make_picture(tmp_path / "a.png"), video, make_picture(tmp_path / "b.png")], tmp_path / "out", window=window
     )
 
@@ -332,7 +332,7 @@ def test_a_picture_that_its_format_cannot_hold_fails_alone(tmp_path: Path, monke
 
     monkeypatch.setattr("deepmark.runtime.media.output_folder.encode_picture", refuse)
 
-    outcome = run_batch([make_picture(tmp_path / "a.jpg"), make_picture(tmp_path / "b.png")], tmp_path / "out")
+    outcome = run_detection([make_picture(tmp_path / "a.jpg"), make_picture(tmp_path / "b.png")], tmp_path / "out")
 
     assert len(outcome.failures) == 1
     assert result_files(tmp_path / "out") == {"b.png", "detections.jsonl"}

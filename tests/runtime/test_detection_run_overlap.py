@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from detection_runs import make_picture, result_files, result_records, run_batch
+from detection_runs import make_picture, result_files, result_records, run_detection
 from garments import OneGarment
 from media_files import write_video
 
-from deepmark.runtime import batch
+from deepmark.runtime import detection_run
 from deepmark.runtime.media import sources
 from deepmark.runtime.media.sources import PictureSource, Source, VideoSource
 
@@ -35,7 +35,7 @@ class _Meeting(OneGarment):
 
 def test_reading_detecting_and_drawing_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reading, drawing = threading.Event(), threading.Event()
-    read, draw = sources.read_picture, batch.annotate
+    read, draw = sources.read_picture, detection_run.annotate
 
     def note_reading(path: Path) -> Any:
         if path.name == "2.png":
@@ -47,9 +47,9 @@ def test_reading_detecting_and_drawing_overlap(tmp_path: Path, monkeypatch: pyte
         return draw(*arguments)
 
     monkeypatch.setattr(sources, "read_picture", note_reading)
-    monkeypatch.setattr(batch, "annotate", note_drawing)
+    monkeypatch.setattr(detection_run, "annotate", note_drawing)
 
-    outcome = run_batch(
+    outcome = run_detection(
         [make_picture(tmp_path / f"{n}.png") for n in range(4)], tmp_path / "out", _Meeting(reading, drawing)
     )
 
@@ -65,7 +65,7 @@ def test_one_thing_after_another_gives_the_same_bytes(tmp_path: Path) -> None:
         make_picture(tmp_path / "b.jpg"),
     ]
 
-    ahead, one_by_one = (run_batch(inputs, tmp_path / f"out{depth}", ahead=depth) for depth in (2, 0))
+    ahead, one_by_one = (run_detection(inputs, tmp_path / f"out{depth}", ahead=depth) for depth in (2, 0))
 
     assert (ahead.frames, ahead.objects) == (one_by_one.frames, one_by_one.objects) == (6, 6)
     assert [source.name for source, _ in ahead.failures] == [str(tmp_path / "gone.png")]
@@ -99,9 +99,12 @@ def test_only_a_few_frames_are_in_memory_at_once(tmp_path: Path, monkeypatch: py
     video = VideoSource(write_video(tmp_path / "v.mp4", frames=40))
     monkeypatch.setattr(sources, "_read_all", frames)
 
-    assert run_batch([video], tmp_path / "out", Detector()).frames == 40
+    assert run_detection([video], tmp_path / "out", Detector()).frames == 40
 
-    assert most <= 2 * batch.FRAMES_AHEAD + 5  # waiting twice; being read, detected in and drawn, with their variables
+    # waiting twice; being read, detected in and drawn, with their variables
+    assert (
+        most <= 2 * detection_run.FRAMES_AHEAD + 5
+    )  # waiting twice; being read, detected in and drawn, with their variables
 
 
 def test_a_source_that_cannot_be_written_is_not_read_to_its_end(
@@ -117,7 +120,7 @@ def test_a_source_that_cannot_be_written_is_not_read_to_its_end(
     video = VideoSource(write_video(tmp_path / "v.mp4", frames=2))
     monkeypatch.setattr(sources, "_read_all", frames)
 
-    outcome = run_batch([video, make_picture(tmp_path / "a.png")], tmp_path / "out")
+    outcome = run_detection([video, make_picture(tmp_path / "a.png")], tmp_path / "out")
 
     assert [source for source, _ in outcome.failures] == [video]
     assert outcome.frames == 1

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from deepmark.runtime.media.look_ahead import look_ahead
+from deepmark.runtime.detection_run import look_ahead
 
 PATIENCE = 30  # seconds, for what takes milliseconds
 

@@ -1,4 +1,4 @@
-"""Runs of `Batch` on small pictures, and what lies in the output folder afterwards."""
+"""Runs of `DetectionRun` on small pictures, and what lies in the output folder afterwards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def make_picture(path: Path, size: tuple[int, int] = (60, 80)) -> PictureSource:
     return PictureSource(path)
 
 
-def run_batch(sources: list[Source], folder: Path, detector: Any = None, **more: Any) -> RunSummary:
+def run_detection(sources: list[Source], folder: Path, detector: Any = None, **more: Any) -> RunSummary:
     return DetectionRun(detector or OneGarment(), OutputFolder(folder), lambda *_: None, **more).run(sources)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepmark.runtime.drawing.label_layout import place_labels
+from deepmark.runtime.drawing.label_layout import lay_out_labels
 
 NOTHING = np.empty((0, 2))
 
@@ -31,15 +31,15 @@ def test_no_label_leaves_the_picture_or_overlaps_another(
 ) -> None:
     sizes, boxes = [size for size, _ in labels], [box for _, box in labels]
 
-    places = place_labels(sizes, boxes, picture, gap=gap, avoid=avoid)
+    corners = lay_out_labels(sizes, boxes, picture, gap=gap, avoid=avoid)
 
-    assert len(places) == len(labels)
+    assert len(corners) == len(labels)
     slack = 1e-6
     taken: list[tuple[float, ...]] = []
-    for place, (width, height) in zip(places, sizes, strict=True):
-        if place is None:
+    for corner, (width, height) in zip(corners, sizes, strict=True):
+        if corner is None:
             continue
-        x, y = place
+        x, y = corner
         assert gap - slack <= x <= picture[0] - width - gap + slack
         assert gap - slack <= y <= picture[1] - height - gap + slack
         for left, top, right, bottom in taken:
@@ -49,13 +49,13 @@ def test_no_label_leaves_the_picture_or_overlaps_another(
 
 
 def test_a_lone_label_stands_on_the_upper_left_corner_of_its_box() -> None:
-    assert place_labels([(50, 20)], [(100, 100, 300, 300)], (400, 400), gap=2, avoid=NOTHING) == [(100, 78)]
+    assert lay_out_labels([(50, 20)], [(100, 100, 300, 300)], (400, 400), gap=2, avoid=NOTHING) == [(100, 78)]
 
 
 def test_a_label_moves_rather_than_cover_landmarks() -> None:
     shoulder = np.array([[110.0, 90.0], [130.0, 85.0]])
 
-    ((x, y),) = place_labels([(50, 20)], [(100, 100, 300, 300)], (400, 400), gap=2, avoid=shoulder)  # type: ignore[misc]
+    ((x, y),) = lay_out_labels([(50, 20)], [(100, 100, 300, 300)], (400, 400), gap=2, avoid=shoulder)  # type: ignore[misc]
 
     assert not ((shoulder >= (x, y)) & (shoulder <= (x + 50, y + 20))).all(axis=1).any()
     assert x + 50 >= 100 - 30  # still at its box
@@ -65,21 +65,21 @@ def test_a_label_moves_rather_than_cover_landmarks() -> None:
 def test_the_first_label_gets_the_best_place() -> None:
     box = (100, 100, 300, 300)
 
-    first, second = place_labels([(50, 20), (60, 20)], [box, box], (400, 400), gap=2, avoid=NOTHING)
+    first, second = lay_out_labels([(50, 20), (60, 20)], [box, box], (400, 400), gap=2, avoid=NOTHING)
 
     assert first == (100, 78)
     assert second not in {None, first}
 
 
 def test_a_label_larger_than_the_picture_is_left_out() -> None:
-    assert place_labels([(50, 20)], [(0, 0, 40, 40)], (40, 40), gap=0, avoid=NOTHING) == [None]
+    assert lay_out_labels([(50, 20)], [(0, 0, 40, 40)], (40, 40), gap=0, avoid=NOTHING) == [None]
 
 
 def test_a_label_without_room_near_its_box_is_left_out() -> None:
     box = (10, 10, 30, 30)
 
-    places = place_labels([(90, 20)] * 12, [box] * 12, (100, 400), gap=1, avoid=NOTHING)
+    corners = lay_out_labels([(90, 20)] * 12, [box] * 12, (100, 400), gap=1, avoid=NOTHING)
 
-    assert places[0] is not None
-    assert None in places  # the picture goes on below, but nobody would know whose label that is
-    assert all(place is None or place[1] < 100 for place in places)
+    assert corners[0] is not None
+    assert None in corners  # the picture goes on below, but nobody would know whose label that is
+    assert all(corner is None or corner[1] < 100 for corner in corners)

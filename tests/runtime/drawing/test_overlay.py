@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.drawing import labels, text
+from deepmark.runtime.drawing import label_layout, text
 from deepmark.runtime.drawing.contact_sheet import TILE, Tile, contact_sheet, fill_tile
 from deepmark.runtime.drawing.overlay import annotate, scaled
 from deepmark.runtime.drawing.palette import HALO, class_colour, contrast, ink_on
@@ -119,15 +119,15 @@ def test_the_outline_joins_the_landmarks_that_the_schema_says() -> None:
 
 def test_all_labels_of_a_crowd_lie_in_the_picture_and_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     placed: list[tuple[float, float, float, float]] = []
-    chips_of = labels.place_labels
+    chips_of = label_layout.lay_out_labels
 
     def watched(sizes, boxes, picture, **more):  # type: ignore[no-untyped-def]
-        places = chips_of(sizes, boxes, picture, **more)
-        chips = [(*place, *size) for place, size in zip(places, sizes, strict=True) if place]
+        corners = chips_of(sizes, boxes, picture, **more)
+        chips = [(*corner, *size) for corner, size in zip(corners, sizes, strict=True) if corner]
         placed.extend(tuple(value / (picture[0] / 600) for value in chip) for chip in chips)
-        return places
+        return corners
 
-    monkeypatch.setattr("deepmark.runtime.drawing.overlay.place_labels", watched)
+    monkeypatch.setattr("deepmark.runtime.drawing.overlay.lay_out_labels", watched)
     boxes = [
         (60.0 * column, 80.0 * row, 60.0 * column + 90, 80.0 * row + 110) for row in range(4) for column in range(8)
     ]

@@ -88,8 +88,8 @@ def test_threads_and_versions_and_cpu_are_measured_apart(model: OpenedBundle, mo
 )
 def test_a_damaged_file_is_measured_again_and_replaced(model: OpenedBundle, cache: Path, content: bytes) -> None:
     Laboratory(mnn=0.2, onnxruntime=0.1).choose(model)
-    (place,) = cache.iterdir()
-    place.write_bytes(content)
+    (file,) = cache.iterdir()
+    file.write_bytes(content)
     assert Laboratory(mnn=0.1, onnxruntime=0.2).choose(model).fastest == "mnn"
     assert Laboratory(mnn=0.2, onnxruntime=0.1).choose(model).fastest == "mnn"
 
@@ -98,11 +98,11 @@ def test_a_file_with_an_impossible_time_or_of_other_conditions_is_measured_again
     model: OpenedBundle, cache: Path
 ) -> None:
     Laboratory(mnn=0.2, onnxruntime=0.1).choose(model)
-    (place,) = cache.iterdir()
-    good = place.read_bytes()
+    (file,) = cache.iterdir()
+    good = file.read_bytes()
     for bad in (good.replace(b"100.0", b"-1.0"), good.replace(b'"threads":1', b'"threads":3')):
         assert bad != good
-        place.write_bytes(bad)
+        file.write_bytes(bad)
         assert Laboratory(mnn=0.1, onnxruntime=0.2).choose(model).fastest == "mnn"
 
 
@@ -151,11 +151,11 @@ def test_auto_loads_what_was_remembered_and_the_record_says_so(tiny: Tiny, cache
     with load_engine(tiny.bundle, threads=1, backend="auto") as engine:
         first = engine.record
     assert first.choice.startswith("mnn ")
-    (place,) = cache.iterdir()
-    known = module.msgspec.json.decode(place.read_bytes(), type=EngineChoice)
+    (file,) = cache.iterdir()
+    known = module.msgspec.json.decode(file.read_bytes(), type=EngineChoice)
     for name in ("mnn", "onnxruntime"):
         times = {one: 1.0 if one == name else 2.0 for one in known.milliseconds}
-        place.write_bytes(module.msgspec.json.encode(module.msgspec.structs.replace(known, milliseconds=times)))
+        file.write_bytes(module.msgspec.json.encode(module.msgspec.structs.replace(known, milliseconds=times)))
         with load_engine(tiny.bundle, threads=1, backend="auto") as engine:
             assert engine.record.backend == name
     with load_engine(tiny.bundle, threads=1) as engine:
