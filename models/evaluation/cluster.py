@@ -9,7 +9,7 @@ from typing import Any
 
 from deepmark.errors import EngineError, UsageError
 from deepmark.extras import require
-from deepmark.models.evaluation.jobs import Done, Result, Task, WorkerJob
+from deepmark.models.evaluation.workers import Done, Result, Task, WorkerJob
 
 CONNECT_S = 10  # to a scheduler that runs, and for it to have a worker
 AHEAD = 2  # tasks given to each thread of the cluster; more would only fill memory with results

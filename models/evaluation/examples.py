@@ -1,4 +1,7 @@
-"""The pictures of a data set that went worst and best, drawn: labels on the left, detections on the right."""
+"""Pictures of a data set with labels and detections drawn alike; the worst and the best of an evaluation.
+
+Both become `Detections`: what people labelled (`as_detections`), and what was saved of a detector's finds (`found_in`).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepmark.models.datasets.deepfashion2 import Dataset
-from deepmark.models.evaluation.labelled import as_detections, found_in
+from deepmark.models.datasets.deepfashion2 import Dataset, Item
+from deepmark.models.datasets.deepfashion2.annotation import UNLABELLED, VISIBLE
 from deepmark.models.evaluation.results import ClassResults
-from deepmark.runtime.arrays import Image8
+from deepmark.runtime.arrays import F32, Image8
 from deepmark.runtime.decoding.params import SHOWN_SCORE
+from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing.contact_sheet import fill_tile
 from deepmark.runtime.media.picture_file import decode_picture
 
@@ -19,6 +23,51 @@ EACH = 6  # worst, and best
 _GAP = 8  # pixels between both halves
 _MOST_BYTES = 130_000  # of a JPEG: twelve of them make a page of two megabytes
 _QUALITIES = (88, 78, 65, 50, 35)
+
+
+def as_detections(items: Sequence[Item]) -> Detections:
+    """Turn labels into detections: visible landmarks count as refined, unlabelled ones and scores are NaN."""
+    unknown = np.full(len(items), np.nan, np.float32)
+    return Detections(
+        class_ids=np.array([item.category_id - 1 for item in items], np.int64),
+        scores=unknown,
+        box_scores=unknown,
+        boxes=np.array([item.box for item in items], np.float32).reshape(-1, 4),
+        keypoints=tuple(_labelled(item) for item in items),
+        keypoint_scores=tuple(np.ones(len(item.landmarks), np.float32) for item in items),
+        refined=tuple(item.landmarks[:, 2] == VISIBLE for item in items),
+        keypoints_score=unknown,
+    )
+
+
+def found_in(results: Sequence[ClassResults], image_id: int, lowest_score: float) -> Detections:
+    """Take a picture's detections with at least this score, best first; which landmarks were refined is not known."""
+    chosen = [
+        (float(one.scores[row]), index, row)
+        for index, one in enumerate(results)
+        for row in np.flatnonzero((one.image_ids == image_id) & (one.scores >= lowest_score)).tolist()
+    ]
+    chosen.sort(key=lambda entry: -entry[0])
+    boxes = np.array([results[index].boxes[row] for _, index, row in chosen], np.float32).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    keypoints = tuple(results[index].keypoints[row].astype(np.float32) for _, index, row in chosen)
+    scores = np.array([score for score, _, _ in chosen], np.float32)
+    return Detections(
+        class_ids=np.array([index for _, index, _ in chosen], np.int64),
+        scores=scores,
+        box_scores=scores,
+        boxes=boxes,
+        keypoints=keypoints,
+        keypoint_scores=tuple(np.ones(len(points), np.float32) for points in keypoints),
+        refined=tuple(np.ones(len(points), np.bool_) for points in keypoints),
+        keypoints_score=scores,
+    )
+
+
+def _labelled(item: Item) -> F32:
+    points = item.landmarks[:, :2].astype(np.float32)
+    points[item.landmarks[:, 2] == UNLABELLED] = np.nan
+    return points
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,128 @@
-"""The heads of a few pictures: the work that is spread over processes and clusters."""
+"""Which heads are to be computed, as values that can be sent to another process and opened there.
+
+`ModelRequest` says of which model, `PictureFiles` of which pictures, `HeadsJob` does them chunk by chunk.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepmark.errors import EngineError
+from deepmark.extras import require
+from deepmark.models.datasets.deepfashion2 import Dataset
 from deepmark.models.datasets.deepfashion2.storage import Storage, open_storage
 from deepmark.models.evaluation.compact_heads import CompactHeads, Reach
-from deepmark.models.evaluation.model import ModelRequest
 from deepmark.models.evaluation.picture_heads import PictureHeads, encode
-from deepmark.models.evaluation.pictures import PictureFile
+from deepmark.runtime.bundle import Backend
 from deepmark.runtime.engines.engine import Engine, EngineRecord
+from deepmark.runtime.engines.loading import load_engine
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.media.picture_file import decode_picture
 from deepmark.runtime.transform import letterbox
 
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".bin", ".safetensors")
+DEFAULT_SIZE = (256, 256)
+CHUNK = 16  # pictures of a task: a few seconds of work, a few megabytes of heads
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Tell from its name whether torch shall run it."""
+    return path.suffix.lower() in CHECKPOINT_SUFFIXES and not path.is_dir()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """A model to load.
+
+    Attributes:
+        path: a bundle, a bare model file, or a checkpoint, which is run by torch.
+        backend: engine of an exported model; None by its files.
+        size: height and width of a checkpoint's input, pixels; an exported model brings its own.
+        schema: keypoint table of a checkpoint; None for the built-in one with as many groups.
+    """
+
+    path: Path
+    backend: Backend | None = None
+    size: tuple[int, int] = DEFAULT_SIZE
+    schema: KeypointSchema | None = None
+
+    def open(self, threads: int | None) -> Engine:
+        """Load it.
+
+        Raises:
+            DeepMarkError: it cannot be loaded, or a library is missing.
+        """
+        if not is_checkpoint(self.path):
+            return load_engine(self.path, threads, self.backend)
+        require("running a checkpoint", "torch", "onnx", "onnxruntime", extra="export")
+        from deepmark.models.evaluation.torch_engine import load_checkpoint_engine
+
+        return load_checkpoint_engine(self.path, self.size, schema=self.schema, threads=threads)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """One picture.
+
+    Attributes:
+        image_id: its number.
+        name: of the file, in its folder or zip.
+        fingerprint: tells its content from any other.
+    """
+
+    image_id: int
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFiles:
+    """Pictures of a data set.
+
+    Attributes:
+        images: the data set's folder, its ``image/``, or the official zip; absolute.
+        password: of the zip.
+        files: the pictures.
+    """
+
+    images: Path
+    files: tuple[PictureFile, ...]
+    password: bytes | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        images: Path,
+        image_ids: Iterable[int],
+        *,
+        password: bytes | None = None,
+        advance: Callable[[], None] = lambda: None,
+    ) -> PictureFiles:
+        """Name the pictures of a data set, which was opened with ``images`` and ``password``.
+
+        Args:
+            dataset: opened with its pictures.
+            images: where these lie.
+            image_ids: which.
+            password: of the zip.
+            advance: called after every picture: its content is read once, but for a zip's.
+
+        Raises:
+            DataError: a picture cannot be read.
+        """
+        files = []
+        for image_id in image_ids:
+            fingerprint = dataset.picture_fingerprint(image_id)
+            files.append(PictureFile(image_id, dataset.picture_name(image_id), fingerprint))
+            advance()
+        return cls(images.resolve(), tuple(files), password)
+
+
 Chunk = tuple[PictureFile, ...]
-CHUNK = 16  # pictures: a few seconds of work, a few megabytes of heads
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Average precision of one class, by hotcoco.
+"""Average precision of one class, by hotcoco, and precision at every threshold and recall, which it is the mean of.
 
 DeepFashion2's metric is COCO's with its own sigmas:
 ``OKS = mean over landmarks with v > 0 of exp(-d^2 / (2 * area * (2 * sigma)^2))``, thresholds .50:.05:.95, 101 recall
@@ -8,7 +8,7 @@ points, at most 20 detections per picture and class for landmarks and 100 for bo
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from deepmark.extras import require
 from deepmark.models.evaluation.coco_file import Widen, coco_rows, write_rows
 from deepmark.models.evaluation.landmark_layout import sigmas_294, to_294
 from deepmark.models.evaluation.results import ClassResults, temporary_folder_full
-from deepmark.models.evaluation.truth import ClassTruth, coco_annotations
+from deepmark.models.evaluation.truth import ClassTruth, Truth, coco_annotations
 from deepmark.runtime.arrays import F64, I64
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["keypoints", "bbox"]
 
+THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # of OKS for landmarks, of IoU for boxes
+RECALLS = tuple(step / 100 for step in range(101))
 MOST_DETECTIONS = {"keypoints": 20, "bbox": 100}  # per picture and class, the best by score
 _IOU_50, _IOU_75 = 0, 5  # positions of these thresholds
 _NOTHING = -1  # precision where nothing was to be found
@@ -82,7 +84,7 @@ class ClassMetric:
         }
         self._found: dict[bool, COCO] = {}
 
-    def precision(self, truth: ClassTruth, kinds: Iterable[Kind]) -> dict[Kind, AveragePrecision | None]:
+    def average_precision(self, truth: ClassTruth, kinds: Iterable[Kind]) -> dict[Kind, AveragePrecision | None]:
         """Evaluate the class.
 
         Args:
@@ -96,7 +98,7 @@ class ClassMetric:
         return {kind: None if curve is None else _average(curve) for kind, curve in curves.items()}
 
     def curves(self, truth: ClassTruth, kinds: Iterable[Kind]) -> dict[Kind, F64 | None]:
-        """Give the precision at every threshold and recall, which `precision` averages.
+        """Give the precision at every threshold and recall, which `average_precision` averages.
 
         Returns:
             Kind -> (10 thresholds .50:.05:.95, 101 recalls 0:.01:1) precision in [0, 1]; None where nothing was to be
@@ -157,3 +159,36 @@ def mean(classes: Iterable[AveragePrecision | None]) -> AveragePrecision | None:
 def _average(curve: F64) -> AveragePrecision:
     by_threshold = curve.mean(axis=1)
     return AveragePrecision(float(by_threshold.mean()), float(by_threshold[_IOU_50]), float(by_threshold[_IOU_75]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrecisionCurves:
+    """Precision in [0, 1], (10 `THRESHOLDS`, 101 `RECALLS`): the mean of the classes that are in the data set.
+
+    Attributes:
+        points: of landmarks; its mean is mAP_pt. None where there is nothing to be found.
+        boxes: of boxes; its mean is mAP_box.
+    """
+
+    points: F64 | None
+    boxes: F64 | None
+
+
+def measure_curves(truth: Truth, results: Sequence[ClassResults]) -> PrecisionCurves:
+    """Hold detections against the truth, as `deepmark.models.evaluation.report.measure` does.
+
+    Raises:
+        DeepMarkError: hotcoco is not installed.
+    """
+    points, boxes = [], []
+    for index, (expected, found) in enumerate(zip(truth.classes, results, strict=True)):
+        metric = ClassMetric(found, expected.image_ids, index, truth.schema)
+        curves = metric.curves(expected, ("keypoints", "bbox"))
+        points.append(curves["keypoints"])
+        boxes.append(curves["bbox"])
+    return PrecisionCurves(_mean(points), _mean(boxes))
+
+
+def _mean(curves: Sequence[F64 | None]) -> F64 | None:
+    present = [one for one in curves if one is not None]
+    return np.mean(present, axis=0) if present else None

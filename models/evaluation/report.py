@@ -168,18 +168,18 @@ def _class_row(
 ) -> _ClassRow:
     """Measure a class in every way that is asked for, while its detections are loaded."""
     items = truth.classes[index]
-    precision = metric.precision(items.visible_only() if visible_only else items, ("keypoints", "bbox"))
+    average = metric.average_precision(items.visible_only() if visible_only else items, ("keypoints", "bbox"))
     accuracy = ClassAccuracy(
         name=truth.schema.class_names[index],
         items=_count(items),
         detections=detections,
-        points=precision["keypoints"],
-        boxes=precision["bbox"],
+        points=average["keypoints"],
+        boxes=average["bbox"],
     )
     names = SUBSET_NAMES if subsets else ()
     chosen = {name: items if name == OVERALL else items.only(name.attribute, name.number) for name in names}
-    both = {name: metric.precision(one, ("keypoints", "bbox")) for name, one in chosen.items()}
-    visible = {name: metric.precision(one.visible_only(), ("keypoints",)) for name, one in chosen.items()}
+    both = {name: metric.average_precision(one, ("keypoints", "bbox")) for name, one in chosen.items()}
+    visible = {name: metric.average_precision(one.visible_only(), ("keypoints",)) for name, one in chosen.items()}
     parts = {
         name: _Part(_count(one), both[name]["keypoints"], visible[name]["keypoints"], both[name]["bbox"])
         for name, one in chosen.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deepmark.models.evaluation.curves import RECALLS, THRESHOLDS, PrecisionCurves
+from deepmark.models.evaluation.metric import RECALLS, THRESHOLDS, PrecisionCurves
 from deepmark.models.evaluation.report import ClassAccuracy
 from deepmark.page import SERIES
 from deepmark.runtime.arrays import F64

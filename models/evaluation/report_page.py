@@ -1,8 +1,13 @@
-"""An evaluation as one page to look at (`deepmark eval --report`); its figures are those of ``--json``."""
+"""An evaluation as one page to look at (`deepmark eval --report`); its figures are those of ``--json``.
+
+`write_report` looks closer (`collect_details`), lays out the sections of `deepmark.models.evaluation.report_sections`
+and writes the page.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,35 +15,43 @@ import msgspec
 
 from deepmark import __version__
 from deepmark.models.datasets.deepfashion2 import Dataset
-from deepmark.models.evaluation.curves import THRESHOLDS, PrecisionCurves
-from deepmark.models.evaluation.examples import Example
-from deepmark.models.evaluation.inspection import ReportDetails, inspect
-from deepmark.models.evaluation.matching import LOWEST_IOU
-from deepmark.models.evaluation.metric import AveragePrecision
-from deepmark.models.evaluation.report import AccuracyReport, SubsetAccuracy
-from deepmark.models.evaluation.report_charts import paint_classes, paint_precision, paint_thresholds
-from deepmark.models.evaluation.report_sections import confusion_section
-from deepmark.models.evaluation.results import ClassResults
-from deepmark.models.evaluation.table2 import PAPER_MODEL, Table2Row
-from deepmark.models.evaluation.truth import Truth
-from deepmark.page import (
-    Cells,
-    Chart,
-    Facts,
-    Headline,
-    Number,
-    Page,
-    PagePicture,
-    Section,
-    Table,
-    draw,
-    write_page,
+from deepmark.models.evaluation.examples import Example, choose, draw_example
+from deepmark.models.evaluation.matching import Match, agreement, match
+from deepmark.models.evaluation.metric import PrecisionCurves, measure_curves
+from deepmark.models.evaluation.report import AccuracyReport
+from deepmark.models.evaluation.report_sections import (
+    classes_section,
+    confusion_section,
+    curves_section,
+    example_sections,
+    result_section,
+    subsets_section,
+    techniques_section,
 )
-from deepmark.runtime.arrays import F64
-from deepmark.runtime.decoding.params import SHOWN_SCORE
+from deepmark.models.evaluation.results import ClassResults
+from deepmark.models.evaluation.table2 import Table2Row
+from deepmark.models.evaluation.truth import Truth
+from deepmark.page import Facts, Page, Section, Table, write_page
 
 LISTED_FAULTS = 100
 REPORT_STEPS = 2  # calls of ``advance``
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReportDetails:
+    """What a page shows beyond the figures of the report.
+
+    Attributes:
+        curves: precision at every threshold and recall.
+        pairs: garments with the detections that stand for them.
+        worst: pictures that went worst, worst first; empty without pictures.
+        best: pictures that went best, best first.
+    """
+
+    curves: PrecisionCurves
+    pairs: tuple[Match, ...]
+    worst: tuple[Example, ...]
+    best: tuple[Example, ...]
 
 
 def write_report(
@@ -69,16 +82,38 @@ def write_report(
     Raises:
         DeepMarkError: a library is missing, a picture cannot be read, or the page not be written.
     """
-    inspection = inspect(truth, results, dataset, visible_only=report.visible_only)
+    details = collect_details(truth, results, dataset, visible_only=report.visible_only)
     advance()
-    page = accuracy_page(report, inspection, truth.schema.class_names, run=run, faults=faults, table2=table2)
+    page = accuracy_page(report, details, truth.schema.class_names, run=run, faults=faults, table2=table2)
     advance()
     write_page(path, page)
 
 
+def collect_details(
+    truth: Truth, results: Sequence[ClassResults], dataset: Dataset, *, visible_only: bool = False
+) -> ReportDetails:
+    """Look at an evaluation more closely.
+
+    Raises:
+        DeepMarkError: hotcoco is missing, or a picture cannot be read.
+    """
+    if visible_only:
+        truth = replace(truth, classes=tuple(one.visible_only() for one in truth.classes))
+    curves, pairs = measure_curves(truth, results), match(truth, results)
+    worst: tuple[Example, ...] = ()
+    best: tuple[Example, ...] = ()
+    if dataset.has_pictures:
+        values = agreement(pairs, truth, results)
+        worst, best = (
+            tuple(draw_example(dataset, image_id, results, values[image_id]) for image_id in chosen)
+            for chosen in choose(values)
+        )
+    return ReportDetails(curves, pairs, worst, best)
+
+
 def accuracy_page(
     report: AccuracyReport,
-    inspection: ReportDetails,
+    details: ReportDetails,
     class_names: Sequence[str],
     *,
     run: Mapping[str, object],
@@ -86,149 +121,21 @@ def accuracy_page(
     table2: Sequence[Table2Row] = (),
 ) -> Page:
     """Lay out the page."""
-    sections = [_result(report), _classes(report)]
+    sections = [result_section(report), classes_section(report)]
     if report.overall is not None:
-        sections.append(_subsets(report.subsets, report.overall))
+        sections.append(subsets_section(report.subsets, report.overall))
     if table2:
-        sections.append(_techniques(table2))
+        sections.append(techniques_section(table2))
     if report.map_box is not None:
-        sections.append(_curves(inspection.curves))
-    sections.append(confusion_section(inspection.pairs, class_names))
-    sections += _examples(inspection)
+        sections.append(curves_section(details.curves))
+    sections.append(confusion_section(details.pairs, class_names))
+    sections += example_sections(details.worst, details.best)
     sections.append(_run(run, faults))
     subtitle = (
         f"{run['evaluated']} on {run['annotations']}: {report.pictures:,} pictures, {report.items:,} garments,"
         f" {report.detections:,} detections."
     )
     return Page("Accuracy on DeepFashion2’s metric", subtitle, tuple(sections))
-
-
-def _result(report: AccuracyReport) -> Section:
-    points = "visible landmarks only" if report.visible_only else "landmarks, visible and occluded"
-    return Section(
-        "Result",
-        f"mAP_pt is the mean average precision of {points}, by OKS; mAP_box that of boxes, by IoU. Both are means over"
-        " the thresholds .50:.05:.95 and over the classes that occur in the data set. The numbers 50 and 75 name a"
-        " single threshold.",
-        (
-            Headline(
-                {
-                    "mAP_pt": _number(report.map_pt, "ap"),
-                    "mAP50_pt": _number(report.map_pt, "ap50"),
-                    "mAP75_pt": _number(report.map_pt, "ap75"),
-                    "mAP_box": _number(report.map_box, "ap"),
-                    "mAP50_box": _number(report.map_box, "ap50"),
-                    "mAP75_box": _number(report.map_box, "ap75"),
-                }
-            ),
-        ),
-    )
-
-
-def _classes(report: AccuracyReport) -> Section:
-    chart = draw(
-        "Average precision of landmarks and boxes by class",
-        lambda figure: paint_classes(figure, report.classes),
-        height=0.9 + 0.3 * len(report.classes),
-    )
-    rows: tuple[Cells, ...] = tuple(
-        (one.name, Number(one.items), Number(one.detections), *_precision(one.points), *_precision(one.boxes))
-        for one in report.classes
-    )
-    total: Cells = (
-        "mean (mAP)",
-        Number(report.items),
-        Number(report.detections),
-        *_precision(report.map_pt),
-        *_precision(report.map_box),
-    )
-    columns = ("class", "items", "found", "AP_pt", "AP50_pt", "AP75_pt", "AP_box", "AP50_box", "AP75_box")
-    return Section(
-        "Classes",
-        "A dash stands for a class of which the data set has nothing to be found. All detections count, whatever their"
-        " score: the metric weighs them by it.",
-        (Chart(chart, "Average precision of each class."), Table("Average precision by class", columns, rows, total)),
-    )
-
-
-def _subsets(subsets: Sequence[SubsetAccuracy], overall: SubsetAccuracy) -> Section:
-    rows: tuple[Cells, ...] = tuple(
-        (f"{one.attribute.replace('_', '-')}: {one.value}", *_subset_cells(one)) for one in subsets
-    )
-    columns = ("subset", "items", "mAP_pt", "mAP_pt, visible only", "mAP_box")
-    return Section(
-        "Subsets",
-        "Garments outside a subset are ignored: what finds them is neither right nor wrong. DeepFashion2 defines no"
-        " evaluation of subsets; this is our choice.",
-        (Table("mAP by subset", columns, rows, ("overall", *_subset_cells(overall))),),
-    )
-
-
-def _subset_cells(one: SubsetAccuracy) -> tuple[Number, ...]:
-    means = (one.points, one.points_visible, one.boxes)
-    return (Number(one.items), *(_number(mean, "ap") for mean in means))
-
-
-def _techniques(table2: Sequence[Table2Row]) -> Section:
-    rows: tuple[Cells, ...] = tuple(
-        (
-            row.name,
-            _number(row.map_pt, "ap"),
-            _number(row.map_box, "ap"),
-            Number(row.paper.map_pt, ".3f"),
-            Number(row.paper.map_box, ".3f"),
-        )
-        for row in table2
-    )
-    columns = ("post-processing", "mAP_pt", "mAP_box", "paper: mAP_pt", "paper: mAP_box")
-    return Section(
-        "Techniques",
-        f"The same outputs of the network, decoded in several ways. The paper’s figures are of {PAPER_MODEL}.",
-        (Table("Table 2: each technique by itself, and all", columns, rows),),
-    )
-
-
-def _curves(curves: PrecisionCurves) -> Section:
-    precision = draw("Precision over recall", lambda figure: paint_precision(figure, curves), height=3.1)
-    thresholds = draw("mAP over the threshold", lambda figure: paint_thresholds(figure, curves), height=2.9)
-    columns = ("", *(f"{threshold:.2f}" for threshold in THRESHOLDS))
-    rows: tuple[Cells, ...] = (
-        ("landmarks, OKS", *_at_thresholds(curves.points)),
-        ("boxes, IoU", *_at_thresholds(curves.boxes)),
-    )
-    return Section(
-        "Precision and recall",
-        "Averaged over the classes. The area below a curve is the average precision at its threshold; the dotted curve"
-        " is the mean over all ten thresholds.",
-        (
-            Chart(precision, "Precision that is left when so many of the garments are to be found."),
-            Chart(thresholds, "How strict one can be: a higher threshold lets fewer detections count as right."),
-            Table("mAP by threshold", columns, rows),
-        ),
-    )
-
-
-def _at_thresholds(curve: F64 | None) -> tuple[Number, ...]:
-    if curve is None:
-        return tuple(Number(None) for _ in THRESHOLDS)
-    return tuple(Number(float(value), ".3f") for value in curve.mean(axis=1))
-
-
-def _examples(inspection: ReportDetails) -> list[Section]:
-    rule = (
-        "Left the labels, right the detections with a score of at least"
-        f" {SHOWN_SCORE:g}. The number is the mean OKS of the picture’s garments; one that was missed, one too many"
-        f" and one of another class count 0 (boxes must overlap by an IoU of {LOWEST_IOU:g})."
-    )
-    parts = (
-        ("Worst pictures", f"{rule} In the labels a ring is an occluded landmark.", inspection.worst),
-        ("Best pictures", "Drawn likewise.", inspection.best),
-    )
-    return [Section(title, intro, tuple(map(_picture, examples))) for title, intro, examples in parts if examples]
-
-
-def _picture(example: Example) -> PagePicture:
-    return PagePicture(example.jpeg, f"{example.image_id:06d}: mean OKS {example.agreement:.3f}")
 
 
 def _run(run: Mapping[str, object], faults: Sequence[str]) -> Section:
@@ -252,11 +159,3 @@ def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, str]:
         else:
             lines[label] = "–" if value is None or value == "" else str(value)
     return lines
-
-
-def _precision(one: AveragePrecision | None) -> tuple[Number, ...]:
-    return tuple(_number(one, name) for name in ("ap", "ap50", "ap75"))
-
-
-def _number(one: AveragePrecision | None, name: str) -> Number:
-    return Number(None if one is None else getattr(one, name), ".4f")

@@ -1,25 +1,37 @@
-"""A network in training held against pictures that it does not learn from, where it is and as it is.
+"""Pictures to validate a network in training on: what it scores on them, and a sheet of what it finds.
 
-Nothing is exported or stored for it, but all else is what `deepmark eval` does with the checkpoint: the same engine,
-decoder and metric.
+The network is used where it is and as it is. Nothing is exported or stored for it, but all else is what `deepmark eval`
+does with the checkpoint: the same engine, decoder and metric.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from deepmark.errors import DataError
+from deepmark.files import write_whole
 from deepmark.models.datasets.deepfashion2 import Annotation, Dataset
+from deepmark.models.evaluation.examples import as_detections
 from deepmark.models.evaluation.prediction import find_all
 from deepmark.models.evaluation.report import AccuracyReport, measure
 from deepmark.models.evaluation.truth import collect_truth
+from deepmark.runtime.detections import Detections
 from deepmark.runtime.detector import Detector
+from deepmark.runtime.drawing.contact_sheet import Tile, contact_sheet, fill_tile
 from deepmark.runtime.keypoints.schema import KeypointSchema
+from deepmark.runtime.media.picture_file import decode_picture, encode_picture
 
 if TYPE_CHECKING:
     import torch
+
+SHEET_PICTURES = 8
+SHEET_SCORE = 0.2  # least score of what is drawn
+_COLUMNS = 4  # two pictures a row, each twice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,3 +110,35 @@ def figures(report: AccuracyReport) -> dict[str, float]:
     assert report.map_pt is not None
     assert report.map_box is not None
     return {"mAP_pt": report.map_pt.ap, "mAP_box": report.map_box.ap}
+
+
+def draw_sheet(detector: Detector, pictures: ValidationSet, path: Path, *, count: int = SHEET_PICTURES) -> None:
+    """Draw the same few pictures of a set, each twice: with its labels, and with what is found in it.
+
+    A filled dot is a visible landmark, or one that the heatmap confirmed; a ring is an occluded one, or one that comes
+    from the regression alone.
+
+    Args:
+        detector: to look through.
+        pictures: some of which are taken, evenly.
+        path: of the sheet, ``.jpg`` or ``.png``; it appears whole or not at all.
+        count: pictures on it, at most.
+
+    Raises:
+        DeepMarkError: a picture cannot be read, or the sheet not be written.
+    """
+    schema = pictures.dataset.schema
+    tiles = []
+    for annotation in evenly(pictures.annotations, count):
+        content, source = pictures.dataset.picture(annotation.image_id)
+        image = decode_picture(content, source=source)
+        found = detector(image)
+        found = found.select(np.flatnonzero(found.scores >= SHEET_SCORE))
+        labels = as_detections(annotation.items)
+        tiles.append(Tile(fill_tile(image, labels, schema), f"{annotation.image_id:06d}: labels"))
+        tiles.append(Tile(fill_tile(image, found, schema), _caption(annotation.image_id, found)))
+    write_whole(path, encode_picture(contact_sheet(tiles, _COLUMNS), path.suffix))
+
+
+def _caption(image_id: int, found: Detections) -> str:
+    return f"{image_id:06d}: found" if len(found) else f"{image_id:06d}: nothing found above {SHEET_SCORE:g}"

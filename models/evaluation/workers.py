@@ -1,4 +1,8 @@
-"""Tasks on several processes of this machine. A process that dies is replaced, and its task is done again."""
+"""Jobs whose tasks are done one after the other, or by a pool of processes of this machine.
+
+An opened job does one task after another, in this process, in another, or far away
+(`deepmark.models.evaluation.cluster`). A process of the pool that dies is replaced, and its task is done again.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,41 @@ import multiprocessing
 import signal
 import traceback
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
-from typing import Any, Generic
+from typing import Any, Generic, Protocol, TypeVar
 
 from deepmark.errors import DeepMarkError, EngineError
-from deepmark.models.evaluation.jobs import Done, Result, Task, WorkerJob
 
 ATTEMPTS = 3  # at a task; then it is the task that kills
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+Task_contra = TypeVar("Task_contra", contravariant=True)
+Result_co = TypeVar("Result_co", covariant=True)
+Done = Generator[tuple[Task, Result], None, None]  # tasks with their results, as they are done
+
+
+class WorkerJob(Protocol[Task_contra, Result_co]):
+    """What is to be done with every task. A frozen value: it is sent to where the work is done."""
+
+    def open(self) -> AbstractContextManager[Callable[[Task_contra], Result_co]]:
+        """Load what all tasks need; yield the function that does one."""
+        ...
+
+    def label(self, task: Task_contra) -> str:
+        """Name a task, for errors."""
+        ...
+
+
+def do_here(job: WorkerJob[Task, Result], tasks: Iterable[Task]) -> Done[Task, Result]:
+    """Do all tasks in this process, in order."""
+    with job.open() as do:
+        for task in tasks:
+            yield task, do(task)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,35 +78,35 @@ def do_in_processes(job: WorkerJob[Task, Result], tasks: Sequence[Task], workers
         Exception: whatever a task raises.
     """
     waiting = deque((task, 1) for task in tasks)
-    crew: dict[Any, _Worker[Task]] = {}
+    pool: dict[Any, _Worker[Task]] = {}
     try:
-        while waiting or crew:
-            while waiting and len(crew) < workers:
-                pipe, process = _hire(job)
-                crew[pipe] = _give(pipe, process, *waiting.popleft())
-            ready: list[Any] = wait(list(crew))
+        while waiting or pool:
+            while waiting and len(pool) < workers:
+                pipe, process = _start_process(job)
+                pool[pipe] = _give(pipe, process, *waiting.popleft())
+            ready: list[Any] = wait(list(pool))
             for pipe in ready:
-                worker = crew[pipe]
+                worker = pool[pipe]
                 try:
                     error, result = pipe.recv()
                 except (EOFError, OSError):
-                    _dismiss(pipe, crew.pop(pipe).process)
+                    _stop_process(pipe, pool.pop(pipe).process)
                     waiting.appendleft(_again(job, worker))
                     continue
                 if error is not None:
                     raise error
                 if waiting:
-                    crew[pipe] = _give(pipe, worker.process, *waiting.popleft())
+                    pool[pipe] = _give(pipe, worker.process, *waiting.popleft())
                 else:
-                    _dismiss(pipe, crew.pop(pipe).process)
+                    _stop_process(pipe, pool.pop(pipe).process)
                 yield worker.task, result
     finally:
-        for pipe, worker in crew.items():
+        for pipe, worker in pool.items():
             worker.process.kill()
-            _dismiss(pipe, worker.process)
+            _stop_process(pipe, worker.process)
 
 
-def _hire(job: WorkerJob[Task, Result]) -> tuple[Any, SpawnProcess]:
+def _start_process(job: WorkerJob[Task, Result]) -> tuple[Any, SpawnProcess]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(job, theirs), daemon=True)
@@ -93,7 +121,7 @@ def _give(pipe: Any, process: SpawnProcess, task: Task, attempt: int) -> _Worker
     return _Worker(process, task, attempt)
 
 
-def _dismiss(pipe: Any, process: SpawnProcess) -> None:
+def _stop_process(pipe: Any, process: SpawnProcess) -> None:
     pipe.close()  # a process that waits for a task ends with that
     process.join()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
 
+from deepmark.models.training.pictures import Label
 from deepmark.models.training.targets import TargetGarment
-from deepmark.runtime.arrays import F32, F64, Image8
+from deepmark.runtime.arrays import F32, Image8
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.transform import Letterbox
 
@@ -29,37 +29,6 @@ _EIGENVECTORS = np.array(
     ]
 )
 _GREY = np.array([0.114, 0.587, 0.299], np.float32)  # ITU-R BT.601, BGR
-
-
-class Label(Protocol):
-    """What training needs to know of a labelled object; `drawings.DrawnItem` has it."""
-
-    @property
-    def category_id(self) -> int:
-        """1-based class."""
-
-    @property
-    def landmarks(self) -> F64:
-        """(n, 3) x, y in image pixels and v: 2 visible, 1 occluded, 0 not labelled."""
-
-    @property
-    def bounding_box(self) -> tuple[float, float, float, float]:
-        """x1, y1, x2, y2 in image pixels."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlainLabel:
-    """A `Label` and nothing more.
-
-    Attributes:
-        category_id: 1-based class.
-        landmarks: (n, 3) x, y in image pixels and v.
-        bounding_box: x1, y1, x2, y2 in image pixels.
-    """
-
-    category_id: int
-    landmarks: F64
-    bounding_box: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)

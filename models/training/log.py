@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, fields
@@ -13,6 +15,9 @@ from typing import Protocol
 from deepmark.errors import DataError
 from deepmark.models.training.train_state import write_run_file
 
+_STATUS = Path("/proc/self/status")
+_ANONYMOUS = re.compile(rb"^RssAnon:\s*(\d+) kB$", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
@@ -21,16 +26,17 @@ class LogLine:
     Attributes:
         step: 1-based number.
         loss: weighted sum over the heads.
-        hm: loss of this head, unweighted, and so on.
-        wh: likewise.
-        hps: likewise.
-        reg: likewise.
-        hm_hp: likewise.
-        hp_offset: likewise.
+        hm: unweighted loss of the centre heatmaps.
+        wh: unweighted loss of the box sizes.
+        hps: unweighted loss of the regressed landmarks.
+        reg: unweighted loss of the centre offsets.
+        hm_hp: unweighted loss of the landmark heatmaps.
+        hp_offset: unweighted loss of the landmark offsets.
         grad_norm: norm of the gradient before clipping.
         lr: learning rate.
-        step_s: seconds that the step took, waiting for its batch included.
-        rss_mib: memory of the process in MiB, without files that are mapped into it (`memory.resident_mib`).
+        step_s: time that the step took, in seconds, waiting for its batch included.
+        rss_mib: memory of the process in MiB, without files that are mapped into it (`resident_mib`): a leak shows as
+            a slope.
     """
 
     step: int
@@ -50,7 +56,7 @@ class LogLine:
 COLUMNS = tuple(field.name for field in fields(LogLine))
 
 
-class Writer(Protocol):
+class LogWriter(Protocol):
     """Writes one line of the log."""
 
     def __call__(self, line: LogLine, /) -> None:
@@ -58,7 +64,7 @@ class Writer(Protocol):
 
 
 @contextmanager
-def open_log(path: Path, steps_done: int) -> Iterator[Writer]:
+def open_log(path: Path, steps_done: int) -> Iterator[LogWriter]:
     """Open the log of a training that has done so many steps; what was logged beyond them is dropped.
 
     Raises:
@@ -80,3 +86,16 @@ def open_log(path: Path, steps_done: int) -> Iterator[Writer]:
                 raise DataError(f"cannot write {path}: {os.strerror(error.errno or 0)}") from error
 
         yield write
+
+
+def resident_mib() -> float:
+    """Return the resident memory in MiB without mapped files, whose pages the system takes back when it likes.
+
+    NaN where the system does not tell, which is everywhere but on Linux: the highest so far, which others tell, would
+    hide what comes back.
+    """
+    try:
+        found = _ANONYMOUS.search(_STATUS.read_bytes())
+    except OSError:
+        return math.nan
+    return int(found[1]) / 1024 if found else math.nan

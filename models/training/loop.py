@@ -13,15 +13,15 @@ from signal import SIGTERM
 import torch
 
 from deepmark.errors import DataError, InterruptedTrainingError
+from deepmark.models.training.batches import made_ahead
 from deepmark.models.training.config import TrainConfig
-from deepmark.models.training.loaders import made_ahead
-from deepmark.models.training.log import LogLine, Writer, open_log
+from deepmark.models.training.log import LogLine, LogWriter, open_log
+from deepmark.models.training.pictures import TrainingPictures
 from deepmark.models.training.ranks import Ranks
-from deepmark.models.training.samples import TrainingPictures
 from deepmark.models.training.stop_signals import StopRequest
 from deepmark.models.training.train_state import TrainState, load_state, save_state, save_weights
 from deepmark.models.training.trainer import ALONE, CPU, Trainer
-from deepmark.models.training.validation import DECIDING, Validate, ValidationResult, is_better, is_due, write_scores
+from deepmark.models.training.validation import DECIDING, Validation, ValidationResult, is_better, is_due, write_scores
 from deepmark.models.training.warm_start import WarmStart
 
 CHECKPOINT, BEST, LOG, VALIDATION = "last.pth", "best.pth", "log.csv", "validation.csv"
@@ -62,7 +62,7 @@ def train(
     resume: TrainState | None = None,
     save_every: int = 250,
     loaders: int = 1,
-    validate: Validate | None = None,
+    validation: Validation | None = None,
     validate_every: int | None = None,
     stop: StopRequest | None = None,
     report: Callable[[LogLine], None] = lambda _: None,
@@ -82,7 +82,7 @@ def train(
         resume: where to go on, of `find_state`; None starts anew.
         save_every: steps between checkpoints.
         loaders: threads that make batches ahead; 0 makes each when it is needed. The result is the same.
-        validate: scores the averaged network; the best one is kept as `BEST`.
+        validation: scores the averaged network, of which the best is kept as `BEST`; None to validate nothing.
         validate_every: steps between validations; None for once an epoch.
         stop: asks for an end between two steps, with a checkpoint.
         report: called after every step.
@@ -112,8 +112,8 @@ def train(
             if ranks.leads:
                 write(line)
                 report(line)
-                if validate and not stopping and _is_due(training, validate_every):
-                    scored(_validate(training, validate, folder))
+                if validation and not stopping and _is_due(training, validate_every):
+                    scored(_validate(training, validation, folder))
                 if stopping or ended or training.step % save_every == 0:
                     save_state(training.state(), folder / CHECKPOINT)
             if stopping:
@@ -132,7 +132,7 @@ def train(
 
 
 @contextmanager
-def _log(folder: Path, training: Trainer) -> Iterator[Writer]:
+def _log(folder: Path, training: Trainer) -> Iterator[LogWriter]:
     """Open the log; where another process leads, nothing is written."""
     if not training.ranks.leads:
         yield lambda _: None
@@ -146,10 +146,10 @@ def _is_due(training: Trainer, every: int | None) -> bool:
     return is_due(training.step, every=every, batch=config.batch, pictures=pictures, steps=config.steps)
 
 
-def _validate(training: Trainer, validate: Validate, folder: Path) -> ValidationResult:
+def _validate(training: Trainer, validation: Validation, folder: Path) -> ValidationResult:
     """Score the averaged network, and keep it if it is the best so far."""
     with torch.no_grad():
-        scores = validate(training.average.network, training.step)
+        scores = validation.score(training.average.network, training.step)
     best = is_better(scores[DECIDING], training.best)
     if best:
         training.best = scores[DECIDING]

@@ -1,26 +1,117 @@
-"""Drawings made beforehand: pixels in one memory-mapped array, labels in another file, for epochs without a painter."""
+"""Labelled pictures to train on: a data set's photographs, or drawings.
+
+Drawings are made beforehand, pixels in one memory-mapped array, labels in another file: for epochs without a painter.
+"""
 
 from __future__ import annotations
 
 import io
 import multiprocessing
-import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from deepmark.errors import DataError
+from deepmark.files import whole_folder
+from deepmark.models.datasets.deepfashion2 import open_dataset
 from deepmark.models.datasets.drawings import DrawnItem, draw
-from deepmark.models.training.augmentation import PlainLabel
-from deepmark.models.training.train_state import write_run_file
-from deepmark.runtime.arrays import Image8
+from deepmark.runtime.arrays import F64, Image8
+from deepmark.runtime.media.picture_file import decode_picture
 
 PIXELS, LABELS = "pixels.npy", "labels.npz"
 _CHUNK = 16  # drawings that a process makes between two reports
+
+
+class Label(Protocol):
+    """What training needs to know of a labelled object; `drawings.DrawnItem` has it."""
+
+    @property
+    def category_id(self) -> int:
+        """1-based class."""
+
+    @property
+    def landmarks(self) -> F64:
+        """(n, 3) x, y in image pixels and v: 2 visible, 1 occluded, 0 not labelled."""
+
+    @property
+    def bounding_box(self) -> tuple[float, float, float, float]:
+        """x1, y1, x2, y2 in image pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLabel:
+    """A `Label` and nothing more.
+
+    Attributes:
+        category_id: 1-based class.
+        landmarks: (n, 3) x, y in image pixels and v.
+        bounding_box: x1, y1, x2, y2 in image pixels.
+    """
+
+    category_id: int
+    landmarks: F64
+    bounding_box: tuple[float, float, float, float]
+
+
+class TrainingPictures(Protocol):
+    """A set of labelled pictures: drawings, or a folder of DeepFashion2."""
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+
+    def __getitem__(self, index: int, /) -> tuple[Image8, Sequence[Label]]:
+        """Return picture ``index``, (H, W, 3) uint8 BGR, and its labels in the picture's pixels."""
+
+
+class Photographs:
+    """A data set's pictures, read when they are asked for; its labels are read and checked at once.
+
+    Args:
+        path: a folder that holds ``image/`` and ``annos/``, or the official zip.
+        password: of the zip.
+        skip_bad: leave pictures out that something is wrong with, instead of refusing the data set.
+        advance: called after every annotation.
+
+    Attributes:
+        faults: what is wrong with those that were left out.
+
+    Raises:
+        DataError: the data set cannot be opened, or has faults.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        password: bytes | None = None,
+        skip_bad: bool = False,
+        advance: Callable[[], None] = lambda: None,
+    ) -> None:
+        if path.suffix.lower() == ".json" and not path.is_dir():
+            raise DataError(
+                f"cannot train on {path}: a COCO file has no pictures",
+                hint="give the data set's folder with image/ and annos/ in it, or the official zip",
+            )
+        self._dataset = open_dataset(path, path, password=password)
+        labels = self._dataset.read_all(skip_bad=skip_bad, advance=advance)
+        self._annotations, self.faults = labels.annotations, labels.faults
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self._annotations)
+
+    def __getitem__(self, index: int) -> tuple[Image8, list[PlainLabel]]:
+        """Return one picture, (H, W, 3) uint8 BGR, and its garments."""
+        annotation = self._annotations[index]
+        content, source = self._dataset.picture(annotation.image_id)
+        labels = [PlainLabel(item.category_id, item.landmarks, item.box) for item in annotation.items]
+        return decode_picture(content, source=source), labels
 
 
 class DrawnPictures:
@@ -84,25 +175,21 @@ def draw_pictures(
     key = (seed, size, count)
     if folder.exists():
         return _same(DrawnPictures(folder), key)
-    building = folder.with_name(f".{folder.name}.part")
-    try:
-        shutil.rmtree(building, ignore_errors=True)  # of a run that was killed
-        building.mkdir(parents=True)
-        items: list[tuple[DrawnItem, ...]] = []
-        with (building / PIXELS).open("wb") as file:  # not a map: a full disk would end the process without a word
+    items: list[tuple[DrawnItem, ...]] = []
+    with whole_folder(folder, explain=_cannot_keep) as hidden:
+        with (hidden / PIXELS).open("wb") as file:  # not a map: a full disk would end the process without a word
             shape = (count, size, size, 3)
             np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
             for image, labels in _drawn(seed, size, count, workers):
                 file.write(image.tobytes())
                 items.append(labels)
                 advance()
-        write_run_file(building / LABELS, _pack(items, key))
-        building.replace(folder)
-    except OSError as error:
-        raise DataError(f"cannot keep the drawings in {folder}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        (hidden / LABELS).write_bytes(_pack(items, key))
     return DrawnPictures(folder)
+
+
+def _cannot_keep(folder: Path, error: OSError) -> DataError:
+    return DataError(f"cannot keep the drawings in {folder}: {error.strerror}")
 
 
 def _same(found: DrawnPictures, key: tuple[int, int, int]) -> DrawnPictures:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 
-from deepmark.models.training.augmentation import Label, View, jitter_colours, random_view, show_image, show_label
+from deepmark.models.training.augmentation import View, jitter_colours, random_view, show_image, show_label
+from deepmark.models.training.pictures import Label, TrainingPictures
 from deepmark.models.training.targets import Targets, make_targets
 from deepmark.runtime.arrays import F32, I64, Image8
 from deepmark.runtime.heads.maps import STRIDE
@@ -19,16 +19,6 @@ from deepmark.runtime.preprocess import normalise
 from deepmark.runtime.transform import Letterbox
 
 _ORDER, _AUGMENTATION = 0, 1  # streams of chance that do not disturb each other
-
-
-class TrainingPictures(Protocol):
-    """A set of labelled pictures: drawings, or a folder of DeepFashion2."""
-
-    def __len__(self) -> int:
-        """Return the number of pictures."""
-
-    def __getitem__(self, index: int, /) -> tuple[Image8, Sequence[Label]]:
-        """Return picture ``index``, (H, W, 3) uint8 BGR, and its labels in the picture's pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,12 +19,12 @@ from deepmark.models.mdla34 import MDLA34
 from deepmark.models.training.batch_norm import share_statistics
 from deepmark.models.training.batches import TrainingBatch, collate
 from deepmark.models.training.config import TrainConfig
-from deepmark.models.training.log import LogLine
+from deepmark.models.training.log import LogLine, resident_mib
 from deepmark.models.training.losses import BatchLosses, count_entries, total_loss
-from deepmark.models.training.memory import resident_mib
 from deepmark.models.training.optimiser import Ema, learning_rate, make_optimiser
+from deepmark.models.training.pictures import TrainingPictures
 from deepmark.models.training.ranks import Ranks
-from deepmark.models.training.samples import TrainingPictures, TrainingSamples
+from deepmark.models.training.samples import TrainingSamples
 from deepmark.models.training.train_state import TrainState
 from deepmark.models.training.warm_start import warm_start
 from deepmark.runtime.keypoints.head_names import head_channels

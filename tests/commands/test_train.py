@@ -19,7 +19,7 @@ from deepmark.models import load_checkpoint
 from deepmark.models.datasets.drawings.dataset import write_dataset
 from deepmark.models.datasets.drawings.held_out_set import RECORD, SEED
 from deepmark.models.training.config import TrainConfig
-from deepmark.models.training.validator import open_validation
+from deepmark.models.training.validation import open_validation
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.media.picture_file import read_picture
 

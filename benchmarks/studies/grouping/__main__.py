@@ -106,7 +106,7 @@ def main(
     require("training", "torch", extra="export")
     from deepmark.benchmarks.studies.grouping.paper import TABLE_1
     from deepmark.models.training.config import TrainConfig
-    from deepmark.models.training.devices import choose_device, choose_precision
+    from deepmark.models.training.ranks import choose_device, choose_precision
 
     where = choose_device(device)
     exact = choose_precision(precision, where)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import json
 import multiprocessing
@@ -22,6 +21,7 @@ from types import FrameType
 import cv2
 
 from deepmark.errors import DataError
+from deepmark.files import NO_ROOM, write_whole
 from deepmark.models.datasets.drawings.annotation import DrawnItem, document
 from deepmark.models.datasets.drawings.drawing import draw, encode
 from deepmark.models.datasets.drawings.garments import CLASS_IDS, class_name
@@ -224,25 +224,15 @@ def _one_thread() -> Iterator[None]:
 def _write_picture(job: _Job, number: int) -> tuple[DrawnItem, ...]:
     drawing = draw(job.seed, number, job.size)
     labels = document(drawing.items, pair_id=number, shop=drawing.shop)
-    _write(job.folder / "image" / f"{number:06d}.jpg", encode(drawing))
-    _write(job.folder / "annos" / f"{number:06d}.json", json.dumps(labels, separators=(",", ":")).encode())
+    write_whole(job.folder / "image" / f"{number:06d}.jpg", encode(drawing), explain=_cannot_write)
+    content = json.dumps(labels, separators=(",", ":")).encode()
+    write_whole(job.folder / "annos" / f"{number:06d}.json", content, explain=_cannot_write)
     return drawing.items
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        try:
-            partial.write_bytes(content)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        hint = (
-            "free some space, then draw into an empty folder" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
-        )
-        raise DataError(f"cannot write {path}: {os.strerror(error.errno or 0)}", hint=hint) from error
+def _cannot_write(path: Path, error: OSError) -> DataError:
+    hint = "free some space, then draw into an empty folder" if error.errno in NO_ROOM else None
+    return DataError(f"cannot write {path}: {os.strerror(error.errno or 0)}", hint=hint)
 
 
 def _labels(items: tuple[DrawnItem, ...]) -> Iterator[tuple[str, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from deepmark.errors import DataError
+from deepmark.files import whole_folder
 from deepmark.models.datasets.drawings.dataset import write_dataset
-from deepmark.models.training.train_state import write_run_file
 
 SEED = 900_001
 RECORD = "drawn.json"  # beside image/ and annos/; readers of the data set do not look at it
@@ -52,16 +51,13 @@ def draw_held_out(folder: Path, drawn: DrawnSet, *, workers: int, advance: Calla
     if folder.exists():
         _require_same(folder, drawn)
         return
-    building = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(building, ignore_errors=True)  # of a run that was killed
-    try:
-        write_dataset(building, count=drawn.count, seed=drawn.seed, size=drawn.size, workers=workers, advance=advance)
-        write_run_file(building / RECORD, msgspec.json.encode(drawn))
-        building.replace(folder)
-    except OSError as error:
-        raise DataError(f"cannot keep the drawings in {folder}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+    with whole_folder(folder, explain=_cannot_keep) as hidden:
+        write_dataset(hidden, count=drawn.count, seed=drawn.seed, size=drawn.size, workers=workers, advance=advance)
+        (hidden / RECORD).write_bytes(msgspec.json.encode(drawn))
+
+
+def _cannot_keep(folder: Path, error: OSError) -> DataError:
+    return DataError(f"cannot keep the drawings in {folder}: {error.strerror}")
 
 
 def _require_same(folder: Path, drawn: DrawnSet) -> None:

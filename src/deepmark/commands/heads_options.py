@@ -69,7 +69,7 @@ class HeadsOptions:
         Raises:
             UsageError: names them.
         """
-        from deepmark.models.evaluation.model import is_checkpoint
+        from deepmark.models.evaluation.heads_job import is_checkpoint
 
         if is_checkpoint(model):
             useless, why = {"--backend"}, "a checkpoint, which torch runs"
@@ -97,9 +97,8 @@ class HeadsOptions:
         Raises:
             DeepMarkError: see `collect_heads`; or the model finds other classes than the data set has.
         """
+        from deepmark.models.evaluation.heads_job import DEFAULT_SIZE, ModelRequest, PictureFiles
         from deepmark.models.evaluation.landmark_layout import require_same_classes
-        from deepmark.models.evaluation.model import DEFAULT_SIZE, ModelRequest
-        from deepmark.models.evaluation.pictures import PictureFiles
         from deepmark.models.evaluation.store import Spread, collect_heads, default_cache
         from deepmark.models.size import parse_size
         from deepmark.runtime.keypoints.schema import KeypointSchema

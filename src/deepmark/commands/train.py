@@ -20,10 +20,9 @@ from deepmark.extras import require
 if TYPE_CHECKING:
     from deepmark.models.training.config import TrainConfig
     from deepmark.models.training.log import LogLine
-    from deepmark.models.training.samples import TrainingPictures
+    from deepmark.models.training.pictures import TrainingPictures
     from deepmark.models.training.train_state import TrainState
-    from deepmark.models.training.validation import ValidationResult
-    from deepmark.models.training.validator import Validation
+    from deepmark.models.training.validation import Validation, ValidationResult
 
 EPILOG = """\b
 Examples:
@@ -177,9 +176,8 @@ def command(
     weights of the best mAP_pt, RUN/predictions some of the pictures with what was found in them, and RUN/curves.svg
     all of it over the steps.
     """
-    from deepmark.models.training.devices import choose_device, choose_precision
     from deepmark.models.training.loop import train as run
-    from deepmark.models.training.ranks import connected, find_ranks
+    from deepmark.models.training.ranks import choose_device, choose_precision, connected, find_ranks
     from deepmark.models.training.stop_signals import stop_request
     from deepmark.models.training.tables import MeanLoss, print_scores, print_summary, print_warm_start
 
@@ -228,7 +226,7 @@ def command(
                 resume=state,
                 save_every=save_every,
                 loaders=loaders,
-                validate=validation,
+                validation=validation,
                 validate_every=asked.every,
                 stop=stop,
                 report=stepped,
@@ -288,7 +286,7 @@ def _open_pictures(config: TrainConfig, folder: Path, workers: int) -> TrainingP
     """Open the data set, or make the drawings that a run does not have yet."""
     if config.data is not None:
         from deepmark.models.datasets.deepfashion2.storage import read_password
-        from deepmark.models.training.photographs import Photographs
+        from deepmark.models.training.pictures import Photographs
 
         password = read_password(Path(config.password_file)) if config.password_file else None
         with progress("reading labels", None, "pictures") as advance:
@@ -311,7 +309,7 @@ def _open_pictures(config: TrainConfig, folder: Path, workers: int) -> TrainingP
 
 def _open_validation(asked: _ValidationOptions, config: TrainConfig, folder: Path, workers: int) -> Validation | None:
     """Open the pictures to validate on, or make the drawings that a run does not have yet."""
-    from deepmark.models.training.validator import DRAWINGS, open_validation
+    from deepmark.models.training.validation import DRAWINGS, open_validation
 
     if not asked.on(config):
         return None

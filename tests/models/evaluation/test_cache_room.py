@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deepmark.models.evaluation.cache_room import IN_USE_S, SUFFIX, make_room
+from deepmark.models.evaluation.store import IN_USE_S, SUFFIX, make_room
 
 NOW = 2_000_000_000.0
 

@@ -11,8 +11,7 @@ from deepfashion2_files import SCHEMA, document, item, write_set
 
 from deepmark.models.datasets.deepfashion2 import open_dataset
 from deepmark.models.datasets.deepfashion2.annotation import Item
-from deepmark.models.evaluation.examples import choose, draw_example
-from deepmark.models.evaluation.labelled import as_detections, found_in
+from deepmark.models.evaluation.examples import as_detections, choose, draw_example, found_in
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
 from deepmark.runtime.drawing.overlay import annotate
 

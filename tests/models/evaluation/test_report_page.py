@@ -14,11 +14,9 @@ from html_reader import Reader
 
 from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
 from deepmark.models.datasets.drawings.dataset import write_dataset
-from deepmark.models.evaluation.curves import measure_curves
-from deepmark.models.evaluation.inspection import inspect
-from deepmark.models.evaluation.metric import AveragePrecision
+from deepmark.models.evaluation.metric import AveragePrecision, measure_curves
 from deepmark.models.evaluation.report import AccuracyReport, measure
-from deepmark.models.evaluation.report_page import LISTED_FAULTS, accuracy_page, write_report
+from deepmark.models.evaluation.report_page import LISTED_FAULTS, accuracy_page, collect_details, write_report
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
 from deepmark.models.evaluation.table2 import Table2PaperRow, Table2Row
 from deepmark.models.evaluation.truth import Truth, collect_truth
@@ -137,7 +135,11 @@ def test_table_2_is_shown_where_it_was_made(evaluation: Evaluation, tmp_path: Pa
     row = Table2Row("Combined", DecoderParams(), report.map_pt, None, Table2PaperRow(0.445, 0.652))
 
     page = accuracy_page(
-        report, inspect(evaluation.truth, evaluation.results, evaluation.dataset), ["a"] * 13, run=RUN, table2=[row]
+        report,
+        collect_details(evaluation.truth, evaluation.results, evaluation.dataset),
+        ["a"] * 13,
+        run=RUN,
+        table2=[row],
     )
 
     section = next(one for one in page.sections if one.title == "Techniques")

@@ -16,8 +16,7 @@ from full_disk import room_for
 from deepmark.console import Advance
 from deepmark.errors import DataError, DeepMarkError
 from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
-from deepmark.models.evaluation.model import ModelRequest
-from deepmark.models.evaluation.pictures import PictureFiles
+from deepmark.models.evaluation.heads_job import ModelRequest, PictureFiles
 from deepmark.models.evaluation.prediction import detect_all, find_all
 from deepmark.models.evaluation.results import ClassResults
 from deepmark.models.evaluation.store import HeadStore, Spread, collect_heads

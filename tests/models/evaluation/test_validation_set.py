@@ -16,8 +16,14 @@ from deepmark.models import load_checkpoint
 from deepmark.models.datasets.deepfashion2 import open_dataset
 from deepmark.models.datasets.drawings import draw
 from deepmark.models.datasets.drawings.held_out_set import SEED, DrawnSet, draw_held_out, held_out_seed
-from deepmark.models.evaluation.prediction_sheet import draw_sheet
-from deepmark.models.evaluation.validation_set import ValidationSet, evenly, figures, open_detector, validate
+from deepmark.models.evaluation.validation_set import (
+    ValidationSet,
+    draw_sheet,
+    evenly,
+    figures,
+    open_detector,
+    validate,
+)
 from deepmark.runtime.detector import Detector
 from deepmark.runtime.media.picture_file import read_picture
 
@@ -112,7 +118,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_run_left_half_drawn_is_drawn_anew(tmp_path: Path) -> None:
-    half = tmp_path / ".validation.part" / "image"
+    half = tmp_path / ".validation-0123abcd" / "image"
     half.mkdir(parents=True)
     (half / "000009.jpg").touch()
     draw_held_out(tmp_path / "validation", DrawnSet(SEED, 64, 1), workers=1)

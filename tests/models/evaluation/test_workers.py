@@ -10,8 +10,7 @@ import pytest
 from worker_jobs import Squares
 
 from deepmark.errors import DataError, EngineError
-from deepmark.models.evaluation.jobs import do_here
-from deepmark.models.evaluation.workers import do_in_processes
+from deepmark.models.evaluation.workers import do_here, do_in_processes
 
 NUMBERS = range(6)
 SQUARES = {number: number**2 for number in NUMBERS}

@@ -11,9 +11,9 @@ import torch
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.drawings import draw
+from deepmark.models.training.batches import made_ahead
 from deepmark.models.training.config import TrainConfig
-from deepmark.models.training.loaders import made_ahead
-from deepmark.models.training.memory import resident_mib
+from deepmark.models.training.log import resident_mib
 from deepmark.models.training.trainer import Trainer
 
 

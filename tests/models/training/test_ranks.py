@@ -22,10 +22,9 @@ from torch import nn
 from deepmark.errors import DeviceError, UsageError
 from deepmark.models.training.batch_norm import WholeBatchNorm2d, share_statistics
 from deepmark.models.training.config import TrainConfig
-from deepmark.models.training.devices import choose_device
 from deepmark.models.training.loop import CHECKPOINT, LOG
 from deepmark.models.training.pictures import DrawnPictures
-from deepmark.models.training.ranks import Ranks, find_ranks
+from deepmark.models.training.ranks import Ranks, choose_device, find_ranks
 from deepmark.models.training.train_state import load_state
 from deepmark.models.training.trainer import Trainer
 

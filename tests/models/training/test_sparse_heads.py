@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deepmark.models.mdla34 import make_head
-from deepmark.models.training.sparse_heads import gather_patches, run_head
+from deepmark.models.training.losses import gather_patches, run_head
 
 CELLS = torch.tensor([[0, 0, 0], [0, 5, 6], [1, 2, 3], [1, 5, 0], [1, 2, 3]])  # corners, borders, one twice
 

@@ -18,10 +18,10 @@ from deepmark.models.datasets.drawings import draw
 from deepmark.models.datasets.drawings.dataset import write_dataset
 from deepmark.models.training.batches import collate
 from deepmark.models.training.config import TrainConfig
-from deepmark.models.training.devices import choose_device
 from deepmark.models.training.loop import CHECKPOINT, LOG
 from deepmark.models.training.losses import batch_losses
-from deepmark.models.training.photographs import Photographs
+from deepmark.models.training.pictures import Photographs
+from deepmark.models.training.ranks import choose_device
 from deepmark.models.training.trainer import Trainer
 from deepmark.runtime.keypoints.schema import KeypointSchema
 

@@ -7,8 +7,9 @@ import math
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from deepmark.models.training.log import LogLine
 from deepmark.models.training.loop import BEST, CHECKPOINT, LOG, VALIDATION, train
 from deepmark.models.training.stop_signals import StopRequest, stop_request
 from deepmark.models.training.train_state import load_state
-from deepmark.models.training.validation import ValidationResult, is_better, is_due, write_scores
+from deepmark.models.training.validation import Validation, ValidationResult, is_better, is_due, write_scores
 
 SCORES = {1: 0.25, 2: math.nan, 3: 0.125, 4: 0.25}
 CONFIG = TrainConfig(size=32, batch=2, steps=4, pictures=4)
@@ -52,13 +53,15 @@ def test_scores_from_before_a_kill_are_dropped(tmp_path: Path) -> None:
     assert path.read_text() == "step,mAP_pt,mAP_box\n2,0.25,nan\n3,0.375,nan\n"
 
 
-class _Judge:
+class _Judge(Validation):
     """Gives the scores above, and notes what it is given."""
 
-    def __init__(self) -> None:
-        self.weights: dict[int, dict[str, torch.Tensor]] = {}
+    weights: ClassVar[dict[int, dict[str, torch.Tensor]]]
 
-    def __call__(self, network: nn.Module, step: int) -> Mapping[str, float]:
+    def __init__(self) -> None:
+        type(self).weights = {}
+
+    def score(self, network: nn.Module, step: int) -> dict[str, float]:
         assert not any(module.training for module in network.modules())
         assert not torch.is_grad_enabled()
         self.weights[step] = {name: value.clone() for name, value in network.state_dict().items()}
@@ -78,13 +81,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, _Judge
             request.note(signal.SIGTERM, None)
 
     with pytest.raises(InterruptedTrainingError, match="interrupted after step 2") as stop:
-        train(CONFIG, pictures, folder, validate=judge, validate_every=1, stop=request, report=stop_after_first)
+        train(CONFIG, pictures, folder, validation=judge, validate_every=1, stop=request, report=stop_after_first)
     assert stop.value.exit_code == 143
     assert stop.value.hint is not None
     assert "--resume" in stop.value.hint
     state = load_state(folder / CHECKPOINT)
     assert (state.step, state.best) == (2, 0.25)
-    summary = train(CONFIG, pictures, folder, resume=state, validate=judge, validate_every=1, scored=scored.append)
+    summary = train(CONFIG, pictures, folder, resume=state, validation=judge, validate_every=1, scored=scored.append)
     assert summary.best == 0.25
     yield folder, judge, scored
     for name in (CHECKPOINT, BEST):
@@ -145,7 +148,7 @@ def test_ctrl_c_once_more_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 GROWTH = """
-from deepmark.models.training.memory import resident_mib
+from deepmark.models.training.log import resident_mib
 before = resident_mib()
 held = bytearray(b"x" * (64 * 2**20))
 print(resident_mib() - before)
