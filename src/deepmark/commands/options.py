@@ -17,6 +17,35 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(readable=False, path_type=Path)  # checked where it is opened, with exit status 1
+READABLE = click.Path(path_type=Path)  # what is there and may not be read is a wrong command line
+
+
+class TechniquesType(click.ParamType[frozenset[int]]):
+    """``all``, ``none``, or some of 1, 2, 3, 4 with commas."""
+
+    name = "techniques"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[int]:
+        """Turn the text into a set of numbers."""
+        if isinstance(value, frozenset):
+            return value
+        text = str(value)
+        numbers = {"all": "1,2,3,4", "none": ""}.get(text, text or "?")
+        parts = [part.strip() for part in numbers.split(",")] if numbers else []
+        if not set(parts) <= {"1", "2", "3", "4"}:
+            self.fail(f"{text!r} is none of all, none, or numbers of 1,2,3,4", param, ctx)
+        return frozenset(map(int, parts))
+
+
+def _adding(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that adds options, in this order."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def output_options(command: Command) -> Command:
@@ -49,7 +78,7 @@ def threshold_option(text: str) -> Callable[[Command], Command]:
     return click.option("--threshold", type=click.FloatRange(0, 1), default=SHOWN_SCORE, show_default=True, help=text)
 
 
-_TOLERANCES = (
+tolerance_options = _adding(  # whose values `tolerances_of` takes
     click.option("--atol", type=click.FloatRange(0), help="Allowed difference of heads.  [default: 1e-3]"),
     click.option(
         "--rtol", type=click.FloatRange(0), help="The same, relative to the head's largest value.  [default: 5e-4]"
@@ -62,16 +91,51 @@ _TOLERANCES = (
 )
 
 
-def tolerance_options(command: Command) -> Command:
-    """Add ``--atol``, ``--rtol`` and ``--landmark-tolerance``, whose values `tolerances_of` takes."""
-    for option in reversed(_TOLERANCES):
-        command = option(command)
-    return command
-
-
 def tolerances_of(atol: float | None, rtol: float | None, landmark_cells: float | None) -> Tolerances:
     """Return the tolerances that were asked for; those that are None stay as by default."""
     from deepmark.exporter.parity import Tolerances
 
     given = {"atol": atol, "rtol": rtol, "landmark_cells": landmark_cells}
     return Tolerances(**{name: value for name, value in given.items() if value is not None})
+
+
+def labels_options(*, images_required: bool) -> Callable[[Command], Command]:
+    """Add ``--images`` and ``--annotations`` of a labelled data set."""
+    return _adding(
+        click.option(
+            "--images",
+            metavar="DIR",
+            type=READABLE,
+            required=images_required,
+            help="Data set with image/ in it, or that folder, or the zip.",
+        ),
+        click.option(
+            "--annotations",
+            metavar="DIR",
+            type=READABLE,
+            required=True,
+            help="Data set with annos/ in it, or that, or the zip; or the official converter's COCO file (.json).",
+        ),
+    )
+
+
+faults_options = _adding(
+    click.option("--password-file", metavar="FILE", type=READABLE, help="Its first line opens the official zip."),
+    click.option("--skip-bad", is_flag=True, help="Leave pictures out that something is wrong with, and count them."),
+)
+model_run_options = _adding(  # with those above, the values of a `deepmark.models.evaluation.DatasetRequest`
+    click.option(
+        "--threads", type=click.IntRange(1), help="Inference threads without --workers.  [default: cores, at most 4]"
+    ),
+    click.option("--backend", type=click.Choice(["mnn", "onnxruntime"]), help="Engine.  [default: by the model]"),
+    click.option("--size", metavar="N|HxW", help="Input of a checkpoint, pixels, multiples of 32.  [default: 256]"),
+    click.option("--schema", metavar="CSV", type=READABLE, help="Keypoint table of a checkpoint.  [default: built in]"),
+    click.option("--workers", metavar="N", type=click.IntRange(1), help="Run N processes, with one thread each."),
+    click.option("--dask", metavar="ADDRESS", help="Run on the Dask cluster of this scheduler."),
+    click.option(
+        "--cache",
+        metavar="DIR|none",
+        type=READABLE,
+        help="Keep the network's outputs there, to go on later.  [default: the user's cache, 20 GB at most]",
+    ),
+)

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepmark.commands.eval import TechniquesType
-from deepmark.commands.heads_options import PATH, HeadsOptions, heads_options
-from deepmark.commands.options import output_options
+from deepmark.commands.options import (
+    READABLE,
+    TechniquesType,
+    faults_options,
+    labels_options,
+    model_run_options,
+    output_options,
+)
 from deepmark.console import print_json, progress, say
-from deepmark.errors import UsageError
 from deepmark.files import printable
 
 if TYPE_CHECKING:
@@ -45,19 +49,9 @@ class _Step(click.ParamType[int]):
 
 
 @click.command("tune", epilog=EPILOG)
-@click.argument("model", type=PATH)
-@click.option(
-    "--images", metavar="DIR", type=PATH, required=True, help="Data set with image/ in it, or that folder, or the zip."
-)
-@click.option(
-    "--annotations",
-    metavar="DIR",
-    type=PATH,
-    required=True,
-    help="Data set with annos/ in it, or that, or the zip; or the official converter's COCO file (.json).",
-)
-@click.option("--password-file", metavar="FILE", type=PATH, help="Its first line opens the official zip.")
-@click.option("--skip-bad", is_flag=True, help="Leave pictures out that something is wrong with, and count them.")
+@click.argument("model", type=READABLE)
+@labels_options(images_required=True)
+@faults_options
 @click.option("--step", "steps", type=_Step(), default=".05", show_default=True, help="Of the grid from 0 to 1.")
 @click.option(
     "--techniques",
@@ -74,17 +68,13 @@ class _Step(click.ParamType[int]):
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of that choice.")
 @click.option("--write", is_flag=True, help="Store what was found in the bundle MODEL, if the gain is significant.")
-@click.option("--map", "picture", metavar="FILE", type=PATH, help="Draw mAP_pt over both sigmas (.png or .svg).")
-@click.option("--csv", "table", metavar="FILE", type=PATH, help="Write the same as a table.")
-@heads_options
+@click.option("--map", "picture", metavar="FILE", type=READABLE, help="Draw mAP_pt over both sigmas (.png or .svg).")
+@click.option("--csv", "table", metavar="FILE", type=READABLE, help="Write the same as a table.")
+@model_run_options
 @output_options
 def command(
     *,
     model: Path,
-    images: Path,
-    annotations: Path,
-    password_file: Path | None,
-    skip_bad: bool,
     write: bool,
     picture: Path | None,
     table: Path | None,
@@ -93,7 +83,7 @@ def command(
     techniques: frozenset[int] | None,
     check_share: float,
     seed: int,
-    **heads: Any,
+    **data: Any,
 ) -> None:
     """Find alpha, sigma_center, sigma_keypoint and gamma for MODEL: one after the other, as in the paper.
 
@@ -101,82 +91,36 @@ def command(
     the one nearer to "off". The search begins at the model's parameters and sees a part of the pictures. What it
     gained is measured on the others, with a 95 % interval; --write stores only a gain whose interval lies above 0.
     """
-    options = HeadsOptions(**heads)
-    options.check(model)
-    _check_request(model, techniques, picture, table, write=write)
-    from deepmark.exporter.tuning.bundle_parameters import store_parameters
-    from deepmark.exporter.tuning.items import split_pictures
-    from deepmark.exporter.tuning.parameter_search import tune as run
+    from deepmark.exporter.tuning.model_tuning import TuningRequest, tune_model
     from deepmark.exporter.tuning.tables import print_search
-    from deepmark.models.datasets.deepfashion2 import open_dataset
-    from deepmark.models.datasets.deepfashion2.storage import read_password
-    from deepmark.models.evaluation.truth import collect_truth
+    from deepmark.models.evaluation.dataset_request import DatasetRequest
 
-    password = read_password(password_file) if password_file else None
-    dataset = open_dataset(annotations, images, password=password)
-    with progress("reading annotations", len(dataset.ids), "annotations") as advance:
-        labels = dataset.read_all(skip_bad=skip_bad, advance=advance)
-    truth = collect_truth(labels.annotations, dataset.schema)
-    split_pictures(truth, check_share, seed)  # refuses before the network runs
-    with options.collect(model, dataset, images, truth.image_ids, password=password) as store:
-        report = run(
-            store,
-            truth,
-            steps=steps,
-            check_share=check_share,
-            seed=seed,
-            techniques=techniques,
-            workers=options.workers,
-            with_map=picture is not None or table is not None,
-            progress=progress,
-        )
-        _write_map(report, store.manifest.name, picture, table)
-        if write and report.significant:
-            store_parameters(model, report, store.record)
+    request = TuningRequest(
+        model=model,
+        data=DatasetRequest(**data),
+        steps=steps,
+        techniques=techniques,
+        check_share=check_share,
+        seed=seed,
+        write=write,
+        picture=picture,
+        table=table,
+    )
+    found = tune_model(request, progress)
     if as_json:
         print_json(
             {
                 "model": printable(model),
-                "annotations": printable(annotations),
-                "engine": store.record,
-                "search": report,
-                "written": write and report.significant,
-                "skipped": labels.faults,
+                "annotations": printable(request.data.annotations),
+                "engine": found.engine,
+                "search": found.report,
+                "written": found.written,
+                "skipped": found.faults,
             }
         )
     else:
-        print_search(report, labels.faults)
-        say(_ending(model, report, write=write))
-
-
-def _check_request(
-    model: Path, techniques: frozenset[int] | None, picture: Path | None, table: Path | None, *, write: bool
-) -> None:
-    """Refuse what could not be done in the end, before the work."""
-    from deepmark.exporter.tuning.bundle_parameters import require_retunable
-    from deepmark.exporter.tuning.parameter_search import parameters_of
-    from deepmark.exporter.tuning.sigma_map import check_picture
-    from deepmark.models.evaluation.metric import require_hotcoco
-
-    require_hotcoco()
-    has_sigmas = "sigma_center" in parameters_of(techniques)
-    if not has_sigmas and (picture is not None or table is not None):
-        raise UsageError("--map and --csv show technique 2, which is switched off", hint="--techniques with 2 in it")
-    if picture is not None:
-        check_picture(picture)
-    if write:
-        require_retunable(model)
-
-
-def _write_map(report: TuneReport, name: str, picture: Path | None, table: Path | None) -> None:
-    from deepmark.exporter.tuning.sigma_map import draw_map, write_csv
-
-    if report.sigma_map is None:
-        return
-    if picture is not None:
-        draw_map(picture, report.sigma_map, title=f"{name}, {report.searched.pictures:,} pictures")
-    if table is not None:
-        write_csv(table, report.sigma_map)
+        print_search(found.report, found.faults)
+        say(_ending(model, found.report, write=write))
 
 
 def _ending(model: Path, report: TuneReport, *, write: bool) -> str:

@@ -1,0 +1,145 @@
+"""Which labelled data set, and how a model is run on its pictures: what measuring and tuning a model are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deepmark.console import Progress, no_progress
+from deepmark.errors import DataError, UsageError
+from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
+from deepmark.models.datasets.deepfashion2.storage import read_password
+from deepmark.models.evaluation.landmark_layout import require_same_classes
+from deepmark.models.evaluation.model import DEFAULT_SIZE, ModelRequest, is_checkpoint
+from deepmark.models.evaluation.pictures import PictureFiles
+from deepmark.models.evaluation.store import HeadStore, Spread, collect_heads, default_cache
+from deepmark.models.evaluation.truth import Truth, collect_truth
+from deepmark.models.size import parse_size
+from deepmark.runtime.bundle import Backend
+from deepmark.runtime.keypoints.schema import KeypointSchema
+
+NO_CACHE = Path("none")
+_OF_MODEL = ("threads", "backend", "size", "schema", "workers", "dask", "cache")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledSet:
+    """A data set that was opened and whose labels were read.
+
+    Attributes:
+        dataset: the pictures and where they lie.
+        truth: everything that is to be found in them.
+        faults: sentences about the pictures that were left out.
+        password: password of the official zip; None for none.
+    """
+
+    dataset: Dataset
+    truth: Truth
+    faults: tuple[str, ...]
+    password: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetRequest:
+    """A labelled data set, and how a model is run on its pictures; named as the options of the command line.
+
+    Attributes:
+        annotations: data set with ``annos/`` in it, that folder, the official zip, or a COCO file.
+        images: data set with ``image/`` in it, that folder, or the official zip; None where no model is run.
+        password_file: file whose first line opens the official zip; None for none.
+        skip_bad: whether pictures that something is wrong with are left out, instead of refusing the data set.
+        threads: inference threads in this process; None for all cores, at most 4.
+        backend: engine of an exported model; None for the one that its files are for.
+        size: input of a checkpoint in pixels, ``"N"`` or ``"HxW"``; None for `DEFAULT_SIZE`.
+        schema: CSV file with a checkpoint's keypoint schema; None for the built-in one.
+        workers: number of processes, with one thread each; None for this process alone.
+        dask: address of the scheduler of a Dask cluster; None for this machine.
+        cache: folder that keeps the network's outputs; `NO_CACHE` for none; None for the user's cache.
+    """
+
+    annotations: Path
+    images: Path | None = None
+    password_file: Path | None = None
+    skip_bad: bool = False
+    threads: int | None = None
+    backend: Backend | None = None
+    size: str | None = None
+    schema: Path | None = None
+    workers: int | None = None
+    dask: str | None = None
+    cache: Path | None = None
+
+    def model_options(self) -> list[str]:
+        """Return the options that were given and say how a model is run, as on the command line."""
+        return [f"--{name}" for name in _OF_MODEL if getattr(self, name) is not None]
+
+    def check(self, model: Path) -> None:
+        """Refuse options that contradict each other, or mean nothing for this model.
+
+        Raises:
+            UsageError: names them.
+        """
+        if self.images is None:
+            raise UsageError("MODEL needs the pictures", hint="give --images DIR")
+        if is_checkpoint(model):
+            useless, why = {"--backend"}, "a checkpoint, which torch runs"
+        else:
+            useless, why = {"--size", "--schema"}, "an exported model, which brings its own"
+        if named := [name for name in self.model_options() if name in useless]:
+            raise UsageError(f"{', '.join(named)} has no meaning with {why}")
+        computers = [name for name in self.model_options() if name in {"--threads", "--workers", "--dask"}]
+        if len(computers) > 1:
+            raise UsageError(f"give only one of {', '.join(computers)}", hint="workers have one thread each")
+
+    def read(self, progress: Progress = no_progress, *, attributes: bool = False) -> LabelledSet:
+        """Open the data set and read its labels.
+
+        Args:
+            progress: what shows how far it is; by default nothing does.
+            attributes: whether items must say scale, occlusion, zoom-in and viewpoint.
+
+        Raises:
+            DataError: a file is missing; or something is wrong with a picture or its labels, and it is not to be left
+                out.
+        """
+        password = read_password(self.password_file) if self.password_file else None
+        dataset = open_dataset(self.annotations, self.images, password=password)
+        if attributes and not dataset.has_attributes:
+            raise DataError(
+                f"{self.annotations} does not say scale, occlusion, zoom-in and viewpoint", hint="no --subsets"
+            )
+        with progress("reading annotations", len(dataset.ids), "annotations") as advance:
+            labels = dataset.read_all(skip_bad=self.skip_bad, advance=advance)
+        return LabelledSet(dataset, collect_truth(labels.annotations, dataset.schema), labels.faults, password)
+
+    @contextmanager
+    def collect(self, model: Path, labelled: LabelledSet, progress: Progress = no_progress) -> Iterator[HeadStore]:
+        """Compute the heads of the pictures that the cache does not hold, and give access to all.
+
+        Args:
+            model: path as the user named it.
+            labelled: the data set, opened and read.
+            progress: what shows how far it is; by default nothing does.
+
+        Raises:
+            DeepMarkError: see `collect_heads`; or the model finds other classes than the data set has.
+        """
+        assert self.images is not None
+        dataset, image_ids = labelled.dataset, labelled.truth.image_ids
+        size = parse_size(self.size) if self.size else DEFAULT_SIZE
+        schema = KeypointSchema.from_csv(self.schema) if self.schema else None
+        request = ModelRequest(model.resolve(), self.backend, size, schema)
+        cache = None if self.cache == NO_CACHE else self.cache or default_cache()
+        with progress("looking at pictures", len(image_ids), "pictures") as advance:
+            files = PictureFiles.of(dataset, self.images, image_ids, password=labelled.password, advance=advance)
+        with collect_heads(
+            request,
+            files,
+            spread=Spread(self.workers, self.threads, self.dask),
+            cache=cache,
+            check=lambda manifest: require_same_classes(manifest.keypoints, dataset.schema),
+            progress=progress,
+        ) as store:
+            yield store

@@ -1,0 +1,165 @@
+"""How good a model is on a labelled data set, or how good the detections in a file are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepmark.console import Progress, no_progress
+from deepmark.errors import UsageError
+from deepmark.files import printable
+from deepmark.models.evaluation.coco_file import load_results, save_results
+from deepmark.models.evaluation.dataset_request import DatasetRequest, LabelledSet
+from deepmark.models.evaluation.metric import require_hotcoco
+from deepmark.models.evaluation.prediction import detect_all, with_techniques
+from deepmark.models.evaluation.report import AccuracyReport, measure, steps
+from deepmark.models.evaluation.report_page import REPORT_STEPS, write_report
+from deepmark.models.evaluation.results import ClassResults
+from deepmark.models.evaluation.store import HeadStore
+from deepmark.models.evaluation.table2 import ROWS, Table2Row, make_table2
+from deepmark.models.evaluation.truth import Truth
+from deepmark.page import require_report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyRequest:
+    """What to measure, and which files to write.
+
+    Attributes:
+        model: bundle, bare model file, or checkpoint; None for ``detections``.
+        detections: file of detections in COCO's result format; None for ``model``.
+        data: the labelled data set, and how the model is run on it.
+        visible_only: whether occluded landmarks are left out of the metric.
+        subsets: whether to evaluate by scale, occlusion, zoom-in and viewpoint, too.
+        techniques: numbers of the paper's techniques to decode with; None for the model's own.
+        save: file for the detections in COCO's result format; None for none.
+        table2: whether to decode with each technique by itself and with all, too.
+        page: file for a page with tables, curves and pictures; None for none.
+    """
+
+    model: Path | None
+    detections: Path | None
+    data: DatasetRequest
+    visible_only: bool = False
+    subsets: bool = False
+    techniques: frozenset[int] | None = None
+    save: Path | None = None
+    table2: bool = False
+    page: Path | None = None
+
+    def check(self) -> None:
+        """Refuse options that contradict each other, and what could not be done in the end.
+
+        Raises:
+            UsageError: names the options.
+            DeepMarkError: a library is not installed.
+        """
+        if (self.model is None) == (self.detections is None):
+            raise UsageError("give either MODEL or --detections", hint="deepmark eval --help")
+        if self.model is None:
+            given = {"techniques": self.techniques, "save": self.save, "table": self.table2 or None}
+            useless = [f"--{name}" for name, value in given.items() if value is not None] + self.data.model_options()
+            if useless:
+                raise UsageError(f"{', '.join(useless)} has no meaning with --detections, where no model is run")
+        else:
+            self.data.check(self.model)
+        require_hotcoco()
+        if self.page is not None:
+            require_report()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelAccuracy:
+    """What was measured.
+
+    Attributes:
+        evaluated: the model or the file of detections.
+        annotations: the labels that it was held against.
+        run: ``engine`` and ``decoder`` that made the detections; empty for detections out of a file.
+        report: mAP by class, and by subset.
+        table2: mAP with each technique by itself and with all; empty where they were not asked for.
+        faults: sentences about the pictures that were left out.
+    """
+
+    evaluated: Path
+    annotations: Path
+    run: dict[str, object]
+    report: AccuracyReport
+    table2: tuple[Table2Row, ...]
+    faults: tuple[str, ...]
+
+    def document(self) -> dict[str, object]:
+        """Return everything, for JSON."""
+        return {
+            "evaluated": str(self.evaluated),
+            "annotations": str(self.annotations),
+            **self.run,
+            "mAP_pt": self.report.map_pt.ap if self.report.map_pt else None,
+            "mAP_box": self.report.map_box.ap if self.report.map_box else None,
+            "accuracy": self.report,
+            **({"table2": self.table2} if self.table2 else {}),
+            "skipped": self.faults,
+        }
+
+
+def measure_accuracy(request: AccuracyRequest, progress: Progress = no_progress) -> ModelAccuracy:
+    """Measure what was asked for, and write the files that were asked for.
+
+    Args:
+        request: what to measure.
+        progress: what shows how far it is; by default nothing does.
+
+    Raises:
+        DeepMarkError: options contradict each other, a library or file is missing, or the model cannot be run.
+    """
+    request.check()
+    evaluated = request.model or request.detections
+    assert evaluated is not None
+    labelled = request.data.read(progress, attributes=request.subsets)
+    dataset, truth = labelled.dataset, labelled.truth
+    results, run, rows = _results(request, labelled, progress)
+    if request.save is not None:
+        save_results(request.save, results, dataset.schema)
+    with progress("measuring", steps(truth), "classes") as advance:
+        report = measure(truth, results, visible_only=request.visible_only, subsets=request.subsets, advance=advance)
+    if request.page is not None:
+        what = {"evaluated": printable(evaluated), "annotations": printable(request.data.annotations), **run}
+        with progress("writing the report", REPORT_STEPS, "steps") as advance:
+            write_report(
+                request.page,
+                report,
+                truth,
+                results,
+                dataset,
+                run=what,
+                faults=labelled.faults,
+                table2=rows,
+                advance=advance,
+            )
+    return ModelAccuracy(evaluated, request.data.annotations, run, report, rows, labelled.faults)
+
+
+def _results(
+    request: AccuracyRequest, labelled: LabelledSet, progress: Progress
+) -> tuple[Sequence[ClassResults], dict[str, Any], tuple[Table2Row, ...]]:
+    """Return the detections, what made them, and table 2 where it was asked for."""
+    dataset, truth = labelled.dataset, labelled.truth
+    if request.model is None:
+        assert request.detections is not None
+        skipped = frozenset(dataset.ids).difference(truth.image_ids)
+        return load_results(request.detections, truth.image_ids, dataset.schema, skipped=skipped), {}, ()
+    with request.data.collect(request.model, labelled, progress) as store:
+        params = store.manifest.decoder
+        if request.techniques is not None:
+            params = with_techniques(params, request.techniques)
+        with progress("decoding", len(store), "pictures") as advance:
+            results = detect_all(store, truth.schema, params, advance)
+        rows = _table2(store, truth, progress, visible_only=request.visible_only) if request.table2 else ()
+        return results, {"engine": store.record, "decoder": params}, rows
+
+
+def _table2(store: HeadStore, truth: Truth, progress: Progress, *, visible_only: bool) -> tuple[Table2Row, ...]:
+    with progress("decoding for table 2", len(store) * len(ROWS), "pictures") as advance:
+        return make_table2(store, truth, store.manifest.decoder, visible_only=visible_only, advance=advance)
