@@ -11,9 +11,8 @@ from deepmark.console import Progress, no_progress
 from deepmark.errors import DataError, UsageError
 from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
 from deepmark.models.datasets.deepfashion2.storage import read_password
+from deepmark.models.evaluation.heads_job import DEFAULT_SIZE, ModelRequest, PictureFiles, is_checkpoint
 from deepmark.models.evaluation.landmark_layout import require_same_classes
-from deepmark.models.evaluation.model import DEFAULT_SIZE, ModelRequest, is_checkpoint
-from deepmark.models.evaluation.pictures import PictureFiles
 from deepmark.models.evaluation.store import HeadStore, Spread, collect_heads, default_cache
 from deepmark.models.evaluation.truth import Truth, collect_truth
 from deepmark.models.size import parse_size
