@@ -1,23 +1,27 @@
-"""What this project says of its speed, measured: ``python -m deepmark.benchmarks.studies.claims CHECKPOINT PICTURES``.
+"""What this project says of its speed, measured.
 
-Exports dense and sparse bundles of a checkpoint with 62 groups, and of the same network with one channel for each of
-the 294 landmarks, and lets them take turns on one pinned core with the rivals that are installed. Every claim is a
-ratio of what took turns.
+Exports dense and sparse bundles of CHECKPOINT, which has 62 groups, and of the same network with one channel for each
+of the 294 landmarks, and lets them take turns on one pinned core with the rivals that are installed, on a folder of
+PICTURES, with one thread. Every claim is a ratio of what took turns.
+
+Examples:
+  python -m deepmark.benchmarks.studies claims models/demo/mdla34_synthetic_fp16.pth models/demo/samples
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import numpy as np
 
-from deepmark.console import output_options, print_json, progress, run, say
+from deepmark.benchmarks.studies.support.arguments import real
+from deepmark.console import print_json, progress, say
 from deepmark.errors import DataError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.decoding.params import SHOWN_SCORE
@@ -35,12 +39,12 @@ class Claim:
     """One row of the table.
 
     Attributes:
-        what: is divided by what.
-        ratio: found.
-        low: lower end of its 95 % interval; None where nothing took turns.
-        high: upper end.
-        goal: what it should be.
-        met: whether it is.
+        what: words for what is divided by what.
+        ratio: the ratio that was found.
+        low: lower end of the ratio's 95 % interval; None where nothing took turns.
+        high: upper end of the ratio's 95 % interval; None where nothing took turns.
+        goal: bound that the ratio should keep, for example ``"<= 0.85"``; empty where there is none.
+        met: whether the ratio keeps the bound; None where there is none, and before `judged`.
     """
 
     what: str
@@ -56,11 +60,11 @@ class Claims:
     """The table, and what it was measured on.
 
     Attributes:
-        cpu: processor.
-        versions: of the libraries.
-        date: UTC.
-        unstable: why times may not be believed, a sentence for each contestant; empty on a quiet machine.
-        rows: of the table.
+        cpu: name of the processor.
+        versions: name of an engine -> its version.
+        date: date and time of the measurement, UTC.
+        unstable: reasons why times may not be believed, one for each contestant; empty on a quiet machine.
+        rows: rows of the table.
         results: both measurements, with all samples.
     """
 
@@ -95,11 +99,11 @@ def measure(checkpoint: Path, pictures: Path, *, size: int, rivals: Sequence[str
     """Export, measure and divide.
 
     Args:
-        checkpoint: of mDLA-34 with 62 groups.
+        checkpoint: checkpoint of mDLA-34 with 62 groups.
         pictures: folder of pictures to detect in.
-        size: side of the input, pixels.
+        size: side of the input, in pixels.
         rivals: names out of `deepmark.benchmarks.speed.rivals.RIVALS`.
-        seconds: for each contestant.
+        seconds: time for each contestant, in seconds.
 
     Raises:
         DeepMarkError: the checkpoint cannot be exported or a model not be measured.
@@ -200,13 +204,13 @@ def _only(result: BenchResult, engine: str, layout: str, groups: int = 62) -> Co
 
 
 def _crowd_ms(cells: tuple[int, int]) -> float:
-    from deepmark.benchmarks.studies.support.scene import Load, make_scene
+    from deepmark.benchmarks.studies.support.scene import SceneLoad, make_scene
     from deepmark.runtime.decoding.decoder import decode
     from deepmark.runtime.decoding.params import DecoderParams
     from deepmark.runtime.keypoints.schema import KeypointSchema
 
     schema = KeypointSchema.deepfashion2()
-    heads, params = make_scene(schema, Load(cells)), DecoderParams(score_threshold=SHOWN_SCORE)
+    heads, params = make_scene(schema, SceneLoad(cells)), DecoderParams(score_threshold=SHOWN_SCORE)
     return _median_ms(lambda: decode(heads, schema, params), 60)
 
 
@@ -235,25 +239,38 @@ def judged(claim: Claim) -> Claim:
     return replace(claim, met=claim.ratio >= float(limit) if sign == ">=" else claim.ratio <= float(limit))
 
 
-@click.command(
-    epilog="Example:  python -m deepmark.benchmarks.studies.claims"
-    " models/demo/mdla34_synthetic_fp16.pth models/demo/samples"
-)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("pictures", type=click.Path(path_type=Path))
-@click.option("--size", type=int, default=256, show_default=True, help="Side of the input, pixels.")
-@click.option("--against", default="mnn,onnxruntime,ncnn,openvino", show_default=True, help="Rivals, with commas.")
-@click.option("--seconds", type=click.FloatRange(0.001), default=8.0, show_default=True, help="For each contestant.")
-@output_options
-def main(checkpoint: Path, pictures: Path, size: int, against: str, seconds: float, as_json: bool) -> None:
-    """Measure every claim on CHECKPOINT (62 groups) and a folder of PICTURES, one thread on one pinned core."""
-    found = measure(checkpoint, pictures, size=size, rivals=tuple(against.split(",")), seconds=seconds)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this study."""
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path, help="A checkpoint of mDLA-34 with 62 groups.")
+    parser.add_argument("pictures", metavar="PICTURES", type=Path, help="A folder of pictures to detect in.")
+    parser.add_argument(
+        "--size", type=int, metavar="N", default=256, help="Side of the input, pixels.  [default: %(default)s]"
+    )
+    parser.add_argument(
+        "--against",
+        metavar="NAMES",
+        default="mnn,onnxruntime,ncnn,openvino",
+        help="Rivals, with commas.  [default: %(default)s]",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=real(0.001),
+        metavar="S",
+        default=8.0,
+        help="Seconds for each contestant.  [default: %(default)s]",
+    )
+
+
+def run(options: Namespace) -> None:
+    """Measure, and print what was found."""
+    rivals = tuple(options.against.split(","))
+    found = measure(options.checkpoint, options.pictures, size=options.size, rivals=rivals, seconds=options.seconds)
     found = replace(found, rows=tuple(map(judged, found.rows)))
-    if as_json:
+    if options.as_json:
         print_json(found)
         return
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
-    say(f"{found.cpu}; {versions}; {found.date}; {size} x {size}, one thread\n")
+    say(f"{found.cpu}; {versions}; {found.date}; {options.size} x {options.size}, one thread\n")
     say("| ratio | found | 95 % | goal | met |\n| --- | --- | --- | --- | --- |")
     for one in found.rows:
         interval = "" if one.low is None else f"{one.low:.3f} to {one.high:.3f}"
@@ -263,7 +280,3 @@ def main(checkpoint: Path, pictures: Path, size: int, against: str, seconds: flo
         say(f"not measured: {failure.name}: {failure.error}")
     for sentence in found.unstable:
         say(f"not quiet: {sentence}")
-
-
-if __name__ == "__main__":
-    run(main, "python -m deepmark.benchmarks.studies.claims")

@@ -1,7 +1,11 @@
-"""From the start of a process to its first result: ``python -m deepmark.benchmarks.studies.cold_start BUNDLE PICTURE``.
+"""How long it takes from the start of a process to its first result.
 
-Starts ``deepmark detect`` again and again, each time as a new process, and says what Python's own ``-X importtime``
-says of one more of them: the milliseconds that each package's modules take to be imported.
+Starts `deepmark detect MODEL PICTURE` again and again, each time as a new process, and takes the time to its end. One
+more start, under Python's own -X importtime, shows how many milliseconds the modules of each package take to be
+imported.
+
+Examples:
+  python -m deepmark.benchmarks.studies cold_start build/demo/demo.deepmark models/demo/samples/sample0.png
 """
 
 from __future__ import annotations
@@ -11,16 +15,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import click
-
+from deepmark.benchmarks.studies.support.arguments import add_count
 from deepmark.benchmarks.studies.support.machine import machine_name
-from deepmark.console import output_options, print_json, print_table, run, say
+from deepmark.console import print_json, print_table, say
 from deepmark.errors import DeepMarkError
 
 SHOWN = 10  # packages
@@ -33,8 +37,8 @@ class ColdStart:
 
     Attributes:
         machine: processor and system.
-        seconds: of every start, in order; the model was known to the cache before.
-        imports: package -> milliseconds that its own modules took, the longest first.
+        seconds: time of every start, in order, in seconds; the model was in the cache before.
+        imports: package -> time that its own modules took to be imported, in milliseconds; the longest first.
     """
 
     machine: str
@@ -70,30 +74,26 @@ def measure(model: Path, picture: Path, runs: int) -> ColdStart:
 def _start(arguments: Sequence[str]) -> str:
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        said, _, hint = done.stderr.strip().removeprefix("error: ").partition("\nhint: ")
-        raise DeepMarkError(f"deepmark detect ended with status {done.returncode}: {said}", hint=hint or None)
+        message, _, hint = done.stderr.strip().removeprefix("error: ").partition("\nhint: ")
+        raise DeepMarkError(f"deepmark detect ended with status {done.returncode}: {message}", hint=hint or None)
     return done.stderr
 
 
-@click.command(
-    epilog="Example:  python -m deepmark.benchmarks.studies.cold_start build/demo/demo.deepmark"
-    " models/demo/samples/sample0.png"
-)
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("picture", type=click.Path(path_type=Path))
-@click.option("--runs", type=click.IntRange(1), default=15, show_default=True, help="Starts.")
-@output_options
-def main(model: Path, picture: Path, runs: int, as_json: bool) -> None:
-    """Time `deepmark detect MODEL PICTURE` from the start of its process to its end, and its imports."""
-    found = measure(model, picture, runs)
-    if as_json:
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this study."""
+    parser.add_argument("model", metavar="MODEL", type=Path, help="A bundle or model, as `deepmark detect` takes it.")
+    parser.add_argument("picture", metavar="PICTURE", type=Path, help="A picture.")
+    add_count(parser, "--runs", 15, "Starts.")
+
+
+def run(options: Namespace) -> None:
+    """Measure, and print what was found."""
+    found = measure(options.model, options.picture, options.runs)
+    if options.as_json:
         print_json(found)
         return
-    say(f"{found.machine}; {runs} starts: median {median(found.seconds):.2f} s, minimum {min(found.seconds):.2f} s")
+    starts = f"median {median(found.seconds):.2f} s, minimum {min(found.seconds):.2f} s"
+    say(f"{found.machine}; {options.runs} starts: {starts}")
     rows = [(package, f"{ms:.0f}") for package, ms in list(found.imports.items())[:SHOWN]]
     print_table(("package", "import ms"), rows)
     say(f"all imports: {sum(found.imports.values()):.0f} ms under -X importtime, which slows them")
-
-
-if __name__ == "__main__":
-    run(main, "python -m deepmark.benchmarks.studies.cold_start")

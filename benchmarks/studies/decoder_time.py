@@ -1,10 +1,16 @@
-"""How long the NumPy decoder takes, and where the time goes: ``python -m deepmark.benchmarks.studies.decoder_time``."""
+"""How long the NumPy decoder takes, and where the time goes.
+
+Times decodings on one core: of a made-up scene and, with a MODEL and a folder of PICTURES, of real heads.
+
+Examples:
+  python -m deepmark.benchmarks.studies decoder_time build/demo/demo.deepmark models/demo/samples
+"""
 
 from __future__ import annotations
 
-import os
 import platform
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,12 +19,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import click
 import numpy as np
 
 from deepmark import console
-from deepmark.benchmarks.studies.support.machine import machine_name
-from deepmark.benchmarks.studies.support.scene import Load, make_scene
+from deepmark.benchmarks.studies.support.arguments import add_count, existing_folder, existing_path
+from deepmark.benchmarks.studies.support.machine import machine_name, stay_on_one_core
+from deepmark.benchmarks.studies.support.scene import SceneLoad, make_scene
 from deepmark.runtime.decoding import decoder, landmarks
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import ReadableHeads
@@ -46,8 +52,14 @@ STAGES: dict[str, tuple[Any, str]] = {  # no stage runs inside another
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
-    """Heads that are decoded one after the other, round and round."""
+class DecoderWorkload:
+    """Heads that are decoded one after the other, round and round.
+
+    Attributes:
+        name: name of the heads in the report.
+        heads: heads of each picture.
+        schema: keypoint schema of the heads.
+    """
 
     name: str
     heads: tuple[ReadableHeads, ...]
@@ -55,21 +67,21 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """One workload under one setting; times of one ``decode`` in milliseconds.
+class DecoderTiming:
+    """One workload under one setting.
 
     Attributes:
         workload: name of the heads.
         setting: name of the parameters.
-        objects: found per image, on average.
-        strong: of these, with a final score of at least 0.2.
-        refined: landmarks per image that come from the heatmap, on average.
-        runs: decodings timed.
-        median_ms: wall time.
-        p90_ms: wall time.
-        min_ms: wall time.
-        cpu_median_ms: time on the core, which other programs on the machine disturb less.
-        shares: stage -> part of the whole, from runs of their own.
+        objects: mean number of objects found in a picture.
+        strong: mean number of objects in a picture with a final score of at least 0.2.
+        refined: mean number of landmarks in a picture that come from the heatmap.
+        runs: number of decodings timed.
+        median_ms: median wall time of a decoding, in milliseconds.
+        p90_ms: wall time that nine of ten decodings keep, in milliseconds.
+        min_ms: shortest wall time of a decoding, in milliseconds.
+        cpu_median_ms: median time on the core, which other programs disturb less, in milliseconds.
+        shares: stage -> its part of the whole time, in [0, 1], from runs of their own.
     """
 
     workload: str
@@ -86,45 +98,57 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What was measured, and on what."""
+class DecoderReport:
+    """What was measured, and on what.
+
+    Attributes:
+        machine: processor and system.
+        cores_used: number of cores that the process could use.
+        python: version of Python.
+        numpy: version of NumPy.
+        date: date and time of the measurement, UTC.
+        timings: rows of the table.
+    """
 
     machine: str
     cores_used: int
     python: str
     numpy: str
     date: str
-    timings: tuple[Timing, ...]
+    timings: tuple[DecoderTiming, ...]
 
 
-@click.command(
-    epilog="Example:  python -m deepmark.benchmarks.studies.decoder_time build/demo/demo.deepmark models/demo/samples"
-)
-@click.argument("model", required=False, type=click.Path(path_type=Path, exists=True))
-@click.argument("pictures", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--runs", default=400, show_default=True, type=click.IntRange(1), help="Decodings per row.")
-@console.output_options
-def main(model: Path | None, pictures: Path | None, runs: int, as_json: bool) -> None:
-    """Time the decoder on one core: on a made-up scene and, with a MODEL and a folder of PICTURES, on real heads."""
-    cores = _stay_on_one_core()
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this study."""
+    parser.add_argument("model", metavar="MODEL", nargs="?", type=existing_path, help="A bundle or model.")
+    parser.add_argument("pictures", metavar="PICTURES", nargs="?", type=existing_folder, help="A folder of pictures.")
+    add_count(parser, "--runs", 400, "Decodings per row.")
+
+
+def run(options: Namespace) -> None:
+    """Measure, and print what was found."""
+    cores = stay_on_one_core()
     schema = KeypointSchema.deepfashion2()
     workloads = [
-        Workload(f"scene {side}x{side}", (make_scene(schema, Load((side, side))),), schema) for side in (32, 64)
+        DecoderWorkload(f"scene {side}x{side}", (make_scene(schema, SceneLoad((side, side))),), schema)
+        for side in (32, 64)
     ]
-    if model and pictures:
-        workloads.append(_real_heads(model, pictures))
+    if options.model and options.pictures:
+        workloads.append(_real_heads(options.model, options.pictures))
     timings = tuple(
-        measure(workload, setting, params, runs) for workload in workloads for setting, params in SETTINGS.items()
+        measure(workload, setting, params, options.runs)
+        for workload in workloads
+        for setting, params in SETTINGS.items()
     )
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    report = Report(machine_name(), cores, platform.python_version(), np.__version__, now, timings)
-    if as_json:
+    report = DecoderReport(machine_name(), cores, platform.python_version(), np.__version__, now, timings)
+    if options.as_json:
         console.print_json(report)
     else:
         _print(report)
 
 
-def measure(workload: Workload, setting: str, params: DecoderParams, runs: int) -> Timing:
+def measure(workload: DecoderWorkload, setting: str, params: DecoderParams, runs: int) -> DecoderTiming:
     """Time ``decode`` over a workload, then once more with a clock around every stage."""
     found = [decoder.decode(heads, workload.schema, params) for heads in workload.heads]
     wall_ms, cpu_ms = _time(lambda heads: decoder.decode(heads, workload.schema, params), workload.heads, runs)
@@ -133,7 +157,7 @@ def measure(workload: Workload, setting: str, params: DecoderParams, runs: int) 
     whole_ns = float(whole_ms.sum()) * 1e6
     shares = {stage: round(ns / whole_ns, 3) for stage, ns in spent_ns.items() if ns}
     shares["rest"] = round(1 - sum(shares.values()), 3)
-    return Timing(
+    return DecoderTiming(
         workload=workload.name,
         setting=setting,
         objects=float(np.mean([len(one) for one in found])),
@@ -188,7 +212,7 @@ def _clocks_around_stages() -> Iterator[dict[str, int]]:
         yield spent
 
 
-def _real_heads(model: Path, pictures: Path) -> Workload:
+def _real_heads(model: Path, pictures: Path) -> DecoderWorkload:
     from deepmark.runtime.engines.loading import load_engine
     from deepmark.runtime.media.picture_file import read_picture
     from deepmark.runtime.transform import letterbox
@@ -197,17 +221,10 @@ def _real_heads(model: Path, pictures: Path) -> Workload:
     size = engine.manifest.input
     images = [read_picture(path) for path in sorted(pictures.iterdir()) if path.is_file()]
     heads = tuple(engine.heads(letterbox(image, (size.height, size.width))[0]) for image in images)
-    return Workload(f"{len(heads)} pictures of {pictures.name}", heads, engine.manifest.keypoints)
+    return DecoderWorkload(f"{len(heads)} pictures of {pictures.name}", heads, engine.manifest.keypoints)
 
 
-def _stay_on_one_core() -> int:
-    if not hasattr(os, "sched_setaffinity"):
-        return os.cpu_count() or 1
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    return 1
-
-
-def _print(report: Report) -> None:
+def _print(report: DecoderReport) -> None:
     console.say(
         f"{report.machine}; {report.cores_used} core; Python {report.python}; NumPy {report.numpy}; {report.date}"
     )
@@ -233,7 +250,3 @@ def _print(report: Report) -> None:
         for one in report.timings
     ]
     console.print_table(("heads", "setting", *stages), parts, title="Share of each stage, %")
-
-
-if __name__ == "__main__":
-    console.run(main, "python -m deepmark.benchmarks.studies.decoder_time")

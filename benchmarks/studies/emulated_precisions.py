@@ -1,25 +1,28 @@
 """Memory and equality of every precision on an emulated aarch64 processor, where there is no phone.
 
-``python -m deepmark.benchmarks.studies.emulated_precisions CHECKPOINT PICTURE...`` exports the network in every
-precision, cross-builds the C++ programs, and runs them under ``qemu-aarch64-static -cpu cortex-a76``: ``dm_verify`` on
-the bundle's golden vectors, ``dm_bench`` for memory. MNN's figure is what its session holds and is the phone's; the
-process's peak holds the emulator, too. Times under emulation say nothing and are not shown.
+Exports CHECKPOINT in every precision, cross-builds the C++ programs, and runs them on PICTURES under
+qemu-aarch64-static -cpu cortex-a76: dm_verify on the bundle's golden vectors, dm_bench for memory. MNN's figure is what
+its session holds and is the phone's; the process's peak holds the emulator, too. Times under emulation say nothing and
+are not shown.
+
+Examples:
+  python -m deepmark.benchmarks.studies emulated_precisions models/demo/mdla34_synthetic_fp16.pth models/demo/samples/*
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from deepmark.console import output_options, print_json, print_table, run, say
+from deepmark.benchmarks.studies.support.arguments import existing_file
+from deepmark.benchmarks.studies.support.exports import add_export_arguments, export_at_any_cost
+from deepmark.console import print_json, print_table, say
 from deepmark.errors import EngineError
-from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
 
 if TYPE_CHECKING:
     from deepmark.runtime.native import NativeBuild
@@ -30,7 +33,13 @@ EMULATOR = ("qemu-aarch64-static", "-cpu", "cortex-a76")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is stored, and how MNN is told to compute."""
+    """What is stored, and how MNN shall compute.
+
+    Attributes:
+        stored: precision of the model file.
+        arithmetic: precision that MNN is asked to compute in.
+        memory: MNN's memory mode.
+    """
 
     stored: PrecisionName
     arithmetic: str
@@ -54,12 +63,12 @@ class EmulatedRow:
     Attributes:
         setting: what ran.
         used: the arithmetic that MNN really used.
-        file_bytes: of the model file.
-        engine_mib: what MNN says that its session holds.
-        process_mib: peak of the process, emulator included.
+        file_bytes: size of the model file.
+        engine_mib: memory that MNN's session holds by its own count, in MiB.
+        process_mib: largest memory of the process, emulator included, in MiB.
         equal: whether the golden vectors passed; None with low memory, which they are not run with.
-        kept: objects that both sides see alike, of those that either sees, over all golden vectors.
-        seen: these.
+        kept: number of objects that both sides see alike, over all golden vectors.
+        seen: number of objects that either side sees, over all golden vectors.
     """
 
     setting: Setting
@@ -78,15 +87,13 @@ def measure(checkpoint: Path, pictures: Sequence[Path], *, size: tuple[int, int]
     Args:
         checkpoint: what `load_checkpoint` takes.
         pictures: files to run the network on, in turn.
-        size: height, width of the network's input, pixels.
-        heads: layout of the graph.
+        size: height and width of the network's input, in pixels.
+        heads: layout of the graph, ``"dense"`` or ``"sparse"``.
 
     Raises:
         DeepMarkError: a tool is missing, an export failed, or a program crashed.
     """
     from deepmark.benchmarks.speed.samples import write_ppm_files
-    from deepmark.exporter.pipeline import export
-    from deepmark.exporter.precision.plan import Limits
     from deepmark.runtime.bundle import MODEL_FILES, open_bundle
     from deepmark.runtime.media.picture_file import read_picture
     from deepmark.runtime.native import build_native
@@ -102,17 +109,7 @@ def measure(checkpoint: Path, pictures: Sequence[Path], *, size: tuple[int, int]
         for setting in SETTINGS:
             name = setting.stored
             if name not in bundles:
-                say(f"exporting in {name}")
-                bundles[name] = export(
-                    checkpoint,
-                    to=("mnn",),
-                    output=folder,
-                    name=f"network-{name}",
-                    size=size,
-                    heads=heads,
-                    precision=name,
-                    limits=Limits(min_kept=0),
-                ).path
+                bundles[name] = export_at_any_cost(checkpoint, Path(folder), name, size=size, heads=heads)
             say(f"running {name} in {setting.arithmetic}, memory {setting.memory}")
             model_bytes = open_bundle(bundles[name]).entries[MODEL_FILES["mnn"]].bytes
             rows.append(_row(build, setting, bundles[name], model_bytes, shown))
@@ -145,22 +142,23 @@ def _run(build: NativeBuild, program: str, words: Sequence[str]) -> list[dict[st
     return lines
 
 
-@click.command(name="emulated_precisions")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("pictures", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1, required=True)
-@click.option("--size", metavar="N|HxW", default="128", show_default=True, help="Input size, pixels.")
-@click.option("--heads", type=click.Choice(list(LAYOUTS)), default=DEFAULT_LAYOUT, show_default=True, help="Layout.")
-@output_options
-def command(checkpoint: Path, pictures: tuple[Path, ...], size: str, heads: str, as_json: bool) -> None:
-    """Run CHECKPOINT in every precision on an emulated Cortex-A76; print memory and whether it is equal."""
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this study."""
+    add_export_arguments(parser, size="128")
+    parser.add_argument("pictures", metavar="PICTURES", type=existing_file, nargs="+", help="Pictures to run on.")
+
+
+def run(options: Namespace) -> None:
+    """Measure, and print what was found."""
     from deepmark.models.size import parse_size
 
-    found = measure(checkpoint, pictures, size=parse_size(size), heads=heads)
-    if as_json:
+    found = measure(options.checkpoint, options.pictures, size=parse_size(options.size), heads=options.heads)
+    if options.as_json:
         print_json(found)
         return
     columns = ["stored", "arithmetic", "memory", "file MB", "MNN MiB", "process MiB", "objects kept", "vectors"]
-    print_table(columns, [_cells(one) for one in found], title=f"{checkpoint.name} at {size}, emulated Cortex-A76")
+    title = f"{options.checkpoint.name} at {options.size}, emulated Cortex-A76"
+    print_table(columns, [_cells(one) for one in found], title=title)
     say("process: the peak, emulator included; no time under emulation says anything about a phone")
 
 
@@ -176,7 +174,3 @@ def _cells(row: EmulatedRow) -> list[str]:
         f"{row.kept} of {row.seen}" if row.seen else "-",
         verdict,
     ]
-
-
-if __name__ == "__main__":
-    run(command, "python -m deepmark.benchmarks.studies.emulated_precisions")

@@ -1,24 +1,29 @@
-"""Rewrites of the sparse graph that give the same numbers.
+"""How much faster rewrites of the sparse graph are that give the same numbers.
 
-Each is made from the exported graph, held against it, and timed with it in turns, in both engines. What comes out is
-in docs/decisions/0015-rewrites.md: none of them is in the exporter.
+Each is made from the exported graph of BUNDLE, held against it, and timed with it in turns, in both engines, the
+network alone. What comes out is in docs/decisions/0015-rewrites.md: none of them is in the exporter.
+
+Examples:
+  python -m deepmark.benchmarks.studies graph_rewrites build/demo/demo.deepmark --rounds 60
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import click
 import numpy as np
 
 from deepmark.benchmarks.result.statistics import ratio_of_medians
+from deepmark.benchmarks.studies.support.arguments import add_count
 from deepmark.benchmarks.studies.support.machine import machine_name
-from deepmark.console import output_options, print_json, print_table, run, say
+from deepmark.benchmarks.studies.support.turns import turns
+from deepmark.console import print_json, print_table, say
 from deepmark.errors import DataError
 from deepmark.extras import require
 from deepmark.runtime.arrays import F32
@@ -44,8 +49,8 @@ class Rewrite:
     Attributes:
         name: what it does.
         exact: whether all outputs are kept; the others are bounds of what could be saved.
-        change: makes it in place.
-        feed: turns a picture, (1, 3, H, W) of grey levels, into the changed graph's input.
+        change: makes the change in place, given the graph and how pixels are normalised.
+        feed: makes the changed graph's input, given a picture, (1, 3, H, W) grey levels, and how pixels are normalised.
     """
 
     name: str
@@ -55,16 +60,16 @@ class Rewrite:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RewriteTime:
     """One rewrite in one engine.
 
     Attributes:
-        engine: that ran it.
-        name: of the rewrite.
-        median_ms: of the network alone.
-        ratio: of the median times, to the graph as exported.
-        interval: its 95 % bootstrap interval over the rounds.
-        largest_error: to the graph as exported, as a part of a head's largest value.
+        engine: name of the engine.
+        name: name of the rewrite.
+        median_ms: median time of the network alone, in milliseconds.
+        ratio: median time, divided by that of the graph as exported.
+        interval: lower and upper end of the ratio's 95 % bootstrap interval over the rounds.
+        largest_error: largest difference from the graph as exported, as a part of a head's largest value.
     """
 
     engine: Engine
@@ -156,7 +161,7 @@ def _drop_unused_weights(model: onnx.ModelProto) -> None:
         model.graph.initializer.remove(one)
 
 
-def measure(bundle: Path, *, threads: int, rounds: int) -> list[Outcome]:
+def measure(bundle: Path, *, threads: int, rounds: int) -> list[RewriteTime]:
     """Make all rewrites of a sparse bundle's ONNX graph and time them in turns.
 
     Raises:
@@ -173,7 +178,7 @@ def measure(bundle: Path, *, threads: int, rounds: int) -> list[Outcome]:
     size = (model.manifest.input.height, model.manifest.input.width)
     pixels = np.random.default_rng(SEED).integers(0, 256, (1, 3, *size)).astype(np.float32)
     content = model.read(model.weights["onnxruntime"])
-    outcomes = []
+    found = []
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
         files = []
         for number, one in enumerate(REWRITES):
@@ -185,8 +190,8 @@ def measure(bundle: Path, *, threads: int, rounds: int) -> list[Outcome]:
         inputs = [one.feed(pixels, model.manifest.preprocess) for one in REWRITES]
         for engine in ("mnn", "onnxruntime"):
             loaded = [_load(engine, path, size, threads) for path in files]
-            outcomes += _time(engine, loaded, inputs, rounds)
-    return outcomes
+            found += _time(engine, loaded, inputs, rounds)
+    return found
 
 
 def _load(engine: Engine, path: Path, size: tuple[int, int], threads: int) -> LoadedRival:
@@ -199,7 +204,7 @@ def _load(engine: Engine, path: Path, size: tuple[int, int], threads: int) -> Lo
     return RIVALS[engine].load(path, *size, threads)
 
 
-def _time(engine: Engine, loaded: list[LoadedRival], inputs: list[F32], rounds: int) -> list[Outcome]:
+def _time(engine: Engine, loaded: list[LoadedRival], inputs: list[F32], rounds: int) -> list[RewriteTime]:
     given = [one.run(x) for one, x in zip(loaded, inputs, strict=True)]
     errors = [_error(one, given[0]) for one in given]
     for rewrite, error in zip(REWRITES, errors, strict=True):
@@ -207,14 +212,13 @@ def _time(engine: Engine, loaded: list[LoadedRival], inputs: list[F32], rounds: 
             raise DataError(f"{rewrite.name} in {engine} is off by {error:.2g} of the largest value: no exact rewrite")
     times = np.empty((rounds, len(loaded)))
     for number in range(rounds):
-        order = range(len(loaded)) if number % 2 == 0 else range(len(loaded) - 1, -1, -1)
-        for at in order:
+        for at in turns(range(len(loaded)), number):
             start = time.perf_counter()
             loaded[at].run(inputs[at])
             times[number, at] = 1e3 * (time.perf_counter() - start)
     ratios = [ratio_of_medians(column, times[:, 0]) for column in times.T]
     return [
-        Outcome(
+        RewriteTime(
             engine,
             rewrite.name,
             round(float(np.median(times[:, at])), 2),
@@ -231,19 +235,21 @@ def _error(found: Mapping[str, F32], expected: Mapping[str, F32]) -> float:
     return max(float(np.abs(found[name] - expected[name]).max()) / scales[name] for name in found)
 
 
-@click.command(epilog="Example:  python -m deepmark.benchmarks.studies.graph_rewrites demo.deepmark --rounds 60")
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Inference threads.")
-@click.option("--rounds", type=click.IntRange(2), default=30, show_default=True, help="Turns of every graph.")
-@output_options
-def main(bundle: Path, threads: int, rounds: int, as_json: bool) -> None:
-    """Time rewrites of BUNDLE's sparse graph that give the same numbers, in both engines, the network alone."""
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this study."""
+    parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="A bundle with a sparse model.onnx.")
+    add_count(parser, "--threads", 1, "Inference threads.")
+    add_count(parser, "--rounds", 30, "Turns of every graph.", least=2)
+
+
+def run(options: Namespace) -> None:
+    """Measure, and print what was found."""
     require("rewriting graphs", "onnx", extra="export")
-    found = measure(bundle, threads=threads, rounds=rounds)
-    if as_json:
+    found = measure(options.bundle, threads=options.threads, rounds=options.rounds)
+    if options.as_json:
         print_json(found)
         return
-    say(f"{machine_name()}; {threads} thread(s), {rounds} rounds in turn")
+    say(f"{machine_name()}; {options.threads} thread(s), {options.rounds} rounds in turn")
     rows = [
         (
             one.engine,
@@ -255,7 +261,3 @@ def main(bundle: Path, threads: int, rounds: int, as_json: bool) -> None:
         for one in found
     ]
     print_table(("engine", "graph", "median ms", "of as exported, 95 %", "error"), rows, title="Exact rewrites")
-
-
-if __name__ == "__main__":
-    run(main, "python -m deepmark.benchmarks.studies.graph_rewrites")

@@ -1,29 +1,46 @@
-"""How long the labels of a whole validation set take: ``python -m deepmark.benchmarks.studies.label_reading``."""
+"""How long the labels of a whole validation set take.
+
+Writes annotation files of drawn scenes, then takes the time to list, parse and check them, and the memory for it.
+
+Examples:
+  python -m deepmark.benchmarks.studies label_reading --count 5000
+"""
 
 from __future__ import annotations
 
 import json
 import tempfile
 import time
+from argparse import ArgumentParser, Namespace
 from itertools import cycle, islice
 from pathlib import Path
 
-import click
-
 from deepmark.benchmarks.speed.memory import peak_rss_mib
+from deepmark.benchmarks.studies.support.arguments import add_count
 from deepmark.benchmarks.studies.support.machine import machine_name
-from deepmark.console import output_options, print_json, run, say
+from deepmark.console import print_json, say
 
 VALIDATION_SET = 32_153  # pictures of DeepFashion2's
 DIFFERENT = 400  # documents, written again and again under other numbers
 SEED, SIDE = 3, 256
 
 
-@click.command(epilog="Example:  python -m deepmark.benchmarks.studies.label_reading --count 5000")
-@click.option("--count", type=click.IntRange(1), default=VALIDATION_SET, show_default=True, help="Annotation files.")
-@output_options
-def main(count: int, as_json: bool) -> None:
-    """Write annotation files of drawn scenes, then time how long they take to be listed, parsed and checked."""
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this study."""
+    add_count(parser, "--count", VALIDATION_SET, "Annotation files.")
+
+
+def run(options: Namespace) -> None:
+    """Measure, and print what was found."""
+    found = measure(options.count)
+    if options.as_json:
+        print_json(found)
+    else:
+        say("\n".join(f"{name}: {value}" for name, value in found.items()))
+
+
+def measure(count: int) -> dict[str, str | float]:
+    """Write so many annotation files, read them all, and return figures by their names."""
     from deepmark.models.datasets.deepfashion2 import open_dataset
     from deepmark.models.datasets.drawings import sketch
     from deepmark.models.datasets.drawings.annotation import document
@@ -40,7 +57,7 @@ def main(count: int, as_json: bool) -> None:
         before, start = peak_rss_mib(), time.perf_counter()
         labels = open_dataset(Path(folder)).read_all()
         seconds = time.perf_counter() - start
-    found = {
+    return {
         "machine": machine_name(),
         "files": len(labels.annotations),
         "items": sum(len(one.items) for one in labels.annotations),
@@ -48,11 +65,3 @@ def main(count: int, as_json: bool) -> None:
         "peak_mib": round(peak_rss_mib(), 1),
         "peak_before_mib": round(before, 1),
     }
-    if as_json:
-        print_json(found)
-    else:
-        say("\n".join(f"{name}: {value}" for name, value in found.items()))
-
-
-if __name__ == "__main__":
-    run(main, "python -m deepmark.benchmarks.studies.label_reading")

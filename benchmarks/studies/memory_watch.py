@@ -1,28 +1,34 @@
-"""Does a long run keep its memory? ``python -m deepmark.benchmarks.studies.memory_watch -- deepmark eval ...``.
+"""Whether a long run keeps its memory.
 
-Runs a command and looks at its memory, and that of the processes it starts, every so often. What counts is memory of
-their own (USS): pages that nobody else uses and that would be free if they ended. Mapped files of which the system can
-drop every page at any time are in it only while their pages are theirs alone, so the resident sum stands beside.
+Runs COMMAND and looks at its memory, and that of the processes it starts, every so often; ends with COMMAND's own exit
+status. What counts is memory of their own (USS): pages that nobody else uses and that would be free if they ended.
+Mapped files, of which the system can drop every page at any time, are in it only while their pages are theirs alone, so
+the resident sum stands beside.
+
+Examples:
+  python -m deepmark.benchmarks.studies memory_watch -- deepmark train --synthetic -o run
+  python -m deepmark.benchmarks.studies memory_watch --every 5 --csv memory.csv -- deepmark eval shirt.deepmark ...
 """
 
 from __future__ import annotations
 
 import subprocess
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import numpy as np
 
+from deepmark.benchmarks.studies.support.arguments import real
 from deepmark.benchmarks.studies.support.machine import machine_name
-from deepmark.console import output_options, print_json, print_table, run, say
+from deepmark.console import print_json, print_table, say
 from deepmark.errors import DeepMarkError, UsageError
 from deepmark.extras import require
-from deepmark.files import whole_file
+from deepmark.files import write_whole
 
 if TYPE_CHECKING:
     import psutil
@@ -33,7 +39,14 @@ _MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Memory of a command and all that it started, at one time: seconds since its start, MiB."""
+    """Memory of a command and all that it started, at one time.
+
+    Attributes:
+        seconds: time since the command's start, in seconds.
+        own_mib: memory that nobody else uses, in MiB.
+        anonymous_mib: resident memory that is of no file, in MiB.
+        resident_mib: resident memory, in MiB.
+    """
 
     seconds: float
     own_mib: float
@@ -46,10 +59,10 @@ class Watched:
     """What was seen.
 
     Attributes:
-        command: that was run.
-        status: its exit status.
-        seconds: that it took.
-        looks: in the order of time.
+        command: words of the command that was run.
+        status: the command's exit status.
+        seconds: time that the command took, in seconds.
+        looks: all looks, in the order of time.
     """
 
     command: tuple[str, ...]
@@ -113,38 +126,36 @@ def _look(process: psutil.Process, seconds: float) -> Look:
     return Look(round(seconds, 2), own / _MIB, anonymous / _MIB, resident / _MIB)
 
 
-@click.command(
-    context_settings={"ignore_unknown_options": True},
-    epilog="""\b
-Examples:
-  python -m deepmark.benchmarks.studies.memory_watch -- deepmark train --synthetic -o run
-  python -m deepmark.benchmarks.studies.memory_watch --every 5 --csv memory.csv -- deepmark eval shirt.deepmark ...
-""",
-)
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@click.option("--every", type=click.FloatRange(0.05), default=2.0, show_default=True, help="Seconds between two looks.")
-@click.option("--csv", "csv_file", metavar="FILE", type=click.Path(path_type=Path), help="Write every look as a line.")
-@output_options
-def main(command: tuple[str, ...], every: float, csv_file: Path | None, as_json: bool) -> None:
-    """Run COMMAND and tell how its memory goes; ends with COMMAND's own exit status."""
-    if not command:
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this study."""
+    parser.add_argument("command", metavar="COMMAND", nargs="*", help="What to run, after --.")
+    parser.add_argument(
+        "--every",
+        type=real(0.05),
+        metavar="S",
+        default=2.0,
+        help="Seconds between two looks.  [default: %(default)s]",
+    )
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="Write every look as a line.")
+
+
+def run(options: Namespace) -> int:
+    """Watch a command, print what was seen, and return the command's exit status."""
+    if not options.command:
         raise UsageError("give a command to run", hint="after --, such as: -- deepmark eval shirt.deepmark ...")
     require("watching memory", "psutil", extra="bench")
-    watched = watch(command, every)
-    if csv_file is not None:
+    watched = watch(options.command, options.every)
+    if options.csv is not None:
         lines = [
             f"{one.seconds},{one.own_mib:.1f},{one.anonymous_mib:.1f},{one.resident_mib:.1f}" for one in watched.looks
         ]
-        with whole_file(csv_file) as hidden:
-            hidden.write_text(
-                "\n".join(["seconds,own_mib,anonymous_mib,resident_mib", *lines]) + "\n", encoding="utf-8"
-            )
-    if as_json:
+        text = "\n".join(["seconds,own_mib,anonymous_mib,resident_mib", *lines]) + "\n"
+        write_whole(options.csv, text.encode())
+    if options.as_json:
         print_json(watched)
     else:
         _print(watched)
-    if watched.status:
-        raise SystemExit(watched.status)
+    return watched.status
 
 
 def _print(watched: Watched) -> None:
@@ -159,7 +170,3 @@ def _print(watched: Watched) -> None:
             )
         )
     print_table(("seconds", "own MiB: median / peak", "not of files", "resident"), rows, title="Memory over the run")
-
-
-if __name__ == "__main__":
-    run(main, "python -m deepmark.benchmarks.studies.memory_watch")

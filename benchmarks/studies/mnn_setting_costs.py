@@ -1,18 +1,22 @@
-"""What MNN's settings cost and save: ``python -m deepmark.benchmarks.studies.mnn_setting_costs BUNDLE``.
+"""What MNN's settings cost and save in time and memory.
 
-Every setting runs in a process of its own, all of them in turn. Times are of the network alone.
+Runs MODEL at every Winograd level, with normal and with low memory. Every setting runs in a process of its own, all of
+them in turn. Times are of the network alone.
+
+Examples:
+  python -m deepmark.benchmarks.studies mnn_setting_costs build/demo/demo.deepmark --rounds 4 --runs 4
 """
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
+from deepmark.benchmarks.studies.support.arguments import add_count
 from deepmark.benchmarks.studies.support.network_child import Footprint, NetworkChild, interleave
-from deepmark.console import output_options, print_json, print_table, run, say
+from deepmark.console import print_json, print_table, say
 from deepmark.extras import require
 from deepmark.runtime.engines.mnn import WINOGRAD_LEVELS, Memory, MnnSettings
 
@@ -24,9 +28,9 @@ class SettingCost:
     """A setting with what it takes.
 
     Attributes:
-        settings: of MNN.
+        settings: MNN's settings.
         footprint: time and memory.
-        ratio: of the median times, to MNN's defaults.
+        ratio: median time, divided by that with MNN's defaults.
     """
 
     settings: MnnSettings
@@ -40,8 +44,8 @@ def measure(model: Path, *, threads: int, rounds: int, runs: int) -> list[Settin
     Args:
         model: what `load_engine` takes, with a model for MNN.
         threads: inference threads.
-        rounds: in which every setting has its turn.
-        runs: of a turn.
+        rounds: number of rounds; every setting has its turn in each.
+        runs: number of runs in a turn.
 
     Raises:
         DeepMarkError: psutil is not installed, or the model cannot be run.
@@ -59,16 +63,18 @@ def measure(model: Path, *, threads: int, rounds: int, runs: int) -> list[Settin
     ]
 
 
-@click.command(name="mnn_setting_costs")
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Inference threads.")
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns of every setting.")
-@click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Runs of a turn.")
-@output_options
-def command(model: Path, threads: int, rounds: int, runs: int, as_json: bool) -> None:
-    """Print time and memory of MODEL at every Winograd level, with normal and with low memory."""
-    found = measure(model, threads=threads, rounds=rounds, runs=runs)
-    if as_json:
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this study."""
+    parser.add_argument("model", metavar="MODEL", type=Path, help="A bundle or model for MNN.")
+    add_count(parser, "--threads", 1, "Inference threads.")
+    add_count(parser, "--rounds", 5, "Turns of every setting.")
+    add_count(parser, "--runs", 5, "Runs of a turn.")
+
+
+def run(options: Namespace) -> None:
+    """Measure, and print what was found."""
+    found = measure(options.model, threads=options.threads, rounds=options.rounds, runs=options.runs)
+    if options.as_json:
         print_json(found)
         return
     rows = [
@@ -83,9 +89,5 @@ def command(model: Path, threads: int, rounds: int, runs: int, as_json: bool) ->
         for one in found
     ]
     columns = ["Winograd level", "memory", "median ms", "of default", "MNN MiB", "process MiB"]
-    print_table(columns, rows, title=f"{model.name}, the network alone, {threads} thread(s)")
-    say(f"{found[0].footprint.runs} runs each, in {rounds} interleaved rounds")
-
-
-if __name__ == "__main__":
-    run(command, "python -m deepmark.benchmarks.studies.mnn_setting_costs")
+    print_table(columns, rows, title=f"{options.model.name}, the network alone, {options.threads} thread(s)")
+    say(f"{found[0].footprint.runs} runs each, in {options.rounds} interleaved rounds")

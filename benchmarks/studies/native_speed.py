@@ -1,7 +1,10 @@
-"""How much faster the C++ runtime is than Python on this computer: decoder and whole frame, in turns.
+"""How much faster the C++ runtime is than Python on this computer.
 
-``python -m deepmark.benchmarks.studies.native_speed BUNDLE PICTURES`` lets Python and ``dm_bench`` take turns on the
-same pictures, the order changing from round to round, each with one thread. The ratio is of the medians of all runs.
+Python and dm_bench take turns on the same pictures, the order changing from round to round, each with one thread. The
+ratio is of the medians of all runs: of letterbox, network, decoder and whole frame.
+
+Examples:
+  python -m deepmark.benchmarks.studies native_speed shirt.deepmark models/demo/samples/*.png --rounds 4 --runs 16
 """
 
 from __future__ import annotations
@@ -9,16 +12,17 @@ from __future__ import annotations
 import itertools
 import tempfile
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from deepmark.commands.options import threshold_option
-from deepmark.console import output_options, print_json, print_table, run
+from deepmark.benchmarks.studies.support.arguments import add_count, existing_folder, existing_path, real
+from deepmark.benchmarks.studies.support.turns import turns
+from deepmark.console import print_json, print_table
 from deepmark.errors import EngineError
+from deepmark.runtime.decoding.params import SHOWN_SCORE
 
 if TYPE_CHECKING:
     from deepmark.runtime.native import NativeBuild
@@ -27,8 +31,16 @@ PARTS = ("letterbox", "network", "decode", "frame")
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """One part of a frame: medians in milliseconds, their ratio (Python / C++), and the runs of each side."""
+class PartSpeed:
+    """One part of a frame in Python and in C++.
+
+    Attributes:
+        part: name out of `PARTS`.
+        python_ms: median time in Python, in milliseconds.
+        native_ms: median time in C++, in milliseconds.
+        ratio: time in Python, divided by that in C++.
+        runs: number of runs of each side.
+    """
 
     part: str
     python_ms: float
@@ -39,14 +51,14 @@ class Comparison:
 
 def compare(
     bundle: Path, pictures: Sequence[Path], *, rounds: int, runs: int, threshold: float
-) -> tuple[Comparison, ...]:
+) -> tuple[PartSpeed, ...]:
     """Time both sides.
 
     Args:
         bundle: an unpacked bundle with a model for MNN.
         pictures: files to take in turn.
-        rounds: turns of each side.
-        runs: frames a turn, after a warm-up of the same pictures.
+        rounds: number of turns of each side.
+        runs: number of frames a turn, after a warm-up of the same pictures.
         threshold: floor of an object's final score; 0 decodes everything.
 
     Raises:
@@ -68,7 +80,7 @@ def compare(
         words = [str(bundle.resolve()), "--pictures", str(shown), "--threads", "1"]
         words += ["--runs", str(runs), "--warm-up-runs", str(len(images)), "--threshold", str(threshold)]
         for turn in range(rounds):
-            for side in ("python", "native") if turn % 2 else ("native", "python"):
+            for side in turns(("native", "python"), turn):
                 found = python.run(runs) if side == "python" else _native_turn(build, words)
                 for part in PARTS:
                     samples[side][part] += found[part]
@@ -76,7 +88,7 @@ def compare(
         side: {part: float(np.median(values)) for part, values in parts.items()} for side, parts in samples.items()
     }
     return tuple(
-        Comparison(
+        PartSpeed(
             part,
             round(medians["python"][part], 3),
             round(medians["native"][part], 3),
@@ -131,22 +143,30 @@ def _native_turn(build: NativeBuild, words: Sequence[str]) -> dict[str, list[flo
     return found
 
 
-@click.command()
-@click.argument("bundle", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.argument("pictures", type=click.Path(path_type=Path, exists=True), nargs=-1, required=True)
-@click.option("--rounds", type=click.IntRange(1), default=4, show_default=True, help="Turns of each side.")
-@click.option("--runs", type=click.IntRange(1), default=16, show_default=True, help="Frames a turn.")
-@threshold_option("Floor of an object's final score, as of detect; 0 decodes everything.")
-@output_options
-def main(*, bundle: Path, pictures: tuple[Path, ...], rounds: int, runs: int, threshold: float, as_json: bool) -> None:
-    """Compare Python and the C++ runtime on BUNDLE and PICTURES, one thread each, in turns."""
-    found = compare(bundle, pictures, rounds=rounds, runs=runs, threshold=threshold)
-    if as_json:
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this study."""
+    parser.add_argument(
+        "bundle", metavar="BUNDLE", type=existing_folder, help="An unpacked bundle with a model for MNN."
+    )
+    parser.add_argument("pictures", metavar="PICTURES", type=existing_path, nargs="+", help="Pictures.")
+    add_count(parser, "--rounds", 4, "Turns of each side.")
+    add_count(parser, "--runs", 16, "Frames a turn.")
+    parser.add_argument(
+        "--threshold",
+        type=real(0, 1),
+        metavar="X",
+        default=SHOWN_SCORE,
+        help="Floor of an object's final score, as of detect; 0 decodes everything.  [default: %(default)s]",
+    )
+
+
+def run(options: Namespace) -> None:
+    """Measure, and print what was found."""
+    found = compare(
+        options.bundle, options.pictures, rounds=options.rounds, runs=options.runs, threshold=options.threshold
+    )
+    if options.as_json:
         print_json(found)
         return
     rows = [(one.part, f"{one.python_ms:.3f}", f"{one.native_ms:.3f}", f"{one.ratio:.2f}") for one in found]
     print_table(("part", "Python ms", "C++ ms", "ratio"), rows)
-
-
-if __name__ == "__main__":
-    run(main, "python -m deepmark.benchmarks.studies.native_speed")

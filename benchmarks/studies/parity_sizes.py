@@ -1,19 +1,20 @@
 """How far MNN's heads are from the network's own, over input sizes: what the parity tolerance was chosen from.
 
-``python -m deepmark.benchmarks.studies.parity_sizes CHECKPOINT BUNDLE`` runs both on the pictures that ``deepmark
-export`` compares on, and prints for every size and head the largest difference beside the head's largest value. BUNDLE
-is a dynamic export of CHECKPOINT with an MNN model.
+Runs both on the pictures that `deepmark export` compares on, and prints for every size and head the largest difference
+beside the head's largest value. BUNDLE is a dynamic export of CHECKPOINT with an MNN model.
+
+Examples:
+  python -m deepmark.benchmarks.studies parity_sizes models/demo/mdla34_synthetic_fp16.pth build/demo/demo.deepmark
 """
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import click
-
-from deepmark.console import output_options, print_json, print_table, run
+from deepmark.console import print_json, print_table
 
 SIZES = (
     *((side, side) for side in (64, 96, 128, 160, 192, 224, 256, 288, 320, 416)),
@@ -26,9 +27,9 @@ class HeadError:
     """One head at one input size, over all pictures.
 
     Attributes:
-        height: of the input, pixels.
-        width: of the input, pixels.
-        head: its name.
+        height: height of the input, in pixels.
+        width: width of the input, in pixels.
+        head: the head's name.
         error: largest absolute difference between torch and MNN, in the head's unit.
         scale: largest absolute value of the head where that was.
     """
@@ -70,21 +71,19 @@ def measure(checkpoint: Path, bundle: Path) -> Iterator[HeadError]:
             yield HeadError(height, width, head, error, scale)
 
 
-@click.command(name="parity_sizes")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("bundle", type=click.Path(path_type=Path))
-@output_options
-def command(checkpoint: Path, bundle: Path, *, as_json: bool) -> None:
-    """Compare MNN with torch at many input sizes."""
-    errors = list(measure(checkpoint, bundle))
-    if as_json:
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this study."""
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path, help="A checkpoint.")
+    parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="Its bundle.")
+
+
+def run(options: Namespace) -> None:
+    """Measure, and print what was found."""
+    errors = list(measure(options.checkpoint, options.bundle))
+    if options.as_json:
         print_json(errors)
         return
     heads = list(dict.fromkeys(one.head for one in errors))
     cells = {(one.height, one.width, one.head): f"{one.error:.1e} of {one.scale:.2g}" for one in errors}
     rows = [[f"{h}x{w}", *(cells[h, w, head] for head in heads)] for h, w in SIZES]
     print_table(["input", *heads], rows, title="Largest difference between torch and MNN, of the head's largest value")
-
-
-if __name__ == "__main__":
-    run(command, "python -m deepmark.benchmarks.studies.parity_sizes")

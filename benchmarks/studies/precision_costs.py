@@ -1,26 +1,29 @@
-"""What each precision costs and saves: ``python -m deepmark.benchmarks.studies.precision_costs CHECKPOINT``.
+"""What each precision costs and saves.
 
-Exports the network to MNN in every precision, whatever it costs; runs all of them in turn, each in a process of its
-own; and measures objects, mAP_pt and mAP_box on the same pictures.
+Exports CHECKPOINT to MNN in every precision, whatever it costs; runs all of them in turn, each in a process of its own;
+and measures kept objects, mAP_pt and mAP_box on the same pictures.
+
+Examples:
+  python -m deepmark.benchmarks.studies precision_costs models/demo/mdla34_synthetic_fp16.pth --size 128
 """
 
 from __future__ import annotations
 
 import tempfile
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from deepmark.benchmarks.studies.support.arguments import add_count
+from deepmark.benchmarks.studies.support.exports import add_export_arguments, export_at_any_cost
 from deepmark.benchmarks.studies.support.network_child import Footprint, NetworkChild, interleave
-from deepmark.console import output_options, print_json, print_table, run, say
+from deepmark.console import print_json, print_table, say
 from deepmark.exporter.formats import PRECISIONS
 from deepmark.extras import require
 from deepmark.runtime.engines.mnn import MnnSettings
-from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
 from deepmark.runtime.provenance import Quantisation
 
 if TYPE_CHECKING:
@@ -35,14 +38,14 @@ class PrecisionCost:
     """A row of the table.
 
     Attributes:
-        precision: of the model.
-        settings: of MNN.
-        file_bytes: of the model file.
+        precision: name of the model's precision.
+        settings: MNN's settings.
+        file_bytes: size of the model file.
         footprint: time and memory.
-        ratio: of the median times, to fp32's.
-        points: mAP_pt.
-        boxes: mAP_box.
-        quantisation: what its manifest says; None for fp32.
+        ratio: median time, divided by that of fp32.
+        points: mAP_pt, in [0, 1].
+        boxes: mAP_box, in [0, 1].
+        quantisation: what the model's manifest says of it; None for fp32.
     """
 
     precision: str
@@ -69,36 +72,31 @@ def measure(
 
     Args:
         checkpoint: what `load_checkpoint` takes.
-        size: height, width of the network's input, pixels.
-        heads: layout of the graph.
+        size: height and width of the network's input, in pixels.
+        heads: layout of the graph, ``"dense"`` or ``"sparse"``.
         calibration: folder of pictures for int8; None for drawings.
-        pictures: drawings to measure accuracy on.
-        rounds: in which every precision has its turn.
-        runs: of a turn.
+        pictures: number of drawings to measure accuracy on.
+        rounds: number of rounds; every precision has its turn in each.
+        runs: number of runs in a turn.
 
     Raises:
         DeepMarkError: a library is missing, or an export failed.
     """
-    from deepmark.exporter.pipeline import export
-    from deepmark.exporter.precision.plan import Limits
     from deepmark.runtime.bundle import MODEL_FILES, open_bundle
 
     require("measuring memory and accuracy", "psutil", "hotcoco", extra="bench,eval")
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
-        bundles = {}
-        for name, precision in PRECISIONS.items():
-            say(f"exporting in {name}")
-            given = calibration if precision.calibrated else None
-            bundles[str(name)] = export(
+        bundles = {
+            str(name): export_at_any_cost(
                 checkpoint,
-                output=folder,
-                name=f"network-{name}",
+                Path(folder),
+                name,
                 size=size,
                 heads=heads,
-                precision=name,
-                calibration=given,
-                limits=Limits(min_kept=0),
-            ).path
+                calibration=calibration if precision.calibrated else None,
+            )
+            for name, precision in PRECISIONS.items()
+        }
         contestants = [(name, MnnSettings()) for name in bundles]
         contestants.insert(contestants.index(("w8", MnnSettings())) + 1, ("w8", LOW))
         say("running them in turn")
@@ -139,43 +137,37 @@ def _accuracies(contestants: Sequence[tuple[Path, MnnSettings]], pictures: int) 
         return DrawnAccuracy(pictures)(engines, say)
 
 
-@click.command(name="precision_costs")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--size", metavar="N|HxW", default="256", show_default=True, help="Input size, pixels.")
-@click.option("--heads", type=click.Choice(list(LAYOUTS)), default=DEFAULT_LAYOUT, show_default=True, help="Layout.")
-@click.option("--calibration", metavar="DIR", type=click.Path(path_type=Path), help="For int8.  [default: drawings]")
-@click.option("--pictures", type=click.IntRange(1), default=500, show_default=True, help="Drawings for accuracy.")
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns of every precision.")
-@click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Runs of a turn.")
-@output_options
-def command(
-    checkpoint: Path,
-    size: str,
-    heads: str,
-    calibration: Path | None,
-    pictures: int,
-    rounds: int,
-    runs: int,
-    as_json: bool,
-) -> None:
-    """Export CHECKPOINT in every precision and print what each costs and saves."""
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this study."""
+    add_export_arguments(parser, size="256")
+    parser.add_argument("--calibration", metavar="DIR", type=Path, help="Pictures for int8.  [default: drawings]")
+    add_count(parser, "--pictures", 500, "Drawings for accuracy.")
+    add_count(parser, "--rounds", 5, "Turns of every precision.")
+    add_count(parser, "--runs", 5, "Runs of a turn.")
+
+
+def run(options: Namespace) -> None:
+    """Measure, and print what was found."""
     from deepmark.models.size import parse_size
 
     found = measure(
-        checkpoint,
-        size=parse_size(size),
-        heads=heads,
-        calibration=calibration,
-        pictures=pictures,
-        rounds=rounds,
-        runs=runs,
+        options.checkpoint,
+        size=parse_size(options.size),
+        heads=options.heads,
+        calibration=options.calibration,
+        pictures=options.pictures,
+        rounds=options.rounds,
+        runs=options.runs,
     )
-    if as_json:
+    if options.as_json:
         print_json(found)
         return
     columns = ["precision", "memory", "file MB", "MNN MiB", "process MiB", "time of fp32", "objects kept", "landmarks"]
-    print_table([*columns, "mAP_pt", "mAP_box"], [_row(one) for one in found], title=f"{checkpoint.name} at {size}")
-    say(f"network alone, 1 thread, {found[0].footprint.runs} interleaved runs each; mAP on {pictures} drawings;")
+    title = f"{options.checkpoint.name} at {options.size}"
+    print_table([*columns, "mAP_pt", "mAP_box"], [_row(one) for one in found], title=title)
+    say(
+        f"network alone, 1 thread, {found[0].footprint.runs} interleaved runs each; mAP on {options.pictures} drawings;"
+    )
     say("objects kept and their landmarks (mean, cells) as the export judged them, with normal memory")
 
 
@@ -193,7 +185,3 @@ def _row(one: PrecisionCost) -> list[str]:
         f"{one.points:.4f}",
         f"{one.boxes:.4f}",
     ]
-
-
-if __name__ == "__main__":
-    run(command, "python -m deepmark.benchmarks.studies.precision_costs")

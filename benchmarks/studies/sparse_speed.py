@@ -1,34 +1,47 @@
-"""How much faster a sparse bundle is than a dense one of the same checkpoint, whole frames, on one pinned core.
+"""How much faster a sparse bundle is than a dense one of the same checkpoint, on one pinned core.
 
-``python -m deepmark.benchmarks.studies.sparse_speed DENSE SPARSE PICTURES`` letterboxes, runs and decodes every picture
-with both, one after the other and in turns the other way round, so that whatever else the machine does meets both
-alike. The answer is the ratio of the two times of one picture in one round: its median, with a bootstrap interval.
+Letterboxes, runs and decodes every picture with both bundles, one after the other and in turns the other way round, so
+that whatever else the machine does meets both alike. DENSE and SPARSE are exported from one checkpoint to the same
+formats; every engine that both have a model for is compared. The answer is the ratio of the two times of one picture in
+one round: its median, with a bootstrap interval.
+
+Examples:
+  python -m deepmark.benchmarks.studies sparse_speed dense.deepmark sparse.deepmark models/demo/samples/*.png
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import click
-
-from deepmark.console import output_options, print_json, print_table, run
+from deepmark.benchmarks.studies.support.arguments import add_count, existing_file, real
+from deepmark.benchmarks.studies.support.machine import stay_on_one_core
+from deepmark.benchmarks.studies.support.turns import turns
+from deepmark.console import print_json, print_table
 from deepmark.runtime.decoding.params import SHOWN_SCORE
 
 WARM_UP = 5  # rounds that do not count
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """One engine: medians of milliseconds on the core, and of dense time / sparse time with its 95 % interval.
+class SparseSpeed:
+    """A dense and a sparse bundle in one engine.
 
-    ``part`` is ``"frame"`` (letterbox, network, decoding) or ``"network"`` (with the input's normalisation).
+    Attributes:
+        engine: name and version of the engine.
+        part: ``"frame"`` (letterbox, network, decoding) or ``"network"`` (with the input's normalisation).
+        dense_ms: median time of the dense bundle on the core, in milliseconds.
+        sparse_ms: median time of the sparse bundle on the core, in milliseconds.
+        ratio: median of dense time, divided by sparse time.
+        low: lower end of the ratio's 95 % interval.
+        high: upper end of the ratio's 95 % interval.
+        pairs: number of pairs of runs.
     """
 
     engine: str
@@ -43,7 +56,7 @@ class Comparison:
 
 def compare(
     dense: Path, sparse: Path, pictures: Sequence[Path], *, rounds: int, threshold: float
-) -> tuple[Comparison, ...]:
+) -> tuple[SparseSpeed, ...]:
     """Compare two bundles with every engine that both have a model for."""
     from deepmark.runtime import Detector, letterbox, load_engine
     from deepmark.runtime.bundle import open_bundle
@@ -51,7 +64,7 @@ def compare(
 
     images = [read_picture(path) for path in pictures]
     models = [open_bundle(path) for path in (dense, sparse)]
-    found: list[Comparison] = []
+    found: list[SparseSpeed] = []
     for backend in (one for one in models[0].weights if one in models[1].weights):
         with ExitStack() as stack:
             engines = [stack.enter_context(load_engine(model, threads=1, backend=backend)) for model in models]
@@ -73,7 +86,7 @@ def _pairs(functions: Sequence[Callable[[Picture], object]], pictures: Sequence[
     pairs: Pairs = []
     for number, (turn, picture) in itertools.product(range(WARM_UP + rounds), enumerate(pictures)):
         spent = [0.0, 0.0]
-        for which in (0, 1) if (number + turn) % 2 else (1, 0):
+        for which in turns((1, 0), number + turn):
             start = time.thread_time_ns()
             functions[which](picture)
             spent[which] = (time.thread_time_ns() - start) / 1e6
@@ -82,7 +95,7 @@ def _pairs(functions: Sequence[Callable[[Picture], object]], pictures: Sequence[
     return pairs
 
 
-def _summary(engine: str, part: str, pairs: Pairs) -> Comparison:
+def _summary(engine: str, part: str, pairs: Pairs) -> SparseSpeed:
     import numpy as np
 
     from deepmark.benchmarks.result.statistics import bootstrap_interval
@@ -92,24 +105,29 @@ def _summary(engine: str, part: str, pairs: Pairs) -> Comparison:
     low, high = bootstrap_interval(len(ratios), lambda drawn: np.median(ratios[drawn], axis=1))
     figures = (*np.median(times, axis=0), np.median(ratios), low, high)
     dense_ms, sparse_ms, ratio, low, high = (round(float(value), 3) for value in figures)
-    return Comparison(engine, part, dense_ms, sparse_ms, ratio, low, high, len(pairs))
+    return SparseSpeed(engine, part, dense_ms, sparse_ms, ratio, low, high, len(pairs))
 
 
-@click.command(name="sparse_speed")
-@click.argument("dense", type=click.Path(path_type=Path))
-@click.argument("sparse", type=click.Path(path_type=Path))
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--rounds", default=20, show_default=True, type=click.IntRange(1), help="Runs of each picture.")
-@click.option("--threshold", default=SHOWN_SCORE, show_default=True, type=click.FloatRange(0, 1), help="As of detect.")
-@output_options
-def command(
-    dense: Path, sparse: Path, pictures: tuple[Path, ...], rounds: int, threshold: float, as_json: bool
-) -> None:
-    """Compare bundles DENSE and SPARSE of one checkpoint, exported to the same formats, on PICTURES."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    found = compare(dense, sparse, pictures, rounds=rounds, threshold=threshold)
-    if as_json:
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this study."""
+    parser.add_argument("dense", metavar="DENSE", type=Path, help="A bundle with dense heads.")
+    parser.add_argument("sparse", metavar="SPARSE", type=Path, help="A bundle with sparse heads.")
+    parser.add_argument("pictures", metavar="PICTURES", type=existing_file, nargs="+", help="Pictures.")
+    add_count(parser, "--rounds", 20, "Runs of each picture.")
+    parser.add_argument(
+        "--threshold",
+        type=real(0, 1),
+        metavar="X",
+        default=SHOWN_SCORE,
+        help="Floor of an object's final score, as of detect.  [default: %(default)s]",
+    )
+
+
+def run(options: Namespace) -> None:
+    """Measure, and print what was found."""
+    stay_on_one_core()
+    found = compare(options.dense, options.sparse, options.pictures, rounds=options.rounds, threshold=options.threshold)
+    if options.as_json:
         print_json(found)
         return
     rows = [
@@ -119,7 +137,3 @@ def command(
     ]  # fmt: skip
     columns = ("engine", "part", "dense ms", "sparse ms", "ratio", "95 %", "pairs")
     print_table(columns, rows, title="One core, core time")
-
-
-if __name__ == "__main__":
-    run(command, "python -m deepmark.benchmarks.studies.sparse_speed")

@@ -1,10 +1,11 @@
-"""How many frames ``deepmark detect`` gets through.
+"""How many frames `deepmark detect` gets through.
 
-``python -m deepmark.benchmarks.studies.throughput MODEL INPUT...``
+Runs MODEL on all frames of every INPUT, in three comparisons of ways that take turns in every round: reading, detecting
+and drawing one after another against the same overlapped; one process against several, each with one thread and all
+inputs of its own; frames one by one against frames that the engine gets as one input.
 
-Three comparisons, each of ways that take turns in every round: reading, detecting and drawing one after another against
-the same overlapped; one process against several, each with one thread and all inputs of its own; frames one by one
-against frames that the engine gets as one input.
+Examples:
+  python -m deepmark.benchmarks.studies throughput build/demo/demo.deepmark build/throughput/image --rounds 6
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import multiprocessing
 import tempfile
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -19,10 +21,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from deepmark.benchmarks.studies.support.arguments import add_count, integer
 from deepmark.benchmarks.studies.support.machine import machine_name
-from deepmark.console import output_options, print_json, print_table, run, say
+from deepmark.benchmarks.studies.support.turns import turns
+from deepmark.console import print_json, print_table, say
 from deepmark.runtime.decoding.params import SHOWN_SCORE
 
 if TYPE_CHECKING:
@@ -38,17 +40,17 @@ _detector: Detector | None = None  # of a child process
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class WayComparison:
     """Two ways to get through the same frames.
 
     Attributes:
-        way: the second one.
-        against: the first one.
+        way: name of the second way.
+        against: name of the first way.
         rate: frames a second of the second way, median of the rounds.
-        rate_against: of the first one.
-        ratio: of the two rates, round by round.
-        low: lower end of its interval of 95 %.
-        high: its upper end.
+        rate_against: frames a second of the first way, median of the rounds.
+        ratio: rate of the second way, divided by that of the first, round by round.
+        low: lower end of the ratio's 95 % interval.
+        high: upper end of the ratio's 95 % interval.
     """
 
     way: str
@@ -66,17 +68,17 @@ class Throughput:
 
     Attributes:
         machine: processor and system.
-        engine: that ran, and its threads where one process is alone.
-        frames: of all inputs together.
-        rounds: that count.
-        comparisons: one a row.
+        engine: name and version of the engine, and its threads where one process is alone.
+        frames: number of frames of all inputs together.
+        rounds: number of rounds that count.
+        comparisons: rows of the table.
     """
 
     machine: str
     engine: str
     frames: int
     rounds: int
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[WayComparison, ...]
 
 
 def measure(model: Path, inputs: Sequence[str], *, rounds: int, threads: int | None, processes: int) -> Throughput:
@@ -100,10 +102,10 @@ def measure(model: Path, inputs: Sequence[str], *, rounds: int, threads: int | N
         engine = stack.enter_context(load_engine(opened, threads, backend))
         detector = Detector(engine, params=_as_detect_has_them(engine.manifest.decoder))
         frames = _detect_all(detector, sources, 0)
-        crews = [stack.enter_context(_crew(model, count)) for count in (1, processes)]
+        pools = [stack.enter_context(_worker_pool(model, count)) for count in (1, processes)]
         several = f"{processes} processes of 1 thread"
         engine_name = f"{backend} {engine.record.version}, {engine.record.threads} threads"
-        comparisons: tuple[Comparison, ...] = (
+        comparisons: tuple[WayComparison, ...] = (
             _compare(
                 {
                     "one after another": (lambda: _detect_all(detector, sources, 0), frames),
@@ -113,8 +115,8 @@ def measure(model: Path, inputs: Sequence[str], *, rounds: int, threads: int | N
             ),
             _compare(
                 {
-                    "1 process of 1 thread": (lambda: _detect_in(crews[0], 1, sources), frames),
-                    several: (lambda: _detect_in(crews[1], processes, sources), frames * processes),
+                    "1 process of 1 thread": (lambda: _detect_in(pools[0], 1, sources), frames),
+                    several: (lambda: _detect_in(pools[1], processes, sources), frames * processes),
                 },
                 rounds,
             ),
@@ -129,15 +131,15 @@ def measure(model: Path, inputs: Sequence[str], *, rounds: int, threads: int | N
 Way = tuple[Callable[[], Any], int]  # what to do, and the number of frames in it
 
 
-def _compare(ways: Mapping[str, Way], rounds: int) -> Comparison:
-    """Run two ways in turns, every round in the other order."""
+def _compare(ways: Mapping[str, Way], rounds: int) -> WayComparison:
+    """Run two ways in turns; the first round does not count."""
     import numpy as np
 
     from deepmark.benchmarks.result.statistics import paired_ratio
 
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):
-        for name in sorted(ways, reverse=bool(number % 2)):
+        for name in turns(list(ways), number):
             do, frames = ways[name]
             start = time.perf_counter()
             do()
@@ -147,7 +149,7 @@ def _compare(ways: Mapping[str, Way], rounds: int) -> Comparison:
     times = {name: [np.array([one]) for one in spent] for name, spent in seconds.items()}
     ratio = paired_ratio(times[first], times[second])
     rates = {name: 1 / float(np.median(spent)) for name, spent in seconds.items()}
-    return Comparison(second, first, rates[second], rates[first], ratio.value, ratio.low, ratio.high)
+    return WayComparison(second, first, rates[second], rates[first], ratio.value, ratio.low, ratio.high)
 
 
 def _detect_all(detector: Detector, sources: Sequence[Source], ahead: int) -> int:
@@ -165,13 +167,13 @@ def _as_detect_has_them(params: DecoderParams) -> DecoderParams:
     return replace(params, score_threshold=SHOWN_SCORE)
 
 
-def _crew(model: Path, count: int) -> ProcessPoolExecutor:
+def _worker_pool(model: Path, count: int) -> ProcessPoolExecutor:
     """Start processes that have the model loaded; a fork of one that used MNN would hang."""
     return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _load, (model,))
 
 
 def _load(model: Path) -> None:
-    global _detector  # noqa: PLW0603  a process of the crew has one
+    global _detector  # noqa: PLW0603  each process of the pool has one
     from deepmark.runtime.detector import Detector
     from deepmark.runtime.engines.loading import load_engine
 
@@ -186,8 +188,8 @@ def _work(sources: Sequence[Source]) -> int:
     return _detect_all(_detector, sources, FRAMES_AHEAD)
 
 
-def _detect_in(crew: ProcessPoolExecutor, count: int, sources: Sequence[Source]) -> None:
-    for done in [crew.submit(_work, sources) for _ in range(count)]:
+def _detect_in(pool: ProcessPoolExecutor, count: int, sources: Sequence[Source]) -> None:
+    for done in [pool.submit(_work, sources) for _ in range(count)]:
         done.result()
 
 
@@ -203,19 +205,27 @@ def _network_ways(sessions: Sequence[Session], size: InputSpec) -> dict[str, Way
     }
 
 
-@click.command(name="throughput")
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("--rounds", default=10, show_default=True, type=click.IntRange(1), help="Turns of each way.")
-@click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: usable cores, at most 4]")
-@click.option("--processes", default=2, show_default=True, type=click.IntRange(2), help="Against one.")
-@output_options
-def command(
-    model: Path, inputs: tuple[str, ...], rounds: int, threads: int | None, processes: int, as_json: bool
-) -> None:
-    """Time MODEL on all frames of every INPUT, in different ways."""
-    found = measure(model, inputs, rounds=rounds, threads=threads, processes=processes)
-    if as_json:
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of this study."""
+    parser.add_argument("model", metavar="MODEL", type=Path, help="A bundle or model, as `deepmark detect` takes it.")
+    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="Pictures, videos and folders.")
+    add_count(parser, "--rounds", 10, "Turns of each way.")
+    parser.add_argument(
+        "--threads", metavar="N", type=integer(1), help="Inference threads.  [default: usable cores, at most 4]"
+    )
+    add_count(parser, "--processes", 2, "Processes to hold against one.", least=2)
+
+
+def run(options: Namespace) -> None:
+    """Measure, and print what was found."""
+    found = measure(
+        options.model,
+        options.inputs,
+        rounds=options.rounds,
+        threads=options.threads,
+        processes=options.processes,
+    )
+    if options.as_json:
         print_json(found)
         return
     rows = [
@@ -226,7 +236,3 @@ def command(
     columns = ("way", "frames/s", "against", "frames/s", "ratio", "95 %")
     print_table(columns, rows, title=f"{found.engine}; {found.frames} frames, {found.rounds} rounds; {found.machine}")
     say("detect reads, detects, draws and writes; the network alone does none of these but its own part")
-
-
-if __name__ == "__main__":
-    run(command, "python -m deepmark.benchmarks.studies.throughput")

@@ -18,7 +18,9 @@ from deepmark.console import say
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of this study."""
     parser.add_argument("folder", metavar="RUN", type=Path, help="Folder of a training.")
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="An .svg, .png or .pdf.  [RUN/curves.svg]")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, help="An .svg, .png or .pdf.  [default: RUN/curves.svg]"
+    )
 
 
 def run(options: Namespace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepmark.benchmarks.studies.support.scene import Load, make_scene
+from deepmark.benchmarks.studies.support.scene import SceneLoad, make_scene
 from deepmark.models.evaluation.compact_heads import CompactHeads
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.models.evaluation.truth import ClassTruth, Truth
@@ -22,7 +22,7 @@ def make_pictures(count: int, *, seed: int = 0, optional: bool = True, levels: i
 
 
 def _picture(image_id: int, seed: int, *, optional: bool, levels: int) -> PictureHeads:
-    heads = make_scene(SCHEMA, Load(cells=(CELLS, CELLS), objects=4, seed=seed))
+    heads = make_scene(SCHEMA, SceneLoad(cells=(CELLS, CELLS), objects=4, seed=seed))
 
     def rounded(maps: np.ndarray) -> np.ndarray:
         return (np.round(maps * levels) / levels).astype(np.float32) if levels else maps

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from deepmark.benchmarks.result.statistics import ratio_of_medians
-from deepmark.benchmarks.studies.grouping.step import GROUPS, Arm, Regressions, Step, Workload
+from deepmark.benchmarks.speed.memory import peak_rss_mib
+from deepmark.benchmarks.studies.grouping.step import GROUPS, Arm, Regressions, Step, StepWorkload
 from deepmark.runtime.arrays import F64
 
 WARM_UP = 2  # steps of each arm that do not count
@@ -21,16 +21,16 @@ MEMORY_STEPS = 2  # the optimiser's moments exist from the first one on
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class StepCost:
     """A step of one arm.
 
     Attributes:
         arm: what was measured.
-        steps: that were timed.
-        median_ms: wall time of a step.
-        p90_ms: likewise.
-        peak_mib: most memory that a process with nothing else took for it: of the GPU what torch reserved there, else
-            resident memory with all libraries; None where the process was killed, most often for memory.
+        steps: number of steps that were timed.
+        median_ms: median wall time of a step, in milliseconds.
+        p90_ms: wall time that nine of ten steps keep, in milliseconds.
+        peak_mib: largest memory of a process with nothing else, in MiB: what torch reserved on the GPU, else resident
+            memory with all libraries; None where the process was killed, most often for memory.
     """
 
     arm: Arm
@@ -41,35 +41,35 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class StepComparison:
     """62 groups against 294 landmarks, all else equal.
 
     Attributes:
         work: what was worked on.
         regressions: how the regression heads were computed.
-        grouped: with 62 groups.
-        single: with 294 landmarks.
-        time_ratio: median time with 62 over that with 294.
-        time_interval: its 95 % bootstrap interval, over the rounds.
-        memory_ratio: likewise of the peaks; None where one is missing.
+        grouped: cost with 62 groups.
+        single: cost with 294 landmarks.
+        time_ratio: median time with 62 groups, divided by that with 294 landmarks.
+        time_interval: lower and upper end of the ratio's 95 % bootstrap interval over the rounds.
+        memory_ratio: peak with 62 groups, divided by that with 294 landmarks; None where one is missing.
     """
 
-    work: Workload
+    work: StepWorkload
     regressions: Regressions
-    grouped: Cost
-    single: Cost
+    grouped: StepCost
+    single: StepCost
     time_ratio: float
     time_interval: tuple[float, float]
     memory_ratio: float | None
 
 
 def compare(
-    work: Workload,
+    work: StepWorkload,
     regressions: Sequence[Regressions] = ("sparse", "dense"),
     *,
     rounds: int,
     advance: Callable[[], None] = lambda: None,
-) -> tuple[Comparison, ...]:
+) -> tuple[StepComparison, ...]:
     """Time all arms in turn, a step each, round after round; then weigh each in a process of its own.
 
     What else the machine does falls on all arms alike, so the ratios hold on a busy machine too; times do not.
@@ -77,7 +77,7 @@ def compare(
     Args:
         work: what every arm works on.
         regressions: ways to compute the regression heads, each to be compared.
-        rounds: timed steps of each arm.
+        rounds: number of timed steps of each arm.
         advance: called after each of `steps` steps.
     """
     arms = [Arm(groups, how) for how in regressions for groups in GROUPS]
@@ -87,7 +87,7 @@ def compare(
         advance()
     times_ms = time_in_turn([Step(arm, work) for arm in arms], rounds, advance)
     costs = {
-        arm: Cost(arm, rounds, _rounded(np.median(column)), _rounded(np.percentile(column, 90)), peaks[arm])
+        arm: StepCost(arm, rounds, _rounded(np.median(column)), _rounded(np.percentile(column, 90)), peaks[arm])
         for arm, column in zip(arms, times_ms.T, strict=True)
     }
     comparisons = []
@@ -95,12 +95,12 @@ def compare(
         ratio = ratio_of_medians(times_ms[:, 2 * at], times_ms[:, 2 * at + 1])
         grouped, single = (costs[Arm(groups, how)] for groups in GROUPS)
         memory = grouped.peak_mib / single.peak_mib if grouped.peak_mib and single.peak_mib else None
-        comparisons.append(Comparison(work, how, grouped, single, ratio.value, (ratio.low, ratio.high), memory))
+        comparisons.append(StepComparison(work, how, grouped, single, ratio.value, (ratio.low, ratio.high), memory))
     return tuple(comparisons)
 
 
 def steps(regressions: Sequence[Regressions], rounds: int) -> int:
-    """Tell how often `compare` calls ``advance``."""
+    """Count the calls of ``advance`` by `compare`."""
     return len(regressions) * len(GROUPS) + WARM_UP + rounds
 
 
@@ -116,7 +116,7 @@ def time_in_turn(arms: Sequence[Callable[[], object]], rounds: int, advance: Cal
     return times_ns[WARM_UP:] / 1e6
 
 
-def _peak_in_child(arm: Arm, work: Workload) -> float | None:
+def _peak_in_child(arm: Arm, work: StepWorkload) -> float | None:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             return pool.submit(peak_mib, arm, work).result()
@@ -124,7 +124,7 @@ def _peak_in_child(arm: Arm, work: Workload) -> float | None:
             return None
 
 
-def peak_mib(arm: Arm, work: Workload) -> float:
+def peak_mib(arm: Arm, work: StepWorkload) -> float:
     """Do a few steps and return the most memory that this process ever took, in MiB: of the GPU, or resident."""
     import torch
 
@@ -133,18 +133,7 @@ def peak_mib(arm: Arm, work: Workload) -> float:
         step()
     if work.device == "cuda":
         return _rounded(torch.cuda.max_memory_reserved() / 2**20)
-    return _rounded(_peak_resident_kib() / 2**10)
-
-
-def _peak_resident_kib() -> int:
-    status = Path("/proc/self/status")
-    if status.is_file():  # of this program alone; getrusage's number begins with that of the program that started it
-        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-    import resource
-    import sys
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // 1024 if sys.platform == "darwin" else peak
+    return peak_rss_mib()
 
 
 def _rounded(value: float | np.floating) -> float:

@@ -30,7 +30,7 @@ class Arm:
     """What is compared.
 
     Attributes:
-        groups: landmark channels.
+        groups: number of landmark channels.
         regressions: ``"sparse"`` computes the four regression heads at labelled cells only, as `deepmark train` does;
             ``"dense"`` everywhere, as CenterNet and the paper did.
     """
@@ -40,15 +40,15 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class StepWorkload:
     """What every arm works on.
 
     Attributes:
-        size: side of the input in pixels.
-        batch: pictures a step.
+        size: side of the input, in pixels.
+        batch: number of pictures a step.
         device: ``"cpu"`` or ``"cuda"``.
-        precision: of the convolutions.
-        seed: of the drawings and the weights.
+        precision: precision of the convolutions.
+        seed: seed of the drawings and the weights.
     """
 
     size: int
@@ -77,7 +77,7 @@ class Step:
     not part of it.
     """
 
-    def __init__(self, arm: Arm, work: Workload) -> None:
+    def __init__(self, arm: Arm, work: StepWorkload) -> None:
         schema = KeypointSchema.deepfashion2(arm.groups)
         drawings = [draw(work.seed, number, work.size) for number in range(1, work.batch + 1)]
         pictures = [(drawing.image_bgr_u8, drawing.items) for drawing in drawings]

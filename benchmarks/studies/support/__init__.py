@@ -1,1 +1,1 @@
-"""What several studies share: the machine's name, made-up heads, a network in a process of its own."""
+"""What several studies share; no study itself."""

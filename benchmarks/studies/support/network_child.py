@@ -1,4 +1,4 @@
-"""A network in a process of its own, so that its memory is its own, run when it is told to.
+"""A network in a process of its own, so that its memory is its own, run on request.
 
 This module, run with ``python -m``, is the child; it reads numbers of runs and answers with times.
 """
@@ -17,6 +17,7 @@ from typing import Self
 
 import msgspec
 
+from deepmark.benchmarks.studies.support.turns import turns
 from deepmark.errors import EngineError
 from deepmark.runtime.engines.mnn import MnnSettings
 
@@ -42,10 +43,10 @@ class Footprint:
     """What a network in its own process took.
 
     Attributes:
-        median_ms: of a run of the network alone, without pre-processing and decoding.
-        runs: that counted.
-        engine_mib: memory by MNN's own count.
-        process_mib: resident memory of the whole process, after the runs.
+        median_ms: median time of a run of the network alone, without pre-processing and decoding, in milliseconds.
+        runs: number of runs that counted.
+        engine_mib: memory by MNN's own count, in MiB.
+        process_mib: resident memory of the whole process after the runs, in MiB.
     """
 
     median_ms: float
@@ -59,7 +60,7 @@ class NetworkChild:
 
     Args:
         model: what `load_engine` takes, with a model for MNN.
-        settings: of MNN.
+        settings: MNN's settings.
         threads: inference threads.
     """
 
@@ -126,12 +127,9 @@ class NetworkChild:
 
 
 def interleave(children: Sequence[NetworkChild], *, rounds: int, runs: int) -> None:
-    """Let all networks run in turn, round by round: what disturbs the machine for a while disturbs all of them.
-
-    Every other round goes backwards, so that none has always the same one before it.
-    """
+    """Let all networks run in turn, round by round."""
     for number in range(rounds):
-        for child in children if number % 2 == 0 else reversed(children):
+        for child in turns(children, number):
             child.run(runs)
 
 

@@ -18,13 +18,13 @@ NOISE = 0.015  # mean of the exponential noise on both heatmaps: thousands of we
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class SceneLoad:
     """What a scene is made of.
 
     Attributes:
-        cells: height and width of the maps.
-        objects: true objects.
-        seed: of everything random.
+        cells: height and width of the maps, in cells.
+        objects: number of true objects.
+        seed: seed of everything random.
     """
 
     cells: tuple[int, int] = (64, 64)
@@ -32,7 +32,7 @@ class Load:
     seed: int = 7
 
 
-def make_scene(schema: KeypointSchema, load: Load) -> Heads:
+def make_scene(schema: KeypointSchema, load: SceneLoad) -> Heads:
     """Draw objects of random classes that overlap: blobs as CenterNet's targets, regressions, and noise everywhere."""
     rng = np.random.default_rng(load.seed)
     height, width = load.cells

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from outcome import Outcome
 
-from deepmark.benchmarks.studies.decoder_time import SETTINGS, STAGES, main
-from deepmark.benchmarks.studies.support.scene import Load, make_scene
+from deepmark.benchmarks.studies.decoder_time import SETTINGS, STAGES
+from deepmark.benchmarks.studies.support.scene import SceneLoad, make_scene
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import pairwise_iou
 from deepmark.runtime.decoding.params import DecoderParams
@@ -29,7 +30,7 @@ def cores() -> object:
 
 def test_the_scene_is_the_load_that_the_goal_names() -> None:
     schema = KeypointSchema.deepfashion2()
-    heads = make_scene(schema, Load())
+    heads = make_scene(schema, SceneLoad())
     assert heads.hm.shape == (13, 64, 64)
     assert len(find_centres(heads.hm, 10_000).cells) > 500  # weak peaks to sort through
     found = decode(heads, schema, DecoderParams(score_threshold=0.2))
@@ -43,14 +44,13 @@ def test_the_scene_is_the_load_that_the_goal_names() -> None:
 
 def test_a_seed_gives_one_scene() -> None:
     schema = KeypointSchema.deepfashion2()
-    one, same, other = (make_scene(schema, Load((16, 16), seed=seed)) for seed in (1, 1, 2))
+    one, same, other = (make_scene(schema, SceneLoad((16, 16), seed=seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.hm_hp, same.hm_hp)
     assert not np.array_equal(one.hm_hp, other.hm_hp)
 
 
-def test_the_report_has_every_setting_with_shares_that_add_up(cores: object) -> None:
-    result = CliRunner().invoke(main, ["--json", "--runs", "3"], catch_exceptions=False)
-    report = json.loads(result.stdout)
+def test_the_report_has_every_setting_with_shares_that_add_up(study: Callable[..., Outcome], cores: object) -> None:
+    report = json.loads(study("decoder_time", "--json", "--runs", 3).out)
     assert report["numpy"] == np.__version__
     assert {one["setting"] for one in report["timings"]} == set(SETTINGS)
     for one in report["timings"]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from native_programs import require_cross_build
+from outcome import Outcome
 from tiny_network import tiny_loaded
 
 from deepmark.benchmarks.studies import emulated_precisions
@@ -16,7 +17,7 @@ from deepmark.errors import EngineError
 
 @pytest.mark.slow
 def test_rows_say_what_really_ran_and_whether_it_is_equal(
-    demo_pictures: tuple[Path, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    study: Callable[..., Outcome], demo_pictures: tuple[Path, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_cross_build()
     (tmp_path / "tiny.pth").write_bytes(b"stands for weights")
@@ -24,12 +25,10 @@ def test_rows_say_what_really_ran_and_whether_it_is_equal(
     monkeypatch.setattr(
         emulated_precisions, "SETTINGS", tuple(Setting(name, name, "normal") for name in ("fp32", "fp16"))
     )
-    outcome = CliRunner().invoke(
-        emulated_precisions.command,
-        [str(tmp_path / "tiny.pth"), str(demo_pictures[0]), "--size", "64", "--heads", "dense"],
-    )
-    assert outcome.exit_code == 0, outcome.output
-    full, half = (line.split() for line in outcome.output.splitlines() if line.startswith(("fp32", "fp16")))
+    checkpoint = tmp_path / "tiny.pth"
+    outcome = study("emulated_precisions", checkpoint, demo_pictures[0], "--size", 64, "--heads", "dense")
+    assert outcome.code == 0
+    full, half = (line.split() for line in outcome.err.splitlines() if line.startswith(("fp32", "fp16")))
     assert full[1] == "fp32"
     assert half[1] == "fp16"
     assert full[-1] == half[-1] == "pass"

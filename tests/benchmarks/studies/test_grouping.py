@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner
+from outcome import Outcome
 
-from deepmark.benchmarks.studies.grouping import cost, trained
-from deepmark.benchmarks.studies.grouping.__main__ import main
+from deepmark.benchmarks.studies.grouping import accuracy, cost
 from deepmark.benchmarks.studies.grouping.cost import WARM_UP, compare, steps, time_in_turn
-from deepmark.benchmarks.studies.grouping.paper import TABLE_1
-from deepmark.benchmarks.studies.grouping.step import Arm, Step, Workload, dense_losses
+from deepmark.benchmarks.studies.grouping.report import TABLE_1
+from deepmark.benchmarks.studies.grouping.step import Arm, Step, StepWorkload, dense_losses
 from deepmark.errors import DataError, UsageError
 from deepmark.models.datasets.drawings import draw
 from deepmark.models.mdla34 import MDLA34
@@ -26,7 +25,7 @@ from deepmark.models.training.warm_start import warm_start
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
-WORK = Workload(size=32, batch=2, device="cpu", precision="fp32")
+WORK = StepWorkload(size=32, batch=2, device="cpu", precision="fp32")
 
 
 def test_dense_and_sparse_heads_have_the_same_losses() -> None:
@@ -79,11 +78,11 @@ def test_each_arm_is_timed_and_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.time_interval[0] <= found.time_ratio <= found.time_interval[1]
 
 
-def _end_at_once(arm: Arm, work: Workload) -> float:
+def _end_at_once(arm: Arm, work: StepWorkload) -> float:
     os._exit(9)
 
 
-def _nothing(_: Arm, __: Workload) -> Callable[[], None]:
+def _nothing(_: Arm, __: StepWorkload) -> Callable[[], None]:
     return lambda: None
 
 
@@ -109,15 +108,24 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "Step", _nothing)
 
 
-def _run(*arguments: object) -> tuple[dict[str, object], str]:
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return (json.loads(result.stdout) if "--json" in arguments else {}), result.stderr
+Run = Callable[..., tuple[dict[str, object], str]]
 
 
-def test_figure_4_has_a_row_for_each_batch_and_way(quick: None) -> None:
+@pytest.fixture
+def run(study: Callable[..., Outcome]) -> Run:
+    """Run the study; return its JSON, if it was asked for, and what it printed for a reader."""
+
+    def call(*arguments: object) -> tuple[dict[str, object], str]:
+        done = study("grouping", *arguments)
+        assert done.code == 0
+        return (json.loads(done.out) if "--json" in arguments else {}), done.err
+
+    return call
+
+
+def test_figure_4_has_a_row_for_each_batch_and_way(run: Run, quick: None) -> None:
     arguments = ("--size", 32, "--batch", 2, "--batch", 3, "--rounds", 2, "--precision", "fp32")
-    document, _ = _run(*arguments, "--json")
+    document, _ = run(*arguments, "--json")
     rows = document["figure_4"]
     assert isinstance(rows, list)
     assert [(row["work"]["batch"], row["regressions"]) for row in rows] == [
@@ -125,18 +133,18 @@ def test_figure_4_has_a_row_for_each_batch_and_way(quick: None) -> None:
     ]
     assert all(row["memory_ratio"] == pytest.approx(62 / 294) for row in rows)
     assert document["table_1"] == []
-    _, printed = _run(*arguments, "--no-dense")
+    _, printed = run(*arguments, "--no-dense")
     assert "78.9%" in printed
     assert "dense" not in printed.split("the paper:", maxsplit=1)[0].split("regressions", maxsplit=1)[1]
 
 
 @pytest.mark.slow
 def test_two_short_trainings_make_table_1_and_are_not_trained_twice(
-    quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ("--size", 64, "--rounds", 2, "--precision", "fp32", "--train", 2, "-o", tmp_path, "--train-batch", 2)
     arguments += ("--pictures", 4, "--held-out", 3, "--workers", 1)
-    first, _ = _run(*arguments, "--json")
+    first, _ = run(*arguments, "--json")
     rows = first["table_1"]
     assert isinstance(rows, list)
     assert [(row["groups"], row["steps"], row["pictures"]) for row in rows] == [(62, 2, 3), (294, 2, 3)]
@@ -144,15 +152,15 @@ def test_two_short_trainings_make_table_1_and_are_not_trained_twice(
     assert first["paper_table_1"]["mDLA-34"]["62"] == [0.422, 0.651]  # type: ignore[index]
     before = {run: (tmp_path / run / "last.pth").stat().st_mtime_ns for run in ("62", "294")}
 
-    again, _ = _run(*arguments, "--json")
+    again, _ = run(*arguments, "--json")
     assert again["table_1"] == rows
     assert {run: (tmp_path / run / "last.pth").stat().st_mtime_ns for run in before} == before
 
     (tmp_path / "294" / "last.pth").unlink()
     with pytest.raises(UsageError, match="steps 2, not 3"):
-        _run(*arguments, "--train", 3)
+        run(*arguments, "--train", 3)
     with pytest.raises(DataError, match="holds 3 drawings"):
-        _run(*arguments, "--held-out", 4)
+        run(*arguments, "--held-out", 4)
     (tmp_path / "62" / "last.pth").unlink()  # 300 MB that nobody needs
 
 
@@ -160,7 +168,7 @@ def test_both_begin_with_one_body_and_with_fresh_landmark_heads(tmp_path: Path) 
     network = MDLA34(head_channels(13, 62))
     torch.save(network.state_dict(), tmp_path / "init.pth")
 
-    body = trained._keep_body(tmp_path / "init.pth", tmp_path / "run" / trained.BODY)
+    body = accuracy._keep_body(tmp_path / "init.pth", tmp_path / "run" / accuracy.BODY)
 
     for groups in (62, 294):
         fresh = MDLA34(head_channels(13, groups))
@@ -169,20 +177,20 @@ def test_both_begin_with_one_body_and_with_fresh_landmark_heads(tmp_path: Path) 
         assert torch.equal(fresh.get_submodule("wh")[2].weight, network.get_submodule("wh")[2].weight)
 
 
-def test_init_without_a_training_is_refused(tmp_path: Path) -> None:
+def test_init_without_a_training_is_refused(run: Run, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--init is where trainings begin"):
-        _run("--init", tmp_path / "x.pth")
+        run("--init", tmp_path / "x.pth")
 
 
-def test_a_batch_must_have_statistics() -> None:
+def test_a_batch_must_have_statistics(run: Run) -> None:
     with pytest.raises(UsageError, match="no statistics"):
-        _run("--size", 32, "--batch", 1)
+        run("--size", 32, "--batch", 1)
 
 
 @pytest.mark.parametrize("arguments", [("--train", "5"), ("-o", "folder")])
-def test_a_training_and_its_folder_belong_together(arguments: tuple[str, str]) -> None:
+def test_a_training_and_its_folder_belong_together(run: Run, arguments: tuple[str, str]) -> None:
     with pytest.raises(UsageError, match="--train needs a folder"):
-        _run(*arguments)
+        run(*arguments)
 
 
 def test_the_papers_values_are_the_papers() -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
-from click.testing import CliRunner
-
-from deepmark.benchmarks.studies.label_reading import main
+from outcome import Outcome
 
 
-def test_every_file_is_read() -> None:
-    done = CliRunner().invoke(main, ["--count", "30", "--json"], catch_exceptions=False)
-    found = json.loads(done.stdout)
+def test_every_file_is_read(study: Callable[..., Outcome]) -> None:
+    found = json.loads(study("label_reading", "--count", 30, "--json").out)
     assert found["files"] == 30
     assert 30 <= found["items"] <= 90
     assert found["peak_mib"] >= found["peak_before_mib"] > 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from outcome import Outcome
 
-from deepmark.benchmarks.studies.memory_watch import PARTS, Look, Watched, main, watch
+from deepmark.benchmarks.studies.memory_watch import PARTS, Look, Watched, watch
 from deepmark.errors import DeepMarkError, UsageError
 
 GROWING = "import time\nkept = []\nfor _ in range(20):\n    kept.append(b'x' * 8_000_000)\n    time.sleep(.05)"
@@ -36,28 +37,34 @@ def test_the_parts_cover_every_look_once() -> None:
     assert len(Watched(("x",), 0, 1.0, looks[:2]).parts()) == 2
 
 
-def test_the_exit_status_is_the_commands_own_and_the_table_is_written(tmp_path: Path) -> None:
-    done = CliRunner().invoke(
-        main,
-        [
-            "--every",
-            "0.05",
-            "--json",
-            "--csv",
-            str(tmp_path / "m.csv"),
-            "--",
-            sys.executable,
-            "-c",
-            "raise SystemExit(7)",
-        ],
-    )
-    assert done.exit_code == 7
-    assert json.loads(done.stdout)["status"] == 7
+def test_the_exit_status_is_the_commands_own_and_the_table_is_written(
+    study: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    ending = (sys.executable, "-c", "raise SystemExit(7)")
+    done = study("memory_watch", "--every", 0.05, "--json", "--csv", tmp_path / "m.csv", "--", *ending)
+    assert done.code == 7
+    assert json.loads(done.out)["status"] == 7
     assert (tmp_path / "m.csv").read_text().startswith("seconds,own_mib,anonymous_mib,resident_mib\n0")
 
 
-def test_what_cannot_be_started_is_named() -> None:
+def test_options_after_the_dashes_are_the_commands_own(study: Callable[..., Outcome]) -> None:
+    done = study(
+        "memory_watch",
+        "--every",
+        0.05,
+        "--",
+        sys.executable,
+        "-c",
+        "import sys; sys.exit(sys.argv[1:] != ['--json', '--'])",
+        "--json",
+        "--",
+    )
+    assert done.code == 0
+    assert done.out == ""
+
+
+def test_what_cannot_be_started_is_named(study: Callable[..., Outcome]) -> None:
     with pytest.raises(DeepMarkError, match="cannot start no-such-program: No such file"):
         watch(["no-such-program"], 1)
     with pytest.raises(UsageError, match="give a command to run"):
-        CliRunner().invoke(main, [], catch_exceptions=False)
+        study("memory_watch")

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from outcome import Outcome
 
-from deepmark.benchmarks.studies.native_speed import PARTS, main
+from deepmark.benchmarks.studies.native_speed import PARTS
 
 pytestmark = pytest.mark.slow
 
 
-def test_both_sides_are_timed_on_the_same_frames(demo_bundle: Path, demo_pictures: tuple[Path, ...]) -> None:
+def test_both_sides_are_timed_on_the_same_frames(
+    study: Callable[..., Outcome], demo_bundle: Path, demo_pictures: tuple[Path, ...]
+) -> None:
     if missing := [tool for tool in ("cmake", "g++", "nm") if shutil.which(tool) is None]:
         pytest.skip(f"needs {', '.join(missing)}")
-    pictures = [str(path) for path in demo_pictures[:2]]
-    words = [str(demo_bundle), *pictures, "--rounds", "2", "--runs", "3", "--threshold", "0", "--json"]
+    options = ("--rounds", 2, "--runs", 3, "--threshold", 0, "--json")
 
-    done = CliRunner().invoke(main, words)
+    done = study("native_speed", demo_bundle, *demo_pictures[:2], *options)
 
-    assert done.exit_code == 0, done.output
-    rows = {row["part"]: row for row in json.loads(done.stdout)}
+    rows = {row["part"]: row for row in json.loads(done.out)}
     assert tuple(rows) == PARTS
     for row in rows.values():
         assert row["runs"] == 6

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from outcome import Outcome
 
 from deepmark.benchmarks.studies import mnn_setting_costs
 from deepmark.benchmarks.studies.support.network_child import NetworkChild, interleave
@@ -42,11 +43,11 @@ def test_a_child_that_is_killed_is_one_error(demo_bundle: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_prints_every_setting(demo_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_prints_every_setting(
+    study: Callable[..., Outcome], demo_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mnn_setting_costs, "WINOGRAD_LEVELS", (1, 3))
-    run = CliRunner().invoke(mnn_setting_costs.command, [str(demo_bundle), "--rounds", "1", "--runs", "1", "--json"])
-    assert run.exit_code == 0, run.output
-    rows = json.loads(run.stdout)
+    rows = json.loads(study("mnn_setting_costs", demo_bundle, "--rounds", 1, "--runs", 1, "--json").out)
     assert [(row["settings"]["winograd"], row["settings"]["memory"]) for row in rows] == [
         (3, "normal"),
         (1, "normal"),

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from outcome import Outcome
 
-from deepmark.benchmarks.studies.throughput import command
 from deepmark.errors import DataError
 
 
 @pytest.mark.slow
 def test_every_way_is_measured_on_all_frames(
-    demo_bundle: Path, demo_pictures: tuple[Path, ...], tmp_path: Path
+    study: Callable[..., Outcome], demo_bundle: Path, demo_pictures: tuple[Path, ...], tmp_path: Path
 ) -> None:
     for path in demo_pictures[:2]:
         shutil.copy(path, tmp_path)
-    done = CliRunner().invoke(command, [str(demo_bundle), str(tmp_path), "--rounds", "2", "--json"])
-    assert done.exception is None, done.output
-    found = json.loads(done.stdout)
+    found = json.loads(study("throughput", demo_bundle, tmp_path, "--rounds", 2, "--json").out)
     assert (found["frames"], found["rounds"]) == (2, 2)
     assert found["engine"].startswith("mnn ")
     assert [one["way"] for one in found["comparisons"]] == [
@@ -36,8 +34,9 @@ def test_every_way_is_measured_on_all_frames(
         assert one["ratio"] == pytest.approx(one["rate"] / one["rate_against"], rel=0.7)
 
 
-def test_a_picture_that_cannot_be_read_ends_it(demo_bundle: Path, tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_read_ends_it(
+    study: Callable[..., Outcome], demo_bundle: Path, tmp_path: Path
+) -> None:
     (tmp_path / "a.png").write_text("no picture")
-    done = CliRunner().invoke(command, [str(demo_bundle), str(tmp_path)])
-    assert isinstance(done.exception, DataError)
-    assert "a.png is no picture" in str(done.exception)
+    with pytest.raises(DataError, match=r"a\.png is no picture"):
+        study("throughput", demo_bundle, tmp_path)

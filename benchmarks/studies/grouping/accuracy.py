@@ -22,15 +22,15 @@ from deepmark.models.training.train_state import save_weights
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
+class GroupingAccuracy:
     """What a training came to.
 
     Attributes:
-        groups: landmark channels.
-        steps: done.
-        pictures: held-out drawings that it was evaluated on.
-        map_pt: mAP of landmarks.
-        map_box: mAP of boxes.
+        groups: number of landmark channels.
+        steps: number of steps of the training.
+        pictures: number of held-out drawings that it was evaluated on.
+        map_pt: mAP of landmarks, in [0, 1].
+        map_box: mAP of boxes, in [0, 1].
     """
 
     groups: Groups
@@ -54,19 +54,20 @@ def train_and_measure(
     device: torch.device,
     workers: int,
     report: Callable[[LogLine], None] = lambda _: None,
-) -> Accuracy:
+) -> GroupingAccuracy:
     """Train with one grouping, or go on with that, or take what was trained; then evaluate.
 
     Drawings and held-out drawings lie in the folder too, and both groupings share them.
 
     Args:
-        groups: landmark channels.
-        config: of the training; its schema is replaced by ``groups``.
-        folder: of the comparison; the run is in the folder ``groups`` in it.
-        init: a checkpoint whose tensors both groupings share are where the training begins; None: everything is fresh.
-        held_out: drawings to evaluate on.
-        device: where to train.
-        workers: processes that draw.
+        groups: number of landmark channels.
+        config: configuration of the training; its schema is replaced by ``groups``.
+        folder: folder of the comparison; the run is in the folder ``groups`` in it.
+        init: checkpoint whose tensors the training begins with, as far as both groupings share them; None to begin
+            afresh.
+        held_out: number of drawings to evaluate on.
+        device: device to train on.
+        workers: number of processes that draw.
         report: called after every step.
 
     Raises:
@@ -94,7 +95,7 @@ def train_and_measure(
     assert loaded.schema is not None
     detector = open_detector(loaded.network.to(device), loaded.schema, config.size)
     found = figures(validate(detector, ValidationSet.read(open_dataset(drawings, drawings))))
-    return Accuracy(groups, config.steps, held_out, found["mAP_pt"], found["mAP_box"])
+    return GroupingAccuracy(groups, config.steps, held_out, found["mAP_pt"], found["mAP_box"])
 
 
 def _keep_body(init: Path, path: Path) -> Path:
