@@ -32,12 +32,12 @@ class FirstDifference:
     """The first tensor that differs.
 
     Attributes:
-        tensor: its name in the ONNX graph.
-        operator: of the node that makes it.
-        shape: of the tensor.
+        tensor: name of the tensor in the ONNX graph.
+        operator: ONNX operator of the node that makes the tensor.
+        shape: the tensor's shape.
         max_error: largest absolute difference.
-        allowed: `RELATIVE` of its largest value.
-        compared: tensors before it that agree.
+        allowed: largest difference that is allowed: `RELATIVE` of the tensor's largest value.
+        compared: number of tensors before it that agree.
     """
 
     tensor: str
@@ -58,9 +58,9 @@ def explain_onnx(network: torch.nn.Module, path: Path, x: F32) -> FirstDifferenc
     """Walk an ONNX graph against the network that it was made from.
 
     Args:
-        network: raw heads by name.
-        path: of the ONNX file.
-        x: (1, 3, H, W) float32.
+        network: network that gives raw heads by name.
+        path: ONNX file.
+        x: (1, 3, H, W) float32, a normalised picture.
     """
     import onnx
 

@@ -18,10 +18,10 @@ class Format:
     """A file format of an exported model.
 
     Attributes:
-        name: as ``--to`` takes it, and as hops are named in parity tables.
-        file: its name in a bundle.
-        backend: the engine that runs it.
-        summary: what it is for.
+        name: name on the command line and of hops in parity tables.
+        file: name of the model's file in a bundle.
+        backend: engine that runs it.
+        summary: what the format is for, in a few words.
     """
 
     name: str
@@ -56,12 +56,12 @@ class Precision:
     """How a model's numbers are stored and computed with.
 
     Attributes:
-        name: as ``--precision`` takes it and the manifest records it.
-        bytes_per_weight: in the file.
+        name: name on the command line and in the manifest.
+        bytes_per_weight: size of a weight in the file, in bytes.
         formats: names of the formats that have it.
         calibrated: whether pictures decide which values 8 bits stand for.
-        flags: of MNN's converter.
-        summary: what it is for.
+        flags: command-line arguments of MNN's converter.
+        summary: what the precision does, in a few words.
     """
 
     name: PrecisionName

@@ -30,7 +30,7 @@ class Slack:
     """How far two computations of each head differ: cells, or probabilities.
 
     Args:
-        errors: by head; heads that a network does not have differ by 0.
+        errors: head -> difference; heads that a network does not have differ by 0.
     """
 
     def __init__(self, errors: Mapping[str, float]) -> None:
@@ -55,7 +55,7 @@ def centre_is_near_tie(heads: Heads, params: DecoderParams, cell: Cell, score: f
 
 
 def landmark_is_near_tie(heads: Heads, params: DecoderParams, cell: Cell, group: int, slack: Slack) -> bool:
-    """Tell whether technique 4 chose this landmark's place by no more than the slack.
+    """Tell whether technique 4 chose this landmark's position by no more than the slack.
 
     Four choices are looked at: the cell that the mask stands on, the maximum under the mask, the threshold, and the
     gate at the object's box. Without technique 4, or without ``hm_hp``, nothing counts as a tie.

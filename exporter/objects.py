@@ -41,8 +41,8 @@ class Objects:
     """Decoded objects, best first, and where they come from.
 
     Attributes:
-        detections: in cells, before suppression.
-        cells: (N, 2) x, y of the heatmap cell that each was decoded from.
+        detections: objects in cells, before suppression.
+        cells: (N, 2) x, y of the heatmap cell that each object was decoded from.
     """
 
     detections: Detections
@@ -103,9 +103,9 @@ class ObjectTally:
     """Compares objects picture by picture and adds up what it finds.
 
     Args:
-        schema: the keypoint schema.
-        params: the decoder's.
-        landmark_cells: the distance beyond which a landmark must be a near tie, or is an error.
+        schema: keypoint schema.
+        params: decoder parameters.
+        landmark_cells: distance in cells beyond which a landmark must be a near tie, or is an error.
     """
 
     def __init__(self, schema: KeypointSchema, params: DecoderParams, landmark_cells: float) -> None:

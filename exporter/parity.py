@@ -41,9 +41,9 @@ class Tolerances:
     """How far two stages may differ.
 
     Attributes:
-        atol: absolute part for heads, in the head's own unit.
-        rtol: part relative to the head's largest absolute value in the picture.
-        landmark_cells: for decoded landmarks and box corners, in cells.
+        atol: absolute part of the allowed difference of heads, in the head's own unit.
+        rtol: part of that difference relative to the head's largest absolute value in the picture.
+        landmark_cells: allowed difference of decoded landmarks and box corners, in cells.
     """
 
     atol: float = ATOL
@@ -69,8 +69,8 @@ class ParitySample:
     Attributes:
         outputs: values of each tensor of `HeadsSpec.tensors`, of any shape: whole maps, or a choice of cells.
         scales: largest absolute value of each whole tensor.
-        objects: what is decoded from the whole maps.
-        heads: the maps, to look near ties up in; None on the side where only a choice of cells is known.
+        objects: objects decoded from the whole maps.
+        heads: maps to look near ties up in; None on the side where only a choice of cells is known.
     """
 
     outputs: Mapping[str, F32]
@@ -115,10 +115,10 @@ class HopTally:
     Args:
         reference: name of the stage that is right.
         candidate: name of the stage to prove.
-        spec: which heads there are, and whether two of them are probabilities.
-        schema: the keypoint schema.
-        params: with which the objects were decoded.
-        tolerances: how far the stages may differ.
+        spec: heads of the network, and whether two of them are probabilities.
+        schema: keypoint schema.
+        params: decoder parameters that the objects were decoded with.
+        tolerances: allowed differences of the stages.
     """
 
     def __init__(

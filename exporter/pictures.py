@@ -12,6 +12,7 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.files import printable
+from deepmark.models.size import MULTIPLE
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import read_picture
 from deepmark.runtime.media.sources import PICTURE_SUFFIXES
@@ -28,7 +29,7 @@ class ParityPicture:
     """A network input.
 
     Attributes:
-        name: of its file, or ``"noise"``; pictures of another than the exported size end in ``@HxW``.
+        name: name of the file, or ``"noise"``; pictures of another than the exported size end in ``@HxW``.
         image: (H, W, 3) uint8, BGR.
     """
 
@@ -81,7 +82,7 @@ def noise(size: tuple[int, int]) -> Image8:
 
 def _other_size(size: tuple[int, int]) -> tuple[int, int]:
     height, width = size
-    return (height + 32, width) if width != height + 32 else (height, width + 32)
+    return (height + MULTIPLE, width) if width != height + MULTIPLE else (height, width + MULTIPLE)
 
 
 def _given(folder: Path) -> dict[str, Image8]:
@@ -97,10 +98,10 @@ def _given(folder: Path) -> dict[str, Image8]:
 
 
 def _at_hand(checkpoint: Path) -> dict[str, Image8]:
-    """Read the pictures of the first place that has any; one that cannot be read is left out."""
+    """Read the pictures of the first folder that has any; one that cannot be read is left out."""
     images: dict[str, Image8] = {}
-    for place in (checkpoint.parent / "samples", Path(str(files("deepmark.exporter") / "data"))):
-        images = images or {name: image for name, image in _read_all(place).items() if image is not None}
+    for folder in (checkpoint.parent / "samples", Path(str(files("deepmark.exporter") / "data"))):
+        images = images or {name: image for name, image in _read_all(folder).items() if image is not None}
     return images
 
 

@@ -40,11 +40,11 @@ class ExportResult:
     """A finished export.
 
     Attributes:
-        path: the folder ``NAME.deepmark``.
+        path: folder ``NAME.deepmark``.
         parity: how equal every step is to the one before.
-        manifest: as it stands in the folder.
-        zip_path: the same as one file, where it was asked for.
-        finding: what ``explain`` found, in words, or None.
+        manifest: manifest as it stands in the folder.
+        zip_path: bundle as one file; None where it was not asked for.
+        finding: first tensor that differs, in words; None where it was not looked for.
     """
 
     path: Path
@@ -80,26 +80,26 @@ def export(
     """Export a checkpoint, prove every step equal, and write the bundle; all of it or nothing.
 
     Args:
-        checkpoint: what `load_checkpoint` takes.
+        checkpoint: file that `load_checkpoint` takes.
         to: names of `deepmark.exporter.formats.FORMATS`.
-        output: folder for the bundle; the current one by default. A bundle of this name is replaced.
+        output: folder for the bundle; None for the current one. A bundle of the same name is replaced.
         size: side, or height and width, in pixels, multiples of 32.
-        name: of the model; by default the checkpoint's, without its suffix.
-        dynamic: let the model take any other size too.
-        simplify: run onnxsim on the ONNX model.
-        logits: leave the sigmoid of ``hm`` and ``hm_hp`` out of the graph; int8 always does.
-        schema: keypoint schema; by default the built-in one with the checkpoint's counts.
-        decoder: parameters to decode with; by default the paper's DeepFashion2 set with its soft-NMS.
-        images: folder of pictures to compare on; see `deepmark.exporter.pictures`.
-        tolerances: how far two steps may differ.
-        heads: ``"dense"`` or ``"sparse"``: which heads the graph gives (`LAYOUTS`).
-        precision: a name of `deepmark.exporter.formats.PRECISIONS`.
-        calibration: folder of pictures for int8; by default drawings.
-        keep_float: modules whose convolutions stay in float in int8, for example ``"hm"`` or ``"base.level0"``.
-        limits: what a precision may cost.
-        zip_too: also write ``NAME.deepmark.zip``.
-        explain: look for the first tensor that differs, step by step through the graph.
-        on_progress: is given one line at each step.
+        name: name of the model; None for the checkpoint's, without its suffix.
+        dynamic: whether the model takes any other size too.
+        simplify: whether onnxsim runs on the ONNX model.
+        logits: whether the sigmoid of ``hm`` and ``hm_hp`` is left out of the graph; int8 always does that.
+        schema: keypoint schema; None for the built-in one with the checkpoint's counts.
+        decoder: parameters to decode with; None for the paper's DeepFashion2 set with its soft-NMS.
+        images: folder of pictures to compare on; None for those at hand, see `deepmark.exporter.pictures`.
+        tolerances: allowed differences between two steps; None for the defaults.
+        heads: layout of the graph, ``"dense"`` or ``"sparse"``: which heads it gives (`LAYOUTS`).
+        precision: name of `deepmark.exporter.formats.PRECISIONS`.
+        calibration: folder of pictures for int8; None for drawings.
+        keep_float: modules whose convolutions stay in float in int8, such as ``"hm"`` or ``"base.level0"``.
+        limits: largest cost of a precision; None for the defaults.
+        zip_too: whether ``NAME.deepmark.zip`` is written, too.
+        explain: whether the first tensor that differs is looked for, step by step through the graph.
+        on_progress: function that gets one line at each step.
 
     Raises:
         UsageError: the request makes no sense.
@@ -259,7 +259,7 @@ def _reduce(
     pictures: list[ParityPicture],
     on_progress: Progress,
 ) -> tuple[dict[str, Path], Quantisation, dict[str, bytes]]:
-    """Put the model in the precision asked for in the place of fp32's; return its record and its own golden vectors."""
+    """Make the model in the precision asked for, instead of fp32's; return its record and its own golden vectors."""
     from deepmark.exporter.precision.reduce import Fp32, reduce_precision
 
     target = files["mnn"].with_name("reduced.mnn")

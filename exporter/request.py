@@ -31,12 +31,12 @@ class ExportRequest:
     """A request that can be tried.
 
     Attributes:
-        checkpoint: the file.
-        formats: to write, in the order of the chain.
+        checkpoint: checkpoint file.
+        formats: formats to write, in the order of the chain.
         output: folder that the bundle goes to.
-        name: of the model.
+        name: name of the model.
         size: height, width in pixels.
-        heads: one of `LAYOUTS`.
+        heads: layout of the graph, one of `LAYOUTS`.
     """
 
     checkpoint: Path

@@ -37,9 +37,9 @@ class ChainStage:
     """One form of the network.
 
     Attributes:
-        name: as parity tables show it.
+        name: name in parity tables.
         run: (1, 3, H, W) float32, normalised -> outputs by name, (C, H/4, W/4), activated as the manifest says.
-        weights: of the heads that its outputs leave to the runtime.
+        weights: weights of the heads that the outputs leave to the runtime; None where they give all heads.
     """
 
     name: str
@@ -98,11 +98,11 @@ def compare_stages(
     cannot add up unseen.
 
     Args:
-        stages: the first is right, whatever it gives.
-        pictures: what they run on.
+        stages: stages to compare; the first is right, whatever it gives.
+        pictures: pictures that the stages run on.
         manifest: how pictures are prepared and heads decoded.
-        tolerances: how far stages may differ.
-        on_sample: is given what the first stage gave for each picture.
+        tolerances: allowed differences of stages.
+        on_sample: function that gets each picture and what the first stage gave for it.
     """
     hops = [(i, i + 1) for i in range(len(stages) - 1)]
     if len(stages) > 2:

@@ -45,9 +45,9 @@ def convert_to_mnn(source: Path, target: Path, precision: Precision = FP32) -> N
     The model's metadata comes along. The same source gives the same bytes.
 
     Args:
-        source: the ONNX file, fp32, all of its data inside.
-        target: the ``.mnn`` file; replaced only by a file that holds every weight.
-        precision: that weights are stored in; not one that is calibrated.
+        source: ONNX file, fp32, all of its data inside.
+        target: ``.mnn`` file to write; replaced only by a file that holds every weight.
+        precision: precision that weights are stored in; not one that is calibrated.
 
     Raises:
         ConversionError: the source cannot be read, holds an operator that MNN lacks or a weight that is not finite, or
@@ -71,11 +71,11 @@ def check_size(path: Path, precision: Precision, *, weights: int, besides: int, 
     """Refuse a file that is too short for its weights, or so long that they were not shortened.
 
     Args:
-        path: the model file.
-        precision: that was asked for.
-        weights: number of them.
-        besides: bytes of everything but weights in the file that it was made from.
-        stage: that errors name.
+        path: model file.
+        precision: precision that was asked for.
+        weights: number of weights.
+        besides: size of everything but weights in the file that it was made from, in bytes.
+        stage: step of the chain that errors name.
         kept: number of weights that were to stay in float.
 
     Raises:

@@ -38,13 +38,13 @@ def export_onnx(
     """Write a network as one ONNX file.
 
     Args:
-        network: in eval mode; (B, 3, H, W) float32, normalised -> raw heads by name, each made by the
+        network: network in eval mode, (B, 3, H, W) float32, normalised -> raw heads by name; each is made by the
             submodule of its name.
-        path: the file; its folder exists.
-        heads: names of the outputs, in the order of the graph; among them may be the features.
-        size: height, width in pixels of the traced input.
-        dynamic: leave batch, height and width open; otherwise 1 and ``size``.
-        logits: leave the sigmoid of ``hm`` and ``hm_hp`` out of the graph.
+        path: ONNX file to write, in a folder that exists.
+        heads: names of the outputs, in the order of the graph; the features may be among them.
+        size: height, width of the traced input, in pixels.
+        dynamic: whether batch, height and width are open; otherwise they are 1 and ``size``.
+        logits: whether the sigmoid of ``hm`` and ``hm_hp`` is left out of the graph.
         metadata: text kept in the file under `METADATA_KEY`; MNN's converter carries it over.
 
     Raises:

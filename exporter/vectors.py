@@ -37,7 +37,7 @@ class HeadValues(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         positions: flat indices into (C, H/4, W/4).
-        values: what the network gave there, activated as the manifest says.
+        values: values that the network gave there, activated as the manifest says.
         scale: largest absolute value of the whole head.
     """
 
@@ -50,9 +50,9 @@ class ObjectValues(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One object, in cells, before suppression; the names are those of `Detections`.
 
     Attributes:
-        cell: x, y of the heatmap cell it comes from.
-        box: x1, y1, x2, y2.
-        keypoints: x, y of the first landmark, of the second, and so on.
+        cell: x, y of the heatmap cell that it comes from.
+        box: x1, y1, x2, y2 in cells.
+        keypoints: x, y of the first landmark, of the second, and so on, in cells.
     """
 
     class_id: int
@@ -132,7 +132,7 @@ class GoldenVector:
 
     Attributes:
         picture: the network's input.
-        expected: what the network gave; its ``outputs`` hold the chosen values only, so it has no whole heads.
+        expected: values that the network gave; its ``outputs`` hold the chosen values only, so it has no whole heads.
     """
 
     def __init__(self, picture: ParityPicture, expected: Expected) -> None:

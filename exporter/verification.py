@@ -27,10 +27,10 @@ class Verification(msgspec.Struct, frozen=True):
     """What a verification found.
 
     Attributes:
-        bundle: its path.
-        report: one hop per engine, from what the network gave when the bundle was made (``torch``); for a precision of
-            less than fp32, from what its own model gave then, whose loss against fp32 the manifest tells.
-        engines: what really ran each hop.
+        bundle: path of the bundle.
+        report: one hop per engine, from what the network gave when the bundle was made (``torch``); in less than fp32,
+            from what its own model gave then, whose loss against fp32 the manifest records.
+        engines: engine that ran each hop.
         skipped: engines that the bundle has a file for but this machine has not.
     """
 
@@ -45,8 +45,8 @@ def verify(bundle: str | Path, *, threads: int | None = None, tolerances: Tolera
 
     Args:
         bundle: folder or zip.
-        threads: inference threads; None for the engine's default.
-        tolerances: None for those of an export.
+        threads: number of inference threads; None for the engine's default.
+        tolerances: allowed differences; None for those of an export.
 
     Raises:
         BundleError: the bundle is damaged.
@@ -86,8 +86,8 @@ def verify_native(bundle: Path, *, threads: int | None = None) -> list[dict[str,
     """Run a bundle's golden vectors with the C++ runtime.
 
     Args:
-        bundle: an unpacked folder.
-        threads: inference threads; None for the program's default.
+        bundle: unpacked folder.
+        threads: number of inference threads; None for the program's default.
 
     Returns:
         The lines of ``dm_verify``: one a vector, and the end (docs/native.md).

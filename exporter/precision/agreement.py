@@ -27,10 +27,10 @@ class Agreement:
     """Objects of a picture that two models found.
 
     Attributes:
-        objects: of both that score at least `SCORE_FLOOR`.
-        kept: those of them that the other model found too.
+        objects: number of objects of both models that score at least `SCORE_FLOOR`.
+        kept: number of those that the other model found too.
         landmark_errors: distances of the landmarks of the reference's kept objects, in cells.
-        box_errors: of their box corners, likewise.
+        box_errors: distances of the box corners of the same objects, in cells.
     """
 
     objects: int
@@ -43,10 +43,11 @@ def agree(reference: Detections, other: Detections, schema: KeypointSchema, top_
     """Compare what two models found in one picture, both ways: what is lost counts, and what is invented.
 
     Args:
-        reference: in cells, before suppression, best first; more than ``top_k``, so that a partner just below is seen.
-        other: likewise.
+        reference: objects in cells, before suppression, best first; more than ``top_k``, so that a partner just below
+            is seen.
+        other: the other model's objects, in cells, before suppression, best first; more than ``top_k``.
         schema: classes and sigmas.
-        top_k: objects that a user gets to see at most.
+        top_k: largest number of objects that a user gets to see.
     """
     lost = [_partner(reference, i, other, schema) for i in _strong(reference, top_k)]
     invented = [_partner(other, j, reference, schema) for j in _strong(other, top_k)]

@@ -29,8 +29,8 @@ class CalibrationSet:
     """Network inputs to calibrate on.
 
     Attributes:
-        source: whose they are.
-        images: (H, W, 3) uint8, BGR, of the exported size.
+        source: the user's pictures, or drawings.
+        images: network inputs of the exported size, (H, W, 3) uint8, BGR.
     """
 
     source: Literal["pictures", "drawings"]
@@ -49,8 +49,8 @@ def gather_calibration(folder: Path | None, size: tuple[int, int]) -> Calibratio
     """Return the pictures of a folder, by name, evenly chosen where they are many; without one, drawings.
 
     Args:
-        folder: of the user; None for drawings, which fit a network that was trained on drawings.
-        size: height, width of the network's input, pixels.
+        folder: folder of the user's pictures; None for drawings, which fit a network that was trained on drawings.
+        size: height, width of the network's input, in pixels.
 
     Raises:
         DataError: there is no such folder, it cannot be read or holds no picture, or a picture cannot be read.
@@ -68,9 +68,9 @@ def drawn_pictures(count: int, seed: int, size: tuple[int, int]) -> list[ParityP
     """Draw network inputs: garments as the demo network knows them.
 
     Args:
-        count: how many.
-        seed: of the set.
-        size: height, width of the network's input, pixels.
+        count: number of drawings.
+        seed: number that names the set.
+        size: height, width of the network's input, in pixels.
     """
     from deepmark.models.datasets.drawings import draw
 

@@ -15,9 +15,9 @@ class ConvLayer:
     """A convolution that can be computed in 8 bits or kept in float.
 
     Attributes:
-        name: path of the module that it was made from, for example ``"base.level2.tree1.conv1"``.
-        tensor: its output in the ONNX graph, by which MNN calls it.
-        weights: how many it has.
+        name: path of the module that it was made from, such as ``"base.level2.tree1.conv1"``.
+        tensor: name of its output in the ONNX graph, by which MNN calls it.
+        weights: number of its weights.
         last: whether an output of the graph is its own.
     """
 

@@ -30,9 +30,9 @@ class LossTally:
     """Compares a precision with fp32 picture by picture and adds up; no picture is kept.
 
     Args:
-        schema: the keypoint schema.
-        params: the decoder's.
-        by_head: also decode each head by itself; that is what takes the time.
+        schema: keypoint schema.
+        params: decoder parameters.
+        by_head: whether each head is decoded by itself, too; that is what takes the time.
     """
 
     def __init__(self, schema: KeypointSchema, params: DecoderParams, *, by_head: bool = True) -> None:
@@ -132,7 +132,7 @@ def map_loss(fp32: Accuracy, reduced: Accuracy, pictures: int) -> AveragePrecisi
     Args:
         fp32: accuracy of the fp32 model.
         reduced: accuracy of the reduced model on the same pictures.
-        pictures: number of them.
+        pictures: number of pictures.
 
     Raises:
         UsageError: the pictures show nothing that the fp32 model finds, so nothing could be lost.

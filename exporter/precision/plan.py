@@ -47,10 +47,10 @@ class PrecisionPlan:
     """A precision that can be tried.
 
     Attributes:
-        precision: to store or compute in.
+        precision: precision to store or compute in.
         calibration: folder of pictures; None for drawings, and where none are needed.
         keep_float: modules whose convolutions stay in float.
-        limits: what it may cost.
+        limits: largest cost.
     """
 
     precision: Precision

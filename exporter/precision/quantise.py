@@ -45,12 +45,12 @@ def quantise(
     """Quantise a model; its metadata and id come along. The same source and pictures give the same bytes.
 
     Args:
-        source: an fp32 ``.mnn`` file that gives logits.
-        target: the int8 ``.mnn`` file; replaced only by a whole one.
-        calibration: what to calibrate on.
+        source: fp32 ``.mnn`` file that gives logits.
+        target: int8 ``.mnn`` file to write; replaced only by a whole one.
+        calibration: pictures to calibrate on.
         preprocess: how pictures become network inputs.
         layers: all convolutions of the model.
-        float_layers: those that are kept in float; the last ones must be among them, as `kept_layers` has it.
+        float_layers: convolutions that are kept in float; the last ones must be among them, as `kept_layers` has it.
 
     Raises:
         ConversionError: the quantiser failed, hung, crashed, or wrote no whole model or one with other layers in float.

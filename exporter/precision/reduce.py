@@ -30,9 +30,9 @@ class Fp32:
     """The proven model to start from.
 
     Attributes:
-        onnx: that the other was converted from.
-        mnn: the model.
-        manifest: of the export.
+        onnx: ONNX file that ``mnn`` was converted from.
+        mnn: MNN file.
+        manifest: manifest of the export.
     """
 
     onnx: Path
@@ -53,13 +53,13 @@ def reduce_precision(
     """Write the model in the precision of the plan and judge it.
 
     Args:
-        fp32: the proven model.
-        target: the file to write, beside it.
-        plan: what is asked for.
-        calibration: for int8.
+        fp32: proven model.
+        target: file to write, beside the proven model.
+        plan: precision, what it may cost, and what stays in float.
+        calibration: pictures that int8 is calibrated on; None for other precisions.
         pictures: network inputs to judge on; drawings that were not calibrated on are added.
-        on_sample: is given what the new model says of each.
-        on_progress: is given one line at each step.
+        on_sample: function that gets each picture and what the new model gives for it.
+        on_progress: function that gets one line at each step.
 
     Returns:
         What the manifest records.

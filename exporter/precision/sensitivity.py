@@ -44,11 +44,11 @@ class LayerSensitivity:
     """A model with one layer in float, or none.
 
     Attributes:
-        layer: that is kept in float; empty for none.
-        weights: of the layer.
+        layer: name of the layer that is kept in float; empty for none.
+        weights: number of the layer's weights.
         heads: head -> mean absolute error against fp32, of probabilities or in cells.
         landmark_error: mean distance of the landmarks of kept objects, in cells.
-        kept: share of objects that are kept.
+        kept: share of objects that are kept, in [0, 1].
     """
 
     layer: str
@@ -68,8 +68,8 @@ class Sensitivity:
     """What layers cost.
 
     Attributes:
-        all_int8: no layer in float.
-        layers: each layer alone in float, in the order in which they compute.
+        all_int8: costs with no layer in float.
+        layers: costs with each layer alone in float, in the order in which layers compute.
     """
 
     all_int8: LayerSensitivity
@@ -107,13 +107,13 @@ def measure_sensitivity(
     """Quantise a network once for every convolution, with this one in float, and once with none.
 
     Args:
-        checkpoint: what `load_checkpoint` takes.
-        size: height, width of the network's input, pixels.
-        schema: keypoint schema; by default the built-in one with the checkpoint's counts.
-        heads: layout of the graph.
-        calibration: folder of pictures; by default drawings.
-        only: modules whose layers are measured; by default all.
-        on_progress: is given a line now and then, with the time left.
+        checkpoint: file that `load_checkpoint` takes.
+        size: height, width of the network's input, in pixels.
+        schema: keypoint schema; None for the built-in one with the checkpoint's counts.
+        heads: layout of the graph (`LAYOUTS`).
+        calibration: folder of pictures; None for drawings.
+        only: modules whose layers are measured; empty for all.
+        on_progress: function that gets a line now and then, with the time left.
 
     Raises:
         UsageError, CheckpointError, DataError, ConversionError: as for an export.

@@ -24,10 +24,10 @@ class Verdicts:
 
     Attributes:
         pictures: (n,) position of the picture.
-        class_ids: (n,).
-        scores: (n,) float32.
-        right: (n,) thresholds at which it found an item; bits, see `assign`.
-        forgiven: (n,) thresholds at which it found an item that is ignored.
+        class_ids: (n,) class.
+        scores: (n,) float32 score.
+        right: (n,) thresholds at which it found an item, as bits; see `assign`.
+        forgiven: (n,) thresholds at which it found an item that is ignored, as bits.
     """
 
     pictures: Index
@@ -54,9 +54,9 @@ def mean_average_precision(verdicts: Verdicts, items: Index, weights: F64 | None
     """Compute mAP.
 
     Args:
-        verdicts: of all detections.
+        verdicts: verdicts on all detections.
         items: (pictures, classes) number of items to be found.
-        weights: (B, pictures) how often each of B drawings from the pictures holds each picture; None for once each.
+        weights: (B, pictures) how often each of B resamplings holds each picture; None for every picture once.
 
     Returns:
         (B,) mean over the classes that occur; NaN where none does.
@@ -94,9 +94,9 @@ def _area(found: F64, seen: F64, total: F64) -> F64:
     Only right detections can raise recall, so precision is looked at behind each of them and nowhere else.
 
     Args:
-        found: (B, m) right detections up to and with the m-th.
-        seen: (B, m) all detections up to there.
-        total: (B,) items to be found.
+        found: (B, m) number of right detections up to and with the m-th.
+        seen: (B, m) number of all detections up to and with the m-th right one.
+        total: (B,) number of items to be found.
     """
     share_right = found / np.maximum(seen, 1)
     best_from_here = np.maximum.accumulate(share_right[:, ::-1], axis=1)[:, ::-1]

@@ -57,8 +57,8 @@ def retune(bundle: Path, decoder: DecoderParams, tuning: Tuning) -> Manifest:
 
     Args:
         bundle: folder or zip; replaced whole, or left as it is.
-        decoder: the new parameters.
-        tuning: where they come from.
+        decoder: new parameters.
+        tuning: search that the parameters come from.
 
     Returns:
         The new manifest.
@@ -95,9 +95,9 @@ def store_parameters(bundle: Path, report: TuneReport, record: EngineRecord) -> 
     """Put found parameters into a bundle, with where they come from; see `retune`.
 
     Args:
-        bundle: folder or zip.
-        report: of the search.
-        record: what gave the heads that were searched on.
+        bundle: folder or zip; replaced whole, or left as it is.
+        report: result of the search.
+        record: engine that gave the heads which were searched on.
     """
     points, boxes = report.over_start.points, report.over_start.boxes
     tuning = Tuning(

@@ -33,10 +33,10 @@ class Gain:
     """Two settings on the same pictures.
 
     Attributes:
-        before: mAP of the first, in [0, 1], by hotcoco.
-        after: mAP of the second.
+        before: mAP of the first setting, in [0, 1], by hotcoco.
+        after: mAP of the second setting, in [0, 1], by hotcoco.
         low: lower end of the interval of ``after - before``.
-        high: upper end.
+        high: upper end of the interval of ``after - before``.
     """
 
     before: float
@@ -85,12 +85,12 @@ def compare(
 
     Args:
         pictures: heads of at least the pictures in ``truth``; read several times.
-        truth: what is to be found.
-        found: the parameters in question.
-        others: what to compare them with.
-        workers: processes.
-        seed: of the bootstrap.
-        progress: shows how far it is.
+        truth: items that are to be found.
+        found: parameters in question.
+        others: parameters to compare them with.
+        workers: number of processes.
+        seed: seed of the bootstrap.
+        progress: display of how far it is.
 
     Returns:
         One comparison for each of ``others``.
@@ -148,9 +148,9 @@ def gain_interval(before: Verdicts, after: Verdicts, items: Index, *, seed: int)
 
     Args:
         before: verdicts on the detections of the first setting.
-        after: of the second.
+        after: verdicts on the detections of the second setting.
         items: (pictures, classes) number of items to be found.
-        seed: of the drawings.
+        seed: seed of the resamplings.
 
     Returns:
         The percentiles between which `CONFIDENCE` of the differences lie.

@@ -19,10 +19,10 @@ class PictureItems:
     """The M items of one picture, by class.
 
     Attributes:
-        class_ids: (M,).
+        class_ids: (M,) class of each item.
         boxes: (M, 4) x, y, width, height in pixels.
         keypoints: M arrays (P, 3) x, y, v, in the class's own order.
-        is_unlabelled: (M,) no landmark is labelled: its landmarks need not be found.
+        is_unlabelled: (M,) whether no landmark is labelled, so that landmarks need not be found.
     """
 
     class_ids: Index
@@ -54,9 +54,9 @@ def split_pictures(truth: Truth, check_share: float, seed: int) -> tuple[Truth, 
     """Part the pictures at random: those to search on, and those to check on.
 
     Args:
-        truth: of all pictures.
+        truth: items of all pictures.
         check_share: share of the second part, in (0, 1); each part gets one picture at least.
-        seed: of the drawing.
+        seed: seed of the split.
 
     Raises:
         DataError: a part would have no picture, or no garment with labelled landmarks.

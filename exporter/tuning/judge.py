@@ -9,7 +9,7 @@ import numpy as np
 
 from deepmark.exporter.tuning.average_precision import Verdicts
 from deepmark.exporter.tuning.items import PictureItems
-from deepmark.exporter.tuning.matching import Tries, assign
+from deepmark.exporter.tuning.matching import CandidatePairs, assign
 from deepmark.exporter.tuning.overlaps import LandmarkSimilarity, box_overlap
 from deepmark.exporter.tuning.staged_picture import Positions, StagedPicture
 from deepmark.models.evaluation.metric import MOST_DETECTIONS, Kind
@@ -22,8 +22,8 @@ class Ranked:
     """Detections of all pictures, by picture and class, and within these best first.
 
     Attributes:
-        objects: (n,) which object of the set each is.
-        scores: (n,) float32, final.
+        objects: (n,) index of each detection among the objects of the set.
+        scores: (n,) float32 final score.
     """
 
     objects: Index
@@ -34,12 +34,12 @@ class Judge:
     """Knows all items, and which object can find which: those of its picture and class.
 
     Args:
-        pictures: with their objects.
-        items: of each picture.
+        pictures: pictures with their objects.
+        items: items of each picture.
         schema: classes and sigmas.
 
     Attributes:
-        candidates: of each picture, (m,) ascending: its objects that can find something.
+        candidates: indices of the objects of each picture that can find something, (m,) ascending.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class Judge:
         """Compare the landmarks of all `candidates` with the items that they can find.
 
         Args:
-            positions: of each picture's candidates.
-            gamma: of Eq. (3).
+            positions: landmarks of each picture's candidates.
+            gamma: weight of refined positions, Eq. (3).
 
         Returns:
             One similarity for each pair of a candidate and an item.
@@ -118,7 +118,7 @@ class Judge:
         detection = detection_of[self._owner]
         close = np.flatnonzero((detection >= 0) & (overlaps >= 0.5))
         close = close[np.argsort(detection[close], kind="stable")]
-        tries = Tries(detection[close], self._item[close], overlaps[close])
+        pairs = CandidatePairs(detection[close], self._item[close], overlaps[close])
         item_cells = self._item_picture * classes + self._item_class
-        right, forgiven = assign(tries, int(np.count_nonzero(counted)), item_cells, ignored)
+        right, forgiven = assign(pairs, int(np.count_nonzero(counted)), item_cells, ignored)
         return Verdicts(pictures[counted], class_ids[counted], ranked.scores[counted], right, forgiven)

@@ -20,12 +20,12 @@ _BITS = (1 << np.arange(len(THRESHOLDS))).astype(np.uint16)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tries:
+class CandidatePairs:
     """k pairs of a detection and an item of its picture and class, by detection, then by item.
 
     Attributes:
-        detection: (k,) ascending; within a picture and class the best detection comes first.
-        item: (k,).
+        detection: (k,) index of the detection, ascending; within a picture and class the best detection comes first.
+        item: (k,) index of the item.
         overlap: (k,) OKS or IoU.
     """
 
@@ -34,22 +34,22 @@ class Tries:
     overlap: F64
 
 
-def assign(tries: Tries, count: int, cells: Index, ignored: Mask) -> tuple[BitArray, BitArray]:
+def assign(pairs: CandidatePairs, count: int, cells: Index, ignored: Mask) -> tuple[BitArray, BitArray]:
     """Let detections choose items.
 
     Args:
-        tries: who may choose what.
+        pairs: pairs of detections with the items that they may choose.
         count: number of detections, N.
         cells: (items,) number of the picture and class that an item belongs to.
-        ignored: (items,) those that may be found but need not; what finds one is neither right nor wrong.
+        ignored: (items,) whether an item may be found but need not; what finds one is neither right nor wrong.
 
     Returns:
         Of every detection, (N,): the thresholds at which it has an item that counts, and those at which it has an
         ignored one.
     """
     right, forgiven = np.zeros(count, np.uint16), np.zeros(count, np.uint16)
-    close = tries.overlap >= THRESHOLDS[0]
-    detection, item, overlap = tries.detection[close], tries.item[close], tries.overlap[close]
+    close = pairs.overlap >= THRESHOLDS[0]
+    detection, item, overlap = pairs.detection[close], pairs.item[close], pairs.overlap[close]
     if not len(detection):
         return right, forgiven
     by_preference = np.lexsort((item, overlap, ~ignored[item]))  # last: what counts, most overlap, the last of equals
@@ -71,7 +71,7 @@ def assign(tries: Tries, count: int, cells: Index, ignored: Mask) -> tuple[BitAr
 
 
 def _turns(detection: Index, cell: Index) -> list[Index]:
-    """Sort tries into turns: in each, every picture and class has at most one detection."""
+    """Sort pairs into turns: in each, every picture and class has at most one detection."""
     is_next = np.diff(detection, prepend=-1) != 0
     is_new = np.diff(cell, prepend=-1) != 0
     number = is_next.cumsum()  # of the detection, from 1

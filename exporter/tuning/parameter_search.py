@@ -46,16 +46,16 @@ class TuneReport:
 
     Attributes:
         searched: pictures that the search saw.
-        checked: pictures that it did not see; the gains are of these.
-        truth_sha256: names all annotations.
+        checked: pictures that the search did not see; gains are measured on these.
+        truth_sha256: sha256 of all annotations, in hex.
         start: the model's parameters.
-        found: the best ones.
-        sweeps: how they were found, in order.
-        over_start: ``found`` against ``start``.
-        over_off: ``found`` against no technique at all.
+        found: best parameters.
+        sweeps: searches of one parameter each, in order.
+        over_start: gains of ``found`` over ``start``.
+        over_off: gains of ``found`` over no technique at all.
         significant: whether ``found`` is surely better than ``start``: the interval of mAP_pt's gain lies above 0.
-        sigma_map: Figure 10, where it was asked for.
-        search_s: time that the search took on heads that were there, staging included; without map and check.
+        sigma_map: map of both sigmas, Figure 10; None where it was not asked for.
+        search_s: duration of the search on heads that were there, staging included, without map and check, in seconds.
     """
 
     searched: PartSize
@@ -75,7 +75,7 @@ def parameters_of(techniques: frozenset[int] | None) -> tuple[Parameter, ...]:
     """Name what is searched for, in order.
 
     Args:
-        techniques: numbers 1-4; None for all.
+        techniques: numbers of techniques, 1 to 4; None for all.
 
     Raises:
         UsageError: none of them has a parameter.
@@ -106,14 +106,14 @@ def tune(
 
     Args:
         store: heads of all pictures, from the backend that will run the model.
-        truth: what is to be found in them.
-        steps: the grid is 0, 1 / steps, ..., 1.
-        check_share: share of the pictures that the search does not see.
-        seed: of the split and of the bootstrap.
-        techniques: those to use, others are switched off; None searches 1, 2 and 3 and leaves 4 as it is.
-        workers: processes; None for one per usable core.
-        with_map: make Figure 10 too.
-        progress: shows how far it is.
+        truth: items that are to be found in the pictures.
+        steps: number of steps of the grid 0, 1 / steps, ..., 1.
+        check_share: share of the pictures that the search does not see, in (0, 1).
+        seed: seed of the split and of the bootstrap.
+        techniques: techniques to use, others are switched off; None searches 1, 2 and 3 and leaves 4 as it is.
+        workers: number of processes; None for one per usable core.
+        with_map: whether Figure 10 is made, too.
+        progress: display of how far it is.
 
     Raises:
         UsageError: no technique with a parameter is to be used.

@@ -27,8 +27,8 @@ class Scorer:
 
     Attributes:
         landmark_items: (pictures, classes) number of items whose landmarks are to be found.
-        box_items: likewise boxes.
-        pool: knows the pictures.
+        box_items: (pictures, classes) number of items whose boxes are to be found.
+        pool: processes that know the pictures.
     """
 
     landmark_items: Index
@@ -55,10 +55,10 @@ def open_scorer(
 
     Args:
         pictures: heads of at least the pictures in ``truth``; read once.
-        truth: what is to be found, in the pictures that count.
-        plan: what they are to be ready for.
-        workers: number of processes, at most.
-        progress: shows how far it is.
+        truth: items that are to be found, in the pictures that count.
+        plan: parameters that the pictures are staged for.
+        workers: largest number of processes.
+        progress: display of how far it is.
     """
     items = by_picture(truth)
     positions = {image_id: number for number, image_id in enumerate(items)}

@@ -22,8 +22,8 @@ class StagingPlan:
 
     Attributes:
         schema: classes, groups and sigmas.
-        params: what is not searched for; the four others of it are not looked at.
-        sigma_centers: the values of ``sigma_center`` that may be asked for.
+        params: parameters that are not searched for; the four others of it are not looked at.
+        sigma_centers: values of ``sigma_center`` that may be asked for.
     """
 
     schema: KeypointSchema

@@ -42,9 +42,9 @@ def draw_map(path: Path, found: SigmaMap, *, title: str) -> None:
     Colours are viridis: equal steps look equal, in grey too.
 
     Args:
-        path: ``.png`` or ``.svg``.
-        found: the map.
-        title: says what was searched.
+        path: ``.png`` or ``.svg`` file to write.
+        found: map to draw.
+        title: what was searched, in a line.
 
     Raises:
         DeepMarkError: it cannot be written.

@@ -32,10 +32,10 @@ class Positions:
     """The P landmarks of some objects, one object after the other, before technique 3.
 
     Attributes:
-        coarse: (2, P) regressed, in cells.
-        refined: (2, P) found in the heatmap.
-        is_refined: (P,) whether there is one.
-        transform: of the picture.
+        coarse: (2, P) regressed x, y, in cells.
+        refined: (2, P) x, y found in the heatmap, in cells.
+        is_refined: (P,) whether one was found in the heatmap.
+        transform: the picture's transform from cells to pixels.
     """
 
     coarse: F32
@@ -54,16 +54,16 @@ class StagedPicture:
     """The N objects of one picture, sorted by class and then by cell.
 
     Args:
-        picture: its heads.
+        picture: heads of the picture.
         schema: classes and groups.
-        params: everything but the four parameters that are searched for.
-        sigma_centers: the values of ``sigma_center`` to be ready for.
+        params: parameters that are not searched for; the four others of it are not looked at.
+        sigma_centers: values of ``sigma_center`` that may be asked for.
 
     Attributes:
-        class_ids: (N,).
+        class_ids: (N,) class of each object.
         centre_scores: (values of sigma_center, N) blurred centre score; `NO_CENTRE` where it is not among the best K.
         boxes: (N, 4) x1, y1, x2, y2 in pixels of the picture.
-        has_landmark_map: whether the network has ``hm_hp``: without it scores are centre scores.
+        has_landmark_map: whether the network has ``hm_hp``; without it scores are centre scores.
     """
 
     def __init__(
@@ -94,8 +94,8 @@ class StagedPicture:
         """Look the landmarks up in the heatmap.
 
         Args:
-            params: of them ``sigma_keypoint`` matters, and what is not searched for.
-            objects: those whose positions are wanted, ascending.
+            params: parameters, of which ``sigma_keypoint`` matters, and what is not searched for.
+            objects: (n,) objects whose positions are wanted, ascending.
 
         Returns:
             ``Score_kps`` of Eq. (1) of all objects, (N,), and the positions.

@@ -26,8 +26,8 @@ from deepmark.exporter.tuning.average_precision import Verdicts
 from deepmark.exporter.tuning.items import PictureItems
 from deepmark.exporter.tuning.judge import Judge, Ranked
 from deepmark.exporter.tuning.staged_picture import NO_CENTRE, Positions, StagedPicture
-from deepmark.exporter.tuning.suppression import Rivalry, pick
-from deepmark.runtime.arrays import F32, F64, Index
+from deepmark.exporter.tuning.suppression import SuppressionTables, pick
+from deepmark.runtime.arrays import F64
 from deepmark.runtime.decoding.decoder import rescore
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -45,11 +45,11 @@ class StagedSet:
     """Pictures that were decoded as far as no parameter matters.
 
     Args:
-        pictures: at least one; all made with these schema, params and sigma_centers.
-        items: what is to be found in each.
+        pictures: pictures, at least one, all made with these schema, params and sigma_centers.
+        items: items of each picture.
         schema: classes, groups and sigmas.
-        params: what is not searched for; the four others of it are not looked at.
-        sigma_centers: the values of ``sigma_center`` that may be asked for.
+        params: parameters that are not searched for; the four others of it are not looked at.
+        sigma_centers: values of ``sigma_center`` that may be asked for.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class StagedSet:
         self._sigma_centers = tuple(sigma_centers)
         self._pictures = pictures
         counts = [len(one.class_ids) for one in self._pictures]
-        self._picture_of = np.repeat(np.arange(len(counts)), counts)
-        self._class_ids = np.concatenate([one.class_ids for one in self._pictures])
-        self._groups = self._picture_of * len(schema.classes) + self._class_ids  # of objects that compete
+        picture_of = np.repeat(np.arange(len(counts)), counts)
+        class_ids = np.concatenate([one.class_ids for one in self._pictures])
+        self._groups = picture_of * len(schema.classes) + class_ids  # of objects that compete
         self._centre_scores = np.concatenate([one.centre_scores for one in self._pictures], axis=1)
-        self._boxes = np.concatenate([one.boxes for one in self._pictures])
-        self._rivalry = Rivalry.of(self._boxes, self._groups, params) if params.nms else None
+        boxes = np.concatenate([one.boxes for one in self._pictures])
+        self._suppression = SuppressionTables.of(boxes, self._groups, params) if params.nms else None
         self._judge = Judge(self._pictures, items, schema)
         self._means: dict[float, F64] = {}
         self._similarities: dict[tuple[float, float], F64] = {}
@@ -78,7 +78,7 @@ class StagedSet:
         """Tell what becomes of every detection under ``params``, and of its box too if ``boxes``.
 
         Args:
-            params: alike those that the set was made with, but for the four that are searched for.
+            params: parameters, like those that the set was made with but for the four that are searched for.
             boxes: whether boxes are judged too.
         """
         ranked = self.rank(params)
@@ -95,17 +95,11 @@ class StagedSet:
         order = np.lexsort((-before, -scores, self._groups[objects]))  # stable: what is equal stays sorted by cell
         order = order[scores[order] >= np.float32(params.score_threshold)]
         objects, scores = objects[order], scores[order]
-        if self._rivalry is not None:
-            kept, scores = pick(self._rivalry, objects, self._groups[objects], scores)
+        if self._suppression is not None:
+            kept, scores = pick(self._suppression, objects, self._groups[objects], scores)
             enough = scores >= np.float32(params.score_threshold)
             objects, scores = objects[kept][enough], scores[enough]
         return Ranked(objects, scores)
-
-    def boxes_of(self, ranked: Ranked, picture: int) -> tuple[Index, F32, F32]:
-        """Give classes (n,), scores (n,) and boxes (n, 4) of one picture's detections, by class and best first."""
-        own = self._picture_of[ranked.objects] == picture
-        objects = ranked.objects[own]
-        return self._class_ids[objects], ranked.scores[own], self._boxes[objects]
 
     def _means_at(self, params: DecoderParams) -> F64:
         if params.sigma_keypoint not in self._means:

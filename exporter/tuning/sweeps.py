@@ -45,10 +45,10 @@ class Sweep:
     """The search of one parameter.
 
     Attributes:
-        parameter: its name.
-        start: its value before.
-        best: its value afterwards.
-        trials: by value, ascending.
+        parameter: name of the parameter.
+        start: value before the search.
+        best: value after the search.
+        trials: values that were tried, ascending.
     """
 
     parameter: Parameter
@@ -79,10 +79,10 @@ def search(
     """Search parameters one after the other.
 
     Args:
-        start: where to begin.
+        start: parameters to begin at.
         grid: values to try.
-        parameters: which, in this order.
-        score_all: tells how good parameters are.
+        parameters: names of the parameters, in the order of the search.
+        score_all: function that measures how good parameters are.
 
     Returns:
         The best parameters, and how they were found. Of equally good values the one nearer to "off" wins.
@@ -103,9 +103,10 @@ class SigmaMap:
     """Technique 2 in full (Figure 10): mAP_pt of every pair of sigmas, alpha and gamma as the search left them.
 
     Attributes:
-        sigmas: values of both, in cells.
-        map_pt: ``map_pt[i][j]`` belongs to ``sigma_keypoint = sigmas[i]`` and ``sigma_center = sigmas[j]``.
-        found: ``sigma_center``, ``sigma_keypoint`` that the search chose one after the other.
+        sigmas: values of both sigmas, in cells.
+        map_pt: mAP_pt of each pair: ``map_pt[i][j]`` belongs to ``sigma_keypoint = sigmas[i]`` and ``sigma_center =
+            sigmas[j]``.
+        found: ``sigma_center``, ``sigma_keypoint`` that the search chose one after the other, in cells.
     """
 
     sigmas: tuple[float, ...]

@@ -42,10 +42,10 @@ def open_pool(
     """Stage pictures, here or in several processes, which end with the block.
 
     Args:
-        plan: what for.
-        pictures: read one after the other and not kept here; at least as many as workers.
+        plan: parameters that the pictures are staged for.
+        pictures: pictures, read one after the other and not kept here; at least as many as workers.
         workers: number of processes; 1 for this one.
-        advance: called after every picture.
+        advance: function called after every picture.
 
     Raises:
         EngineError: a process was killed.

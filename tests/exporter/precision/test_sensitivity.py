@@ -23,15 +23,15 @@ def tiny_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_row_tells_a_layer_and_a_line_the_time_left(tiny_checkpoint: Path) -> None:
-    said: list[str] = []
-    found = measure_sensitivity(tiny_checkpoint, size=(64, 96), only=["hm", "level"], on_progress=said.append)
+    lines: list[str] = []
+    found = measure_sensitivity(tiny_checkpoint, size=(64, 96), only=["hm", "level"], on_progress=lines.append)
     assert [one.layer for one in found.layers] == ["level.0", "hm.0"]
     assert found.all_int8.layer == ""
     assert found.layers[0].weights == 8 * 16 * 9
     assert set(found.all_int8.heads) == {"hm", "wh", "hps", "reg", "hm_hp", "hp_offset"}
     assert min(found.all_int8.heads.values()) > 0
-    assert said[0].startswith("measuring: 1 of 2 layers, ")
-    assert said[0].endswith(" left")
+    assert lines[0].startswith("measuring: 1 of 2 layers, ")
+    assert lines[0].endswith(" left")
 
 
 def test_a_layer_of_a_head_changes_that_head_alone(tiny_checkpoint: Path) -> None:

@@ -125,13 +125,13 @@ def test_no_detection_at_all_is_zero(truth: Truth) -> None:
     assert check(truth, ResultsBuilder(SCHEMA).build()) == 0
 
 
-@pytest.mark.parametrize(("place", "is_counted"), [(19, True), (20, False)])
-def test_of_25_detections_the_best_20_count_for_landmarks(place: int, is_counted: bool) -> None:
+@pytest.mark.parametrize(("right", "is_counted"), [(19, True), (20, False)])
+def test_of_25_detections_the_best_20_count_for_landmarks(right: int, is_counted: bool) -> None:
     truth = read(document(item(1)))
     one = truth.classes[0]
     builder = ResultsBuilder(SCHEMA)
     for rank in range(25):
-        shift = 0 if rank == place else 500
+        shift = 0 if rank == right else 500
         score = np.array([np.float32(0.9 - rank / 100)], np.float64)
         box = one.boxes + np.array([shift, shift, 0, 0])
         builder.add(0, ClassResults(np.array([1]), score, box, one.keypoints[..., :2] + shift))
@@ -149,11 +149,11 @@ def test_where_nothing_is_to_be_found_there_is_no_figure() -> None:
 def repeated(verdicts: Verdicts, items: np.ndarray, drawn: Sequence[int]) -> float:
     """The figure of a data set in which each picture really stands as often as it was drawn."""
     parts = []
-    for place, picture in enumerate(drawn):
+    for number, picture in enumerate(drawn):
         own = verdicts.pictures == picture
         parts.append(
             Verdicts(
-                pictures=np.full(np.count_nonzero(own), place, np.intp),
+                pictures=np.full(np.count_nonzero(own), number, np.intp),
                 class_ids=verdicts.class_ids[own],
                 scores=verdicts.scores[own],
                 right=verdicts.right[own],

@@ -49,13 +49,10 @@ def test_detections_and_figures_are_those_of_the_decoder_and_of_the_metric(name:
     fixed = FIXED[name]
     pictures = make_pictures(6, seed=3, levels=levels)
     truth = make_truth(pictures, seed=4)
-    staged = StagedSet(
-        [StagedPicture(one, SCHEMA, fixed, SIGMAS) for one in pictures],
-        list(by_picture(truth).values()),
-        SCHEMA,
-        fixed,
-        SIGMAS,
-    )
+    decoded = [StagedPicture(one, SCHEMA, fixed, SIGMAS) for one in pictures]
+    picture_of = np.repeat(np.arange(len(decoded)), [len(one.class_ids) for one in decoded])
+    class_ids, corners = (np.concatenate([getattr(one, name) for one in decoded]) for name in ("class_ids", "boxes"))
+    staged = StagedSet(decoded, list(by_picture(truth).values()), SCHEMA, fixed, SIGMAS)
     labelled, boxes = count_items(truth)
     figures = []
     for params in some_params(fixed, seed=5):
@@ -65,10 +62,10 @@ def test_detections_and_figures_are_those_of_the_decoder_and_of_the_metric(name:
             expected = picture.detect(params)
             builder.add_detections(picture.image_id, expected)
             by_class = np.argsort(expected.class_ids, kind="stable")
-            found = staged.boxes_of(ranked, position)
-            np.testing.assert_array_equal(found[0], expected.class_ids[by_class])
-            np.testing.assert_array_equal(found[1], expected.scores[by_class])
-            np.testing.assert_array_equal(found[2], expected.boxes[by_class])
+            own = picture_of[ranked.objects] == position
+            np.testing.assert_array_equal(class_ids[ranked.objects[own]], expected.class_ids[by_class])
+            np.testing.assert_array_equal(ranked.scores[own], expected.scores[by_class])
+            np.testing.assert_array_equal(corners[ranked.objects[own]], expected.boxes[by_class])
         report = measure(truth, builder.build())
         outcome = staged.evaluate(params, boxes=True)
         assert outcome.boxes is not None

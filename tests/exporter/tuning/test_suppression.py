@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepmark.exporter.tuning.suppression import Rivalry, pick
+from deepmark.exporter.tuning.suppression import SuppressionTables, pick
 from deepmark.runtime.decoding.nms import hard_nms, pairwise_iou, soft_nms
 from deepmark.runtime.decoding.params import DecoderParams
 
@@ -37,7 +37,7 @@ def test_every_group_is_suppressed_as_by_the_decoder(
     taking_part = np.flatnonzero(rng.random(len(groups)) < 0.8)
     objects = taking_part[np.lexsort((-scores[taking_part], groups[taking_part]))]
 
-    kept, left = pick(Rivalry.of(boxes, groups, params), objects, groups[objects], scores[objects])
+    kept, left = pick(SuppressionTables.of(boxes, groups, params), objects, groups[objects], scores[objects])
 
     expected: list[int] = []
     decayed: list[float] = []
