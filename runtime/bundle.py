@@ -47,7 +47,7 @@ class OpenedBundle:
 
     Attributes:
         path: path of the folder, zip or bare file.
-        manifest: what the model is and how to use it.
+        manifest: description of the model and of how to use it.
         weights: each engine that the bundle has a model for, at least one -> name of the model file in ``entries``.
         entries: name of every file but the manifest -> its length and sha256.
     """

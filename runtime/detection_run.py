@@ -66,7 +66,7 @@ class RunSummary:
         frames: number of frames that were processed.
         objects: number of garments found in them.
         failures: inputs that could not be processed, or not to their end, each with the reason.
-        tiles: the first frame of every input, drawn for a contact sheet; the first `MAX_TILES` of them.
+        tiles: drawings of the first frame of every input, for a contact sheet; at most `MAX_TILES`.
     """
 
     frames: int = 0
@@ -80,13 +80,13 @@ class DetectionRun:
     """How to process inputs.
 
     Attributes:
-        detector: finds garments.
-        output: where results go.
-        on_frame: called after every frame, with whether it is a still picture.
-        window: shows every frame, or None.
+        detector: finder of garments in a picture.
+        output: folder of the results.
+        on_frame: function called after every frame, with its record and whether it is a still picture.
+        window: window that shows every frame; None for none.
         tiles: whether to draw tiles for a contact sheet.
-        ahead: number of frames that may wait for detecting, and for drawing; 0 does one thing after another. A camera
-            is never read ahead: its frames would be old.
+        ahead: number of frames that may wait for detecting, and for drawing; with 0 one thing is done after another. A
+            camera is never read ahead: its frames would be old.
     """
 
     detector: Detector
@@ -209,7 +209,7 @@ def look_ahead(items: Generator[Item], depth: int) -> Generator[Item]:
     way, the thread finishes the item that it is making, ``items`` is closed, and the thread has ended.
 
     Args:
-        items: runs in the thread, one step at a time.
+        items: generator that runs in the thread, one step at a time.
         depth: number of items that may wait here besides the one that was asked for last; at least 1.
     """
     with closing(items), ThreadPoolExecutor(1, "look-ahead") as thread:

@@ -13,12 +13,12 @@ class Detections:
 
     Attributes:
         class_ids: (N,) int64, index into the schema's classes.
-        scores: (N,) float32 final scores in [0, 1], Eq. (1), after soft-NMS where that is on.
-        box_scores: (N,) float32 centre scores, blurred where technique 2 is on.
+        scores: (N,) float32 final scores in [0, 1], Eq. (1), after soft-NMS if that is on.
+        box_scores: (N,) float32 centre scores, blurred if technique 2 is on.
         boxes: (N, 4) float32 x1, y1, x2, y2.
         keypoints: N arrays (P, 2) float32 x, y: the class's landmarks in the class's own order.
         keypoint_scores: N arrays (P,) float32 heatmap values; 0 where a landmark was not refined.
-        refined: N arrays (P,) bool: the landmark comes from the heatmap, not from the regression alone.
+        refined: N arrays (P,) bool: whether a landmark comes from the heatmap, not from the regression alone.
         keypoints_score: (N,) float32 mean landmark score, ``Score_kps`` of Eq. (1).
     """
 

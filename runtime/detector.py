@@ -24,14 +24,14 @@ class Detector:
     """A loaded model with everything around it. Safe to call from several threads.
 
     Args:
-        model: what `load_engine` takes, or a loaded engine.
-        threads: see `load_engine`; not for a loaded engine.
-        backend: likewise.
-        params: how to decode; None for the manifest's.
+        model: anything that `load_engine` takes, or a loaded engine.
+        threads: number of threads to compute with, see `load_engine`; None for its default, and with a loaded engine.
+        backend: name of the engine, see `load_engine`; None for its default, and with a loaded engine.
+        params: parameters to decode and suppress with; None for the manifest's.
 
     Attributes:
-        engine: the loaded engine.
-        params: how heads are decoded and suppressed.
+        engine: loaded engine.
+        params: parameters that heads are decoded and suppressed with; those of the manifest if None was given.
         schema: classes and landmarks.
 
     Example::
@@ -91,10 +91,10 @@ def detect_in_picture(
     """Decode heads, go back to the picture, and suppress there, where boxes have their own shape.
 
     Args:
-        heads: of the picture.
+        heads: heads of the network for the picture.
         schema: classes and groups of the network.
-        params: how to decode and suppress.
-        transform: where the picture lies in the network's input.
+        params: parameters to decode and suppress with.
+        transform: position of the picture in the network's input.
 
     Raises:
         DataError: the heads do not fit the schema, or hold values that no network gives.

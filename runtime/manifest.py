@@ -40,9 +40,9 @@ class InputSpec(ManifestPart, frozen=True):
     """The network's input.
 
     Attributes:
-        height: pixels; the size the model was exported and checked for.
-        width: pixels.
-        multiple: every other height and width that the model accepts is a multiple of this.
+        height: height in pixels that the model was exported and checked for.
+        width: width in pixels that the model was exported and checked for.
+        multiple: number of pixels that every height and width must be a multiple of.
         dynamic: whether it accepts any other size at all.
     """
 
@@ -57,10 +57,10 @@ class Preprocess(ManifestPart, frozen=True):
 
     Attributes:
         color: order of the channels of the 8-bit picture.
-        resize: ``"centernet-affine"``: `deepmark.runtime.letterbox`.
+        resize: name of the way to the network's size; ``"centernet-affine"`` is `deepmark.runtime.letterbox`.
         border: grey level outside the picture, before normalisation; always black.
-        mean: per channel, in ``color``'s order, of pixels in [0, 1].
-        std: likewise.
+        mean: mean of each channel in ``color``'s order, of pixels in [0, 1].
+        std: standard deviation of each channel in ``color``'s order, of pixels in [0, 1].
     """
 
     color: Literal["BGR"] = "BGR"
@@ -74,9 +74,9 @@ class GatheredSpec(ManifestPart, frozen=True):
     """The heads that a sparse graph leaves to the runtime.
 
     Attributes:
-        channels: name of each -> its channels.
-        sha256: of ``heads.npz``, which holds their weights, hex. The manifest inside the graph has it too: so a graph
-            knows the only file that belongs to it.
+        channels: name of each head -> its channels.
+        sha256: sha256 of ``heads.npz``, which holds their weights, hex. The manifest inside the graph has it too: so a
+            graph knows the only file that belongs to it.
     """
 
     channels: dict[str, int]
@@ -87,11 +87,12 @@ class HeadsSpec(ManifestPart, frozen=True):
     """What the graph gives.
 
     Attributes:
-        layout: ``"dense"``: every head as a whole map; ``"sparse"``: the heatmaps and the features.
-        activation: whether ``hm`` and ``hm_hp`` come as probabilities or as logits (before the sigmoid).
+        layout: ``"dense"`` if the graph gives every head as a whole map, ``"sparse"`` if it gives the heatmaps and the
+            features.
+        activation: form of ``hm`` and ``hm_hp``: probabilities, or logits (before the sigmoid).
         stride: input pixels per cell.
         channels: name of each output -> its channels. Outputs are found by name, never by order.
-        gathered: the other heads of a sparse graph.
+        gathered: heads that a sparse graph leaves out; None for a dense graph.
     """
 
     layout: Literal["dense", "sparse"]
@@ -123,24 +124,25 @@ class Manifest(ManifestPart, frozen=True, kw_only=True):
     """The whole document.
 
     Attributes:
-        schema_version: `SCHEMA_VERSION`.
-        checksum: sha256 of the encoded document with `UNSEALED` in this place; only there does it have a meaning.
-        name: of the model; the bundle's folder is ``NAME.deepmark``.
-        created_by: program and version.
-        precision: of the weights.
-        input: the network's input.
-        preprocess: how a picture becomes that input.
-        heads: what the graph gives.
+        schema_version: version of this document's form, `SCHEMA_VERSION`.
+        checksum: sha256 of the encoded document with `UNSEALED` as its checksum; it has a meaning in the encoded
+            document only.
+        name: name of the model; the bundle's folder is ``NAME.deepmark``.
+        created_by: program and version that made the bundle.
+        precision: number format of the weights.
+        input: size of the network's input.
+        preprocess: way from a picture to that input.
+        heads: heads that the graph gives.
         keypoints: classes, landmarks, groups, sigmas.
-        flip_pairs: group channels that change places in a mirrored picture (follows from ``keypoints``; written out
-            for programs that do not derive it).
+        flip_pairs: pairs of group channels that are exchanged in a mirrored picture (they follow from ``keypoints``;
+            written out for programs that do not derive them).
         decoder: parameters that the model is decoded with.
-        tuning: where these come from, if they were searched for.
-        source: the checkpoint.
-        versions: library -> version that made the bundle.
+        tuning: search that found ``decoder``; None if these parameters were not searched for.
+        source: checkpoint that was exported.
+        versions: name of each library -> version that made the bundle.
         parity: results of every step of the export.
-        quantisation: how a model of less than fp32 was made, and what that costs.
-        files: every other file of the bundle, by its path with ``/``.
+        quantisation: way to fewer bits, and what that costs; None for a model in fp32.
+        files: path of every other file of the bundle, with ``/`` -> its sha256 and length.
     """
 
     schema_version: int

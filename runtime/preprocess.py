@@ -18,7 +18,7 @@ def normalise(image: Image8, preprocess: Preprocess) -> F32:
 
     Args:
         image: (H, W, 3) uint8, channels in ``preprocess.color``'s order.
-        preprocess: the manifest's numbers.
+        preprocess: numbers of the manifest.
 
     Returns:
         (1, 3, H, W) float32, contiguous.

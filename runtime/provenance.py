@@ -26,10 +26,11 @@ class SourceCheckpoint(ManifestPart, frozen=True):
 
     Attributes:
         file: name of the checkpoint, without its folder.
-        sha256: of the checkpoint file, hex.
+        sha256: sha256 of the checkpoint file, hex.
         architecture: ``"mdla34"`` or ``"dlav0_34"``.
         variant: letter of the checkpoint's layout, with its explanation.
-        parameters: of the network, as the paper counts them (`deepmark.models.loading.LoadReport`).
+        parameters: number of parameters of the network, as the paper counts them
+            (`deepmark.models.loading.LoadReport`).
     """
 
     file: str
@@ -43,8 +44,8 @@ class HeadParity(ManifestPart, frozen=True):
     """How far one head is from the same head one step before.
 
     Attributes:
-        head: its name.
-        unit: ``"probability"``, ``"logit"``, ``"cells"``, or ``"activation"`` (of features).
+        head: name of the head.
+        unit: ``"probability"``, ``"logit"``, ``"cells"``, or ``"activation"`` for features.
         max_error: largest absolute difference over all pictures.
         mean_error: mean absolute difference.
         tolerance_used: largest ``difference / (atol + rtol * scale)``, where ``scale`` is the head's largest absolute
@@ -62,15 +63,15 @@ class ObjectParity(ManifestPart, frozen=True):
     """How far decoded objects are from those one step before.
 
     Attributes:
-        expected: objects above the score floor on either side, over all pictures.
-        matched: those that have a partner of the same class in the same cell on the other side.
-        unexplained: those that have none, and no near tie explains it.
-        landmarks: landmarks of matched objects.
-        near_ties: objects without partner and landmarks that jumped because the reference's own choice was closer than
-            the step's rounding; they are in none of the figures below.
+        expected: number of objects above the score floor on either side, over all pictures.
+        matched: number of objects that have a partner of the same class in the same cell on the other side.
+        unexplained: number of objects without a partner that no near tie explains.
+        landmarks: number of landmarks of matched objects.
+        near_ties: number of objects without partner and landmarks that jumped because the reference's own choice was
+            closer than the step's rounding; they are in none of the figures below.
         max_landmark_error: largest distance of two landmarks of matched objects, in cells.
-        max_box_error: likewise of box corners, in cells.
-        max_score_error: likewise of final scores.
+        max_box_error: largest distance of two box corners of matched objects, in cells.
+        max_score_error: largest difference of two final scores of matched objects.
     """
 
     expected: int
@@ -87,11 +88,11 @@ class HopParity(ManifestPart, frozen=True):
     """One step of the chain, for example ``torch`` -> ``onnx``.
 
     Attributes:
-        reference: what the step starts from.
-        candidate: what it makes.
+        reference: form of the network that the step starts from.
+        candidate: form of the network that the step makes.
         pictures: number of network inputs compared.
-        heads: one entry per head.
-        objects: the decoded objects.
+        heads: comparison of each head.
+        objects: comparison of the decoded objects.
         passed: whether every figure lies within its threshold.
     """
 
@@ -108,8 +109,8 @@ class Calibration(ManifestPart, frozen=True):
 
     Attributes:
         source: ``"pictures"`` of the user's, or our own ``"drawings"``.
-        pictures: how many.
-        sha256: of the network inputs made from them, in order, hex.
+        pictures: number of pictures.
+        sha256: sha256 of the network inputs made from them, in order, hex.
     """
 
     source: Literal["pictures", "drawings"]
@@ -121,9 +122,9 @@ class HeadLoss(ManifestPart, frozen=True):
     """What a precision does to one head.
 
     Attributes:
-        head: its name.
+        head: name of the head.
         max_error: largest absolute difference from fp32, of probabilities or in cells.
-        mean_error: mean absolute difference.
+        mean_error: mean absolute difference from fp32, of probabilities or in cells.
         kept: share of fp32's objects that are kept when this head alone is taken from the smaller model.
     """
 
@@ -137,11 +138,11 @@ class AveragePrecisionLoss(ManifestPart, frozen=True):
     """Accuracy on labelled drawings, in fp32 and in the smaller precision.
 
     Attributes:
-        pictures: how many.
+        pictures: number of drawings.
         fp32_points: mAP_pt of the fp32 model.
-        points: of the smaller one.
+        points: mAP_pt of the smaller model.
         fp32_boxes: mAP_box of the fp32 model.
-        boxes: of the smaller one.
+        boxes: mAP_box of the smaller model.
     """
 
     pictures: int
@@ -160,13 +161,14 @@ class PrecisionLoss(ManifestPart, frozen=True):
     """What a precision costs, beside the fp32 model that it was made from, on the same engine.
 
     Attributes:
-        pictures: that both ran on.
-        objects: found by either.
-        kept: share of them that the other finds too; `deepmark.exporter.precision.agreement` says when that is so.
+        pictures: number of pictures that both models ran on.
+        objects: number of objects that either model found.
+        kept: share of the objects that the other model finds too; `deepmark.exporter.precision.agreement` says when
+            that is so.
         landmark_error: mean distance of the landmarks of kept objects, in cells.
-        box_error: mean distance of their box corners, in cells.
-        heads: each by itself.
-        accuracy: on labelled drawings, where it was asked for.
+        box_error: mean distance of the box corners of kept objects, in cells.
+        heads: loss of each head by itself.
+        accuracy: loss of accuracy on labelled drawings; None if it was not asked for.
     """
 
     pictures: int
@@ -182,9 +184,9 @@ class Quantisation(ManifestPart, frozen=True):
     """How a model of less than fp32 was made.
 
     Attributes:
-        loss: what it costs.
-        calibration: where pictures were needed.
-        float_layers: convolutions that were kept in float.
+        loss: figures of what the smaller model loses.
+        calibration: pictures that decided which values 8 bits stand for; None for a precision that needs none.
+        float_layers: names of the convolutions that were kept in float.
     """
 
     loss: PrecisionLoss
@@ -196,15 +198,15 @@ class Tuning(ManifestPart, frozen=True):
     """Where the decoder parameters come from, if they were searched for.
 
     Attributes:
-        by: program and version.
+        by: program and version that searched.
         backend: engine whose outputs were searched on.
-        annotations_sha256: names what was to be found in the pictures.
+        annotations_sha256: sha256 of what was to be found in the pictures, hex.
         searched: number of pictures that the search saw.
-        checked: number of further pictures, which the gains are of.
-        before: the parameters before.
+        checked: number of further pictures, which the gains were measured on.
+        before: parameters before the search.
         map_pt: mAP of landmarks before and after, [0, 1].
-        map_pt_gain: lower and upper end of the 95 % interval of its difference.
-        map_box: mAP of boxes before and after.
+        map_pt_gain: lower and upper end of the 95 % interval of the difference of ``map_pt``.
+        map_box: mAP of boxes before and after, [0, 1].
     """
 
     by: str

@@ -27,8 +27,8 @@ class Letterbox:
 
     Attributes:
         scale: input pixels per image pixel.
-        image_centre: (x, y) in image pixels.
-        input_centre: (x, y) in input pixels.
+        image_centre: centre (x, y) of the image, in image pixels.
+        input_centre: centre (x, y) of the network's input, in input pixels.
     """
 
     scale: float

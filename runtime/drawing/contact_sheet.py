@@ -29,7 +29,7 @@ class Tile:
 
     Attributes:
         image: (H, W, 3) uint8, BGR; neither side longer than `TILE`.
-        caption: what to write below it.
+        caption: line of text to write below it.
     """
 
     image: Image8
@@ -41,7 +41,7 @@ def fill_tile(image: Image8, detections: Detections, schema: KeypointSchema) -> 
 
     Args:
         image: (H, W, 3) uint8, BGR, of any size.
-        detections: in pixels of this picture, best first.
+        detections: objects in pixels of this picture, best first.
         schema: names and outlines of the classes.
     """
     import cv2
@@ -57,8 +57,8 @@ def contact_sheet(tiles: list[Tile], columns: int = 4) -> Image8:
     """Lay out tiles in rows, from left to right.
 
     Args:
-        tiles: at least one.
-        columns: tiles a row, at most.
+        tiles: tiles in reading order, at least one.
+        columns: most tiles a row.
 
     Returns:
         (H, W, 3) uint8, BGR.

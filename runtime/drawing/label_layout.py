@@ -22,10 +22,10 @@ def lay_out_labels(
 
     Args:
         sizes: width and height of each label, the most important one first.
-        boxes: what each label belongs to, x1, y1, x2, y2 in the same unit; may reach beyond the picture.
-        picture: width and height; no label leaves it.
-        gap: least distance between two labels, and of a label from the picture's edge.
-        avoid: (N, 2) points x, y that labels should not cover; they may where everything else is worse.
+        boxes: x1, y1, x2, y2 of the object of each label, in the same unit; may reach beyond the picture.
+        picture: width and height of the picture; no label leaves it.
+        gap: least distance between two labels, and between a label and the picture's edge.
+        avoid: (N, 2) points x, y that labels should not cover; they may if everything else is worse.
 
     Returns:
         Upper left corner (x, y) of each label, or None where there is no free place near its box.

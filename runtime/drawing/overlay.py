@@ -30,8 +30,8 @@ def annotate(image: Image8, detections: Detections, schema: KeypointSchema) -> I
     """Draw detections.
 
     Args:
-        image: (H, W, 3) uint8, BGR; stays as it is.
-        detections: in pixels of this picture, best first.
+        image: (H, W, 3) uint8, BGR; it stays as it is.
+        detections: objects in pixels of this picture, best first.
         schema: names and outlines of the classes.
 
     Returns:

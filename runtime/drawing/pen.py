@@ -26,12 +26,12 @@ class Pen:
     """A canvas and the sizes, in its pixels, to draw with.
 
     Attributes:
-        canvas: the picture, enlarged ``zoom`` times.
+        canvas: (H, W, 3) uint8, BGR: the picture, enlarged ``zoom`` times.
         zoom: canvas pixels per picture pixel.
-        line: width of an outline.
-        dot: radius of a landmark.
-        halo: width of the dark rim.
-        text: size of labels (em).
+        line: width of an outline, in canvas pixels.
+        dot: radius of a landmark, in canvas pixels.
+        halo: width of the dark rim, in canvas pixels.
+        text: size of labels (em), in canvas pixels.
     """
 
     canvas: Image8

@@ -43,16 +43,17 @@ class EngineRecord:
 
     Attributes:
         backend: ``"mnn"`` or ``"onnxruntime"``.
-        version: of the library.
-        device: where it computes, for example ``"CPU with extensions"`` (AVX2 and the like).
-        threads: that it uses.
-        threads_asked: that it was asked for; more than ``threads`` where the machine or the library has fewer.
-        precision: of the arithmetic.
+        version: version of the library.
+        device: processor that computes, for example ``"CPU with extensions"`` (AVX2 and the like).
+        threads: number of threads in use.
+        threads_asked: number of threads that were asked for; more than ``threads`` if the machine or the library has
+            fewer.
+        precision: number format of the arithmetic.
         settings: everything else that changes speed or results, by the library's own names.
         model_file: name of the model file.
-        model_sha256: of that file, hex.
+        model_sha256: sha256 of the model file, hex.
         weights: precision that the file stores, see `deepmark.runtime.provenance.PrecisionName`.
-        choice: what was measured where the engine was chosen for its speed; "" where it was not.
+        choice: times of the engines if this one was chosen for its speed; empty if it was not.
     """
 
     backend: str
@@ -139,15 +140,15 @@ class Engine:
     It belongs to the process that loaded it: after a fork, only the parent may use it.
 
     Args:
-        session: the loaded graph.
-        manifest: what the model is.
-        record: what really runs it.
-        weights: of the heads that a sparse graph leaves out.
+        session: loaded graph.
+        manifest: description of the model.
+        record: facts of what really runs it.
+        weights: weights of the heads that a sparse graph leaves out; None for a dense graph.
 
     Attributes:
-        manifest: as given.
-        record: as given.
-        weights: as given; None for a dense graph.
+        manifest: description of the model.
+        record: facts of what really runs it.
+        weights: weights of the heads that a sparse graph leaves out; None for a dense graph.
     """
 
     def __init__(

@@ -38,12 +38,12 @@ class ChoiceConditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a choice depends on; two equal ones have one answer.
 
     Attributes:
-        cpu: as it calls itself.
-        versions: engine -> version of its library; engines that are not installed are left out.
-        threads: to compute with.
-        height: of the input, pixels.
-        width: likewise.
-        models: engine -> sha256 of its file, hex.
+        cpu: name of the processor, as it calls itself.
+        versions: name of each installed engine -> version of its library.
+        threads: number of threads to compute with.
+        height: height of the input, in pixels.
+        width: width of the input, in pixels.
+        models: name of each installed engine -> sha256 of its model file, hex.
     """
 
     cpu: str
@@ -77,10 +77,10 @@ def choose_engine(
     """Return what is known of a model's engines on this computer; measure it if nothing is.
 
     Args:
-        model: an opened model.
-        threads: to compute with.
-        load: gives a function that runs the model once in an engine.
-        clock: seconds; tests bring their own.
+        model: opened bundle.
+        threads: number of threads to compute with.
+        load: maker of a function that runs the model once in an engine.
+        clock: time in seconds; tests bring their own.
 
     Returns:
         The choice; None where there is nothing to choose, as only one of the model's engines is installed.

@@ -35,13 +35,13 @@ def load_engine(
     """Load a model into an inference engine.
 
     Args:
-        model: a path that `open_bundle` takes, or an opened model.
-        threads: to compute with; None for the usable cores, at most 4. More than there are cores is cut to them.
-        backend: ``"mnn"``, ``"onnxruntime"``; None for the first of these that the model has a file for; ``"auto"`` for
-            the faster one, which is measured for about a second on first use and remembered
+        model: path that `open_bundle` takes, or an opened bundle.
+        threads: number of threads to compute with, cut to the usable cores; None for the usable cores, at most 4.
+        backend: ``"mnn"`` or ``"onnxruntime"``; None for the first of these that the model has a file for; ``"auto"``
+            for the faster one, which is measured for about a second on first use and remembered
             (`deepmark.runtime.engines.engine_choice`); `EngineRecord.choice` says what was found.
-        winograd: for MNN: 0 to 3, see `MnnSettings`; None for its default.
-        memory: for MNN: ``"normal"`` or ``"low"``, likewise.
+        winograd: `MnnSettings.winograd`, 0 to 3, only with MNN; None for its default.
+        memory: `MnnSettings.memory`, ``"normal"`` or ``"low"``, only with MNN; None for its default.
 
     Raises:
         BundleError: the model is damaged, or has no file for this engine.

@@ -38,7 +38,8 @@ class MnnSettings:
     """How a session computes.
 
     Attributes:
-        winograd: how much memory fast convolutions may take, 0 (none of them) to 3 (MNN's default: the fastest).
+        winograd: level of memory that fast convolutions may take, from 0 (none of them) to 3 (MNN's default: the
+            fastest).
         memory: ``"low"`` leaves 8-bit weights packed and computes with them as they are; it is much slower where the
             processor has no instructions for it. It changes nothing in other models.
     """

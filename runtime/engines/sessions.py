@@ -14,8 +14,8 @@ def open_session(path: Path, backend: Backend, threads: int, settings: MnnSettin
     """Load a model file in this process, unchecked: a bad one may crash it (`load_engine` is the safe way).
 
     Args:
-        path: the model file.
-        backend: the library that shall load it.
+        path: path of the model file.
+        backend: library that shall load it.
         threads: number of threads to compute with.
         settings: settings of MNN; None for its defaults, and for another library.
 

@@ -40,11 +40,11 @@ def check_in_child(path: Path, backend: Backend, sha256: str, *, size: InputSpec
     """Load and run a model file once in a child process, unless that went well before.
 
     Args:
-        path: the model file.
-        backend: the library that shall load it.
-        sha256: of the file.
-        size: of the input to run it on.
-        label: what the user calls the model; errors begin with it.
+        path: path of the model file.
+        backend: library that shall load it.
+        sha256: sha256 of the file, hex.
+        size: size of the input to run it on.
+        label: name that the user has for the model; errors begin with it.
 
     Raises:
         BundleError: the library crashed on the file, hung, or refused it.

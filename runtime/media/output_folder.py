@@ -24,7 +24,7 @@ class OutputFolder:
     """A folder of results; every file appears in it whole or not at all.
 
     Attributes:
-        path: the folder.
+        path: path of the folder.
     """
 
     def __init__(self, path: Path) -> None:

@@ -20,11 +20,12 @@ class ObjectRecord(msgspec.Struct, frozen=True):
     """One garment.
 
     Attributes:
-        class_name: in JSON ``class``.
-        class_id: 0-based channel of the network.
+        class_name: name of the class; in JSON ``class``.
+        class_id: 0-based channel of the class.
         score: final score, Eq. (1).
-        box: x1, y1, x2, y2.
-        keypoints: x, y, heatmap value, and whether the heatmap confirmed it (else it is regressed only, with value 0).
+        box: x1, y1, x2, y2 in pixels.
+        keypoints: x, y, heatmap value, and whether the heatmap confirmed it (else it is regressed only, with value 0),
+            per landmark.
     """
 
     class_name: str = msgspec.field(name="class")
@@ -38,12 +39,12 @@ class FrameRecord(msgspec.Struct, frozen=True):
     """One frame.
 
     Attributes:
-        source: the input as it was given.
-        frame: 0-based; 0 for a picture.
-        width: pixels.
-        height: pixels.
+        source: input as it was given.
+        frame: 0-based number of the frame; 0 for a picture.
+        width: width in pixels.
+        height: height in pixels.
         output: name of the annotated file in the output folder.
-        detections: best first.
+        detections: objects, best first.
     """
 
     source: str

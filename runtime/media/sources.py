@@ -80,7 +80,7 @@ class Stream:
 
     Attributes:
         frames: BGR pictures, (H, W, 3) uint8. A source that breaks off raises `DataError` after its last whole frame.
-        length: number of frames, or None where nobody knows.
+        length: number of frames; None if nobody knows.
         rate: frames a second; None for a still picture.
     """
 

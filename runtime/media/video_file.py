@@ -22,7 +22,7 @@ class VideoFile:
     """A video that is being written; its size is that of the first frame.
 
     Args:
-        path: of the file, which must end in `SUFFIX`.
+        path: path of the file; it must end in `SUFFIX`.
         rate: frames a second.
     """
 
