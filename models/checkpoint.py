@@ -61,8 +61,8 @@ class RawCheckpoint:
     """What a file holds.
 
     Attributes:
-        tensors: by name, as stored, without prefixes that all names share.
-        sha256: of the file, hex.
+        tensors: tensors by name, as stored, without prefixes that all names share.
+        sha256: SHA-256 of the file, in hexadecimal.
         container: ``"PyTorch zip"``, ``"PyTorch legacy pickle"`` or ``"safetensors"``.
         besides: names of what stands beside the weights, for example ``epoch`` and ``optimizer``.
     """

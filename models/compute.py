@@ -37,9 +37,9 @@ class NetworkLayerCost:
     """One layer.
 
     Attributes:
-        name: of the module.
-        multiply_adds: see the module's docstring; 0 for a layer that no output needs.
-        paper: likewise.
+        name: dotted name of the module in the network.
+        multiply_adds: true multiply-adds; 0 for a layer that no output needs.
+        paper: operations in the paper's convention.
     """
 
     name: str
@@ -52,9 +52,9 @@ class NetworkPartCost:
     """A network, or a part of it: ``base``, ``dla_up``, ``ida_up`` or one head.
 
     Attributes:
-        parameters: trained numbers.
-        multiply_adds: see the module's docstring; for one image.
-        paper: likewise.
+        parameters: number of trained values.
+        multiply_adds: true multiply-adds for one image.
+        paper: operations in the paper's convention for one image.
     """
 
     parameters: int
@@ -67,10 +67,10 @@ class NetworkCost:
     """A network at one input size.
 
     Attributes:
-        height: of the input, pixels.
-        width: likewise.
-        total: of the whole network.
-        parts: by name, in the network's order.
+        height: height of the input, in pixels.
+        width: width of the input, in pixels.
+        total: cost of the whole network.
+        parts: cost of each part by its name, in the network's order.
     """
 
     height: int

@@ -51,13 +51,13 @@ def describe(
 
     Args:
         loaded: the network with what is known of its file.
-        name: of the model.
-        size: height, width in pixels.
+        name: name of the model.
+        size: height and width of the input, in pixels.
         dynamic: whether the model will take other sizes.
         logits: whether the graph will leave the sigmoid to the decoder.
-        decoder: by default the paper's DeepFashion2 set with its soft-NMS.
-        archive: of the heads that the graph will leave to the runtime; None for a dense graph.
-        precision: that the model will have.
+        decoder: decoder parameters; None for the paper's DeepFashion2 set with its soft-NMS.
+        archive: weights of the heads that the graph will leave to the runtime; None for a dense graph.
+        precision: precision that the model will have.
 
     Raises:
         CheckpointError: the network has no built-in keypoint schema, and none was given.

@@ -45,7 +45,7 @@ class ConcatDLAUp(nn.Module):
     """Iterated upsampling: strides 4, 8, 16, 32 become one map at stride 4.
 
     Args:
-        channels: of the inputs, fine to coarse; the output has those of the first.
+        channels: channels of the inputs, fine to coarse; the output has those of the first.
     """
 
     def __init__(self, channels: Sequence[int]) -> None:

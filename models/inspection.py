@@ -19,10 +19,10 @@ class Inspection:
     """A checkpoint that can be exported.
 
     Attributes:
-        report: what is in the file.
-        schema: name of the keypoint schema: the given one, or the built-in one with these counts, or None.
+        report: account of what is in the file.
+        schema: name of the keypoint schema, given or built in with these counts; None where there is none.
         costs: the network at each size.
-        conventions: what the two counts of ``costs`` mean.
+        conventions: meanings of the two counts of ``costs``.
         table6: Table 6 of the paper at each size.
     """
 
@@ -39,9 +39,9 @@ def inspect_checkpoint(
     """Load a checkpoint strictly and count it.
 
     Args:
-        path: the file.
-        schema: the schema it was trained with; by default the built-in one with its counts.
-        sizes: heights and widths of inputs to count for; by default the paper's three.
+        path: path of the file.
+        schema: keypoint schema it was trained with; None for the built-in one with its counts.
+        sizes: heights and widths of inputs to count for, in pixels; empty for the paper's three.
 
     Raises:
         CheckpointError: it cannot be exported; the message says why.

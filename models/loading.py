@@ -33,21 +33,21 @@ class LoadReport:
     """What was found in a checkpoint.
 
     Attributes:
-        file: its path as given.
-        sha256: of the file, hex.
+        file: path of the file as given.
+        sha256: SHA-256 of the file, in hexadecimal.
         container: ``"PyTorch zip"``, ``"PyTorch legacy pickle"`` or ``"safetensors"``.
         architecture: ``"mdla34"`` or ``"dlav0_34"``.
         variant: letter of `deepmark.models.variants`.
-        explanation: of the variant, in words.
-        classes: object classes.
-        groups: landmark channels.
-        head_conv: channels inside the heads; 0 for heads of one convolution.
+        explanation: the variant in words.
+        classes: number of object classes.
+        groups: number of landmark channels.
+        head_conv: number of channels inside the heads; 0 for heads of one convolution.
         heads: channels of each head by name, in the network's order.
-        parameters: of the network, as the paper counts them: without the ImageNet classifier, with the projections
-            that no forward pass reads (`deepmark.models.mdla34.DEAD`; 41,728 of 19,512,061).
+        parameters: number of the network's parameters, as the paper counts them: without the ImageNet classifier, with
+            the projections that no forward pass reads (`deepmark.models.mdla34.DEAD`; 41,728 of 19,512,061).
         unused: tensors in the file that no forward pass reads; training counters are not listed.
         dtype: stored type of the weights; several are joined by commas. The network is always float32.
-        besides: what stands in the file beside the weights and was not used, for example the optimizer.
+        besides: names of what stands in the file beside the weights and was not used, for example the optimizer.
     """
 
     file: str
@@ -71,10 +71,10 @@ class LoadedNetwork:
     """A network with its weights.
 
     Attributes:
-        network: in evaluation mode, without gradients; (B, 3, H, W) normalised float32 -> {name: (B, C, H/4, W/4)}
-            raw heads.
-        schema: the given one, or the built-in one with the same counts, or None.
-        report: what was found in the file.
+        network: network in evaluation mode, without gradients; (B, 3, H, W) normalised float32 -> {name: (B, C, H/4,
+            W/4)} raw heads.
+        schema: keypoint schema, given or built in with the same counts; None where there is none.
+        report: account of what was found in the file.
     """
 
     network: nn.Module
@@ -90,8 +90,8 @@ def load_checkpoint(path: str | Path, schema: KeypointSchema | None = None) -> L
     """Load a CenterNet or mDLA-34 checkpoint.
 
     Args:
-        path: a PyTorch file or a safetensors file.
-        schema: the keypoint schema it was trained with; by default the built-in one with these counts.
+        path: path of a PyTorch file or a safetensors file.
+        schema: keypoint schema it was trained with; None for the built-in one with these counts.
 
     Raises:
         CheckpointError: the file is no checkpoint, not one of a network that can be exported faithfully, incomplete,

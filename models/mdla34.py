@@ -95,9 +95,9 @@ class Tree(nn.Module):
 
     Args:
         depth: 1 holds two `BasicBlock` and a `Root`, 2 holds two trees of depth 1.
-        cin: channels of the input.
-        cout: channels of the output.
-        stride: of the first block.
+        cin: number of channels of the input.
+        cout: number of channels of the output.
+        stride: stride of the first block.
         level_root: whether the downsampled input goes to the root as well.
         root_dim: channels that arrive at the root from enclosing trees and this one; 0 for the two blocks' alone.
     """
@@ -179,8 +179,8 @@ class DLAUp(nn.Module):
     """Iterated upsampling: (strides 4, 8, 16, 32) -> the same strides, each merged with everything coarser.
 
     Args:
-        channels: of the inputs, fine to coarse; the outputs have the same, the coarsest stays as it is.
-        bias: of the blocks' convolutions.
+        channels: channels of the inputs, fine to coarse; the outputs have the same, the coarsest stays as it is.
+        bias: whether the blocks' convolutions have a bias.
     """
 
     def __init__(self, channels: Sequence[int], *, bias: bool) -> None:
@@ -206,10 +206,10 @@ class IDAUp(nn.Module):
     """Iterative deep aggregation: brings each coarser map to the first one's size and width and adds it in turn.
 
     Args:
-        cout: channels of every output.
+        cout: number of channels of every output.
         cins: channels of the inputs; the first has ``cout``.
-        factors: how much smaller each input is than the first.
-        bias: of the blocks' convolutions.
+        factors: ratios of the first input's size to each input's.
+        bias: whether the blocks' convolutions have a bias.
     """
 
     def __init__(self, cout: int, cins: Sequence[int], factors: Sequence[int], *, bias: bool) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from deepmark.models.compute import network_cost
+from deepmark.runtime.heads.maps import STRIDE
 
-STRIDE = 4  # input pixels per heatmap cell
 OBJECTS = 100  # K: every centre peak is decoded
 CANDIDATES = 25  # cells of one landmark heatmap above the threshold: a peak of 5x5 cells
 
@@ -34,13 +34,13 @@ class Table6Row:
     """One resolution; operations for one image.
 
     Attributes:
-        height: of the network's input, pixels.
-        width: likewise.
-        inference: the network, in the paper's convention.
-        gaussian: technique 2, as the paper counts it.
-        other_techniques: techniques 1, 3 and 4, our count.
-        decode: decoding without techniques, and soft-NMS; our count.
-        total: all of it.
+        height: height of the network's input, in pixels.
+        width: width of the network's input, in pixels.
+        inference: operations of the network, in the paper's convention.
+        gaussian: operations of technique 2, as the paper counts it.
+        other_techniques: operations of techniques 1, 3 and 4, as we count them.
+        decode: operations of decoding without techniques and of soft-NMS, as we count them.
+        total: sum of all operations.
     """
 
     height: int
@@ -57,9 +57,9 @@ def table6_row(network: nn.Module, size: tuple[int, int], *, heatmaps: int, land
 
     Args:
         network: mDLA-34 or dlav0_34.
-        size: height and width of its input in pixels.
-        heatmaps: channels of ``hm`` and ``hm_hp`` together.
-        landmarks: of the class that has most.
+        size: height and width of its input, in pixels.
+        heatmaps: number of channels of ``hm`` and ``hm_hp`` together.
+        landmarks: number of landmarks of the class that has most.
     """
     height, width = size
     cells = (height // STRIDE) * (width // STRIDE)

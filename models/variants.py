@@ -66,9 +66,9 @@ class Layout:
     Attributes:
         variant: letter of the table above.
         architecture: ``"mdla34"``, or ``"dlav0_34"`` for variant D.
-        heads: channels of each head, in CenterNet's order.
-        head_conv: channels inside the heads; 0 for heads of one convolution.
-        block_bias: whether the convolutions in the DCN places have a bias.
+        heads: number of channels of each head, in CenterNet's order.
+        head_conv: number of channels inside the heads; 0 for heads of one convolution.
+        block_bias: whether the convolutions that stand for a DCN have a bias.
     """
 
     variant: Literal["A", "B", "C", "D", "F"]
@@ -92,9 +92,9 @@ def recognise(shapes: Shapes, source: str, *, is_zero: Callable[[str], bool]) ->
     """Tell what network these tensors belong to.
 
     Args:
-        shapes: of all tensors, by name without shared prefixes.
-        source: the file, for messages.
-        is_zero: tells of a tensor, by name, whether all its values are 0; asked only about DCN offsets.
+        shapes: shapes of all tensors, by name without shared prefixes.
+        source: name of the file in messages.
+        is_zero: function that says whether all values of a tensor are 0, by its name; asked only about DCN offsets.
 
     Raises:
         CheckpointError: this network cannot be exported faithfully, or is not known; says which and what to do.

@@ -30,7 +30,7 @@ class CentreBounds:
     """What holds of the best K centres under every sigma and with both borders.
 
     Attributes:
-        floor: they are above it; 0 where there is no telling.
+        floor: value that all of them are above; 0 where nothing is known.
         possible: (m,) flat cells of the heatmap, ascending, that contain all of them.
     """
 
@@ -64,11 +64,13 @@ class _Ranges:
     """Where the blurred values of n cells lie in each of the intervals, whatever the border; all (INTERVALS, n).
 
     Attributes:
-        cells: (n,) flat.
-        lowest: value.
-        highest: value.
-        least_ahead: of the highest of its eight neighbours; above 0 it is a maximum for certain.
-        most_ahead: likewise; below 0 it is no maximum for certain.
+        cells: (n,) flat cells of the heatmap.
+        lowest: (INTERVALS, n) lowest value.
+        highest: (INTERVALS, n) highest value.
+        least_ahead: (INTERVALS, n) least lead over the highest of its eight neighbours; above 0 it is a maximum for
+            certain.
+        most_ahead: (INTERVALS, n) largest lead over the highest of its eight neighbours; below 0 it is no maximum for
+            certain.
     """
 
     cells: Index

@@ -26,9 +26,9 @@ def do_on_cluster(job: WorkerJob[Task, Result], tasks: Sequence[Task], address: 
     done again by others. Nothing here listens on a port.
 
     Args:
-        job: what to do.
-        tasks: with what.
-        address: of the scheduler, for example ``tcp://127.0.0.1:8786``.
+        job: job to do.
+        tasks: tasks of the job.
+        address: address of the scheduler, for example ``tcp://127.0.0.1:8786``.
 
     Raises:
         DeepMarkError: the library is missing.

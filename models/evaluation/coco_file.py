@@ -27,9 +27,9 @@ def coco_rows(results: ClassResults, category_id: int, widen: Widen) -> Iterator
     """Give a class's detections in COCO's result format.
 
     Args:
-        results: the detections.
-        category_id: 1-based.
-        widen: puts their landmarks into the layout wanted. Their third number is 1; COCO does not look at it.
+        results: detections of the class.
+        category_id: 1-based number of the class.
+        widen: function that puts landmarks into the layout wanted. Their third number is 1; COCO does not look at it.
     """
     for start in range(0, len(results), _AT_ONCE):
         part = results.part(slice(start, start + _AT_ONCE))
@@ -86,10 +86,10 @@ def load_results(
     """Read detections in COCO's result format and the 294 layout; each class's own landmarks are taken.
 
     Args:
-        path: of the file.
-        image_ids: of the pictures to evaluate.
-        schema: DeepFashion2's.
-        skipped: further pictures of the data set, whose detections are left out.
+        path: path of the file.
+        image_ids: numbers of the pictures to evaluate.
+        schema: classes and landmarks of DeepFashion2.
+        skipped: numbers of further pictures of the data set, whose detections are left out.
 
     Raises:
         DataError: the file cannot be read, or a detection does not fit the data set; the message names it.

@@ -36,8 +36,8 @@ class Reach:
     """Which parameters restored heads decode exactly under.
 
     Attributes:
-        top_k: at most so many objects.
-        keypoint_threshold: at least this.
+        top_k: largest number of objects.
+        keypoint_threshold: lowest threshold of a landmark.
     """
 
     top_k: int = 100
@@ -59,9 +59,9 @@ class SparseMaps:
     """Some cells of maps.
 
     Attributes:
-        shape: of the maps; (C, H, W), or (1, H, W) for a pair of maps of which the same cells are kept.
+        shape: shape of the maps; (C, H, W), or (1, H, W) for a pair of maps of which the same cells are kept.
         kept: (ceil(C * H * W / 8),) a bit for every cell.
-        values: (n,) at the cells that are kept, in their order; (2, n) of a pair.
+        values: (n,) values of the cells that are kept, in their order; (2, n) of a pair.
     """
 
     shape: tuple[int, int, int]
@@ -87,14 +87,14 @@ class CompactHeads:
 
     Attributes:
         schema: classes and groups of the network.
-        reach: what it was made for.
-        hm: kept cells.
+        reach: parameters that it was made for.
+        hm: kept cells of the centre heatmaps.
         centres: (m,) cells of ``hm``, flat and ascending, that some sigma may make a centre.
-        wh: (2, m) there.
-        hps: (2, k) there, x and y, of the landmarks of each centre's class in its order.
-        reg: (2, m) there; None without that head.
-        hm_hp: kept cells; None without that head.
-        hp_offset: at the cells that a landmark may come from, likewise.
+        wh: (2, m) width and height at the centres.
+        hps: (2, k) x and y of the landmarks of each centre's class, in its order.
+        reg: (2, m) offsets of the centres; None without that head.
+        hm_hp: kept cells of the landmark heatmaps; None without that head.
+        hp_offset: offsets of the cells that a landmark may come from; None without that head.
     """
 
     schema: KeypointSchema

@@ -26,8 +26,8 @@ class Accuracy:
     """Means over the classes, in [0, 1].
 
     Attributes:
-        points: mAP_pt.
-        boxes: mAP_box.
+        points: mAP of landmarks, mAP_pt.
+        boxes: mAP of boxes, mAP_box.
     """
 
     points: float

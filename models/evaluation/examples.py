@@ -75,8 +75,8 @@ class Example:
     """A picture with its labels and its detections.
 
     Attributes:
-        image_id: of the picture.
-        agreement: see `deepmark.models.evaluation.matching.agreement`.
+        image_id: number of the picture.
+        agreement: mean OKS of the picture's garments, see `deepmark.models.evaluation.matching.agreement`.
         jpeg: content of a JPEG file.
     """
 
@@ -96,10 +96,10 @@ def draw_example(dataset: Dataset, image_id: int, results: Sequence[ClassResults
     """Draw a picture twice.
 
     Args:
-        dataset: opened with its pictures.
-        image_id: of the picture.
-        results: what was found, one entry per class.
-        agreement: how well the picture went.
+        dataset: data set, opened with its pictures.
+        image_id: number of the picture.
+        results: detections, one entry per class.
+        agreement: mean OKS of the picture's garments.
 
     Raises:
         DataError: it cannot be read.

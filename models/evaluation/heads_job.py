@@ -39,8 +39,8 @@ class ModelRequest:
 
     Attributes:
         path: a bundle, a bare model file, or a checkpoint, which is run by torch.
-        backend: engine of an exported model; None by its files.
-        size: height and width of a checkpoint's input, pixels; an exported model brings its own.
+        backend: engine of an exported model; None for the first that its files allow.
+        size: height and width of a checkpoint's input, in pixels; an exported model brings its own.
         schema: keypoint table of a checkpoint; None for the built-in one with as many groups.
     """
 
@@ -68,9 +68,9 @@ class PictureFile:
     """One picture.
 
     Attributes:
-        image_id: its number.
-        name: of the file, in its folder or zip.
-        fingerprint: tells its content from any other.
+        image_id: number of the picture.
+        name: name of the file, in its folder or zip.
+        fingerprint: text that tells its content from any other.
     """
 
     image_id: int
@@ -84,8 +84,8 @@ class PictureFiles:
 
     Attributes:
         images: the data set's folder, its ``image/``, or the official zip; absolute.
-        password: of the zip.
-        files: the pictures.
+        password: password of the zip; None where it has none.
+        files: pictures, in order.
     """
 
     images: Path
@@ -105,11 +105,11 @@ class PictureFiles:
         """Name the pictures of a data set, which was opened with ``images`` and ``password``.
 
         Args:
-            dataset: opened with its pictures.
-            images: where these lie.
-            image_ids: which.
-            password: of the zip.
-            advance: called after every picture: its content is read once, but for a zip's.
+            dataset: data set, opened with its pictures.
+            images: folder or zip with the pictures.
+            image_ids: numbers of the pictures.
+            password: password of the zip; None where it has none.
+            advance: function called after every picture: its content is read once, but for a zip's.
 
         Raises:
             DataError: a picture cannot be read.
@@ -130,12 +130,12 @@ class HeadsJob:
     """What makes heads of pictures, wherever it is opened.
 
     Attributes:
-        model: to run.
-        made_by: the name of what shall run it, see `maker`: elsewhere there may be another version, or another file.
-        threads: of the engine; None for the default.
-        reach: of the heads.
-        images: where the pictures lie.
-        password: of their zip.
+        model: model to run.
+        made_by: name of what shall run it, see `maker`: elsewhere there may be another version, or another file.
+        threads: number of threads of the engine; None for the default.
+        reach: decoder parameters that the heads are kept for.
+        images: folder or zip with the pictures.
+        password: password of the zip; None where it has none.
     """
 
     model: ModelRequest

@@ -26,8 +26,8 @@ def to_294(keypoints: npt.ArrayLike, class_index: int, schema: KeypointSchema) -
     """Put landmarks of one class into the layout of all.
 
     Args:
-        keypoints: (..., P, D), in the class's own order.
-        class_index: 0-based.
+        keypoints: (..., P, D) landmarks in the class's own order.
+        class_index: 0-based number of the class.
         schema: DeepFashion2's for 294 landmarks; in any grouping.
 
     Returns:

@@ -25,8 +25,8 @@ class ItemIndex:
     """A garment of the truth, or a detection.
 
     Attributes:
-        class_index: 0-based.
-        row: in the arrays of that class.
+        class_index: 0-based number of the class.
+        row: row in the arrays of that class.
     """
 
     class_index: int
@@ -38,7 +38,7 @@ class Match:
     """A garment and the detection that stands for it.
 
     Attributes:
-        image_id: of the picture that both are in.
+        image_id: number of the picture that both are in.
         expected: the garment; None where a detection stands for none.
         found: the detection; None where a garment was missed.
     """
@@ -52,9 +52,9 @@ def match(truth: Truth, results: Sequence[ClassResults], *, lowest_score: float 
     """Pair the garments of all pictures with detections.
 
     Args:
-        truth: what is to be found.
-        results: what was found, one entry per class.
-        lowest_score: of detections to look at.
+        truth: garments to be found.
+        results: detections, one entry per class.
+        lowest_score: lowest score of the detections to look at.
 
     Returns:
         Pictures in order; every garment and every such detection once.

@@ -42,8 +42,8 @@ class AveragePrecision:
 
     Attributes:
         ap: mean over the thresholds .50:.05:.95.
-        ap50: at .50.
-        ap75: at .75.
+        ap50: average precision at the threshold .50.
+        ap75: average precision at the threshold .75.
     """
 
     ap: float
@@ -66,10 +66,10 @@ class ClassMetric:
     A class by itself is exactly what an evaluation of all classes does with it.
 
     Args:
-        results: the detections.
-        image_ids: of the pictures with items of the class.
-        index: of the class, 0-based.
-        schema: of the data set.
+        results: detections of the class.
+        image_ids: (N,) numbers of the pictures with items of the class.
+        index: 0-based number of the class.
+        schema: classes and landmarks of the data set.
 
     Raises:
         DeepMarkError: hotcoco is not installed.
@@ -88,8 +88,8 @@ class ClassMetric:
         """Evaluate the class.
 
         Args:
-            truth: its items, in the pictures that were named.
-            kinds: what to evaluate: landmarks, boxes.
+            truth: items of the class, in the pictures that were named.
+            kinds: kinds of what to evaluate: landmarks, boxes.
 
         Returns:
             Kind -> average precision; None where nothing was to be found.
@@ -166,8 +166,8 @@ class PrecisionCurves:
     """Precision in [0, 1], (10 `THRESHOLDS`, 101 `RECALLS`): the mean of the classes that are in the data set.
 
     Attributes:
-        points: of landmarks; its mean is mAP_pt. None where there is nothing to be found.
-        boxes: of boxes; its mean is mAP_box.
+        points: (10, 101) precision of landmarks, whose mean is mAP_pt; None where there is nothing to be found.
+        boxes: (10, 101) precision of boxes, whose mean is mAP_box; None where there is nothing to be found.
     """
 
     points: F64 | None

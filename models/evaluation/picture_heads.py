@@ -27,10 +27,10 @@ class PictureHeads:
     """The heads of one picture, and where it lies in the network's input.
 
     Attributes:
-        image_id: of the picture.
-        size: its height and width, pixels.
-        input_size: height and width of the network's input, pixels.
-        heads: what is kept.
+        image_id: number of the picture.
+        size: height and width of the picture, in pixels.
+        input_size: height and width of the network's input, in pixels.
+        heads: kept part of the heads.
     """
 
     image_id: int

@@ -23,10 +23,10 @@ def find_all(
     """Look at pictures of a data set, one after the other.
 
     Args:
-        detector: a loaded model.
-        dataset: opened with its pictures.
-        image_ids: which pictures.
-        advance: called after every picture.
+        detector: detector with a loaded model.
+        dataset: data set, opened with its pictures.
+        image_ids: numbers of the pictures.
+        advance: function called after every picture.
 
     Returns:
         The detections, one entry per class.
@@ -49,10 +49,10 @@ def detect_all(
     """Decode heads that were computed before: what `find_all` finds with a detector of these parameters.
 
     Args:
-        store: the heads.
-        schema: of the data set.
-        params: how to decode and suppress.
-        advance: called after every picture.
+        store: heads of the pictures.
+        schema: classes and landmarks of the data set.
+        params: parameters to decode and suppress with.
+        advance: function called after every picture.
 
     Returns:
         The detections, one entry per class.

@@ -40,11 +40,11 @@ class ClassAccuracy:
     """One class, a row of Table 7.
 
     Attributes:
-        name: of the class.
-        items: of it in the data set.
-        detections: of it.
-        points: landmarks; None where the data set has none of it to be found.
-        boxes: likewise.
+        name: name of the class.
+        items: number of its items in the data set.
+        detections: number of its detections.
+        points: average precision of landmarks; None where the data set has none of it to be found.
+        boxes: average precision of boxes; None where the data set has none of it to be found.
     """
 
     name: str
@@ -59,12 +59,12 @@ class SubsetAccuracy:
     """One subset, a column of Table 5: the items of one value of an attribute, all others ignored.
 
     Attributes:
-        attribute: for example ``"scale"``.
-        value: for example ``"small"``.
-        items: in it.
-        points: visible and occluded landmarks; None for an empty subset.
-        points_visible: visible landmarks only.
-        boxes: boxes.
+        attribute: name of the attribute, for example ``"scale"``.
+        value: name of the value, for example ``"small"``.
+        items: number of items in it.
+        points: mAP of visible and occluded landmarks; None for an empty subset.
+        points_visible: mAP of visible landmarks only; None for an empty subset.
+        boxes: mAP of boxes; None for an empty subset.
     """
 
     attribute: str
@@ -80,14 +80,14 @@ class AccuracyReport:
     """The figures.
 
     Attributes:
-        pictures: evaluated.
-        items: in them.
-        detections: in them.
+        pictures: number of pictures that were evaluated.
+        items: number of items in them.
+        detections: number of detections in them.
         visible_only: whether ``map_pt`` and ``classes`` leave occluded landmarks out.
         map_pt: mAP of landmarks over the classes that are in the data set; None where there is none.
-        map_box: likewise of boxes.
+        map_box: mAP of boxes over the classes that are in the data set; None where there is none.
         classes: one row per class.
-        subsets: empty unless asked for.
+        subsets: one column per subset; empty unless asked for.
         overall: the column "overall" of Table 5, with both rows; None unless subsets were asked for.
     """
 
@@ -113,11 +113,11 @@ def measure(
     """Hold detections against the truth.
 
     Args:
-        truth: what is to be found.
-        results: what was found, one entry per class.
-        visible_only: leave occluded landmarks out (the paper's .507 instead of .445).
-        subsets: evaluate Table 5's subsets too, with both kinds of landmarks.
-        advance: called after each of `steps` steps.
+        truth: items to be found.
+        results: detections, one entry per class.
+        visible_only: whether to leave occluded landmarks out (the paper's .507 instead of .445).
+        subsets: whether to evaluate Table 5's subsets too, with both kinds of landmarks.
+        advance: function called after each of `steps` steps.
 
     Raises:
         DeepMarkError: hotcoco is not installed.

@@ -26,8 +26,8 @@ def paint_classes(figure: Figure, classes: Sequence[ClassAccuracy]) -> None:
         (-_BAR / 2, "landmarks (AP_pt)", POINTS, [one.points for one in classes]),
         (_BAR / 2, "boxes (AP_box)", BOXES, [one.boxes for one in classes]),
     ):
-        places = [at + shift for at in range(len(classes))]
-        bars = axes.barh(places, [one.ap if one else 0 for one in values], _BAR, label=name, color=colour)
+        positions = [at + shift for at in range(len(classes))]
+        bars = axes.barh(positions, [one.ap if one else 0 for one in values], _BAR, label=name, color=colour)
         axes.bar_label(bars, [f"{one.ap:.3f}" if one else "–" for one in values], padding=3, fontsize=6.5)
     axes.set_yticks(range(len(classes)), [one.name for one in classes])
     axes.invert_yaxis()

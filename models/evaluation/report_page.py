@@ -69,15 +69,15 @@ def write_report(
     """Write the page; the file appears whole or not at all, and the same evaluation gives the same bytes.
 
     Args:
-        path: of the HTML file.
-        report: the figures.
-        truth: what they were measured against.
-        results: what was found, one entry per class.
-        dataset: to draw the worst and best pictures from, where it was opened with its pictures.
-        run: what was evaluated, and how: name -> text, number or dataclass.
-        faults: a sentence for each picture that was left out.
-        table2: rows of Table 2, where it was made.
-        advance: called after each of `REPORT_STEPS` steps.
+        path: path of the HTML file.
+        report: figures of the evaluation.
+        truth: items that they were measured against.
+        results: detections, one entry per class.
+        dataset: data set; the worst and best pictures are drawn where it was opened with its pictures.
+        run: account of what was evaluated, and how: name -> text, number or dataclass.
+        faults: one sentence for each picture that was left out.
+        table2: rows of Table 2; empty where it was not made.
+        advance: function called after each of `REPORT_STEPS` steps.
 
     Raises:
         DeepMarkError: a library is missing, a picture cannot be read, or the page not be written.

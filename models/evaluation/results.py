@@ -20,10 +20,10 @@ class ClassResults:
     """N detections of one class.
 
     Attributes:
-        image_ids: (N,) int64.
-        scores: (N,).
-        boxes: (N, 4) x, y, width, height in pixels.
-        keypoints: (N, P, 2) x, y, in the class's own order.
+        image_ids: (N,) numbers of the pictures, int64.
+        scores: (N,) scores.
+        boxes: (N, 4) x, y, width, height, in pixels.
+        keypoints: (N, P, 2) x, y of the landmarks, in the class's own order.
     """
 
     image_ids: I64

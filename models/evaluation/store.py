@@ -50,9 +50,9 @@ class Spread:
     """Where heads are computed: in this process, in several of one thread each, or on a Dask cluster.
 
     Attributes:
-        workers: processes; None for this one.
-        threads: of the engine in this process; None for the default.
-        cluster: address of a Dask scheduler, instead of either.
+        workers: number of processes; None for this one alone.
+        threads: number of threads of the engine in this process; None for the default.
+        cluster: address of a Dask scheduler, instead of either; None for this machine.
     """
 
     workers: int | None = None
@@ -65,11 +65,11 @@ class HeadStore:
     """Heads of pictures, in files.
 
     Attributes:
-        manifest: of the model.
-        record: what runs it. Heads from a cache were made by the same, with any number of threads.
-        reach: of the heads: parameters within it decode exactly.
-        image_ids: of the pictures, in order.
-        paths: of the files, in order.
+        manifest: manifest of the model.
+        record: record of the engine that runs it. Heads from a cache were made by the same, with any number of threads.
+        reach: decoder parameters within which the heads decode exactly.
+        image_ids: numbers of the pictures, in order.
+        paths: paths of the files, in order.
     """
 
     manifest: Manifest
@@ -143,13 +143,13 @@ def collect_heads(
     """Compute the heads that the cache does not hold, and give access to all.
 
     Args:
-        model: to run.
+        model: model to run.
         files: pictures to look at.
-        spread: where to compute; None for this process.
+        spread: processes to compute in; None for this process alone.
         cache: folder to keep heads in; None for a temporary one, which goes when the block ends. The user's cache
             folder is kept from growing, others are not.
-        check: raises for a model that is not to be run.
-        progress: shows how far it is.
+        check: function that raises for a model that is not to be run.
+        progress: function that shows the progress.
 
     Raises:
         DeepMarkError: the model cannot be loaded or run, a picture cannot be read, the cache cannot be written, or
@@ -223,8 +223,8 @@ def make_room(cache: Path, keep: Path, *, most: int = MOST_BYTES, now: float | N
 
     Args:
         cache: folder with one folder of heads for each model; folders with other files in them are left alone.
-        keep: the folder in use; it counts as used now.
-        most: bytes that the cache may take.
+        keep: folder in use; it counts as used now.
+        most: largest number of bytes that the cache may take.
         now: time in seconds since 1970; None for the clock's.
     """
     now = time.time() if now is None else now

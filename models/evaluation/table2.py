@@ -28,11 +28,11 @@ class Table2Row:
     """One row.
 
     Attributes:
-        name: as in the paper.
-        decoder: the parameters.
+        name: name of the row, as in the paper.
+        decoder: decoder parameters of the row.
         map_pt: mAP of landmarks; None where nothing is to be found.
-        map_box: of boxes, likewise.
-        paper: the same row in the paper, for another network and other pictures.
+        map_box: mAP of boxes; None where nothing is to be found.
+        paper: the paper's figures of this row, for another network and other pictures.
     """
 
     name: str
@@ -58,7 +58,7 @@ def row_params(params: DecoderParams) -> dict[str, DecoderParams]:
     """Give the parameters of each row.
 
     Args:
-        params: of the model, all techniques on; without suppression the paper's, soft-NMS, is taken.
+        params: parameters of the model, all techniques on; without suppression the paper's, soft-NMS, is taken.
     """
     nms = params.nms or "soft"
     plain = replace(with_techniques(params, frozenset()), nms=None)
@@ -81,10 +81,10 @@ def make_table2(
 
     Args:
         store: heads of the pictures.
-        truth: what is to be found in them.
-        params: of the model.
-        visible_only: leave occluded landmarks out.
-        advance: called after every picture of every row.
+        truth: items to be found in them.
+        params: parameters of the model.
+        visible_only: whether to leave occluded landmarks out.
+        advance: function called after every picture of every row.
 
     Raises:
         DeepMarkError: hotcoco is not installed.

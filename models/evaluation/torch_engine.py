@@ -56,10 +56,10 @@ def load_checkpoint_engine(
     """Load a checkpoint to run as it was trained, in float32.
 
     Args:
-        path: of the checkpoint.
-        size: height, width of the input in pixels, multiples of 32; a checkpoint does not know its own.
-        schema: it was trained with; None for the built-in one with as many groups.
-        threads: to compute with; None for the usable cores.
+        path: path of the checkpoint.
+        size: height and width of the input, in pixels, multiples of 32; a checkpoint does not know its own.
+        schema: keypoint schema it was trained with; None for the built-in one with as many groups.
+        threads: number of threads to compute with; None for the usable cores.
 
     Raises:
         CheckpointError: it is no checkpoint that can be loaded faithfully, or no schema is known for it.
@@ -73,8 +73,8 @@ def network_engine(network: nn.Module, schema: KeypointSchema, size: tuple[int, 
 
     Args:
         network: an mDLA-34 with all six heads; it is not copied, and is in evaluation mode from here on.
-        schema: it is trained with.
-        size: height, width of the input in pixels, multiples of 32.
+        schema: keypoint schema it is trained with.
+        size: height and width of the input, in pixels, multiples of 32.
     """
     report = LoadReport(
         file="in memory",

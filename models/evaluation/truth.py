@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from deepmark.models.datasets.deepfashion2 import ATTRIBUTES, Annotation, Item
 from deepmark.models.datasets.deepfashion2.annotation import OCCLUDED, UNLABELLED
-from deepmark.models.evaluation.landmark_layout import to_294
 from deepmark.runtime.arrays import F64, I64, Mask
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
@@ -21,7 +20,7 @@ class ClassTruth:
     """The N items of one class.
 
     Attributes:
-        image_ids: (N,) int64.
+        image_ids: (N,) numbers of the pictures, int64.
         boxes: (N, 4) x, y, width, height in pixels.
         keypoints: (N, P, 3) x, y, v, in the class's own order.
         attributes: (N, 4) int8, in the order of `ATTRIBUTES`.
@@ -55,7 +54,7 @@ class Truth:
 
     Attributes:
         schema: classes and landmarks, with the official sigmas.
-        image_ids: of all pictures, those without garments too.
+        image_ids: numbers of all pictures, those without garments too.
         classes: one entry per class of the schema.
     """
 
@@ -91,9 +90,9 @@ def coco_annotations(truth: ClassTruth, keypoints: F64, category_id: int) -> Ite
     """Give a class's items as COCO annotations, numbered from 1; their area is the box's, as in the official converter.
 
     Args:
-        truth: the items.
-        keypoints: (N, K, 3) their landmarks, in the layout wanted.
-        category_id: 1-based.
+        truth: items of the class.
+        keypoints: (N, K, 3) landmarks of the items, in the layout wanted.
+        category_id: 1-based number of the class.
     """
     rows = zip(
         truth.image_ids.tolist(),
@@ -116,22 +115,3 @@ def coco_annotations(truth: ClassTruth, keypoints: F64, category_id: int) -> Ite
             "num_keypoints": labelled,
             **dict(zip(ATTRIBUTES, attributes, strict=True)),
         }
-
-
-def coco_document(truth: Truth) -> dict[str, Any]:
-    """Give everything as one COCO document in the 294 layout, as the official converter does.
-
-    That converter drops ``scale``, ``occlusion``, ``zoom_in`` and ``viewpoint``; they are kept here.
-    """
-    annotations = [
-        annotation
-        for index, one in enumerate(truth.classes)
-        for annotation in coco_annotations(one, to_294(one.keypoints, index, truth.schema), index + 1)
-    ]
-    for number, annotation in enumerate(annotations, 1):
-        annotation["id"] = number
-    return {
-        "images": [{"id": image_id} for image_id in truth.image_ids],
-        "categories": [{"id": number, "name": name} for number, name in enumerate(truth.schema.class_names, 1)],
-        "annotations": annotations,
-    }

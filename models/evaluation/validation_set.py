@@ -39,8 +39,8 @@ class ValidationSet:
     """Pictures with their labels.
 
     Attributes:
-        dataset: opened with its pictures.
-        annotations: of the pictures to look at.
+        dataset: data set, opened with its pictures.
+        annotations: labels of the pictures to look at.
     """
 
     dataset: Dataset
@@ -58,10 +58,10 @@ class ValidationSet:
         """Read a data set's labels.
 
         Args:
-            dataset: opened with its pictures.
-            most: take so many pictures at most, evenly from all; None for all.
-            skip_bad: leave pictures out that something is wrong with.
-            advance: called after every annotation.
+            dataset: data set, opened with its pictures.
+            most: largest number of pictures to take, evenly from all; None for all.
+            skip_bad: whether to leave pictures out that something is wrong with.
+            advance: function called after every annotation.
 
         Raises:
             DataError: something is wrong in the data set, or it has no garment.
@@ -85,9 +85,9 @@ def open_detector(network: torch.nn.Module, schema: KeypointSchema, size: int) -
     """Make a detector of a network in memory; it decodes with all techniques, in float32, on the network's device.
 
     Args:
-        network: in evaluation mode; it is used as it is, not copied.
-        schema: it is trained with.
-        size: side of its input in pixels.
+        network: network in evaluation mode; it is used as it is, not copied.
+        schema: keypoint schema it is trained with.
+        size: side of the network's input, in pixels.
     """
     from deepmark.models.evaluation.torch_engine import network_engine
 
@@ -119,10 +119,10 @@ def draw_sheet(detector: Detector, pictures: ValidationSet, path: Path, *, count
     from the regression alone.
 
     Args:
-        detector: to look through.
-        pictures: some of which are taken, evenly.
-        path: of the sheet, ``.jpg`` or ``.png``; it appears whole or not at all.
-        count: pictures on it, at most.
+        detector: detector of the network.
+        pictures: set of which some pictures are taken, evenly.
+        path: path of the sheet, ``.jpg`` or ``.png``; it appears whole or not at all.
+        count: largest number of pictures on it.
 
     Raises:
         DeepMarkError: a picture cannot be read, or the sheet not be written.

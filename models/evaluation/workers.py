@@ -52,9 +52,9 @@ class _Worker(Generic[Task]):
     """A process at work.
 
     Attributes:
-        process: the process.
-        task: that it does.
-        attempt: how often the task was begun, this time included.
+        process: the operating system's process.
+        task: task that it does.
+        attempt: number of times that the task was begun, this one included.
     """
 
     process: SpawnProcess
@@ -69,8 +69,8 @@ def do_in_processes(job: WorkerJob[Task, Result], tasks: Sequence[Task], workers
     and when the iterator is closed.
 
     Args:
-        job: what to do.
-        tasks: with what.
+        job: job to do.
+        tasks: tasks of the job.
         workers: number of processes.
 
     Raises:

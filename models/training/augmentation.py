@@ -36,8 +36,8 @@ class View:
     """How a picture is shown.
 
     Attributes:
-        letterbox: where the picture, mirrored already if so, lies in the network's input.
-        mirrored: whether left and right change places first.
+        letterbox: placement of the picture, mirrored already if so, in the network's input.
+        mirrored: whether left and right are exchanged first.
     """
 
     letterbox: Letterbox
@@ -50,9 +50,9 @@ def random_view(
     """Choose a view: mirrored every other time, zoomed by `ZOOM`, its centre anywhere but near the rim.
 
     Args:
-        rng: of chance; as much is taken from it at every strength.
-        image_hw: height and width of the picture in pixels.
-        input_hw: height and width of the network's input in pixels.
+        rng: source of chance; as much is taken from it at every strength.
+        image_hw: height and width of the picture, in pixels.
+        input_hw: height and width of the network's input, in pixels.
         strength: 1 for CenterNet's zoom and shift, 0 for the whole picture in the middle.
     """
     height, width = image_hw
@@ -115,8 +115,8 @@ def jitter_colours(rng: np.random.Generator, image: Image8, strength: float = 1.
     """Change brightness, contrast and saturation, in any order, and the lighting (Krizhevsky et al., AlexNet).
 
     Args:
-        rng: of chance.
-        image: (H, W, 3).
+        rng: source of chance.
+        image: (H, W, 3) picture.
         strength: 1 for CenterNet's changes, 0 for none.
     """
     colour = COLOUR * strength

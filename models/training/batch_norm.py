@@ -19,8 +19,8 @@ class WholeBatchNorm2d(nn.BatchNorm2d):
     """`nn.BatchNorm2d` with the statistics of all processes' shares, which must be of one shape.
 
     Args:
-        norm: whose weights, statistics and settings it takes over.
-        ranks: who shares the batch.
+        norm: normalisation whose weights, statistics and settings it takes over.
+        ranks: processes that share the batch.
     """
 
     running_mean: Tensor

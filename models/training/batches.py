@@ -31,16 +31,16 @@ class TrainingBatch:
     """B pictures with N objects and M landmarks; the targets are those of `deepmark.models.training.targets.Targets`.
 
     Attributes:
-        images: (B, 3, H, W) normalised, channels last in memory.
-        hm: (B, classes, H/4, W/4).
-        hm_hp: (B, groups, H/4, W/4).
-        centres: (N, 3) picture, row, column.
-        wh: (N, 2).
-        reg: (N, 2).
-        hps: (N, 2 * groups).
-        hps_known: (N, 2 * groups) bool.
-        landmarks: (M, 3) picture, row, column.
-        hp_offset: (M, 2).
+        images: (B, 3, H, W) normalised pictures, channels last in memory.
+        hm: (B, classes, H/4, W/4) centre heatmaps.
+        hm_hp: (B, groups, H/4, W/4) landmark heatmaps.
+        centres: (N, 3) picture, row and column of every object's centre.
+        wh: (N, 2) width and height of the objects, in cells.
+        reg: (N, 2) offsets of the centres in their cells.
+        hps: (N, 2 * groups) landmarks relative to the centre's cell.
+        hps_known: (N, 2 * groups) whether these are labelled.
+        landmarks: (M, 3) picture, row and column of every landmark.
+        hp_offset: (M, 2) offsets of the landmarks in their cells.
     """
 
     images: Tensor
@@ -97,9 +97,9 @@ def made_ahead(make: Callable[[int], Made], steps: range, loaders: int) -> Itera
     What ``make`` raises is raised where its result is taken. At most ``loaders`` + 1 results wait or are being made.
 
     Args:
-        make: called from the threads; with no threads, when its result is taken.
-        steps: for which.
-        loaders: number of threads, or 0.
+        make: function called from the threads; with no threads, when its result is taken.
+        steps: numbers of the steps.
+        loaders: number of threads; 0 to make each when it is taken.
     """
     if loaders == 0:
         yield map(make, steps)

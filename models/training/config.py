@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from deepmark.errors import DataError, UsageError
+from deepmark.models.size import MULTIPLE
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
-MULTIPLE = 32  # the network's largest stride
 Precision = Literal["fp32", "bf16"]
 BUILTIN: dict[str, Literal[62, 81, 294]] = {"62": 62, "81": 81, "294": 294}
 
@@ -20,23 +20,23 @@ class TrainConfig:
 
     Attributes:
         schema: ``"62"``, ``"81"`` or ``"294"`` groups of DeepFashion2's landmarks, or a CSV file with another grouping.
-        size: side of the network's input in pixels, a multiple of 32.
-        batch: pictures a step, of all processes together.
-        steps: of the whole training; the learning rate reaches 0 at its end.
+        size: side of the network's input, in pixels, a multiple of 32.
+        batch: number of pictures a step, of all processes together.
+        steps: number of steps of the whole training; the learning rate reaches 0 at its end.
         lr: highest learning rate.
-        weight_decay: of convolution weights; normalisation and biases have none.
+        weight_decay: decay of convolution weights; normalisation and biases have none.
         clip: largest norm of a step's gradient.
         ema: decay of the average of the weights, which is what is exported.
         augment: strength of zoom, shift and colour changes: 1 is CenterNet's, 0 none; mirrored are half in any case.
-        seed: of the fresh weights, the order of the pictures and their augmentation.
-        data: a data set in DeepFashion2's format, folder or zip, or None to train on drawings.
-        password_file: holds the zip's password, or None.
+        seed: seed of the fresh weights, the order of the pictures and their augmentation.
+        data: path of a data set in DeepFashion2's format, folder or zip; None to train on drawings.
+        password_file: path of a file that holds the zip's password; None where it has none.
         skip_bad: whether pictures that something is wrong with are left out, instead of refusing the data set.
         pictures: number of drawings; each is seen again and again, otherwise augmented.
         drawn: seed of the drawings.
-        init: checkpoint to start from, or None.
-        precision: of the convolutions: ``"fp32"``, or ``"bf16"`` (autocast: weights, losses and statistics stay
-            float32).
+        init: path of a checkpoint to start from; None to start fresh.
+        precision: precision of the convolutions, ``"fp32"`` or ``"bf16"`` (autocast: weights, losses and statistics
+            stay float32).
     """
 
     schema: str = "62"
@@ -109,8 +109,8 @@ def check_same(stored: TrainConfig, asked: Mapping[str, Any]) -> None:
     """Refuse to go on with a training under another configuration.
 
     Args:
-        stored: the configuration that the training began with.
-        asked: what is asked for now, by name.
+        stored: configuration that the training began with.
+        asked: options that are asked for now, by name.
 
     Raises:
         UsageError: lists every difference.

@@ -80,8 +80,8 @@ def draw_curves(folder: Path, output: Path) -> None:
     """Draw the curves of a run into a file; it appears whole or not at all.
 
     Args:
-        folder: of the run.
-        output: ends in one of `SUFFIXES`.
+        folder: folder of the run.
+        output: path of the picture, which ends in one of `SUFFIXES`.
 
     Raises:
         DataError: the file ends otherwise, or there is no log, or nothing in it.

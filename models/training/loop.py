@@ -32,14 +32,14 @@ class TrainSummary:
     """What a training came to.
 
     Attributes:
-        checkpoint: file with the averaged weights.
-        log: file with a line a step.
-        steps: steps done in all.
-        resumed_at: steps that were done before.
-        pictures_per_s: speed of the steps done now, checkpoints and validations included.
-        loss: mean of the last steps' (at most 50).
-        best: the highest score of a validation, None if there was none.
-        warm_start: what was taken from ``init``, if there was one.
+        checkpoint: path of the file with the averaged weights.
+        log: path of the file with a line a step.
+        steps: number of steps done in all.
+        resumed_at: number of steps that were done before.
+        pictures_per_s: pictures a second in the steps done now, checkpoints and validations included.
+        loss: mean loss of the last steps (at most 50).
+        best: highest score of a validation; None if there was none.
+        warm_start: account of what was taken from ``init``; None if there was none.
     """
 
     checkpoint: str
@@ -74,20 +74,20 @@ def train(
     Of several processes the leading one writes, validates and calls back.
 
     Args:
-        config: of the training.
-        pictures: to train on.
-        folder: of the run: checkpoints and tables.
-        device: where to train, of `choose_device`.
-        ranks: the processes that share every batch, `connected`.
-        resume: where to go on, of `find_state`; None starts anew.
-        save_every: steps between checkpoints.
-        loaders: threads that make batches ahead; 0 makes each when it is needed. The result is the same.
+        config: configuration of the training.
+        pictures: pictures to train on.
+        folder: folder of the run: checkpoints and tables.
+        device: device to train on, from `choose_device`.
+        ranks: processes that share every batch, `connected`.
+        resume: state to go on from, from `find_state`; None starts anew.
+        save_every: number of steps between checkpoints.
+        loaders: number of threads that make batches ahead; 0 makes each when it is needed. The result is the same.
         validation: scores the averaged network, of which the best is kept as `BEST`; None to validate nothing.
-        validate_every: steps between validations; None for once an epoch.
-        stop: asks for an end between two steps, with a checkpoint.
-        report: called after every step.
-        scored: called after every validation.
-        account: called before the first step with what was taken from ``config.init``.
+        validate_every: number of steps between validations; None for once an epoch.
+        stop: request for an end between two steps, with a checkpoint; None where nobody can ask.
+        report: function called after every step.
+        scored: function called after every validation.
+        account: function called before the first step with what was taken from ``config.init``.
 
     Raises:
         DivergedError: a loss or gradient is not finite; the last checkpoint is kept.

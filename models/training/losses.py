@@ -37,9 +37,10 @@ def batch_losses(network: MDLA34, batch: TrainingBatch, entries: Tensor | None =
     """Compute the loss of each head, unweighted; the regression heads run at the labelled cells only.
 
     Args:
-        network: with all six heads.
-        batch: on the network's device.
-        entries: (6,) what the sums are divided by: `count_entries` of the whole batch where this is a share of it.
+        network: network with all six heads.
+        batch: batch on the network's device.
+        entries: (6,) what the sums are divided by: `count_entries` of the whole batch where this is a share of it; None
+            where it is the whole.
     """
     features = network.features(batch.images)
     centres = gather_patches(features, batch.centres)
@@ -87,9 +88,9 @@ def focal_loss(logits: Tensor, target: Tensor, count: Tensor | None = None) -> T
         -(1 - Y)^beta P^alpha log(1 - P)    elsewhere
 
     Args:
-        logits: (B, C, h, w), before the sigmoid.
-        target: the same shape, in [0, 1].
-        count: of cells with Y = 1 in the whole batch where this is a share of it.
+        logits: (B, C, h, w) values before the sigmoid.
+        target: (B, C, h, w) values in [0, 1].
+        count: number of cells with Y = 1 in the whole batch where this is a share of it; None where it is the whole.
     """
     probability = logits.sigmoid().clamp(LEAST, 1 - LEAST)
     positive = target == 1
@@ -103,10 +104,10 @@ def l1_loss(found: Tensor, target: Tensor, known: Tensor | None = None, count: T
     """Compute the mean absolute difference of what is known, Eq. (2) and (3); 0 where nothing is.
 
     Args:
-        found: (N, C).
-        target: (N, C).
-        known: (N, C) bool; None: everything.
-        count: of what is known in the whole batch where this is a share of it.
+        found: (N, C) values of the network.
+        target: (N, C) values to be found.
+        known: (N, C) whether a value is known, bool; None where all are.
+        count: number of known values in the whole batch where this is a share of it; None where it is the whole.
     """
     known = torch.ones_like(target, dtype=torch.bool) if known is None else known
     count = known.sum() if count is None else count

@@ -34,8 +34,8 @@ class Ema:
     The decay grows from 0.1 to ``decay``: an average of few steps must not remember the fresh weights.
 
     Args:
-        network: what is averaged; its weights now are the average's first.
-        decay: of the average, in [0, 1).
+        network: network that is averaged; its weights now are the average's first.
+        decay: decay of the average, in [0, 1).
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:

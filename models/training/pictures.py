@@ -49,9 +49,9 @@ class PlainLabel:
     """A `Label` and nothing more.
 
     Attributes:
-        category_id: 1-based class.
-        landmarks: (n, 3) x, y in image pixels and v.
-        bounding_box: x1, y1, x2, y2 in image pixels.
+        category_id: 1-based number of the class.
+        landmarks: (n, 3) x, y in pixels of the picture, and v.
+        bounding_box: x1, y1, x2, y2 in pixels of the picture.
     """
 
     category_id: int
@@ -73,13 +73,13 @@ class Photographs:
     """A data set's pictures, read when they are asked for; its labels are read and checked at once.
 
     Args:
-        path: a folder that holds ``image/`` and ``annos/``, or the official zip.
-        password: of the zip.
-        skip_bad: leave pictures out that something is wrong with, instead of refusing the data set.
-        advance: called after every annotation.
+        path: path of a folder that holds ``image/`` and ``annos/``, or of the official zip.
+        password: password of the zip; None where it has none.
+        skip_bad: whether to leave pictures out that something is wrong with, instead of refusing the data set.
+        advance: function called after every annotation.
 
     Attributes:
-        faults: what is wrong with those that were left out.
+        faults: sentences about what is wrong with those that were left out.
 
     Raises:
         DataError: the data set cannot be opened, or has faults.
@@ -118,7 +118,7 @@ class DrawnPictures:
     """A folder of drawings; pictures are read from the disk when they are asked for, labels are in memory.
 
     Args:
-        folder: made by `draw_pictures`.
+        folder: folder made by `draw_pictures`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -162,12 +162,12 @@ def draw_pictures(
     The folder appears when it is complete.
 
     Args:
-        folder: where they are kept.
-        seed: of the drawings.
-        size: their side in pixels.
-        count: how many.
-        workers: processes that draw; the drawings do not depend on it.
-        advance: called after every drawing.
+        folder: folder to keep them in.
+        seed: seed of the drawings.
+        size: side of the drawings, in pixels.
+        count: number of drawings.
+        workers: number of processes that draw; the drawings do not depend on it.
+        advance: function called after every drawing.
 
     Raises:
         DataError: the folder holds other drawings, cannot be written, or a process was killed.

@@ -28,8 +28,8 @@ def choose_device(name: Literal["auto", "cpu", "cuda"], number: int = 0) -> torc
     """Return a device by name; ``"auto"`` is a GPU where there is one.
 
     Args:
-        name: of the kind.
-        number: of the GPU, where several processes have one each.
+        name: name of the kind of device.
+        number: number of the GPU, if several processes have one each.
 
     Raises:
         DeviceError: a GPU was asked for, but there is none, or not so many.
@@ -64,7 +64,7 @@ class Ranks:
     """This process among those that train together; alone by default.
 
     Attributes:
-        rank: 0-based number; 0 leads: it alone writes files and talks.
+        rank: 0-based number; 0 leads: it alone writes files and prints.
         size: number of processes.
         local: number on this machine, which is that of its GPU.
     """

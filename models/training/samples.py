@@ -27,7 +27,7 @@ class TrainingSample:
 
     Attributes:
         image: (3, H, W) float32, normalised.
-        targets: in cells of H/4 x W/4.
+        targets: targets in cells of H/4 x W/4.
     """
 
     image: F32
@@ -42,10 +42,10 @@ class TrainingSamples:
     number of processes can share the work.
 
     Attributes:
-        pictures: where they come from.
-        schema: which channel stands for each landmark.
+        pictures: pictures that the samples are made of.
+        schema: keypoint schema, which says the channel of each landmark.
         input_hw: height and width of the network's input in pixels, multiples of 32.
-        seed: of order and augmentation.
+        seed: seed of order and augmentation.
         augment: strength of augmentation; None shows every picture whole, as it is, in its order.
     """
 

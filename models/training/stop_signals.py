@@ -16,7 +16,7 @@ class StopRequest:
     """Whether somebody asked for an end.
 
     Attributes:
-        signal_number: of the signal that came, 0 while none has.
+        signal_number: number of the signal that came; 0 while none has.
     """
 
     def __init__(self) -> None:

@@ -70,9 +70,9 @@ def make_targets(garments: Sequence[TargetGarment], schema: KeypointSchema, map_
     landmarks (v = 1) are trained like visible ones.
 
     Args:
-        garments: what is labelled.
-        schema: which channel stands for each landmark.
-        map_hw: height and width of the heatmaps in cells.
+        garments: labelled garments.
+        schema: keypoint schema, which says the channel of each landmark.
+        map_hw: height and width of the heatmaps, in cells.
     """
     height, width = map_hw
     limit = np.array([width, height, width, height], np.float32) - 1
@@ -146,7 +146,7 @@ def draw_gaussian(heatmap: F32, x: int, y: int, radius: int) -> None:
     """Raise a map, in place, to a Gaussian of peak 1 and sigma (2 radius + 1) / 6 at cell (x, y), where that is higher.
 
     Args:
-        heatmap: (h, w).
+        heatmap: (h, w) map to raise.
         x: column on the map.
         y: row on the map.
         radius: cells in each direction that the Gaussian covers.

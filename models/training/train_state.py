@@ -29,14 +29,14 @@ class TrainState:
     """All that a training is at the end of a step.
 
     Attributes:
-        config: of the training.
+        config: configuration of the training.
         pictures: number of pictures of the data set.
-        step: steps done.
+        step: number of steps done.
         weights: trained weights by name.
-        average: their moving average.
-        average_updates: steps that the average has seen.
+        average: moving average of the weights by name.
+        average_updates: number of steps that the average has seen.
         optimiser: state of the optimiser.
-        best: highest score of a validation so far, None before the first.
+        best: highest score of a validation so far; None before the first.
     """
 
     config: TrainConfig

@@ -37,14 +37,14 @@ class Trainer:
     """A network on its way, with all that moves with it.
 
     Args:
-        config: of the training.
-        pictures: to train on.
-        device: where.
-        resume: where to go on, of `load_state`; None starts anew, from ``config.init`` if there is one.
-        ranks: the processes that share every batch; all are given the same of everything else.
+        config: configuration of the training.
+        pictures: pictures to train on.
+        device: device to train on.
+        resume: state to go on from, from `load_state`; None starts anew, from ``config.init`` if there is one.
+        ranks: processes that share every batch; all are given the same of everything else.
 
     Attributes:
-        step: steps done.
+        step: number of steps done.
         stopping: whether any of the processes was asked, before the last step, to stop after it.
     """
 
@@ -88,7 +88,7 @@ class Trainer:
         """Do one step.
 
         Args:
-            batch: of the step, where it was made before.
+            batch: batch of the step; None to make it now.
             stop: whether this process was asked to stop.
 
         Raises:
@@ -103,8 +103,8 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             losses: dict[str, Tensor] = self._losses(batch, entries)
         loss = total_loss(losses)
-        told = self._tell(losses, loss, stop=stop)
-        self._require_finite("loss", told["loss"])
+        sums = self._sum_up(losses, loss, stop=stop)
+        self._require_finite("loss", sums["loss"])
         self.optimiser.zero_grad()
         # Losses are parts of a sum over the processes, of whose gradients they take the mean.
         (loss * self.ranks.size).backward()  # type: ignore[no-untyped-call]
@@ -114,10 +114,10 @@ class Trainer:
         self.average.update(self.network)
         self.step += 1
         return LogLine(
-            self.step, **told, grad_norm=norm, lr=lr, step_s=time.perf_counter() - start, rss_mib=resident_mib()
+            self.step, **sums, grad_norm=norm, lr=lr, step_s=time.perf_counter() - start, rss_mib=resident_mib()
         )
 
-    def _tell(self, losses: Mapping[str, Tensor], loss: Tensor, *, stop: bool) -> dict[str, float]:
+    def _sum_up(self, losses: Mapping[str, Tensor], loss: Tensor, *, stop: bool) -> dict[str, float]:
         """Return the losses of the whole batch by name; every process learns here whether one wants to stop."""
         own = torch.stack([loss, *losses.values(), torch.full_like(loss, stop)]).detach()
         *values, stopping = self.ranks.sum(own).tolist()

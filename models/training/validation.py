@@ -37,8 +37,8 @@ class ValidationResult:
     """One validation.
 
     Attributes:
-        step: steps done.
-        scores: by name.
+        step: number of steps done.
+        scores: scores by name.
         best: whether no validation before was as good.
     """
 
@@ -56,11 +56,11 @@ def is_due(step: int, *, every: int | None, batch: int, pictures: int, steps: in
     """Tell whether the network is validated after a step: every so many, or at the end of an epoch; and at the end.
 
     Args:
-        step: steps done.
-        every: steps; None for once an epoch.
-        batch: pictures a step.
-        pictures: of an epoch.
-        steps: of the whole training.
+        step: number of steps done.
+        every: number of steps between validations; None for once an epoch.
+        batch: number of pictures a step.
+        pictures: number of pictures of an epoch.
+        steps: number of steps of the whole training.
     """
     if step == steps:
         return True
@@ -135,13 +135,13 @@ def open_validation(
     """Open the pictures to validate a training on.
 
     Args:
-        config: of the training; its password and ``skip_bad`` are for this data set too.
-        folder: of the run.
-        source: a data set, folder or zip; None for drawings of a seed that the training does not draw with, which are
-            kept in ``validation`` in the folder.
-        most: pictures to look at; None for all of a data set, and for `DRAWINGS` drawings.
-        workers: processes that draw.
-        advance: called after every picture.
+        config: configuration of the training; its password and ``skip_bad`` are for this data set too.
+        folder: folder of the run.
+        source: path of a data set, folder or zip; None for drawings of a seed that the training does not draw with,
+            which are kept in ``validation`` in the folder.
+        most: number of pictures to look at; None for all of a data set, and for `DRAWINGS` drawings.
+        workers: number of processes that draw.
+        advance: function called after every picture.
 
     Raises:
         DataError: the data set cannot be opened, has faults or other classes, or no garment to be found.

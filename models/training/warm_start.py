@@ -31,10 +31,10 @@ class WarmStart:
     """What was taken from a checkpoint.
 
     Attributes:
-        file: its path.
+        file: path of the checkpoint.
         taken: number of tensors taken, by part of the network (``base``, ``dla_up``, ``ida_up``, a head).
         fresh: number of tensors of the network that stay fresh, by part.
-        reasons: why something was not taken, a sentence each.
+        reasons: sentences about why something was not taken.
         deformable: deformable convolutions whose kernels were taken.
     """
 

@@ -157,5 +157,5 @@ class _Wild(nn.Module):
 def test_a_network_that_cannot_be_decoded_yet_scores_0(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = write_set(tmp_path / "set", {1: document(item(1))})
     validation = open_validation(TrainConfig(size=64), tmp_path / "run", source=folder, most=None, workers=1)
-    assert validation(_Wild().eval(), 7) == {"mAP_pt": 0, "mAP_box": 0}
+    assert validation.score(_Wild().eval(), 7) == {"mAP_pt": 0, "mAP_box": 0}
     assert "step 7" in caplog.text

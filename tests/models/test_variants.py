@@ -17,7 +17,7 @@ from deepmark.runtime.keypoints.head_names import head_channels
 NODE = "dla_up.ida_0.node_1"
 
 
-def tell(shapes: Shapes, zeros: tuple[str, ...] = ()) -> Layout:
+def recognised(shapes: Shapes, zeros: tuple[str, ...] = ()) -> Layout:
     return recognise(shapes, "net.pth", is_zero=lambda name: any(part in name for part in zeros))
 
 
@@ -47,7 +47,7 @@ def dlav0() -> Shapes:
     ids="ABCD",
 )
 def test_the_plain_variants_are_told_apart(shapes: Shapes, variant: str, architecture: str, block_bias: bool) -> None:
-    layout = tell(shapes)
+    layout = recognised(shapes)
 
     assert (layout.variant, layout.architecture, layout.block_bias) == (variant, architecture, block_bias)
     assert (layout.classes, layout.groups, layout.head_conv) == (13, 62, 256)
@@ -61,14 +61,14 @@ def test_the_plain_variants_are_told_apart(shapes: Shapes, variant: str, archite
 def test_counts_heads_and_head_conv_are_read_from_the_shapes(
     classes: int, groups: int, optional: tuple[str, ...], head_conv: int
 ) -> None:
-    layout = tell(shapes_of(classes, groups, optional=optional, head_conv=head_conv))
+    layout = recognised(shapes_of(classes, groups, optional=optional, head_conv=head_conv))
 
     assert (layout.classes, layout.groups, layout.head_conv) == (classes, groups, head_conv)
     assert layout.heads == head_channels(classes, groups, optional=optional)
 
 
 def test_deformable_convolutions_that_are_all_zero_are_variant_f() -> None:
-    layout = tell(key_shapes("dcn"), zeros=("conv_offset_mask",))
+    layout = recognised(key_shapes("dcn"), zeros=("conv_offset_mask",))
 
     assert (layout.variant, layout.architecture, layout.block_bias) == ("F", "mdla34", True)
 
@@ -90,7 +90,7 @@ def test_trained_deformable_convolutions_are_refused_before_anything_else(
 ) -> None:
     # A foreign head beside them: the deformable convolutions must be what the error is about.
     with pytest.raises(CheckpointError, match=rf"variant {letter}, .*{library}.*MNN cannot run") as refusal:
-        tell(shapes | {"id.0.weight": (256, 64, 3, 3)})
+        recognised(shapes | {"id.0.weight": (256, 64, 3, 3)})
     assert "train it again with plain 3x3 convolutions" in str(refusal.value.hint)
 
 
@@ -98,14 +98,14 @@ def test_one_trained_offset_among_zeros_is_refused() -> None:
     zeros = tuple(f"{place}.conv.conv_offset_mask" for place in places(key_shapes("dcn")) if place != NODE)
 
     with pytest.raises(CheckpointError, match=r"variant F.*ida_0\.node_1"):
-        tell(key_shapes("dcn"), zeros=zeros)
+        recognised(key_shapes("dcn"), zeros=zeros)
 
 
 def test_zero_offsets_of_one_library_do_not_excuse_trained_ones_of_another() -> None:
     shapes = key_shapes("dcn") | {"ida_up.node_2.offset_conv.weight": (18, 64, 3, 3)}
 
     with pytest.raises(CheckpointError, match="variant H"):
-        tell(shapes, zeros=("conv_offset_mask",))
+        recognised(shapes, zeros=("conv_offset_mask",))
 
 
 def centertrack_nodes() -> Shapes:
@@ -168,5 +168,5 @@ REFUSED: dict[str, tuple[Callable[[], Shapes], str]] = {
 def test_other_networks_are_refused_by_name(name: str) -> None:
     make, words = REFUSED[name]
     with pytest.raises(CheckpointError, match=words) as refusal:
-        tell(make())
+        recognised(make())
     assert str(refusal.value).startswith("net.pth")

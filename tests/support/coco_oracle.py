@@ -11,6 +11,8 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from deepmark.models.evaluation.landmark_layout import to_294
+from deepmark.models.evaluation.truth import Truth, coco_annotations
 from deepmark.runtime.arrays import F64
 
 Document = dict[str, Any]
@@ -34,3 +36,22 @@ def precision(truth: Document, found: Sequence[Document], kind: str, sigmas: Seq
         evaluation.evaluate()
         evaluation.accumulate()
     return np.asarray(evaluation.eval["precision"][:, :, :, 0, -1])
+
+
+def coco_document(truth: Truth) -> Document:
+    """Give everything as one COCO document in the 294 layout, as the official converter does.
+
+    That converter drops ``scale``, ``occlusion``, ``zoom_in`` and ``viewpoint``; they are kept here.
+    """
+    annotations = [
+        annotation
+        for index, one in enumerate(truth.classes)
+        for annotation in coco_annotations(one, to_294(one.keypoints, index, truth.schema), index + 1)
+    ]
+    for number, annotation in enumerate(annotations, 1):
+        annotation["id"] = number
+    return {
+        "images": [{"id": image_id} for image_id in truth.image_ids],
+        "categories": [{"id": number, "name": name} for number, name in enumerate(truth.schema.class_names, 1)],
+        "annotations": annotations,
+    }

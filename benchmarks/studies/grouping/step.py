@@ -11,8 +11,9 @@ from torch import Tensor
 from deepmark.errors import UsageError
 from deepmark.models.datasets.drawings import draw
 from deepmark.models.mdla34 import MDLA34
+from deepmark.models.size import MULTIPLE
 from deepmark.models.training.batches import TrainingBatch, collate
-from deepmark.models.training.config import MULTIPLE, Precision
+from deepmark.models.training.config import Precision
 from deepmark.models.training.losses import batch_losses, focal_loss, l1_loss, total_loss
 from deepmark.models.training.optimiser import make_optimiser
 from deepmark.models.training.samples import TrainingSamples

@@ -46,13 +46,13 @@ class Item:
     """One labelled garment. Its outline is in the file too, but nothing here needs it.
 
     Attributes:
-        category_id: 1-13.
+        category_id: DeepFashion2's number of the class, 1-13.
         box: x1, y1, x2, y2 in pixels; x1 < x2 and y1 < y2.
         landmarks: (P, 3) float64 x, y in pixels and v: 2 visible, 1 occluded, 0 not labelled; in the class's order.
-        scale: 1 small, 2 moderate, 3 large; this and the next three are 0 where they are not known.
-        occlusion: 1 slight, 2 medium, 3 heavy.
-        zoom_in: 1 none, 2 medium, 3 large.
-        viewpoint: 1 not worn, 2 from the front, 3 from the side or behind.
+        scale: 1 small, 2 moderate, 3 large; 0 where it is not known.
+        occlusion: 1 slight, 2 medium, 3 heavy; 0 where it is not known.
+        zoom_in: 1 none, 2 medium, 3 large; 0 where it is not known.
+        viewpoint: 1 not worn, 2 from the front, 3 from the side or behind; 0 where it is not known.
         style: above 0 for garments that can be the same as another of their pair; 0 for all others.
     """
 
@@ -74,7 +74,7 @@ class Annotation:
         image_id: the number in the file's name.
         source: ``"shop"`` or ``"user"``; None where it is not known.
         pair_id: pictures of one garment share it; None where it is not known.
-        items: in the file's order; may be empty.
+        items: labelled garments in the file's order; may be empty.
     """
 
     image_id: int
@@ -106,11 +106,11 @@ def read_annotation(
     """Read the content of an annotation file.
 
     Args:
-        content: of the file.
-        image_id: the number in its name.
-        source: names it in errors.
+        content: bytes of the file.
+        image_id: number in the file's name.
+        source: name of the file in errors.
         schema: classes and their landmarks.
-        size: of the picture, to hold the boxes against; None where there is no picture.
+        size: size of the picture, which the boxes are held against; None where there is no picture.
 
     Raises:
         DataError: names the file, the field, what it must be and what it is.
@@ -196,8 +196,8 @@ def check_inside(box: tuple[float, float, float, float], field: str, size: Pictu
 
     Args:
         box: x1, y1, x2, y2 in pixels.
-        field: names it in errors.
-        size: of the picture; None where nobody knows.
+        field: name of the box in errors.
+        size: size of the picture; None where nobody knows.
 
     Raises:
         DataError: says what the box is.

@@ -50,7 +50,7 @@ class _Category(msgspec.Struct):
     name: str
 
 
-class _Place(msgspec.Struct):
+class _EntryKey(msgspec.Struct):
     """What of an annotation says where it belongs."""
 
     id: int
@@ -73,7 +73,7 @@ class CocoFile:
 
     Attributes:
         ids: numbers of the pictures, ascending, those without garments too.
-        faults: what is wrong with the lists, before any annotation is read.
+        faults: sentences about what is wrong with the lists, before any annotation is read.
         has_attributes: False: scale, occlusion, zoom-in and viewpoint are not known.
 
     Raises:
@@ -104,9 +104,9 @@ class CocoFile:
         Raises:
             DataError: names the annotation, the field, what it must be and what it is.
         """
-        said = self._images[image_id]
-        if size is None and said.width is not None and said.height is not None:
-            size = PictureSize(said.height, said.width)
+        image = self._images[image_id]
+        if size is None and image.width is not None and image.height is not None:
+            size = PictureSize(image.height, image.width)
         if image_id in self._faulty:
             raise DataError(self._faulty[image_id])
         items, pair_id = [], None
@@ -141,17 +141,17 @@ class CocoFile:
         for at, raw in enumerate(raws):
             where = f"{self._path}: annotations[{at}]"
             try:
-                place = msgspec.json.decode(raw, type=_Place)
+                key = msgspec.json.decode(raw, type=_EntryKey)
             except msgspec.ValidationError as error:
                 faults.append(f"{where}.{field_first(error)}")
                 continue
-            if place.image_id not in entries:
-                faults.append(f"{where}.image_id {place.image_id} is not among the images")
+            if key.image_id not in entries:
+                faults.append(f"{where}.image_id {key.image_id} is not among the images")
                 continue
-            if place.id in seen:
-                self._faulty[place.image_id] = f"{where}.id is {place.id}, as that of an annotation before it"
-            seen.add(place.id)
-            entries[place.image_id].append((at, raw))
+            if key.id in seen:
+                self._faulty[key.image_id] = f"{where}.id is {key.id}, as that of an annotation before it"
+            seen.add(key.id)
+            entries[key.image_id].append((at, raw))
         return entries
 
     def _item(self, raw: msgspec.Raw, where: str, size: PictureSize | None) -> tuple[Item, int | None]:

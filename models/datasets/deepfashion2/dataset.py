@@ -24,7 +24,7 @@ class Labels:
     """All annotations of a data set.
 
     Attributes:
-        annotations: by image id, ascending.
+        annotations: annotations in ascending order of the pictures' numbers.
         faults: a sentence for each file that was left out; empty unless that was asked for.
     """
 
@@ -133,8 +133,8 @@ class Dataset:
         """Read all annotations.
 
         Args:
-            skip_bad: leave a picture out when something about it is wrong, instead of refusing the whole.
-            advance: called after every annotation.
+            skip_bad: whether to leave a picture out when something about it is wrong, instead of refusing the whole.
+            advance: function called after every annotation.
 
         Raises:
             DataError: lists the first `LISTED_FAULTS` things that are wrong; or nothing is left.
@@ -177,8 +177,8 @@ def open_dataset(
     Args:
         annotations: the data set's folder, its ``annos/``, the official zip, or the official converter's COCO file
             (``.json``).
-        images: likewise with ``image/``; None to do without pictures.
-        password: of the zip.
+        images: the data set's folder, its ``image/`` or the official zip; None to do without pictures.
+        password: password of the zip; None where it has none.
         schema: classes and landmarks; None for DeepFashion2's.
 
     Raises:

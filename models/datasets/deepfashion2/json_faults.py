@@ -11,12 +11,12 @@ import msgspec
 
 def field_first(error: msgspec.ValidationError) -> str:
     """Turn msgspec's ``Expected X, got Y - at `$.field``` into ``field: Expected X, got Y``."""
-    said, _, path = str(error).partition(" - at `$")
+    message, _, path = str(error).partition(" - at `$")
     field = path.rstrip("`").removeprefix(".")
-    missing = re.fullmatch(r"Object missing required field `(\w+)`", said)
+    missing = re.fullmatch(r"Object missing required field `(\w+)`", message)
     if missing:
         return f"{missing[1]} is missing"
-    return f"{field}: {said[0].lower()}{said[1:]}" if field else f"{said[0].lower()}{said[1:]}"
+    return f"{field}: {message[0].lower()}{message[1:]}" if field else f"{message[0].lower()}{message[1:]}"
 
 
 def why_no_json(content: bytes, error: Exception) -> str:

@@ -146,10 +146,10 @@ class ZipStorage:
         found: dict[str, zipfile.ZipInfo] = {}
         folders = set()
         for info in self._archive.infolist():
-            place = PurePosixPath(info.filename)
-            if not info.is_dir() and place.parent.name == part and not place.name.startswith("."):
-                found[place.name] = info
-                folders.add(place.parent)
+            inner = PurePosixPath(info.filename)
+            if not info.is_dir() and inner.parent.name == part and not inner.name.startswith("."):
+                found[inner.name] = info
+                folders.add(inner.parent)
         if len(folders) > 1:
             several = ", ".join(sorted(map(str, folders)))
             raise DataError(f"{self._path} holds {len(folders)} folders {part}/: {several}", hint="one is expected")

@@ -26,7 +26,7 @@ class DrawnItem:
     """One labelled garment.
 
     Attributes:
-        category_id: 1-13.
+        category_id: DeepFashion2's number of the class, 1-13.
         landmarks: (n, 3) x, y in pixels and v: 2 visible, 1 occluded, 0 outside the picture (then x = y = 0).
         bounding_box: x1, y1, x2, y2 in pixels: the smallest box around what is seen of the garment and its landmarks
             with v > 0, inside the picture.

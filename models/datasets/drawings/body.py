@@ -28,9 +28,9 @@ class Limb:
 
     Attributes:
         joints: (3, 2), shoulder, elbow, wrist or hip, knee, ankle.
-        radii: its thickness at the joints.
+        radii: half its thickness at the joints, in body units.
         side: -1 at the image's left, +1 at its right.
-        in_front: nearer to the camera than the torso (arms) or than the other leg.
+        in_front: whether it is nearer to the camera than the torso (arms) or than the other leg.
     """
 
     joints: Points
@@ -69,11 +69,11 @@ class Body:
     Attributes:
         widths: half width of the torso at `_TORSO_YS`, as seen from the front.
         turn: radians that the side which we see is turned towards the image's right.
-        back: we see the back.
-        bend: how far the middle of the spine stands aside.
+        back: whether we see the back.
+        bend: distance of the middle of the spine from a straight one, in body units.
         tilts: slope of the shoulders and of the hips.
-        arms: the image's left one, the right one.
-        legs: likewise.
+        arms: arm at the image's left, arm at its right.
+        legs: leg at the image's left, leg at its right.
         posture: a flat one is no body, only the shape of garments laid out.
     """
 
@@ -100,7 +100,7 @@ class Body:
         ys = (-0.08, 0.03, SHOULDER_Y)
         return float(np.interp(abs(x), [self.half_width(y) for y in ys], ys)) - 0.012
 
-    def place(self, x: float, y: float) -> Point:
+    def posed(self, x: float, y: float) -> Point:
         """Bend the upright torso: where its point (x, y) really is."""
         return _bend(x, y, self.bend, self.tilts)
 
@@ -108,20 +108,21 @@ class Body:
         """Return a point of the torso's seen or unseen half at height ``y``.
 
         Args:
-            across: distance from the middle line (of the chest or the back).
-            y: height.
-            seen: of the half that faces the camera; a turned torso carries its middle line to the side.
+            across: distance from the middle line of the chest or the back, in body units.
+            y: height, in body units.
+            seen: whether the point lies on the half that faces the camera; a turned torso carries its middle line to
+                the side.
         """
         half = self.half_width(max(y, 0.0))
         round_off = math.sqrt(max(0.0, 1 - min(1.0, abs(across) / half) ** 2))
         shift = math.sin(self.turn) * _DEPTH * half * round_off * (1.0 if seen else -1.0)
-        return self.place(across * math.cos(self.turn) + shift * 0.9, y)
+        return self.posed(across * math.cos(self.turn) + shift * 0.9, y)
 
     def torso(self) -> Points:
         """Return the outline of the torso with the neck."""
         ys = (-0.26, -0.08, 0.03, SHOULDER_Y, ARMPIT_Y, WAIST_Y, HIP_Y, CROTCH_Y + 0.02)
-        left = [self.place(-self.half_width(y), y) for y in ys]
-        right = [self.place(self.half_width(y), y) for y in ys]
+        left = [self.posed(-self.half_width(y), y) for y in ys]
+        right = [self.posed(self.half_width(y), y) for y in ys]
         return closed_curve(np.array(left + right[::-1]))
 
 

@@ -35,11 +35,11 @@ def aim(rng: np.random.Generator, target: Points, size: int, *, fill: float, max
     """Point a camera at something so that its box fills a part of the picture.
 
     Args:
-        rng: source of chance for roll, perspective and the place in the picture.
+        rng: source of chance for roll, perspective and the position in the picture.
         target: points in body units.
         size: side of the picture in pixels.
         fill: the target's longer side as a part of the picture's; above 1 parts of it are outside.
-        max_roll: radians.
+        max_roll: largest roll, in radians.
     """
     low, high = target.min(axis=0), target.max(axis=0)
     extent = high - low

@@ -35,15 +35,15 @@ class DatasetSummary:
     """What was drawn.
 
     Attributes:
-        folder: where it is.
+        folder: path of the folder.
         pictures: number of pictures.
-        seed: of the set.
+        seed: seed of the set.
         size: side of the pictures in pixels.
         items: number of labelled garments.
         classes: number of items of each class, by name.
         attributes: number of items by attribute and value.
-        seconds: time it took.
-        pictures_per_s: speed.
+        seconds: time that it took, in seconds.
+        pictures_per_s: pictures drawn in a second.
         workers: processes that drew.
     """
 
@@ -84,12 +84,12 @@ def write_dataset(
     Every file appears whole, a picture before its labels, whatever ends the program.
 
     Args:
-        folder: must be empty or not exist.
+        folder: folder to draw into; must be empty or not exist.
         count: number of pictures.
-        seed: of the set; another seed gives other pictures.
+        seed: seed of the set; another seed gives other pictures.
         size: side of the pictures in pixels.
         workers: processes that draw.
-        advance: called after every picture.
+        advance: function called after every picture.
 
     Raises:
         DataError: the folder holds something already, cannot be written, or a worker process was killed.

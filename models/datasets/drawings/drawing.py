@@ -22,8 +22,8 @@ class Drawing:
 
     Attributes:
         image_bgr_u8: (size, size, 3).
-        items: its garments, at least one.
-        shop: drawn as a shop would show it, else as a customer would.
+        items: garments in the picture, at least one.
+        shop: whether it is drawn as a shop would show it, else as a customer would.
     """
 
     image_bgr_u8: Image8

@@ -31,7 +31,7 @@ class GarmentPart:
 
     Attributes:
         ring: names of the points around it.
-        slot: where in the pile of a dressed body it lies.
+        slot: layer of a dressed body that it belongs to.
         axis: names of two points; the cloth's threads run from the first to the second.
         seams: lines through named points of the ring that are drawn stronger: hems, cuffs, collars, fronts.
     """
@@ -47,9 +47,9 @@ class Garment:
     """One garment on a body.
 
     Attributes:
-        class_id: DeepFashion2's, 1-13.
+        class_id: DeepFashion2's number of the class, 1-13.
         points: every landmark by its name in the keypoint schema, and helper points (``"_..."``).
-        parts: its pieces, the lowest first where they share a slot.
+        parts: pieces of the garment, the lowest first where they share a slot.
         corners: points where the outline is not smooth.
         hidden: landmarks on the side that faces away.
         creases: lines of two points that folds run along.

@@ -21,9 +21,9 @@ class DrawnSet:
     """What `deepmark synth` was, or would have been, asked for.
 
     Attributes:
-        seed: of the drawings.
-        size: their side in pixels.
-        count: how many.
+        seed: seed of the drawings.
+        size: side of the drawings, in pixels.
+        count: number of drawings.
     """
 
     seed: int
@@ -40,10 +40,10 @@ def draw_held_out(folder: Path, drawn: DrawnSet, *, workers: int, advance: Calla
     """Draw a set into a folder, unless it is there; the folder appears when it is complete.
 
     Args:
-        folder: of the set.
-        drawn: what to draw.
-        workers: processes that draw; the drawings do not depend on it.
-        advance: called after every drawing.
+        folder: folder of the set.
+        drawn: set to draw.
+        workers: number of processes that draw; the drawings do not depend on it.
+        advance: function called after every drawing.
 
     Raises:
         DataError: other drawings are there, or the folder cannot be written.

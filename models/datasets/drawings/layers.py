@@ -17,17 +17,17 @@ class PaintLayer:
 
     Attributes:
         polygons: closed outlines in pixels; the layer is their union.
-        material: what it is made of.
-        garment: its garment's position in the scene, or None for skin, hair and things.
+        material: cloth, skin or colour that fills it.
+        garment: position of its garment in the scene; None for skin, hair and things.
         ring: names of the garment's points on its outline.
-        origin: pixel at which the material begins.
+        origin: (2,) x, y of the pixel at which the material begins; None for the picture's corner.
         axis: radians from the picture's vertical to the material's threads.
         unit: pixels per body unit.
         brightness: factor on the colours; a lining is in the shade.
-        roundness: how much its rims are darker than its middle, 0..1.
-        folds: strength of creases in the cloth, 0..1.
-        rim: darkness of the outline, 0..1.
-        shadow: darkness of the shadow on what lies below, 0..1.
+        roundness: darkness of its rims beside its middle, in [0, 1].
+        folds: strength of creases in the cloth, in [0, 1].
+        rim: darkness of the outline, in [0, 1].
+        shadow: darkness of the shadow on what lies below, in [0, 1].
         seams: lines drawn over it, in pixels.
         creases: start and end pixel of folds.
         buttons: pixels of buttons.

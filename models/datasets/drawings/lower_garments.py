@@ -60,11 +60,11 @@ def _hips(rng: np.random.Generator, body: Body, ease: float) -> dict[str, Point]
     half = body.half_width(waist) + ease * 0.5
     wide = max(body.half_width(HIP_Y) + ease, half)
     return {
-        "waist_left": body.place(-half, waist),
+        "waist_left": body.posed(-half, waist),
         "waist_center": body.surface(0.0, waist + dip),
-        "waist_right": body.place(half, waist),
-        "left_leg_hip": body.place(-wide, HIP_Y + 0.04),
-        "right_leg_hip": body.place(wide, HIP_Y + 0.04),
+        "waist_right": body.posed(half, waist),
+        "left_leg_hip": body.posed(-wide, HIP_Y + 0.04),
+        "right_leg_hip": body.posed(wide, HIP_Y + 0.04),
         "crotch": crotch,
     }
 
@@ -101,12 +101,12 @@ def skirt(rng: np.random.Generator, body: Body) -> Garment:
     waist = WAIST_Y + rng.uniform(-0.02, 0.24)
     half = body.half_width(waist) + rng.uniform(0.01, 0.03)
     points = {
-        "waist_left": body.place(-half, waist),
+        "waist_left": body.posed(-half, waist),
         "waist_center": body.surface(0.0, waist + rng.uniform(0.0, 0.03)),
-        "waist_right": body.place(half, waist),
+        "waist_right": body.posed(half, waist),
     }
     hip = body.half_width(HIP_Y) + rng.uniform(0.012, 0.05)
-    points["_left_hip"], points["_right_hip"] = (body.place(side * max(hip, half), HIP_Y) for side in (-1, 1))
+    points["_left_hip"], points["_right_hip"] = (body.posed(side * max(hip, half), HIP_Y) for side in (-1, 1))
     points |= skirt_points(rng, body, HIP_Y, hip)
     part = GarmentPart(
         (*_WAIST, *skirt_ring(("_left_hip",))), "trunk", ("waist_center", "skirt_hem_center"), (_WAIST, HEM)
@@ -134,7 +134,7 @@ def skirt_points(rng: np.random.Generator, body: Body, top: float, half: float) 
     flare = rng.uniform(-0.02, 0.16) if rng.random() < 0.55 else rng.uniform(0.16, 0.5)
     wide = half + flare * min(length, 1.0)
     curve, wave = rng.uniform(0.0, 0.08), rng.normal(0, 0.018, 2)
-    middle = body.place(0.0, top)[0]
+    middle = body.posed(0.0, top)[0]
     sides = {}
     for leg in body.legs:
         cover = [_reach(body, leg.side, y, middle) + 0.025 for y in (top + length / 2, hem)]
@@ -145,16 +145,16 @@ def skirt_points(rng: np.random.Generator, body: Body, top: float, half: float) 
     slope = body.tilts[1] * 0.6
     points = {}
     for side, (at_side, at_hem, hem_y) in sides.items():
-        sway = body.place(side * at_hem, top)[1] - top
+        sway = body.posed(side * at_hem, top)[1] - top
         points[sided("left_skirt_side", side)] = np.array([middle + side * at_side, top + length * 0.5 + sway * 0.5])
         points[sided("left_skirt_hem", side)] = np.array([middle + side * at_hem, hem_y + side * at_hem * slope])
-    shift = body.surface(0.0, HIP_Y)[0] - body.place(0.0, HIP_Y)[0]
+    shift = body.surface(0.0, HIP_Y)[0] - body.posed(0.0, HIP_Y)[0]
     left, right = points["left_skirt_hem"], points["right_skirt_hem"]
     centre = (left + right) / 2 + np.array([shift, curve])
     points["skirt_hem_center"] = centre
     points["_left_hem"] = (left + centre) / 2 + np.array([0.0, curve * 0.35 + wave[0] * (1 + flare)])
     points["_right_hem"] = (right + centre) / 2 + np.array([0.0, curve * 0.35 + wave[1] * (1 + flare)])
-    points["_middle"] = body.place(0.0, top) * 0.75 + centre * 0.25
+    points["_middle"] = body.posed(0.0, top) * 0.75 + centre * 0.25
     return points
 
 

@@ -19,9 +19,9 @@ class Neckline:
     """The opening for the neck.
 
     Attributes:
-        points: its landmarks (and helpers) by name.
+        points: landmarks, and points that help to draw them, by name.
         front: names of the front edge from the left to the right, without the ends ``collar_left``/``collar_right``.
-        back: likewise of the back edge.
+        back: names of the back edge from the left to the right, without its ends.
         corners: points where the edge is not smooth.
     """
 
@@ -36,8 +36,9 @@ def neckline(rng: np.random.Generator, body: Body, *, strap_top: float | None = 
 
     Args:
         rng: source of chance.
-        body: whom it is for.
-        strap_top: for sleeveless tops how far from the middle the shoulder ends; the neckline stays inside.
+        body: body that wears it.
+        strap_top: distance from the middle at which the shoulder of a sleeveless top ends, in body units; the neckline
+            stays inside. None for other tops.
     """
     shape: Shape = rng.choice(("round", "v", "square", "high"), p=(0.45, 0.27, 0.13, 0.15))
     if shape == "high" and strap_top is None:
@@ -50,7 +51,7 @@ def neckline(rng: np.random.Generator, body: Body, *, strap_top: float | None = 
     if shape != "high" or strap_top is not None:
         top = body.shoulder_line(width)
         depth += top
-    left, right = body.place(-width, top), body.place(width, top + rng.normal(0, 0.006))
+    left, right = body.posed(-width, top), body.posed(width, top + rng.normal(0, 0.006))
     middle = body.surface(0.0, depth)
     lean = {"round": (0.64, 0.74), "v": (0.52, 0.50), "square": (0.88, 0.97), "high": (0.5, 0.85)}[shape]
     points = {
@@ -83,8 +84,8 @@ def strapped(rng: np.random.Generator, body: Body) -> Neckline:
     for name, side in (("left", -1), ("right", 1)):
         inner, outer = side * (strap - width / 2), side * (strap + width / 2)
         points |= {
-            f"collar_{name}": body.place(inner, body.shoulder_line(inner)),
-            f"{name}_strap_top": body.place(outer, body.shoulder_line(outer)),
+            f"collar_{name}": body.posed(inner, body.shoulder_line(inner)),
+            f"{name}_strap_top": body.posed(outer, body.shoulder_line(outer)),
             f"collar_front_{name}_mid": body.surface(inner - side * lean, top),
             f"_{name}_bodice": body.surface(outer - side * lean, top + 0.005),
             f"_{name}_back": body.surface(inner, back, seen=False),
@@ -103,7 +104,7 @@ def collar_flaps(
 
     Args:
         rng: source of chance.
-        points: of the garment, seen from the front.
+        points: points of the garment, seen from the front.
         end: name of the point where the left flap ends.
 
     Returns:
@@ -123,7 +124,7 @@ def _turned(line: Neckline, body: Body) -> Neckline:
     """Put front and back onto the right halves: seen from behind, the back is the half that we see."""
     if not body.back:
         return line
-    shift = 2 * (body.surface(0.0, 0.1)[0] - body.place(0.0, 0.1)[0])
+    shift = 2 * (body.surface(0.0, 0.1)[0] - body.posed(0.0, 0.1)[0])
     moved = {
         name: np.array([point[0] + shift * (1 if name in line.back else -1), point[1]])
         for name, point in line.points.items()

@@ -14,8 +14,8 @@ from deepmark.models.datasets.drawings.textures import plain, random_colour, ran
 def bag(rng: np.random.Generator, body: Body, camera: SceneCamera) -> tuple[PaintLayer, ...]:
     """Draw a bag with its strap, across the chest or on a shoulder."""
     side = int(rng.choice((-1, 1)))
-    start = body.place(rng.choice((-side, side)) * 0.24, 0.02)
-    middle = body.place(side * rng.uniform(0.22, 0.5), rng.uniform(0.6, 1.15))
+    start = body.posed(rng.choice((-side, side)) * 0.24, 0.02)
+    middle = body.posed(side * rng.uniform(0.22, 0.5), rng.uniform(0.6, 1.15))
     wide, high = rng.uniform(0.12, 0.28), rng.uniform(0.1, 0.26)
     strap = rng.uniform(0.012, 0.03)
     corners = np.array([(-1, -0.9), (1, -0.9), (1.05, 0.95), (-1.05, 0.95)]) * (wide, high)
@@ -32,7 +32,7 @@ def bag(rng: np.random.Generator, body: Body, camera: SceneCamera) -> tuple[Pain
 def phone(rng: np.random.Generator, body: Body, camera: SceneCamera) -> tuple[PaintLayer, ...]:
     """Draw a phone that a hand holds up, as people do before a mirror."""
     side = int(rng.choice((-1, 1)))
-    centre = body.place(side * rng.uniform(0.0, 0.35), rng.uniform(-0.45, 0.35))
+    centre = body.posed(side * rng.uniform(0.0, 0.35), rng.uniform(-0.45, 0.35))
     wide, high = rng.uniform(0.06, 0.1), rng.uniform(0.13, 0.2)
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * (wide, high)
     return (PaintLayer((camera.project(centre + corners),), plain(random_colour(rng) * 0.5), rim=0.5, shadow=0.2),)

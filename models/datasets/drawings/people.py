@@ -29,7 +29,7 @@ class Looks:
     Attributes:
         skin: material of the skin.
         hair: material of the hair.
-        length: how far the hair falls below the chin, in body units; negative for short hair.
+        length: distance that the hair falls below the chin, in body units; negative for short hair.
         head: half width and half height of the head.
         shoes: material of the shoes, None for bare feet.
     """

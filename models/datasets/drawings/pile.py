@@ -21,10 +21,10 @@ class Pile:
     Args:
         rng: source of chance for materials and hair.
         camera: body units to pixels.
-        body: who wears the garments.
-        looks: of the person.
-        garments: from the skin outwards.
-        tucked: the top is tucked into the bottom.
+        body: body that wears the garments.
+        looks: skin, hair, head and shoes of the person.
+        garments: garments from the skin outwards.
+        tucked: whether the top is tucked into the bottom.
     """
 
     def __init__(

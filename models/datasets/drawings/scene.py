@@ -23,10 +23,10 @@ class WornGarment:
     """A garment in a picture.
 
     Attributes:
-        class_id: DeepFashion2's, 1-13.
+        class_id: DeepFashion2's number of the class, 1-13.
         landmarks: (n, 2) pixels, in DeepFashion2's order; may lie outside the picture.
-        names: of the landmarks.
-        hidden: landmarks on the side that faces away.
+        names: names of the landmarks, in the same order.
+        hidden: names of the landmarks on the side that faces away.
     """
 
     class_id: int
@@ -41,10 +41,10 @@ class Scene:
 
     Attributes:
         size: side of the picture in pixels.
-        worn: its garments.
-        layers: the pile, the lowest first.
-        viewpoint: DeepFashion2's: 1 not worn, 2 from the front, 3 from the side or behind.
-        shop: drawn as a shop would show it: nothing stands before or behind.
+        worn: garments in the picture.
+        layers: painted layers, the lowest first.
+        viewpoint: DeepFashion2's number: 1 not worn, 2 from the front, 3 from the side or behind.
+        shop: whether it is drawn as a shop would show it: nothing stands before or behind.
     """
 
     size: int
@@ -67,7 +67,7 @@ def compose(rng: np.random.Generator, size: int) -> Scene:
     if posture == "flat":
         garments = lay_apart(rng, garments)
     looks = random_looks(rng)
-    camera = _place_camera(rng, body, garments, size)
+    camera = _aim_camera(rng, body, garments, size)
     shop = bool(rng.random() < 0.35)
     pile = Pile(rng, camera, body, looks, garments, tucked=tucked)
     layers = pile.laid_out() if posture == "flat" else pile.on_body()
@@ -77,7 +77,7 @@ def compose(rng: np.random.Generator, size: int) -> Scene:
     return Scene(size, worn, tuple(layers), viewpoint, shop)
 
 
-def _place_camera(rng: np.random.Generator, body: Body, garments: tuple[Garment, ...], size: int) -> SceneCamera:
+def _aim_camera(rng: np.random.Generator, body: Body, garments: tuple[Garment, ...], size: int) -> SceneCamera:
     """Aim at the whole person, at all that is worn, or at one garment so near that parts of it are outside."""
     boxes = [np.array([garment.points[name] for name in landmark_names(garment.class_id)]) for garment in garments]
     everything = np.concatenate(boxes)

@@ -24,11 +24,11 @@ class Material:
     Attributes:
         pattern: a key of `PATTERNS`.
         palette: (k, 3) BGR colours, 0..255; the first is the ground.
-        period: length in body units after which the pattern repeats.
-        share: how much of a period the pattern takes, 0..1.
-        angle: radians between the pattern and the cloth's threads.
-        grain: strength of the weave's noise, 0..255.
-        seed: of the pattern's own noise.
+        period: length after which the pattern repeats, in body units.
+        share: share of a period that the pattern takes, in [0, 1].
+        angle: angle between the pattern and the cloth's threads, in radians.
+        grain: strength of the weave's noise, in [0, 255].
+        seed: seed of the pattern's own noise.
     """
 
     pattern: str
@@ -49,8 +49,8 @@ class Threads:
     """Places on a cloth.
 
     Attributes:
-        u: across its threads, in body units or periods.
-        v: along them.
+        u: (H, W) positions across the threads, in body units or periods.
+        v: (H, W) positions along the threads, in body units or periods.
     """
 
     u: Plane
@@ -105,13 +105,13 @@ def _palette(rng: np.random.Generator) -> Palette:
     return np.array(colours, np.float32)
 
 
-def cloth(material: Material, places: Threads) -> Image:
+def cloth(material: Material, threads: Threads) -> Image:
     """Return the colours at places of the cloth."""
     if material.angle:
-        places = places.turned(material.angle)
-    colours = PATTERNS[material.pattern](material, places.scaled(1 / material.period))
+        threads = threads.turned(material.angle)
+    colours = PATTERNS[material.pattern](material, threads.scaled(1 / material.period))
     if material.grain:
-        grain = material.chance("grain").random(places.u.shape, np.float32) - np.float32(0.5)
+        grain = material.chance("grain").random(threads.u.shape, np.float32) - np.float32(0.5)
         colours = colours + np.float32(material.grain) * grain
     return colours
 

@@ -35,9 +35,9 @@ def upper(rng: np.random.Generator, body: Body, class_id: int, *, layer: int = 0
 
     Args:
         rng: source of chance.
-        body: who wears it.
+        body: body that wears it.
         class_id: any class but shorts, trousers and skirt.
-        layer: how many garments are worn below it; it is looser by that.
+        layer: number of garments that are worn below it; it is looser by that.
     """
     ease = 0.012 + 0.028 * layer + (rng.uniform(0, 0.03) if class_id in SLINGS else rng.uniform(0.0, 0.085))
     sleeved = class_id in SHORT_SLEEVES + LONG_SLEEVES
@@ -48,7 +48,7 @@ def upper(rng: np.random.Generator, body: Body, class_id: int, *, layer: int = 0
         strap = rng.uniform(0.21, 0.36) * body.breadth
         line = neckline(rng, body, strap_top=strap)
         for side in (-1, 1):
-            points[sided("left_strap_top", side)] = body.place(side * strap, body.shoulder_line(strap))
+            points[sided("left_strap_top", side)] = body.posed(side * strap, body.shoulder_line(strap))
     else:
         line = neckline(rng, body)
     points = line.points | points
@@ -89,7 +89,7 @@ def _shoulder(arm: Limb, ease: float) -> Point:
 def _armpit(body: Body, arm: Limb, height: float, ease: float) -> Point:
     """Return the armpit, a little higher where the arm is raised."""
     rise = max(0.0, -float(arm.joints[1, 1] - arm.joints[0, 1])) * 0.12
-    return body.place(arm.side * (body.half_width(ARMPIT_Y) + ease), height - rise)
+    return body.posed(arm.side * (body.half_width(ARMPIT_Y) + ease), height - rise)
 
 
 def _sides(
@@ -113,9 +113,9 @@ def _sides(
         for name, y in zip(_SIDE, (chest, waist, lower), strict=True):
             snug = body.half_width(min(y, HIP_Y + 0.05))
             half = max(snug, boxy * reach + (1 - boxy) * snug) + ease + spread * max(0.0, y - start)
-            points[sided(name, side)] = body.place(side * half, y + (lift if name == "left_side_lower" else 0.0))
+            points[sided(name, side)] = body.posed(side * half, y + (lift if name == "left_side_lower" else 0.0))
     left, right = points["left_side_lower"], points["right_side_lower"]
-    shift = body.surface(0.0, min(lower, HIP_Y))[0] - body.place(0.0, min(lower, HIP_Y))[0]
+    shift = body.surface(0.0, min(lower, HIP_Y))[0] - body.posed(0.0, min(lower, HIP_Y))[0]
     points["top_hem_center"] = (left + right) / 2 + np.array([shift, rng.uniform(-0.015, 0.07)])
     return points
 

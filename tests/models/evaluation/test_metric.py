@@ -19,7 +19,7 @@ from deepmark.models.evaluation.coco_file import save_results
 from deepmark.models.evaluation.metric import AveragePrecision, Kind
 from deepmark.models.evaluation.report import AccuracyReport, measure
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
-from deepmark.models.evaluation.truth import Truth, coco_document, collect_truth
+from deepmark.models.evaluation.truth import Truth, collect_truth
 
 SIGMAS = [sigma for one in SCHEMA.classes for sigma in one.sigmas]
 TOLERANCE = 1e-6
@@ -57,7 +57,7 @@ def official(truth: Truth, results: Sequence[ClassResults], kind: Kind, folder: 
     """By class, from the very file that `save_results` writes."""
     save_results(folder / "found.json", results, SCHEMA)
     found = json.loads((folder / "found.json").read_text())
-    by_class = np.moveaxis(coco_oracle.precision(coco_document(truth), found, kind, SIGMAS), 2, 0)
+    by_class = np.moveaxis(coco_oracle.precision(coco_oracle.coco_document(truth), found, kind, SIGMAS), 2, 0)
     return [
         None if np.all(one == -1) else AveragePrecision(one.mean(), one[0].mean(), one[5].mean()) for one in by_class
     ]

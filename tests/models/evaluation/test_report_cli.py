@@ -67,12 +67,12 @@ def test_a_model_is_named_with_its_engine_and_parameters(
 
     outcome = deepmark("eval", demo_bundle, "--images", small, "--annotations", small, "--report", page, "--json")
 
-    said = json.loads(outcome.out)
+    printed = json.loads(outcome.out)
     read = Reader(page.read_text(encoding="utf-8"))
     facts = dict(zip(read.text("dt")[6:], read.text("dd")[-len(read.text("dt")[6:]) :], strict=True))
-    assert facts["engine: backend"] == said["engine"]["backend"]
-    assert facts["engine: model sha256"] == said["engine"]["model_sha256"]
-    assert facts["decoder: alpha"] == str(said["decoder"]["alpha"])
+    assert facts["engine: backend"] == printed["engine"]["backend"]
+    assert facts["engine: model sha256"] == printed["engine"]["model_sha256"]
+    assert facts["decoder: alpha"] == str(printed["decoder"]["alpha"])
     assert facts["pictures left out"] == "0"
 
 
