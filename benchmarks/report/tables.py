@@ -14,6 +14,7 @@ from deepmark.benchmarks.report.paper import (
     standing,
 )
 from deepmark.benchmarks.report.phone_tables import print_phone, print_turns
+from deepmark.benchmarks.result.diff import Change
 from deepmark.benchmarks.result.document import PHASES, BenchResult, Machine
 from deepmark.benchmarks.result.figures import ContestantFigures, against_fastest, contestant_figures, savings
 from deepmark.benchmarks.result.statistics import Ratio
@@ -98,6 +99,15 @@ def _print_memory(found: Sequence[ContestantFigures]) -> None:
 def ratio_text(ratio: Ratio) -> str:
     """Write a ratio with its interval."""
     return f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+
+
+def print_changes(changes: Sequence[Change]) -> None:
+    """Print what changed between two results."""
+    rows = [
+        (one.name, one.phase, f"{one.before_ms:.2f}", f"{one.after_ms:.2f}", ratio_text(one.ratio), one.verdict)
+        for one in changes
+    ]
+    print_table(("", "phase", "before ms", "after ms", "after / before, 95 %", ""), rows)
 
 
 def print_grid(result: BenchResult) -> None:

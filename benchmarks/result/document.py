@@ -239,6 +239,12 @@ class Failure(_Strict, frozen=True):
     error: str
     hint: str | None
 
+    @property
+    def sentence(self) -> str:
+        """The error with the contestant's name before it, and a rival's hint behind it."""
+        shown = self.error if self.error.startswith(self.name) else f"{self.name}: {self.error}"
+        return f"{shown} ({self.hint})" if self.kind == "rival" and self.hint else shown
+
 
 class PictureRecord(_Strict, frozen=True):
     """What was run on.

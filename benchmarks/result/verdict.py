@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from deepmark.benchmarks.result.document import BenchResult, ContestantResult
 from deepmark.benchmarks.result.phone import PhoneIdentity, PhoneState, PhoneTurn
 from deepmark.benchmarks.result.statistics import drift, summarise
+from deepmark.errors import DeepMarkError, UnstableError
 
 MAX_DRIFT = 0.05  # of the median, and only if the interval excludes none at all
 MAX_SPREAD = 0.05  # MAD of the median
@@ -52,6 +53,27 @@ def judge(result: BenchResult) -> tuple[Verdict, ...]:
     """Judge every contestant."""
     bound = () if result.phone is None or result.phone.identity.emulated else result.phone.cores
     return tuple(Verdict(one.name, (*_reasons(one), *_on_phone(one, bound))) for one in result.contestants)
+
+
+def require_reliable(result: BenchResult) -> None:
+    """Refuse a result that lacks a model, or that may not be believed.
+
+    Raises:
+        DeepMarkError: a model could not be measured.
+        UnstableError: the times of a contestant may not be believed.
+    """
+    lost = [one for one in result.failures if one.kind == "model"]
+    if lost:
+        named = "; ".join(one.sentence for one in lost)
+        raise DeepMarkError(f"{len(lost)} could not be measured, the others were: {named}", hint=lost[0].hint)
+    unstable = [one for one in judge(result) if not one.stable]
+    if unstable:
+        raise UnstableError(
+            f"the result is unstable: {unstable[0].name}: {unstable[0].reasons[0]}",
+            hint="let the phone cool down, plug it in, and measure again"
+            if result.phone
+            else "close other programs and measure again; give more --rounds",
+        )
 
 
 def _on_phone(one: ContestantResult, bound: tuple[int, ...]) -> Iterator[str]:

@@ -71,7 +71,7 @@ class AccuracyRequest:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ModelAccuracy:
+class AccuracyMeasurement:
     """What was measured.
 
     Attributes:
@@ -104,7 +104,7 @@ class ModelAccuracy:
         }
 
 
-def measure_accuracy(request: AccuracyRequest, progress: Progress = no_progress) -> ModelAccuracy:
+def measure_accuracy(request: AccuracyRequest, progress: Progress = no_progress) -> AccuracyMeasurement:
     """Measure what was asked for, and write the files that were asked for.
 
     Args:
@@ -138,7 +138,7 @@ def measure_accuracy(request: AccuracyRequest, progress: Progress = no_progress)
                 table2=rows,
                 advance=advance,
             )
-    return ModelAccuracy(evaluated, request.data.annotations, run, report, rows, labelled.faults)
+    return AccuracyMeasurement(evaluated, request.data.annotations, run, report, rows, labelled.faults)
 
 
 def _results(

@@ -7,6 +7,7 @@ animation the first frame is taken. A CMYK JPEG is converted by the plain formul
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,11 @@ _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PAPER = 255  # behind transparent pixels
 _BAND = 256  # rows
 _JPEG_QUALITY = 95
+
+
+def allow_large_pictures() -> None:
+    """Let OpenCV read pictures of up to `MAX_PIXELS`; it reads this when it is imported, so call it before that."""
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
 
 
 def read_picture(path: Path) -> Image8:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
 from deepmark.commands.click_program import run as run_program
-from deepmark.commands.options import output_options, threshold_option
-from deepmark.commands.phone_options import PHONE_THREADS, check_options, measure_on_phone, phone_options
-from deepmark.console import print_json, print_table, progress, say
-from deepmark.errors import DeepMarkError, UnstableError, UsageError
+from deepmark.commands.options import READABLE, adding, output_options, threshold_option
+from deepmark.console import print_json, progress, say
+from deepmark.errors import UsageError
 
 if TYPE_CHECKING:
-    from deepmark.benchmarks.result.document import BenchResult, Failure
+    from deepmark.benchmarks.result.document import BenchPlan, BenchResult
 
 EPILOG = """\b
 Examples:
@@ -28,10 +28,12 @@ Examples:
   deepmark bench shirt.deepmark --device adb --precision fp32 --precision fp16 --report phone.html
   deepmark bench --diff before.json after.json
 """
-PATH = click.Path(path_type=Path)
 RIVALS = ("torch", "onnxruntime", "mnn", "ncnn", "openvino")
 SWEEP_SIZES = (128, 256, 512)
 SWEEP_THREADS = (1, 2, 4)
+PHONE_THREADS = 4  # the paper's
+_ONLY_ADB = ("serial", "precision", "techniques", "power", "keep")
+_ONLY_HOST = ("cores", "backend", "against", "checkpoint")
 
 
 class _Rivals(click.ParamType[tuple[str, ...]]):
@@ -49,8 +51,41 @@ class _Rivals(click.ParamType[tuple[str, ...]]):
         return names
 
 
+class _TechniqueSets(click.ParamType[str]):
+    """``manifest``, ``all``, ``none``, or numbers of the paper's techniques with commas."""
+
+    name = "techniques"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the text."""
+        text = str(value)
+        if text not in {"manifest", "all", "none"} and not re.fullmatch(r"[1-4](,[1-4]){0,3}", text):
+            self.fail(f"{text!r} is none of manifest, all, none, or numbers such as 1,3", param, ctx)
+        return text
+
+
+_phone_options = adding(
+    click.option("--serial", metavar="SERIAL", help="adb: the phone, where there are several."),
+    click.option(
+        "--precision",
+        type=click.Choice(["fp32", "fp16"]),
+        multiple=True,
+        help="adb: precision to compute in; may be repeated.  [default: fp32]",
+    ),
+    click.option(
+        "--techniques",
+        metavar="manifest|all|none|1,2,3,4",
+        type=_TechniqueSets(),
+        multiple=True,
+        help="adb: of the decoder; may be repeated.  [default: manifest]",
+    ),
+    click.option("--power", type=click.Choice(["normal", "high", "low"]), help="adb: MNN's mode.  [default: normal]"),
+    click.option("--keep", is_flag=True, help="adb: leave the copied files on the phone."),
+)
+
+
 @click.command("bench", epilog=EPILOG)
-@click.argument("models", metavar="MODEL...", nargs=-1, type=PATH)
+@click.argument("models", metavar="MODEL...", nargs=-1, type=READABLE)
 @click.option(
     "--device",
     type=click.Choice(["host", "adb"]),
@@ -84,7 +119,7 @@ class _Rivals(click.ParamType[tuple[str, ...]]):
     default=(),
     help=f"Time the dense network alone in {', '.join(RIVALS)}.",
 )
-@click.option("--checkpoint", metavar="CKPT", type=PATH, help="What torch runs, with --against torch.")
+@click.option("--checkpoint", metavar="CKPT", type=READABLE, help="What torch runs, with --against torch.")
 @click.option("--sweep", is_flag=True, help="Sizes 128, 256, 512 and 1, 2, 4 threads (as far as there are cores).")
 @click.option("--rounds", type=click.IntRange(1, 1000), default=6, show_default=True, help="Turns of each model.")
 @click.option("--runs", type=click.IntRange(1, 1_000_000), default=60, show_default=True, help="Runs, all rounds.")
@@ -104,20 +139,22 @@ class _Rivals(click.ParamType[tuple[str, ...]]):
     help="At least so long, and at least 5 runs.",
 )
 @threshold_option("Floor of an object's final score, as of detect; 0 decodes everything.")
-@click.option("--images", metavar="DIR", type=PATH, help="Pictures to run on.  [default: the model's golden inputs]")
-@click.option("-o", "--output", metavar="FILE.json", type=PATH, help="Write every sample and the environment.")
-@click.option("--csv", "csv", metavar="FILE.csv", type=PATH, help="Write every sample as a line.")
-@click.option("--report", metavar="FILE.html", type=PATH, help="Write a page with charts.")
+@click.option(
+    "--images", metavar="DIR", type=READABLE, help="Pictures to run on.  [default: the model's golden inputs]"
+)
+@click.option("-o", "--output", metavar="FILE.json", type=READABLE, help="Write every sample and the environment.")
+@click.option("--csv", "csv", metavar="FILE.csv", type=READABLE, help="Write every sample as a line.")
+@click.option("--report", metavar="FILE.html", type=READABLE, help="Write a page with charts.")
 @click.option(
     "--accuracy",
     metavar="FILE.json",
-    type=PATH,
+    type=READABLE,
     multiple=True,
     help="Output of `deepmark eval --json` of a MODEL, for the report; may be repeated.",
 )
 @click.option("--compare", type=click.Choice(["paper"]), help="Print the paper's times beside (another machine's).")
-@click.option("--diff", nargs=2, metavar="A.json B.json", type=PATH, help="Compare two results; no MODEL is run.")
-@phone_options
+@click.option("--diff", nargs=2, metavar="A.json B.json", type=READABLE, help="Compare two results; no MODEL is run.")
+@_phone_options
 @output_options
 def command(
     *,
@@ -166,22 +203,23 @@ def command(
         return
     if not models:
         raise UsageError("give a MODEL to measure", hint="deepmark bench --help")
-    check_options(device)
-    _check_outputs(report, accuracy)
-    plan = {"rounds": rounds, "runs": runs, "seconds": seconds, "warm_up_s": warm_up, "threshold": threshold}
+    _check_options(device)
+    from deepmark.runtime.media.picture_file import allow_large_pictures
+
+    allow_large_pictures()
+    from deepmark.benchmarks.report.result_files import ResultFiles
+    from deepmark.benchmarks.result.document import BenchPlan
+    from deepmark.benchmarks.result.verdict import require_reliable
+
+    files = ResultFiles(output, csv, report, accuracy)
+    files.check()
+    plan = BenchPlan(rounds=rounds, runs=runs, seconds=seconds, warm_up_s=warm_up, threshold=threshold)
     asked = sizes or (tuple(map(str, SWEEP_SIZES)) if sweep else ())
     if device == "adb":
-        result = measure_on_phone(
-            models=models,
-            sizes=asked,
-            threads=threads or (SWEEP_THREADS if sweep else (PHONE_THREADS,)),
-            images=images,
-            plan=plan,
-            command=_command(),
-            options=phone,
-        )
+        counts = threads or (SWEEP_THREADS if sweep else (PHONE_THREADS,))
+        result = _measure_on_phone(phone, models=models, sizes=asked, threads=counts, images=images, plan=plan)
     else:
-        result = _measure(
+        result = _measure_here(
             models=models,
             engines=backend or "auto",
             sizes=asked,
@@ -192,26 +230,30 @@ def command(
             images=images,
             plan=plan,
         )
-    _write(result, output=output, csv=csv, report=report, accuracy=accuracy)
+    files.write(result)
     if as_json:
         print_json(result)
     else:
         _print(result, sweep=sweep, compare=compare)
-    _raise_faults(result)
+    for one in result.failures:
+        if one.kind == "rival":
+            say(f"not measured: {one.sentence}")
+    require_reliable(result)
 
 
-def _check_outputs(report: Path | None, accuracy: tuple[Path, ...]) -> None:
-    """Refuse, before the work, what could not be written after it."""
-    if report is not None:
-        from deepmark.page import require_report
+def _check_options(device: str) -> None:
+    """Refuse options of the running command that the device does not have.
 
-        require_report()
-    elif accuracy:
-        raise UsageError("--accuracy goes into the report", hint="give --report FILE.html too")
-    if accuracy:
-        from deepmark.benchmarks.report.accuracy import read_accuracies
-
-        read_accuracies(accuracy)
+    Raises:
+        UsageError: one was given.
+    """
+    ctx = click.get_current_context()
+    strange = _ONLY_HOST if device == "adb" else _ONLY_ADB
+    for name in strange:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            other = "host" if device == "adb" else "adb"
+            raise UsageError(f"--{name} goes with --device {other} only", hint="deepmark bench --help")
 
 
 def _command() -> str:
@@ -224,19 +266,13 @@ def _sweep_threads() -> tuple[int, ...]:
     return tuple(count for count in SWEEP_THREADS if count <= usable_cores())
 
 
-def _measure(
+def _measure_here(
     *,
     sizes: tuple[str, ...],
     threads: tuple[int, ...],
-    plan: dict[str, float],
+    plan: BenchPlan,
     **options: object,
 ) -> BenchResult:
-    from deepmark.runtime.media.picture_file import MAX_PIXELS
-
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # read when OpenCV is imported, so before that
-    import msgspec
-
-    from deepmark.benchmarks.result.document import BenchPlan
     from deepmark.benchmarks.speed.benchmark import HostRequest, run_benchmark
     from deepmark.models.size import parse_size
     from deepmark.runtime.cpu import usable_cores
@@ -247,30 +283,42 @@ def _measure(
     request = HostRequest(
         sizes=tuple(dict.fromkeys(map(parse_size, sizes))),
         threads=tuple(dict.fromkeys(threads)),
-        plan=msgspec.convert(plan, BenchPlan),
+        plan=plan,
         command=_command(),
         **options,  # type: ignore[arg-type]
     )
     return run_benchmark(request, progress=progress)
 
 
-def _write(
-    result: BenchResult, *, output: Path | None, csv: Path | None, report: Path | None, accuracy: tuple[Path, ...]
-) -> None:
-    if output is not None:
-        from deepmark.benchmarks.result.formats import write_result
+def _measure_on_phone(
+    phone: Mapping[str, Any],
+    *,
+    models: tuple[Path, ...],
+    sizes: tuple[str, ...],
+    threads: tuple[int, ...],
+    images: Path | None,
+    plan: BenchPlan,
+) -> BenchResult:
+    from deepmark.benchmarks.device import programs
+    from deepmark.benchmarks.device.benchmark import PhoneRequest, run_on_phone
+    from deepmark.models.size import parse_size
 
-        write_result(output, result)
-    if csv is not None:
-        from deepmark.benchmarks.result.formats import write_csv
-
-        write_csv(csv, result)
-    if report is not None:
-        from deepmark.benchmarks.report.accuracy import read_accuracies
-        from deepmark.benchmarks.report.page import make_page
-        from deepmark.page import write_page
-
-        write_page(report, make_page(result, read_accuracies(accuracy)))
+    request = PhoneRequest(
+        models=models,
+        serial=phone["serial"],
+        sizes=tuple(dict.fromkeys(map(parse_size, sizes))),
+        threads=tuple(dict.fromkeys(threads)),
+        precisions=tuple(dict.fromkeys(phone["precision"])) or ("fp32",),
+        techniques=tuple(dict.fromkeys(phone["techniques"])) or ("manifest",),
+        power=phone["power"] or "normal",
+        images=images,
+        plan=plan,
+        keep=phone["keep"],
+        build=programs.build_for_phone,
+        command=_command(),
+        on_message=say,
+    )
+    return run_on_phone(request)
 
 
 def _print(result: BenchResult, *, sweep: bool, compare: str | None) -> None:
@@ -286,45 +334,15 @@ def _print(result: BenchResult, *, sweep: bool, compare: str | None) -> None:
 def _diff(models: tuple[Path, ...], before: Path, after: Path, *, as_json: bool) -> None:
     if models:
         raise UsageError("--diff compares two files and runs no MODEL", hint="deepmark bench --diff A.json B.json")
-    from deepmark.benchmarks.report.tables import ratio_text
+    from deepmark.benchmarks.report.tables import print_changes
     from deepmark.benchmarks.result.diff import compare
     from deepmark.benchmarks.result.formats import read_result
 
     changes = compare(read_result(before), read_result(after), (str(before), str(after)))
     if as_json:
         print_json(changes)
-        return
-    rows = [
-        (one.name, one.phase, f"{one.before_ms:.2f}", f"{one.after_ms:.2f}", ratio_text(one.ratio), one.verdict)
-        for one in changes
-    ]
-    print_table(("", "phase", "before ms", "after ms", "after / before, 95 %", ""), rows)
-
-
-def _raise_faults(result: BenchResult) -> None:
-    """Name what could not be measured; end with an error where that was a MODEL, or where a result is unstable."""
-    from deepmark.benchmarks.result.verdict import judge
-
-    for one in result.failures:
-        if one.kind == "rival":
-            say(f"not measured: {_sentence(one)}")
-    lost = [one for one in result.failures if one.kind == "model"]
-    if lost:
-        named = "; ".join(_sentence(one) for one in lost)
-        raise DeepMarkError(f"{len(lost)} could not be measured, the others were: {named}", hint=lost[0].hint)
-    unstable = [one for one in judge(result) if not one.stable]
-    if unstable:
-        raise UnstableError(
-            f"the result is unstable: {unstable[0].name}: {unstable[0].reasons[0]}",
-            hint="let the phone cool down, plug it in, and measure again"
-            if result.phone
-            else "close other programs and measure again; give more --rounds",
-        )
-
-
-def _sentence(one: Failure) -> str:
-    shown = one.error if one.error.startswith(one.name) else f"{one.name}: {one.error}"
-    return f"{shown} ({one.hint})" if one.kind == "rival" and one.hint else shown
+    else:
+        print_changes(changes)
 
 
 def main() -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -83,9 +82,9 @@ def command(
 
     Exit status: 0 all inputs were processed, 1 some were not (they are named).
     """
-    from deepmark.runtime.media.picture_file import MAX_PIXELS
+    from deepmark.runtime.media.picture_file import allow_large_pictures
 
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # read when OpenCV is imported, so before that
+    allow_large_pictures()
     from deepmark.runtime.detection_run import DetectionRun
     from deepmark.runtime.detector import Detector
     from deepmark.runtime.engines.loading import load_engine

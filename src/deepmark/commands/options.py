@@ -37,7 +37,7 @@ class TechniquesType(click.ParamType[frozenset[int]]):
         return frozenset(map(int, parts))
 
 
-def _adding(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def adding(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     """Return a decorator that adds options, in this order."""
 
     def add(command: Command) -> Command:
@@ -78,7 +78,7 @@ def threshold_option(text: str) -> Callable[[Command], Command]:
     return click.option("--threshold", type=click.FloatRange(0, 1), default=SHOWN_SCORE, show_default=True, help=text)
 
 
-tolerance_options = _adding(  # whose values `tolerances_of` takes
+tolerance_options = adding(  # whose values `tolerances_of` takes
     click.option("--atol", type=click.FloatRange(0), help="Allowed difference of heads.  [default: 1e-3]"),
     click.option(
         "--rtol", type=click.FloatRange(0), help="The same, relative to the head's largest value.  [default: 5e-4]"
@@ -101,7 +101,7 @@ def tolerances_of(atol: float | None, rtol: float | None, landmark_cells: float 
 
 def labels_options(*, images_required: bool) -> Callable[[Command], Command]:
     """Add ``--images`` and ``--annotations`` of a labelled data set."""
-    return _adding(
+    return adding(
         click.option(
             "--images",
             metavar="DIR",
@@ -119,11 +119,11 @@ def labels_options(*, images_required: bool) -> Callable[[Command], Command]:
     )
 
 
-faults_options = _adding(
+faults_options = adding(
     click.option("--password-file", metavar="FILE", type=READABLE, help="Its first line opens the official zip."),
     click.option("--skip-bad", is_flag=True, help="Leave pictures out that something is wrong with, and count them."),
 )
-model_run_options = _adding(  # with those above, the values of a `deepmark.models.evaluation.DatasetRequest`
+model_run_options = adding(  # with those above, the values of a `deepmark.models.evaluation.DatasetRequest`
     click.option(
         "--threads", type=click.IntRange(1), help="Inference threads without --workers.  [default: cores, at most 4]"
     ),
