@@ -5,9 +5,10 @@
 #   make fast    the same without the tests marked slow
 #   make bench   ratios of speed on this machine against the committed ones (minutes; wants a quiet machine)
 #   make clean   remove build products; `make distclean` removes the environment too
+#   make pictures  draw the pictures of README and docs/architecture.md again
 #
-# On Linux, PyPI's torch is a CUDA build of several gigabytes. A smaller index can be named:
-#   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# Without an NVIDIA GPU, set-up takes torch's CPU build where its index answers; TORCH_INDEX names another index, or
+# `pypi`: make demo TORCH_INDEX=pypi
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -16,17 +17,24 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := build/demo
 
-.PHONY: demo test fast lint bench bench-baseline clean distclean
+.PHONY: demo pictures test fast lint bench bench-baseline clean distclean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
-	$(BIN)/deepmark export models/demo/mdla34_synthetic_fp16.pth --to onnx --to mnn --size 128 --name demo -o $(DEMO)
+	$(BIN)/deepmark export models/demo/mdla34_synthetic_fp16.pth --to onnx --to mnn --size 256 --name demo -o $(DEMO)
 	$(BIN)/deepmark verify $(DEMO)/demo.deepmark
 	$(BIN)/deepmark detect $(DEMO)/demo.deepmark models/demo/samples -o $(DEMO)/pictures \
 		--threshold 0.2 --contact-sheet $(DEMO)/contact-sheet.png
 	@echo "The bundle:             $(DEMO)/demo.deepmark"
 	@echo "The annotated pictures: $(DEMO)/pictures"
 	@echo "All of them at once:    $(DEMO)/contact-sheet.png"
+
+README_PICTURE := docs/images/demo.jpg
+pictures: demo
+	$(BIN)/python -c 'import cv2; sheet = cv2.imread("$(DEMO)/contact-sheet.png"); \
+		cv2.imwrite("$(README_PICTURE)", cv2.resize(sheet, None, fx=0.72, fy=0.72, interpolation=cv2.INTER_AREA), \
+		[cv2.IMWRITE_JPEG_QUALITY, 88])'
+	$(BIN)/python tools/architecture_picture.py
 
 test: lint
 	$(BIN)/pytest

@@ -2,7 +2,7 @@
 # Make the virtual environment that the Makefile's targets run in. Called by make; safe to call again.
 #   PYTHON       interpreter to build it from (3.11 or newer)
 #   VENV         folder of the environment
-#   TORCH_INDEX  optional package index to take torch from (the CPU build on Linux)
+#   TORCH_INDEX  where torch comes from: an index's address, or `pypi`; empty: tools/torch_index.sh chooses
 set -eu
 
 fail() {
@@ -22,8 +22,18 @@ if [ ! -x "$VENV/bin/pip" ]; then
 fi
 
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-if [ -n "$TORCH_INDEX" ]; then
-    "$VENV/bin/pip" install --quiet --constraint constraints.txt --index-url "$TORCH_INDEX" torch
-fi
 echo "setting up $VENV (once; torch is the largest part)" >&2
+torch=$(sed -n 's/^torch==//p' constraints.txt)
+here=$("$VENV/bin/python" -c 'import importlib.metadata as m; print(m.version("torch"))' 2>/dev/null) || here=
+if [ "${here%%+*}" = "$torch" ]; then
+    echo "torch: $here is there already; for another build, \`make distclean\` first" >&2
+else
+    index=$(PYTHON="$VENV/bin/python" sh tools/torch_index.sh)
+    # Without its dependencies, which the last line takes from pip's own index, where their pinned versions are.
+    if [ -n "$index" ] &&
+        ! "$VENV/bin/pip" install --quiet --constraint constraints.txt --no-deps --index-url "$index" torch; then
+        [ -z "${TORCH_INDEX:-}" ] || exit 1
+        echo "torch: that failed; PyPI's build, then" >&2
+    fi
+fi
 "$VENV/bin/pip" install --quiet --constraint constraints.txt --editable ".[export,dev]"

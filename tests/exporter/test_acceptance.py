@@ -22,6 +22,7 @@ from deepmark.runtime.bundle import Backend, open_bundle
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import suppress
 from deepmark.runtime.detections import Detections
+from deepmark.runtime.detector import detect_in_picture
 from deepmark.runtime.heads.sparse import heads_from_outputs
 from deepmark.runtime.preprocess import normalise
 from deepmark.runtime.transform import letterbox
@@ -84,22 +85,43 @@ def find(request: pytest.FixtureRequest, demo_checkpoint: Path, demo_bundle: Pat
         yield find_with_torch
 
 
+def _assert_found(
+    find: Finder, bundle: Path, pictures: tuple[Path, ...], listed: dict[str, list[tuple[str, float]]]
+) -> None:
+    names = open_bundle(bundle).manifest.keypoints.class_names
+    found = {}
+    for path in pictures:
+        detections = find(cv2.imread(str(path)))
+        pairs = zip(detections.class_ids, detections.scores, strict=True)
+        found[path.name] = [(names[class_id], float(score)) for class_id, score in pairs if score >= 0.2]
+    assert found.keys() == listed.keys()
+    for name, objects in listed.items():
+        assert [class_name for class_name, _ in found[name]] == [class_name for class_name, _ in objects], name
+        np.testing.assert_allclose([s for _, s in found[name]], [s for _, s in objects], atol=0.0051, err_msg=name)
+
+
 def test_the_demo_finds_what_its_model_card_lists(
     find: Finder,
     demo_bundle: Path,
     demo_pictures: tuple[Path, ...],
     demo_objects: dict[str, list[tuple[str, float]]],
 ) -> None:
-    names = open_bundle(demo_bundle).manifest.keypoints.class_names
-    found = {}
-    for path in demo_pictures:
-        detections = find(cv2.imread(str(path)))
-        pairs = zip(detections.class_ids, detections.scores, strict=True)
-        found[path.name] = [(names[class_id], float(score)) for class_id, score in pairs if score >= 0.2]
-    assert found.keys() == demo_objects.keys()
-    for name, objects in demo_objects.items():
-        assert [class_name for class_name, _ in found[name]] == [class_name for class_name, _ in objects], name
-        np.testing.assert_allclose([s for _, s in found[name]], [s for _, s in objects], atol=0.0051, err_msg=name)
+    _assert_found(find, demo_bundle, demo_pictures, demo_objects)
+
+
+def test_the_demo_finds_what_its_model_card_lists_at_the_size_of_make_demo(
+    demo_bundle: Path,
+    demo_pictures: tuple[Path, ...],
+    demo_objects_at_256: dict[str, list[tuple[str, float]]],
+) -> None:
+    with load_engine(demo_bundle, threads=1, backend="mnn") as engine:
+
+        def find(image: np.ndarray) -> Detections:
+            image_in, transform = letterbox(image, (256, 256))
+            heads = engine.heads(image_in)
+            return detect_in_picture(heads, engine.manifest.keypoints, engine.manifest.decoder, transform)
+
+        _assert_found(find, demo_bundle, demo_pictures, demo_objects_at_256)
 
 
 def test_the_demo_bundle_verifies(demo_bundle: Path) -> None:
