@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from deepmark.errors import DataError, UsageError
 from deepmark.models.size import MULTIPLE
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
+RUN_OPTIONS = "config.toml"  # in the folder of a run: the options that it was begun with
 Precision = Literal["fp32", "bf16"]
 BUILTIN: dict[str, Literal[62, 81, 294]] = {"62": 62, "81": 81, "294": 294}
 
@@ -122,3 +125,18 @@ def check_same(stored: TrainConfig, asked: Mapping[str, Any]) -> None:
             f"the training to resume has {'; '.join(differences)}",
             hint="resume it as it began (nothing but its folder is needed), or start another with -o and --init",
         )
+
+
+def read_options(path: Path) -> dict[str, Any]:
+    """Read options of a training by the names that they have on the command line.
+
+    Raises:
+        DataError: the file cannot be read.
+        UsageError: it is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:  # of TOML, or of UTF-8
+        raise UsageError(f"{path} is no TOML: {error}") from error

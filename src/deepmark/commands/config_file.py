@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from deepmark.errors import DataError, UsageError
+from deepmark.errors import UsageError
 
 _ELSEWHERE = {"folder", "resume", "as_json"}  # about one call of the command, not about the training
 _KINDS: dict[type[click.ParamType[Any]], tuple[tuple[type, ...], str]] = {
@@ -35,6 +34,8 @@ def read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> Pa
     """
     if path is None:
         return None
+    from deepmark.models.training.config import read_options
+
     options = _options(ctx)
     defaults: dict[str, Any] = {}
     for key, value in read_options(path).items():
@@ -74,21 +75,6 @@ def _options(ctx: click.Context) -> dict[str, click.Option]:
         for option in ctx.command.params
         if isinstance(option, click.Option) and option.expose_value and option.name not in _ELSEWHERE
     }
-
-
-def read_options(path: Path) -> dict[str, Any]:
-    """Read options by the names that they have on the command line.
-
-    Raises:
-        DataError: the file cannot be read.
-        UsageError: it is no TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:  # of TOML, or of UTF-8
-        raise UsageError(f"{path} is no TOML: {error}") from error
 
 
 def _check(ctx: click.Context, option: click.Option, value: object, where: str) -> None:

@@ -1,28 +1,21 @@
-"""``deepmark train``: the training of `deepmark.models`, watched by the metric of `deepmark.benchmarks`."""
+"""``deepmark train``: a training in the folder of a run."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.core import ParameterSource
 
-from deepmark.commands.config_file import config_text, read_config, read_options
+from deepmark.commands.config_file import config_text, read_config
 from deepmark.commands.options import output_options
-from deepmark.console import be_quiet, print_json, progress, say
-from deepmark.errors import DeepMarkError, UsageError
-from deepmark.extras import require
+from deepmark.console import be_quiet, print_json
 
 if TYPE_CHECKING:
     from deepmark.models.training.config import TrainConfig
-    from deepmark.models.training.log import LogLine
-    from deepmark.models.training.pictures import TrainingPictures
     from deepmark.models.training.train_state import TrainState
-    from deepmark.models.training.validation import Validation, ValidationResult
 
 EPILOG = """\b
 Examples:
@@ -35,59 +28,6 @@ Examples:
   deepmark train --config runs/first/config.toml -o runs/second --seed 1
   torchrun --nproc-per-node 4 -m deepmark train --data deepfashion2/train -o runs/real
 """
-CONFIG = "config.toml"  # in the folder of a run
-
-
-@dataclass(frozen=True, slots=True)
-class _ValidationOptions:
-    """How a training is validated, as it was asked for.
-
-    Attributes:
-        where: a data set, ``"none"``, or None for held-out drawings where drawings are trained on.
-        pictures: at most; None for the default.
-        every: steps; None for an epoch.
-    """
-
-    where: str | None
-    pictures: int | None
-    every: int | None
-
-    @classmethod
-    def resumed(cls, folder: Path, where: str | None, pictures: int | None, every: int | None) -> _ValidationOptions:
-        """Look as the run did before, but for how often: the best of different pictures is not to be compared.
-
-        Raises:
-            UsageError: others are asked for.
-        """
-        if where == "none" or not (folder / CONFIG).exists():
-            return cls(where, pictures, every)
-        stored = read_options(folder / CONFIG)
-        for name, given in (("val", where), ("val-pictures", pictures)):
-            if given is not None and given != stored.get(name):
-                raise UsageError(
-                    f"the training to resume has {name} {stored.get(name, 'as by default')}, not {given}",
-                    hint="resume it as it began or with --val none, or start another with -o and --init",
-                )
-        return cls(stored.get("val"), stored.get("val-pictures"), every or stored.get("val-every"))
-
-    def check(self, config: TrainConfig) -> None:
-        """Refuse options without effect, and what could not be measured.
-
-        Raises:
-            UsageError: nothing is validated, but options say how.
-            DeepMarkError: hotcoco is not installed.
-        """
-        if self.on(config):
-            require("validation", "hotcoco", extra="eval")
-        elif self.pictures or self.every:
-            raise UsageError(
-                "--val-pictures and --val-every say how to validate, but nothing is validated",
-                hint="give the pictures to validate on: --val DIR",
-            )
-
-    def on(self, config: TrainConfig) -> bool:
-        """Tell whether anything is validated."""
-        return self.where != "none" and (self.where is not None or config.data is None)
 
 
 @click.command("train", epilog=EPILOG)
@@ -176,10 +116,9 @@ def command(
     weights of the best mAP_pt, RUN/predictions some of the pictures with what was found in them, and RUN/curves.svg
     all of it over the steps.
     """
-    from deepmark.models.training.loop import train as run
-    from deepmark.models.training.ranks import choose_device, choose_precision, connected, find_ranks
-    from deepmark.models.training.stop_signals import stop_request
-    from deepmark.models.training.tables import MeanLoss, print_scores, print_summary, print_warm_start
+    from deepmark.models.training.ranks import choose_device, choose_precision, find_ranks
+    from deepmark.models.training.run import RunRequest, ValidationRequest, run_training
+    from deepmark.models.training.tables import print_summary
 
     ranks = find_ranks()
     if not ranks.leads:
@@ -187,54 +126,20 @@ def command(
     where = choose_device(device, ranks.local)
     options["precision"] = choose_precision(options["precision"], where)
     state, config = _plan(ctx, folder, resume=resume, options=options)
-    asked = (
-        _ValidationOptions.resumed(folder, val, val_pictures, val_every)
-        if state
-        else _ValidationOptions(val, val_pictures, val_every)
+    validation = ValidationRequest(val, val_pictures, val_every)
+    request = RunRequest(
+        folder=folder,
+        config=config,
+        options=config_text(ctx, {**config.document(), "synthetic": config.data is None}),
+        state=state,
+        validation=validation.resumed(folder) if state else validation,
+        save_every=save_every,
+        workers=workers or os.cpu_count() or 1,
+        loaders=loaders,
+        device=where,
+        ranks=ranks,
     )
-    asked.check(config)
-    workers = workers or os.cpu_count() or 1
-    with connected(ranks, where):
-        with ranks.lead_first():
-            if ranks.leads and state is None:
-                _refuse_second_run(folder)
-            pictures = _open_pictures(config, folder, workers)
-            if ranks.leads and state is None:
-                _start(ctx, folder, config)
-            validation = _open_validation(asked, config, folder, workers) if ranks.leads else None
-        draw_curves = _drawing_curves(folder)
-
-        def scored(found: ValidationResult) -> None:
-            print_scores(found)
-            draw_curves()
-
-        loss, left = MeanLoss(config.steps), config.steps - (state.step if state else 0)
-        with stop_request() as stop, progress("training", left, "steps", detail=loss.text) as advance:
-
-            def stepped(line: LogLine) -> None:
-                loss.add(line)
-                advance()
-                if line.step == config.steps:
-                    say(loss.text())
-
-            summary = run(
-                config,
-                pictures,
-                folder,
-                device=where,
-                ranks=ranks,
-                resume=state,
-                save_every=save_every,
-                loaders=loaders,
-                validation=validation,
-                validate_every=asked.every,
-                stop=stop,
-                report=stepped,
-                scored=scored,
-                account=print_warm_start,
-            )
-        if ranks.leads:
-            draw_curves()
+    summary = run_training(request)
     if as_json and ranks.leads:
         print_json(summary)
     else:
@@ -263,75 +168,3 @@ def _plan(
     if options["data"] is None and typed & {"password_file", "skip_bad"}:
         raise click.UsageError("--password-file and --skip-bad go with --data", ctx)
     return None, TrainConfig(**options)
-
-
-def _refuse_second_run(folder: Path) -> None:
-    """Look before anything is read or drawn: that may take long."""
-    from deepmark.models.training.loop import refuse_second_run
-
-    refuse_second_run(folder)
-
-
-def _start(ctx: click.Context, folder: Path, config: TrainConfig) -> None:
-    """Make the folder of a new run and write down with which options it can be repeated."""
-    from deepmark.models.training.loop import start_run
-    from deepmark.models.training.train_state import write_run_file
-
-    start_run(folder)
-    decided = {**config.document(), "synthetic": config.data is None}
-    write_run_file(folder / CONFIG, config_text(ctx, decided).encode())
-
-
-def _open_pictures(config: TrainConfig, folder: Path, workers: int) -> TrainingPictures:
-    """Open the data set, or make the drawings that a run does not have yet."""
-    if config.data is not None:
-        from deepmark.models.datasets.deepfashion2.storage import read_password
-        from deepmark.models.training.pictures import Photographs
-
-        password = read_password(Path(config.password_file)) if config.password_file else None
-        with progress("reading labels", None, "pictures") as advance:
-            found = Photographs(Path(config.data), password=password, skip_bad=config.skip_bad, advance=advance)
-        if found.faults:
-            say(f"{len(found.faults):,} faults, whose pictures are left out; the first: {found.faults[0]}")
-        return found
-    from deepmark.models.training.pictures import draw_pictures
-
-    with progress("drawing", config.pictures, "pictures") as advance:
-        return draw_pictures(
-            folder / "drawings",
-            seed=config.drawn,
-            size=config.size,
-            count=config.pictures,
-            workers=workers,
-            advance=advance,
-        )
-
-
-def _open_validation(asked: _ValidationOptions, config: TrainConfig, folder: Path, workers: int) -> Validation | None:
-    """Open the pictures to validate on, or make the drawings that a run does not have yet."""
-    from deepmark.models.training.validation import DRAWINGS, open_validation
-
-    if not asked.on(config):
-        return None
-    source = None if asked.where is None else Path(asked.where)
-    total = asked.pictures or DRAWINGS if source is None else None
-    what = "drawing for validation" if source is None else "reading labels for validation"
-    with progress(what, total, "pictures") as advance:
-        return open_validation(config, folder, source=source, most=asked.pictures, workers=workers, advance=advance)
-
-
-def _drawing_curves(folder: Path) -> Callable[[], None]:
-    """Return a function that draws the curves; a training does not end for the lack of a picture."""
-    said: set[str] = set()
-
-    def draw() -> None:
-        from deepmark.models.training.curves import CURVES, draw_curves
-
-        try:
-            draw_curves(folder, folder / CURVES)
-        except DeepMarkError as error:
-            if str(error) not in said:
-                say(f"no {CURVES}: {error}{f' ({error.hint})' if error.hint else ''}")
-                said.add(str(error))
-
-    return draw
