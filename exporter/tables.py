@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from deepmark.runtime.provenance import HeadParity, HopParity, PrecisionLoss
 
 
-def print_report(report: ParityReport, *, title: str) -> None:
+def print_report(report: ParityReport) -> None:
     """Print heads by hops and objects by hops: largest and mean error, and which part of the tolerance that is."""
     hops = list(report)
     columns = ["", "unit", *(f"{hop.reference} → {hop.candidate}" for hop in hops)]
-    print_table(columns, [*_head_rows(hops), *_object_rows(hops), ["verdict", "", *map(_verdict, hops)]], title=title)
+    rows = [*_head_rows(hops), *_object_rows(hops), ["verdict", "", *map(_verdict, hops)]]
+    print_table(columns, rows, title="Parity: largest / mean error, share of what is allowed")
 
 
 def _head_rows(hops: list[HopParity]) -> Iterator[list[str]]:

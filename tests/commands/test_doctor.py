@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 from outcome import Deepmark
 
-from deepmark.commands import doctor
-from deepmark.commands.doctor import Part, examine
+from deepmark.runtime import tool_chain
+from deepmark.runtime.tool_chain import ToolChainPart, examine
 
 Pretend = Callable[..., None]
 
-load_failure = doctor._load_failure
+load_failure = tool_chain._load_failure
 
 
 @pytest.fixture(autouse=True)
 def everything_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start no process for every look; the tests that are about loading take this back."""
-    monkeypatch.setattr(doctor, "_load_failure", lambda _: None)
+    monkeypatch.setattr(tool_chain, "_load_failure", lambda _: None)
 
 
 @pytest.fixture
@@ -45,13 +45,13 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Pretend:
     return install
 
 
-def _part(name: str) -> Part:
+def _part(name: str) -> ToolChainPart:
     (part,) = (part for part in examine() if part.name == name)
     return part
 
 
 def test_this_machine_can_detect(deepmark: Deepmark, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_load_failure", load_failure)
+    monkeypatch.setattr(tool_chain, "_load_failure", load_failure)
 
     outcome = deepmark("doctor")
 
@@ -115,7 +115,7 @@ def test_what_only_export_needs_may_be_missing(pretend: Pretend, deepmark: Deepm
 
 
 def test_a_library_that_does_not_load_is_found_out(monkeypatch: pytest.MonkeyPatch, deepmark: Deepmark) -> None:
-    monkeypatch.setattr(doctor, "_load_failure", lambda name: "libGL.so.1: not found" if name == "cv2" else None)
+    monkeypatch.setattr(tool_chain, "_load_failure", lambda name: "libGL.so.1: not found" if name == "cv2" else None)
 
     outcome = deepmark("doctor")
 
@@ -193,7 +193,7 @@ def test_a_cache_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypat
 
 
 def test_the_doctor_imports_nothing_heavy() -> None:
-    script = "import sys\nfrom deepmark.commands.doctor import examine\nlist(examine())\n"
+    script = "import sys\nfrom deepmark.runtime.tool_chain import examine\nlist(examine())\n"
     script += "print([name for name in ('torch', 'cv2', 'MNN', 'onnx', 'onnxruntime') if name in sys.modules])"
 
     end = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

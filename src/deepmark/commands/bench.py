@@ -65,7 +65,7 @@ class _TechniqueSets(click.ParamType[str]):
 
 
 _phone_options = adding(
-    click.option("--serial", metavar="SERIAL", help="adb: the phone, where there are several."),
+    click.option("--serial", metavar="SERIAL", help="adb: serial number of the phone, where there are several."),
     click.option(
         "--precision",
         type=click.Choice(["fp32", "fp16"]),
@@ -77,9 +77,11 @@ _phone_options = adding(
         metavar="manifest|all|none|1,2,3,4",
         type=_TechniqueSets(),
         multiple=True,
-        help="adb: of the decoder; may be repeated.  [default: manifest]",
+        help="adb: techniques of the decoder; may be repeated.  [default: manifest]",
     ),
-    click.option("--power", type=click.Choice(["normal", "high", "low"]), help="adb: MNN's mode.  [default: normal]"),
+    click.option(
+        "--power", type=click.Choice(["normal", "high", "low"]), help="adb: power mode of MNN.  [default: normal]"
+    ),
     click.option("--keep", is_flag=True, help="adb: leave the copied files on the phone."),
 )
 
@@ -91,13 +93,13 @@ _phone_options = adding(
     type=click.Choice(["host", "adb"]),
     default="host",
     show_default=True,
-    help="Where to measure; adb: on a phone.",
+    help="Device to measure on: this computer, or, with adb, a phone.",
 )
 @click.option(
     "--threads",
     type=click.IntRange(1, 256),
     multiple=True,
-    help="Threads to compute with; may be repeated.  [default: 1; adb: 4]",
+    help="Number of threads to compute with; may be repeated.  [default: 1; adb: 4]",
 )
 @click.option(
     "--cores",
@@ -117,18 +119,24 @@ _phone_options = adding(
     metavar="NAME,...",
     type=_Rivals(),
     default=(),
-    help=f"Time the dense network alone in {', '.join(RIVALS)}.",
+    help=f"Engines to time the dense network alone in: {', '.join(RIVALS)}.",
 )
-@click.option("--checkpoint", metavar="CKPT", type=READABLE, help="What torch runs, with --against torch.")
+@click.option("--checkpoint", metavar="CKPT", type=READABLE, help="Checkpoint that torch runs, with --against torch.")
 @click.option("--sweep", is_flag=True, help="Sizes 128, 256, 512 and 1, 2, 4 threads (as far as there are cores).")
 @click.option("--rounds", type=click.IntRange(1, 1000), default=6, show_default=True, help="Turns of each model.")
-@click.option("--runs", type=click.IntRange(1, 1_000_000), default=60, show_default=True, help="Runs, all rounds.")
+@click.option(
+    "--runs",
+    type=click.IntRange(1, 1_000_000),
+    default=60,
+    show_default=True,
+    help="Runs of each model, over all rounds.",
+)
 @click.option(
     "--seconds",
     type=click.FloatRange(0.001, 86_400),
     default=10.0,
     show_default=True,
-    help="After so long a model needs no more runs.",
+    help="Time after which a model needs no more runs.",
 )
 @click.option(
     "--warm-up",
@@ -136,9 +144,9 @@ _phone_options = adding(
     type=click.FloatRange(0, 3600),
     default=1.0,
     show_default=True,
-    help="At least so long, and at least 5 runs.",
+    help="Least time to warm up; 5 runs at least.",
 )
-@threshold_option("Floor of an object's final score, as of detect; 0 decodes everything.")
+@threshold_option("Floor of an object's final score, as for detect; 0 decodes everything.")
 @click.option(
     "--images", metavar="DIR", type=READABLE, help="Pictures to run on.  [default: the model's golden inputs]"
 )
@@ -152,7 +160,9 @@ _phone_options = adding(
     multiple=True,
     help="Output of `deepmark eval --json` of a MODEL, for the report; may be repeated.",
 )
-@click.option("--compare", type=click.Choice(["paper"]), help="Print the paper's times beside (another machine's).")
+@click.option(
+    "--compare", type=click.Choice(["paper"]), help="Print the paper's times beside, which are another machine's."
+)
 @click.option("--diff", nargs=2, metavar="A.json B.json", type=READABLE, help="Compare two results; no MODEL is run.")
 @_phone_options
 @output_options

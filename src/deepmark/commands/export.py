@@ -50,32 +50,37 @@ _LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
 @click.option("-o", "--output", metavar="DIR", type=PATH, help="Folder that NAME.deepmark goes to.  [default: .]")
 @click.option("--name", help="Name of the model; a bundle of this name is replaced.  [default: the checkpoint's]")
 @click.option("--size", metavar="N|HxW", default="256", show_default=True, help="Input size, pixels, multiples of 32.")
-@click.option("--dynamic/--fixed", default=True, show_default=True, help="A model for all sizes, or for this one.")
+@click.option(
+    "--dynamic/--fixed", default=True, show_default=True, help="Model for all input sizes, or for --size alone."
+)
 @click.option(
     "--heads",
     type=click.Choice(list(LAYOUTS)),
     default=DEFAULT_LAYOUT,
     show_default=True,
-    help=f"What the graph gives. {_LAYOUTS}.",
+    help=f"Outputs of the graph. {_LAYOUTS}.",
 )
 @click.option(
     "--precision",
     type=click.Choice(list(PRECISIONS)),
     default="fp32",
     show_default=True,
-    help=f"{_PRECISIONS}. All but fp32 are for mnn.",
+    help=f"Precision of the MNN model. {_PRECISIONS}. All but fp32 are for mnn.",
 )
 @click.option(
     "--calibration",
     metavar="DIR",
     type=PATH,
-    help="Pictures like those it will see, for int8; 32 or more.  [default: drawings]",
+    help="Pictures like those the model will see, 32 or more, for int8.  [default: drawings]",
 )
 @click.option(
-    "--keep-float", metavar="LAYER", multiple=True, help="Leave this layer or module out of int8; repeatable."
+    "--keep-float",
+    metavar="LAYER",
+    multiple=True,
+    help="Layer or module to leave out of int8; may be given several times.",
 )
 @click.option(
-    "--min-kept", metavar="SHARE", type=float, help="Objects of fp32 that a precision must keep.  [default: .9]"
+    "--min-kept", metavar="SHARE", type=float, help="Share of fp32's objects that a precision must keep.  [default: .9]"
 )
 @click.option("--max-map-drop", metavar="X", type=float, help="mAP that a precision may lose on 500 drawings.")
 @click.option(
@@ -83,7 +88,9 @@ _LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
     is_flag=True,
     help="Write nothing, but tell what each layer costs in int8, or each below --keep-float.",
 )
-@click.option("--schema", "schema_csv", metavar="CSV", type=PATH, help="Keypoint schema that it was trained with.")
+@click.option(
+    "--schema", "schema_csv", metavar="CSV", type=PATH, help="Keypoint schema that the checkpoint was trained with."
+)
 @click.option("--logits", is_flag=True, help="Leave the sigmoid of hm and hm_hp out of the graph.")
 @click.option("--simplify/--no-simplify", default=False, show_default=True, help="Run onnxsim on the ONNX model.")
 @click.option(
@@ -117,17 +124,17 @@ def command(
     Exit status: 0 written, 1 an error, 2 a request that makes no sense, 3 a step changed the network, or the precision
     costs too much.
     """
-    from deepmark.exporter.pipeline import export as run_export
+    from deepmark.exporter.pipeline import export
     from deepmark.models.size import parse_size
     from deepmark.runtime.keypoints.schema import KeypointSchema
 
     schema = KeypointSchema.from_csv(schema_csv) if schema_csv else None
     if sensitivity:
-        _tell_sensitivity(options, parse_size(size), schema, as_json=as_json)
+        _measure_sensitivity(options, parse_size(size), schema, as_json=as_json)
         return
     limits = _limits(min_kept, max_map_drop)
     with _report_on_failure(as_json, precision=options["precision"], min_kept=limits.min_kept):
-        bundle = run_export(
+        bundle = export(
             **options,
             size=parse_size(size),
             schema=schema,
@@ -158,7 +165,7 @@ def _limits(min_kept: float | None, max_map_drop: float | None) -> Limits:
     return Limits(min_kept=MIN_KEPT if min_kept is None else min_kept, max_map_drop=max_map_drop)
 
 
-def _tell_sensitivity(
+def _measure_sensitivity(
     options: dict[str, Any], size: tuple[int, int], schema: KeypointSchema | None, *, as_json: bool
 ) -> None:
     """Measure what layers cost and print it."""
@@ -212,7 +219,7 @@ def _show(report: ParityReport, as_json: bool, **facts: object) -> None:
         return
     from deepmark.exporter.tables import print_report
 
-    print_report(report, title="Parity: largest / mean error, share of what is allowed")
+    print_report(report)
 
 
 def main() -> None:

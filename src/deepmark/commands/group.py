@@ -37,6 +37,8 @@ Examples:
 Exit status of every command:
   0 ok, 1 error, 2 wrong usage, 3 parity failed, 4 device unavailable,
   5 result unstable, 130 interrupted, 143 stopped (SIGTERM)
+\b
+Words such as head, bundle and near tie: docs/glossary.md
 """
 
 

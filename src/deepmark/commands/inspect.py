@@ -30,10 +30,14 @@ Examples:
     "schema_csv",
     metavar="CSV",
     type=PATH,
-    help="Its keypoint schema.",
+    help="Keypoint schema of the checkpoint.",
 )
 @click.option(
-    "--size", "sizes", metavar="N|HxW", multiple=True, help="Input size to count for.  [default: 128 256 512]"
+    "--size",
+    "sizes",
+    metavar="N|HxW",
+    multiple=True,
+    help="Input size to count operations for.  [default: 128 256 512]",
 )
 @click.option("--table", type=click.Choice(["6"]), help="Print this table of the paper for the network instead.")
 @output_options

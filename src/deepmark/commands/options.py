@@ -81,7 +81,9 @@ def threshold_option(text: str) -> Callable[[Command], Command]:
 tolerance_options = adding(  # whose values `tolerances_of` takes
     click.option("--atol", type=click.FloatRange(0), help="Allowed difference of heads.  [default: 1e-3]"),
     click.option(
-        "--rtol", type=click.FloatRange(0), help="The same, relative to the head's largest value.  [default: 5e-4]"
+        "--rtol",
+        type=click.FloatRange(0),
+        help="Allowed difference of heads, relative to the largest value of each.  [default: 5e-4]",
     ),
     click.option(
         "--landmark-tolerance",
@@ -120,7 +122,9 @@ def labels_options(*, images_required: bool) -> Callable[[Command], Command]:
 
 
 faults_options = adding(
-    click.option("--password-file", metavar="FILE", type=READABLE, help="Its first line opens the official zip."),
+    click.option(
+        "--password-file", metavar="FILE", type=READABLE, help="File whose first line is the official zip's password."
+    ),
     click.option("--skip-bad", is_flag=True, help="Leave pictures out that something is wrong with, and count them."),
 )
 model_run_options = adding(  # with those above, the values of a `deepmark.models.evaluation.DatasetRequest`
@@ -130,12 +134,17 @@ model_run_options = adding(  # with those above, the values of a `deepmark.model
     click.option("--backend", type=click.Choice(["mnn", "onnxruntime"]), help="Engine.  [default: by the model]"),
     click.option("--size", metavar="N|HxW", help="Input of a checkpoint, pixels, multiples of 32.  [default: 256]"),
     click.option("--schema", metavar="CSV", type=READABLE, help="Keypoint table of a checkpoint.  [default: built in]"),
-    click.option("--workers", metavar="N", type=click.IntRange(1), help="Run N processes, with one thread each."),
-    click.option("--dask", metavar="ADDRESS", help="Run on the Dask cluster of this scheduler."),
+    click.option(
+        "--workers",
+        metavar="N",
+        type=click.IntRange(1),
+        help="Number of processes that run the model, with one thread each.",
+    ),
+    click.option("--dask", metavar="ADDRESS", help="Scheduler of the Dask cluster to run on."),
     click.option(
         "--cache",
         metavar="DIR|none",
         type=READABLE,
-        help="Keep the network's outputs there, to go on later.  [default: the user's cache, 20 GB at most]",
+        help="Folder that keeps the network's outputs, to go on later.  [default: the user's cache, 20 GB at most]",
     ),
 )

@@ -24,10 +24,20 @@ Examples:
 
 @click.command("synth", epilog=EPILOG)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--count", type=click.IntRange(1, 999_999), default=1000, show_default=True, help="Pictures to draw.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed, other pictures.")
-@click.option("--size", type=click.IntRange(64, 2048), default=256, show_default=True, help="Their side in pixels.")
-@click.option("--workers", type=click.IntRange(1), help="Processes that draw.  [default: one per core]")
+@click.option(
+    "--count", type=click.IntRange(1, 999_999), default=1000, show_default=True, help="Number of pictures to draw."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of the pictures; another one draws others.",
+)
+@click.option(
+    "--size", type=click.IntRange(64, 2048), default=256, show_default=True, help="Side of the pictures, in pixels."
+)
+@click.option("--workers", type=click.IntRange(1), help="Number of processes that draw.  [default: one per core]")
 @output_options
 def command(folder: Path, count: int, seed: int, size: int, workers: int | None, as_json: bool) -> None:
     """Draw dressed people into DIR, labelled in DeepFashion2's own format.

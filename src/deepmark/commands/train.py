@@ -31,8 +31,8 @@ Examples:
 
 
 @click.command("train", epilog=EPILOG)
-@click.option("--data", metavar="DIR|ZIP", help="Train on a data set in DeepFashion2's format: image/ and annos/.")
-@click.option("--password-file", metavar="FILE", help="Its first line opens the official zip.")
+@click.option("--data", metavar="DIR|ZIP", help="Data set to train on, in DeepFashion2's format: image/ and annos/.")
+@click.option("--password-file", metavar="FILE", help="File whose first line is the official zip's password.")
 @click.option("--skip-bad", is_flag=True, help="Leave out pictures that something is wrong with, instead of ending.")
 @click.option("--synthetic", is_flag=True, help="Train on drawings, made beforehand and kept in RUN/drawings.")
 @click.option(
@@ -46,15 +46,17 @@ Examples:
     is_eager=True,
     expose_value=False,
     callback=read_config,
-    help="Take options from this file, by their names here; RUN/config.toml is one. Those given here win.",
+    help="File of options, by their names here, such as RUN/config.toml. Those on the command line win.",
 )
 @click.option("--schema", metavar="62|81|294|CSV", default="62", show_default=True, help="Grouping of the landmarks.")
 @click.option("--size", type=int, default=128, show_default=True, help="Side of the network's input, in pixels.")
-@click.option("--init", metavar="CKPT", help="Take what fits from this checkpoint; prints what was taken.")
-@click.option("--steps", type=int, default=2500, show_default=True, help="Of the whole training.")
+@click.option("--init", metavar="CKPT", help="Checkpoint to take what fits from; prints what was taken.")
+@click.option("--steps", type=int, default=2500, show_default=True, help="Optimiser steps of the whole training.")
 @click.option("--batch", type=int, default=16, show_default=True, help="Pictures a step, of all processes together.")
 @click.option("--lr", type=float, default=1e-3, show_default=True, help="Highest learning rate.")
-@click.option("--weight-decay", type=float, default=1e-4, show_default=True, help="Of convolution weights.")
+@click.option(
+    "--weight-decay", type=float, default=1e-4, show_default=True, help="Weight decay of convolution weights."
+)
 @click.option("--clip", type=float, default=10.0, show_default=True, help="Largest norm of a step's gradient.")
 @click.option("--ema", type=float, default=0.999, show_default=True, help="Decay of the averaged weights.")
 @click.option(
@@ -64,30 +66,46 @@ Examples:
     show_default=True,
     help="Strength of zoom, shift and colour changes; 1 is CenterNet's, 0 is none but mirroring.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of weights, order, augmentation.")
-@click.option("--pictures", type=int, default=2000, show_default=True, help="Drawings to train on.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of weights, order and augmentation."
+)
+@click.option("--pictures", type=int, default=2000, show_default=True, help="Number of drawings to train on.")
 @click.option("--drawn", type=click.IntRange(0), default=1, show_default=True, help="Seed of the drawings.")
 @click.option(
     "--val",
     metavar="DIR|ZIP|none",
-    help="Validate on this data set in DeepFashion2's format.  [default: with --synthetic, other drawings; else none]",
+    help="Data set to validate on, in DeepFashion2's format.  [default: with --synthetic, other drawings; else none]",
 )
 @click.option(
-    "--val-pictures", type=click.IntRange(1), help="To validate on.  [default: 100 drawings, all of a data set]"
+    "--val-pictures",
+    type=click.IntRange(1),
+    help="Number of pictures to validate on.  [default: 100 drawings, all of a data set]",
 )
-@click.option("--val-every", type=click.IntRange(1), help="Steps to a validation.  [default: an epoch]")
-@click.option("--save-every", type=click.IntRange(1), default=250, show_default=True, help="Steps to a checkpoint.")
-@click.option("--workers", type=click.IntRange(1), help="Processes that draw.  [default: one per core]")
+@click.option("--val-every", type=click.IntRange(1), help="Steps from one validation to the next.  [default: an epoch]")
 @click.option(
-    "--loaders", type=click.IntRange(0), default=1, show_default=True, help="Threads that make batches ahead."
+    "--save-every",
+    type=click.IntRange(1),
+    default=250,
+    show_default=True,
+    help="Steps from one checkpoint to the next.",
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--workers", type=click.IntRange(1), help="Number of processes that draw.  [default: one per core]")
+@click.option(
+    "--loaders", type=click.IntRange(0), default=1, show_default=True, help="Number of threads that make batches ahead."
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Device to train on; auto: a GPU where there is one.",
+)
 @click.option(
     "--precision",
     type=click.Choice(["auto", "fp32", "bf16"]),
     default="auto",
     show_default=True,
-    help="Of the convolutions; auto: bf16 where the device has units for it.",
+    help="Precision of the convolutions; auto: bf16 where the device has units for it.",
 )
 @output_options
 @click.pass_context

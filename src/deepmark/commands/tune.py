@@ -52,12 +52,12 @@ class _Step(click.ParamType[int]):
 @click.argument("model", type=READABLE)
 @labels_options(images_required=True)
 @faults_options
-@click.option("--step", "steps", type=_Step(), default=".05", show_default=True, help="Of the grid from 0 to 1.")
+@click.option("--step", "steps", type=_Step(), default=".05", show_default=True, help="Step of the grid from 0 to 1.")
 @click.option(
     "--techniques",
     metavar="all|1,2,3,4",
     type=TechniquesType(),
-    help="Use these, switch the others off.  [default: search 1, 2 and 3, leave 4 as in the model]",
+    help="Techniques to use; the others are switched off.  [default: search 1, 2 and 3, leave 4 as in the model]",
 )
 @click.option(
     "--check-share",
@@ -66,10 +66,16 @@ class _Step(click.ParamType[int]):
     show_default=True,
     help="Share of the pictures that the search does not see and the gain is measured on.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of that choice.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of the choice of pictures to measure the gain on.",
+)
 @click.option("--write", is_flag=True, help="Store what was found in the bundle MODEL, if the gain is significant.")
 @click.option("--map", "picture", metavar="FILE", type=READABLE, help="Draw mAP_pt over both sigmas (.png or .svg).")
-@click.option("--csv", "table", metavar="FILE", type=READABLE, help="Write the same as a table.")
+@click.option("--csv", "table", metavar="FILE", type=READABLE, help="Write mAP_pt over both sigmas as a table (.csv).")
 @model_run_options
 @output_options
 def command(

@@ -56,7 +56,7 @@ def command(
         facts = {"bundle": printable(bundle), "engines": found.engines, "skipped": found.skipped}
         print_json({"passed": found.report.passed, "parity": found.report.hops, **facts})
     else:
-        print_report(found.report, title="Parity: largest / mean error, share of what is allowed")
+        print_report(found.report)
     found.report.require(hint="compare versions with the manifest's; export again if this machine's are wanted")
 
 
