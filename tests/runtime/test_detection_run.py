@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -237,13 +238,19 @@ def test_a_folder_that_cannot_be_made_is_said_before_the_work(folder: str, tmp_p
 
 
 def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Path, content: bytes) -> int:
-        with self.open("wb") as stream:
-            stream.write(content[:10])
-        raise OSError(28, "No space left on device")
+    class Full(io.FileIO):
+        def write(self, content: Any, /) -> int:
+            super().write(content[:10])
+            raise OSError(28, "No space left on device")
 
     picture = make_picture(tmp_path / "a.png")
-    monkeypatch.setattr(Path, "write_bytes", full)
+    honest = Path.open
+
+    def opened(self: Path, mode: str = "r", *more: Any) -> Any:
+        full = self.suffix == ".png" and mode == "wb"
+        return Full(self, mode) if full else honest(self, mode, *more)
+
+    monkeypatch.setattr(Path, "open", opened)
 
     with pytest.raises(DeepMarkError, match=r"cannot write .*a\.png: No space left on device") as caught:
         run_detection([picture], tmp_path / "out")
