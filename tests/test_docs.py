@@ -35,6 +35,7 @@ OF_THE_READER = (
     r"val|NAME",
     r"deepmark-bench/1$",  # the version of a document
 )
+FILES_OF_THE_READER = ("best.pth", "heads.npz", "log.csv", "manifest.json", "model.mnn", "model.onnx", "result.json")
 
 
 def _prose(text: str) -> str:
@@ -108,6 +109,28 @@ def test_every_path_in_backticks_exists(page: Path) -> None:
         if not found and (folder or path.endswith("/") or re.search(rf"\.({SUFFIXES})$", path)):
             missing.append(path)
     assert missing == []
+
+
+@pytest.fixture(scope="module")
+def sources() -> dict[str, str]:
+    """Name of each file of ours -> its text, or nothing for data."""
+    files = [path for one in OURS for path in (ROOT / one).rglob("*") if path.is_file()]
+    read = (".py", ".hpp", ".cpp")
+    return {path.name: "" for path in [*files, *ROOT.glob("*")]} | {
+        os.fspath(path): path.read_text() for path in files if path.suffix in read
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_file_and_class_that_is_named_without_its_folder_exists(page: Path, sources: dict[str, str]) -> None:
+    code = list(_code(page.read_text()))
+    files = [
+        name for name in code if re.fullmatch(rf"\w[\w.-]*\.({SUFFIXES})", name) and name not in FILES_OF_THE_READER
+    ]
+    classes = [name for name in code if re.fullmatch(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+", name)]
+
+    assert set(files) - set(sources) == set()
+    assert [name for name in classes if not any(re.search(rf"\b{name}\b", text) for text in sources.values())] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
