@@ -31,6 +31,7 @@ Item = TypeVar("Item")
 
 _END = object()  # of a generator
 
+NAMED_FAILURES = 10  # in one error
 FRAMES_AHEAD = 2  # that wait between two stages: one is in the making, and pictures of a phone are 36 MB
 
 
@@ -73,6 +74,24 @@ class RunSummary:
     objects: int = 0
     failures: list[tuple[Source, DataError]] = field(default_factory=list)
     tiles: list[Tile] = field(default_factory=list)
+
+    def require_all(self, inputs: int) -> None:
+        """Refuse a run that could not process all its inputs.
+
+        Args:
+            inputs: number of inputs.
+
+        Raises:
+            DataError: names those that failed, the first `NAMED_FAILURES` with their reasons.
+        """
+        failures = self.failures
+        if not failures:
+            return
+        if inputs == 1:
+            raise failures[0][1]
+        reasons = "; ".join(str(error) for _, error in failures[:NAMED_FAILURES])
+        more = f"; and {len(failures) - NAMED_FAILURES} more" if len(failures) > NAMED_FAILURES else ""
+        raise DataError(f"{len(failures)} of {inputs} inputs failed, the others were processed: {reasons}{more}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import click
 
 from deepmark.commands.options import PATH, output_options, threshold_option
 from deepmark.console import print_json, progress, say
-from deepmark.errors import DataError, UsageError
+from deepmark.errors import UsageError
 from deepmark.files import printable
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ Examples:
   deepmark detect model.mnn photos --contact-sheet sheet.png --json > found.json
 """
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
-NAMED_FAILURES = 10  # in one error
 
 
 def _check_sheet(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
@@ -100,15 +99,15 @@ def command(
         detector = Detector(engine, params=replace(engine.manifest.decoder, score_threshold=threshold))
         with progress("detecting", count_frames(sources), "pictures") as advance:
             listener = _Listener(advance, as_json)
-            batch = DetectionRun(detector, OutputFolder(output), listener, window, tiles=contact_sheet is not None)
-            outcome = batch.run(sources)
-    if as_json and outcome.frames:
-        print_json(_document(model, output, detector, listener.records, outcome))
+            run = DetectionRun(detector, OutputFolder(output), listener, window, tiles=contact_sheet is not None)
+            summary = run.run(sources)
+    if as_json and summary.frames:
+        print_json(_document(model, output, detector, listener.records, summary))
     if contact_sheet:
-        _write_sheet(outcome, contact_sheet)
-    if outcome.frames:
-        say(f"{outcome.objects} garments in {outcome.frames} pictures or frames; see {output}")
-    _raise_failures(outcome, len(sources))
+        _write_sheet(summary, contact_sheet)
+    if summary.frames:
+        say(f"{summary.objects} garments in {summary.frames} pictures or frames; see {output}")
+    summary.require_all(len(sources))
 
 
 def _refuse_bundle(model: Path, output: Path) -> None:
@@ -134,17 +133,17 @@ class _Listener:
         self._advance()
 
 
-def _write_sheet(outcome: RunSummary, path: Path) -> None:
+def _write_sheet(summary: RunSummary, path: Path) -> None:
     from deepmark.runtime.drawing.contact_sheet import contact_sheet
     from deepmark.runtime.media.output_folder import write_picture
 
-    if outcome.tiles:
-        write_picture(path, contact_sheet(outcome.tiles))
+    if summary.tiles:
+        write_picture(path, contact_sheet(summary.tiles))
         say(f"contact sheet: {path}")
 
 
 def _document(
-    model: Path, output: Path, detector: Detector, records: list[FrameRecord], outcome: RunSummary
+    model: Path, output: Path, detector: Detector, records: list[FrameRecord], summary: RunSummary
 ) -> dict[str, object]:
     classes = [{"name": one.name, "keypoints": one.keypoint_names} for one in detector.schema.classes]
     return {
@@ -154,18 +153,6 @@ def _document(
         "output": printable(output),
         "classes": classes,
         "frames": records,
-        "failures": [{"source": source.name, "error": str(error)} for source, error in outcome.failures],
-        "totals": {"frames": outcome.frames, "objects": outcome.objects, "failures": len(outcome.failures)},
+        "failures": [{"source": source.name, "error": str(error)} for source, error in summary.failures],
+        "totals": {"frames": summary.frames, "objects": summary.objects, "failures": len(summary.failures)},
     }
-
-
-def _raise_failures(outcome: RunSummary, inputs: int) -> None:
-    """End with an error that names the inputs that failed, if there are any."""
-    failures = outcome.failures
-    if not failures:
-        return
-    if inputs == 1:
-        raise failures[0][1]
-    reasons = "; ".join(str(error) for _, error in failures[:NAMED_FAILURES])
-    more = f"; and {len(failures) - NAMED_FAILURES} more" if len(failures) > NAMED_FAILURES else ""
-    raise DataError(f"{len(failures)} of {inputs} inputs failed, the others were processed: {reasons}{more}")
