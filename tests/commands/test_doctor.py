@@ -13,7 +13,7 @@ import pytest
 from outcome import Deepmark
 
 from deepmark.runtime import tool_chain
-from deepmark.runtime.tool_chain import ToolChainPart, examine
+from deepmark.runtime.installation import ToolChainPart, examine
 
 Pretend = Callable[..., None]
 
@@ -193,7 +193,7 @@ def test_a_cache_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypat
 
 
 def test_the_doctor_imports_nothing_heavy() -> None:
-    script = "import sys\nfrom deepmark.runtime.tool_chain import examine\nlist(examine())\n"
+    script = "import sys\nfrom deepmark.runtime.installation import examine\nlist(examine())\n"
     script += "print([name for name in ('torch', 'cv2', 'MNN', 'onnx', 'onnxruntime') if name in sys.modules])"
 
     end = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

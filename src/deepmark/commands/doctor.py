@@ -12,7 +12,7 @@ from deepmark.console import print_json, print_table, say
 from deepmark.errors import DeepMarkError
 
 if TYPE_CHECKING:
-    from deepmark.runtime.tool_chain import ToolChainPart
+    from deepmark.runtime.installation import ToolChainPart
 
 EPILOG = """\b
 Examples:
@@ -28,7 +28,7 @@ def command(as_json: bool) -> None:
 
     Exit status: 0 deepmark detect can work here, 1 it cannot.
     """
-    from deepmark.runtime.tool_chain import examine
+    from deepmark.runtime.installation import examine
 
     parts = list(examine())
     broken = [part for part in parts if part.required and not part.ok]
