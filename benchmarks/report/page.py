@@ -152,7 +152,7 @@ def _accuracy_sections(found: Sequence[ContestantFigures], accuracies: Sequence[
         for row, one in points
     )
     intro = "Accuracies were measured apart, by deepmark eval, and belong to these models by their files' hashes."
-    return [Section("ModelAccuracy", intro, (accuracy_chart(points), Table("Accuracy and speed", columns, cells)))]
+    return [Section("Accuracy", intro, (accuracy_chart(points), Table("Accuracy and speed", columns, cells)))]
 
 
 def _stability_table(found: Sequence[ContestantFigures]) -> Table:

@@ -40,8 +40,19 @@ def test_a_page_of_everything(tmp_path: Path, measured: Make, result: Document) 
     )
     accuracies = read_accuracies([evaluated(tmp_path, "a" * 64)])
 
-    html = render_page(make_page(document, accuracies))
+    page = make_page(document, accuracies)
+    html = render_page(page)
 
+    titles = [section.title for section in page.sections]
+    assert titles == [
+        "Times",
+        "Memory",
+        "Sizes and threads",
+        "Accuracy",
+        "Stability",
+        "The paper",
+        "Environment",
+    ]
     for words in (
         "62 &lt;large&gt;",
         "Distribution of the total",

@@ -76,7 +76,7 @@ def test_the_process_s_memory_and_what_its_engine_says_are_recorded(model: Opene
     assert 0 < one.memory.peak_uss <= one.memory.peak_rss
 
 
-def test_sizes_and_threads_are_heats_that_follow_one_another(model: OpenedBundle, log: Path) -> None:
+def test_sizes_and_threads_are_groups_that_follow_one_another(model: OpenedBundle, log: Path) -> None:
     run(*(contestant(name, model, size) for size in (32, 64) for name in (f"a{size}", f"b{size}")))
 
     order = [name[1:] for name in turns(log)]
