@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 MEBIBYTE = 2**20
+LINKS = {f"src/deepmark/{name}" for name in ("models", "exporter", "runtime", "benchmarks")}
 SHIPPED = {".py", ".csv", ".jpg", ".css", ".j2", ".cpp", ".hpp"}
 
 
@@ -36,15 +37,17 @@ def test_the_wheel_holds_every_module_and_data_file_and_no_weights(distributions
     (wheel,) = distributions.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     folders = {name: f"deepmark/{name}" for name in ("models", "exporter", "runtime", "benchmarks")}
-    expected = {f"deepmark/{path.name}" for path in (ROOT / "src" / "deepmark").glob("*.py")}
-    for folder, target in folders.items():
+    expected = set()
+    for folder, target in {**folders, "src/deepmark": "deepmark"}.items():
         for path in (ROOT / folder).rglob("*"):
-            is_data = path.suffix in SHIPPED or path.name == "CMakeLists.txt"
-            if is_data and "demo" not in path.parts:
-                expected.add(f"{target}/{path.relative_to(ROOT / folder).as_posix()}")
+            inside = path.relative_to(ROOT / folder)
+            is_data = path.suffix in SHIPPED or path.name in ("CMakeLists.txt", "py.typed")
+            if is_data and not {"demo", "studies"} & set(path.parts) and f"{folder}/{inside.parts[0]}" not in LINKS:
+                expected.add(f"{target}/{inside.as_posix()}")
 
     assert expected - names == set()
     assert not [name for name in names if name.endswith((".pth", ".onnx", ".mnn", ".pyc")) or "/demo/" in name]
+    assert not [name for name in names if "/studies/" in name]
     assert wheel.stat().st_size < MEBIBYTE
 
 
