@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 from outcome import Deepmark
 
-from deepmark.runtime import tool_chain
+from deepmark.runtime import installation
 from deepmark.runtime.installation import ToolChainPart, examine
 
 Pretend = Callable[..., None]
 
-load_failure = tool_chain._load_failure
+load_failure = installation._load_failure
 
 
 @pytest.fixture(autouse=True)
 def everything_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start no process for every look; the tests that are about loading take this back."""
-    monkeypatch.setattr(tool_chain, "_load_failure", lambda _: None)
+    monkeypatch.setattr(installation, "_load_failure", lambda _: None)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def _part(name: str) -> ToolChainPart:
 
 
 def test_this_machine_can_detect(deepmark: Deepmark, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tool_chain, "_load_failure", load_failure)
+    monkeypatch.setattr(installation, "_load_failure", load_failure)
 
     outcome = deepmark("doctor")
 
@@ -115,7 +115,7 @@ def test_what_only_export_needs_may_be_missing(pretend: Pretend, deepmark: Deepm
 
 
 def test_a_library_that_does_not_load_is_found_out(monkeypatch: pytest.MonkeyPatch, deepmark: Deepmark) -> None:
-    monkeypatch.setattr(tool_chain, "_load_failure", lambda name: "libGL.so.1: not found" if name == "cv2" else None)
+    monkeypatch.setattr(installation, "_load_failure", lambda name: "libGL.so.1: not found" if name == "cv2" else None)
 
     outcome = deepmark("doctor")
 
