@@ -23,7 +23,7 @@ from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT
 
 if TYPE_CHECKING:
     from deepmark.exporter.pictures import ParityPicture
-    from deepmark.exporter.precision.calibrate import CalibrationSet
+    from deepmark.exporter.precision.calibration import CalibrationSet
     from deepmark.models.loading import LoadedNetwork
     from deepmark.runtime.decoding.params import DecoderParams
     from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -116,7 +116,7 @@ def export(
     with staged_folder(request.bundle) as work:
         # Imported only here: a wrong request is answered before torch has loaded.
         from deepmark.exporter.pictures import gather_pictures
-        from deepmark.exporter.precision.calibrate import gather_calibration
+        from deepmark.exporter.precision.calibration import gather_calibration
         from deepmark.models.describe import describe, gathered_weights
         from deepmark.models.loading import load_checkpoint
         from deepmark.runtime.heads.weights import archive_heads
@@ -260,12 +260,12 @@ def _reduce(
     on_progress: Progress,
 ) -> tuple[dict[str, Path], Quantisation, dict[str, bytes]]:
     """Make the model in the precision asked for, instead of fp32's; return its record and its own golden vectors."""
-    from deepmark.exporter.precision.reduce import Fp32, reduce_precision
+    from deepmark.exporter.precision.reduction import ProvenModel, reduce_precision
 
     target = files["mnn"].with_name("reduced.mnn")
     vectors: dict[str, bytes] = {}
     quantisation = reduce_precision(
-        Fp32(files.get("simplified", files["onnx"]), files["mnn"], manifest),
+        ProvenModel(files.get("simplified", files["onnx"]), files["mnn"], manifest),
         target,
         plan,
         calibration=calibration,

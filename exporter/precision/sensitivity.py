@@ -15,7 +15,7 @@ import numpy as np
 from deepmark.console import progress
 from deepmark.exporter.parity import ParitySample
 from deepmark.exporter.pictures import ParityPicture
-from deepmark.exporter.precision.calibrate import (
+from deepmark.exporter.precision.calibration import (
     JUDGE_PICTURES,
     JUDGE_SEED,
     CalibrationSet,
@@ -24,7 +24,7 @@ from deepmark.exporter.precision.calibrate import (
 )
 from deepmark.exporter.precision.layers import ConvLayer, choose_layers, read_layers
 from deepmark.exporter.precision.loss import LossTally
-from deepmark.exporter.precision.quantise import quantise
+from deepmark.exporter.precision.quantisation import quantise
 from deepmark.exporter.request import make_request
 from deepmark.exporter.stages import ChainStage, load_converted
 from deepmark.exporter.to_mnn import convert_to_mnn

@@ -114,7 +114,7 @@ def test_a_dynamic_model_is_proven_at_another_size_too(tiny_export: TinyExport) 
     assert dynamic.parity.hops[0].pictures == fixed.parity.hops[0].pictures + 1
 
 
-def test_an_older_zip_beside_a_new_bundle_is_said(
+def test_an_older_zip_beside_a_new_bundle_is_mentioned(
     tiny_export: TinyExport, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "tiny.deepmark.zip").write_bytes(b"of last week")

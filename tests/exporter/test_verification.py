@@ -154,7 +154,7 @@ def test_a_bare_model_has_no_vectors_to_verify(tiny_bundle: Path) -> None:
     assert error.value.hint == "verify a bundle, not a bare model file"
 
 
-def test_an_engine_that_is_not_installed_is_skipped_and_said(
+def test_an_engine_that_is_not_installed_is_skipped_and_named(
     tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import importlib.util

@@ -8,13 +8,13 @@ import pytest
 from outcome import Deepmark
 from tiny_network import tiny_loaded
 
-from deepmark.exporter.precision import calibrate, sensitivity
+from deepmark.exporter.precision import calibration, sensitivity
 from deepmark.exporter.precision.sensitivity import LayerSensitivity, Sensitivity, measure_sensitivity
 
 
 @pytest.fixture
 def tiny_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(calibrate, "DRAWN_PICTURES", 2)
+    monkeypatch.setattr(calibration, "DRAWN_PICTURES", 2)
     monkeypatch.setattr(sensitivity, "JUDGE_PICTURES", 2)
     monkeypatch.setattr("deepmark.console.progress_bar.LINE_EVERY_S", 0)
     monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())

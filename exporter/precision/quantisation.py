@@ -18,7 +18,7 @@ from deepmark.errors import ConversionError
 from deepmark.exporter.formats import INT8
 from deepmark.exporter.mnn_file import QUANTISATION, with_float_outputs
 from deepmark.exporter.mnn_tool import MnnTool, last_words, run_tool
-from deepmark.exporter.precision.calibrate import CalibrationSet
+from deepmark.exporter.precision.calibration import CalibrationSet
 from deepmark.exporter.precision.layers import ConvLayer
 from deepmark.exporter.to_mnn import check_size
 from deepmark.runtime.manifest import Preprocess

@@ -10,11 +10,11 @@ import msgspec
 
 from deepmark.exporter.parity import ParitySample
 from deepmark.exporter.pictures import ParityPicture
-from deepmark.exporter.precision.calibrate import JUDGE_PICTURES, JUDGE_SEED, CalibrationSet, drawn_pictures
+from deepmark.exporter.precision.calibration import JUDGE_PICTURES, JUDGE_SEED, CalibrationSet, drawn_pictures
 from deepmark.exporter.precision.layers import ConvLayer, kept_layers, read_layers
 from deepmark.exporter.precision.loss import LossTally, map_loss, require
 from deepmark.exporter.precision.plan import PrecisionPlan
-from deepmark.exporter.precision.quantise import quantise
+from deepmark.exporter.precision.quantisation import quantise
 from deepmark.exporter.stages import ChainStage, load_converted
 from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.models.evaluation.drawn_accuracy import DrawnAccuracy
@@ -26,7 +26,7 @@ OnSample = Callable[[ParityPicture, ParitySample], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Fp32:
+class ProvenModel:
     """The proven model to start from.
 
     Attributes:
@@ -41,7 +41,7 @@ class Fp32:
 
 
 def reduce_precision(
-    fp32: Fp32,
+    fp32: ProvenModel,
     target: Path,
     plan: PrecisionPlan,
     *,

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from deepmark.errors import DataError
-from deepmark.exporter.precision import calibrate
-from deepmark.exporter.precision.calibrate import drawn_pictures, gather_calibration
+from deepmark.exporter.precision import calibration
+from deepmark.exporter.precision.calibration import drawn_pictures, gather_calibration
 from deepmark.runtime.transform import letterbox
 
 SIZE = (64, 96)
@@ -33,7 +33,7 @@ def test_pictures_of_a_folder_come_by_name_letterboxed(tmp_path: Path) -> None:
 
 
 def test_of_many_pictures_some_are_taken_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibrate, "MOST_PICTURES", 3)
+    monkeypatch.setattr(calibration, "MOST_PICTURES", 3)
     for number in range(7):
         _picture(tmp_path / f"{number}.png", 30 * number)
     greys = [int(image[32, 48, 0]) for image in gather_calibration(tmp_path, SIZE).images]
@@ -41,7 +41,7 @@ def test_of_many_pictures_some_are_taken_evenly(tmp_path: Path, monkeypatch: pyt
 
 
 def test_without_a_folder_drawings_are_taken_the_same_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibrate, "DRAWN_PICTURES", 2)
+    monkeypatch.setattr(calibration, "DRAWN_PICTURES", 2)
     first, second = gather_calibration(None, SIZE), gather_calibration(None, SIZE)
     assert first.source == "drawings"
     assert first.images[0].shape == (*SIZE, 3)
@@ -57,8 +57,8 @@ def test_the_record_tells_other_pictures(tmp_path: Path) -> None:
 
 
 def test_nobody_is_judged_on_what_it_was_calibrated_on() -> None:
-    one = drawn_pictures(1, calibrate.CALIBRATION_SEED, SIZE)[0].image
-    assert not np.array_equal(one, drawn_pictures(1, calibrate.JUDGE_SEED, SIZE)[0].image)
+    one = drawn_pictures(1, calibration.CALIBRATION_SEED, SIZE)[0].image
+    assert not np.array_equal(one, drawn_pictures(1, calibration.JUDGE_SEED, SIZE)[0].image)
 
 
 def test_a_missing_an_empty_and_a_false_folder_are_refused(tmp_path: Path) -> None:

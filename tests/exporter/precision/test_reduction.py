@@ -19,7 +19,7 @@ from deepmark.commands import export
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.formats import Precision
 from deepmark.exporter.pipeline import ExportResult
-from deepmark.exporter.precision import calibrate, reduce
+from deepmark.exporter.precision import calibration, reduction
 from deepmark.exporter.precision.plan import Limits
 from deepmark.exporter.verification import verify
 from deepmark.models.evaluation.drawn_accuracy import Accuracy, DrawnAccuracy
@@ -32,8 +32,8 @@ ANY = Limits(min_kept=0)
 
 @pytest.fixture(autouse=True)
 def _few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibrate, "DRAWN_PICTURES", 3)
-    monkeypatch.setattr(reduce, "JUDGE_PICTURES", 2)
+    monkeypatch.setattr(calibration, "DRAWN_PICTURES", 3)
+    monkeypatch.setattr(reduction, "JUDGE_PICTURES", 2)
 
 
 @pytest.mark.parametrize("precision", ["fp16", "w8", "int8"])
@@ -94,7 +94,7 @@ def test_the_same_export_gives_the_same_bytes(tiny_export: TinyExport, tmp_path:
 @pytest.fixture
 def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the conversion to w8 move landmarks by six cells."""
-    honest = reduce.convert_to_mnn
+    honest = reduction.convert_to_mnn
 
     def tamper(source: Path, target: Path, precision: Precision) -> None:
         model = onnx.load(str(source))
@@ -103,7 +103,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
         onnx.save(model, str(source.with_name("tampered.onnx")))
         honest(source.with_name("tampered.onnx"), target, precision)
 
-    monkeypatch.setattr(reduce, "convert_to_mnn", tamper)
+    monkeypatch.setattr(reduction, "convert_to_mnn", tamper)
 
 
 @pytest.mark.usefixtures("breaking")

@@ -12,10 +12,10 @@ from tiny_network import HEADS, tiny_manifest, tiny_network
 
 from deepmark.errors import ConversionError, UsageError
 from deepmark.exporter import to_mnn
-from deepmark.exporter.precision import quantise as module
-from deepmark.exporter.precision.calibrate import CalibrationSet, drawn_pictures
+from deepmark.exporter.precision import quantisation as module
+from deepmark.exporter.precision.calibration import CalibrationSet, drawn_pictures
 from deepmark.exporter.precision.layers import ConvLayer, choose_layers, kept_layers, read_layers
-from deepmark.exporter.precision.quantise import QUANTISER, quantise
+from deepmark.exporter.precision.quantisation import QUANTISER, quantise
 from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.exporter.to_onnx import export_onnx
 from deepmark.runtime.engines.loading import load_engine
