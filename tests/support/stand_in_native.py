@@ -1,6 +1,6 @@
 """Programs that speak as ``dm_bench`` and ``dm_verify`` do and compute nothing: for tests of what is done around them.
 
-What they do on a phone is told by a word in the file ``state/act`` of its folder: killed, crash, hang, cut, flood,
+What they do on a phone is set by a word in the file ``state/act`` of its folder: killed, crash, hang, cut, flood,
 differ, refuse, hostile, backwards, jump or slower.
 """
 
@@ -23,20 +23,20 @@ manifest = json.loads((bundle / "manifest.json").read_text())
 assert (bundle / "model.mnn").exists()
 
 
-def tell(event, **values):
+def emit(event, **values):
     print(json.dumps({"event": event, **values}), flush=True)
 
 
 if act == "refuse":
-    tell("error", message="the bundle is of version 9", hint="export it again")
+    emit("error", message="the bundle is of version 9", hint="export it again")
     sys.exit(1)
 """
 
 _VERIFY = """
 for number in range(2):
     objects = {"expected": 1, "matched": 1, "near_ties": 0}
-    tell("vector", number=str(number), equal=act != "differ", heads={}, objects=objects)
-tell("end", equal=act != "differ", precision=options["--precision"], mnn_version="3.6.1")
+    emit("vector", number=str(number), equal=act != "differ", heads={}, objects=objects)
+emit("end", equal=act != "differ", precision=options["--precision"], mnn_version="3.6.1")
 sys.exit(3 if act == "differ" else 0)
 """
 
@@ -50,7 +50,7 @@ turns = state / "turns"
 done = int(turns.read_text()) if turns.exists() else 0
 turns.write_text(str(done + 1))
 kib = {"rss_kib": 50000, "hwm_kib": 60000, "pss_kib": 45000}
-tell("start", format="dm_bench/1", mnn_version="3.6.1", runtime="glibc-wheel", abi="aarch64", model=manifest["name"],
+emit("start", format="dm_bench/1", mnn_version="3.6.1", runtime="glibc-wheel", abi="aarch64", model=manifest["name"],
      precision=options["--precision"], threads=int(options["--threads"]), power=options["--power"],
      techniques=options["--techniques"], cpus_allowed=",".join(map(str, cores)), memory=kib)
 if act == "killed":
@@ -65,20 +65,20 @@ if act == "flood":
 if act == "hostile":
     sys.stdout.buffer.write(b"\\x1b[2J\\xff\\xfe{not json\\n{\\"event\\": \\"\\x1b]0;owned\\x07\\"}\\n")
     sys.exit(0)
-tell("loaded", load_ms=12.5, precision_used=options["--precision"], backend="CPU",
+emit("loaded", load_ms=12.5, precision_used=options["--precision"], backend="CPU",
      threads_used=int(options["--threads"]), mnn_memory_mib=21.5, mnn_mflops=100.0, memory=kib)
-tell("warm", runs=5, seconds=0.1)
+emit("warm", runs=5, seconds=0.1)
 slower = 1.0 + (0.2 * done if act == "slower" else 0.0)
 t = 0.0
 for run in range(runs):
     network = (40.0 + 0.01 * (run % 3)) * slower
     t += 2.0 + network + 1.0
     stamp = -t if act == "backwards" else t
-    tell("sample", t_ms=stamp, letterbox_ms=2.0, network_ms=network, decode_ms=1.0, objects=1, cpu=cores[0])
+    emit("sample", t_ms=stamp, letterbox_ms=2.0, network_ms=network, decode_ms=1.0, objects=1, cpu=cores[0])
 if act == "cut":
     sys.exit(0)
 seconds = 9000.0 if act == "jump" else 0.01
-tell("end", runs=runs, seconds=seconds, cpus_used=cores, memory={**kib, "hwm_kib": 70000})
+emit("end", runs=runs, seconds=seconds, cpus_used=cores, memory={**kib, "hwm_kib": 70000})
 """
 
 

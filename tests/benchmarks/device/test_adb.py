@@ -43,7 +43,7 @@ def test_a_file_comes_back_as_it_was_sent(plug: Plug, adb_server: str, tmp_path:
     assert back.read_bytes() == sent.read_bytes()
 
 
-def test_no_adb_is_told_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_where_there_is_no_adb_the_hint_is_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(DeviceError, match="adb is not installed") as caught:
@@ -65,7 +65,7 @@ def test_no_device_and_several_devices_are_errors_that_say_so() -> None:
 
 
 @pytest.mark.parametrize("fault", ["unauthorized", "offline"])
-def test_a_phone_that_cannot_be_used_tells_its_state(plug: Plug, adb_server: str, fault: str) -> None:
+def test_a_phone_that_cannot_be_used_is_refused_with_its_state(plug: Plug, adb_server: str, fault: str) -> None:
     phone = plug(faults=Faults(**{fault: True}))
 
     with pytest.raises(DeviceError, match=fault):
@@ -110,7 +110,9 @@ def test_output_that_ends_early_is_a_lost_connection(plug: Plug, adb_server: str
         ("couldn't create file: Permission denied", "permission denied"),
     ],
 )
-def test_a_refused_file_tells_why(plug: Plug, adb_server: str, tmp_path: Path, refusal: str, message: str) -> None:
+def test_a_refused_file_is_an_error_with_its_reason(
+    plug: Plug, adb_server: str, tmp_path: Path, refusal: str, message: str
+) -> None:
     adb = _adb(adb_server, plug(faults=Faults(push_refusal=refusal)).serial)
     (tmp_path / "file").write_bytes(b"x" * 100_000)
 

@@ -62,7 +62,7 @@ def test_the_newer_adb_of_adbutils_does_the_same(plug: Plug, bench: Bench, perso
 
 
 @pytest.mark.parametrize("adb_server", ["build/adb36"], indirect=True)
-def test_the_newer_adb_tells_of_an_unplugged_phone_likewise(plug: Plug, bench: Bench) -> None:
+def test_the_newer_adb_reports_an_unplugged_phone_likewise(plug: Plug, bench: Bench) -> None:
     device = plug(faults=Faults(unplug_during_run="--pictures", back_after_s=1.0))
 
     with pytest.raises(DeviceError, match="is back and was cleaned"):
@@ -146,7 +146,7 @@ def test_only_its_own_folder_is_removed(plug: Plug, bench: Bench) -> None:
         (lambda phone: phone.write("state/act", "slower"), "slower than the first"),
     ],
 )
-def test_what_speaks_against_the_times_is_told(
+def test_what_speaks_against_the_times_is_a_reason(
     plug: Plug, bench: Bench, change: Callable[[object], None], message: str
 ) -> None:
     device = plug()

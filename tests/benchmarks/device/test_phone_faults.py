@@ -67,7 +67,7 @@ def test_a_program_that_hangs_is_stopped(plug: Plug, bench: Bench, monkeypatch: 
     device.phone.require_as_found()
 
 
-def test_a_model_that_cannot_be_read_there_is_told_in_the_programs_words(plug: Plug, bench: Bench) -> None:
+def test_a_model_that_cannot_be_read_there_is_refused_in_the_programs_words(plug: Plug, bench: Bench) -> None:
     device = plug()
     device.phone.act("refuse")
 
@@ -124,7 +124,9 @@ def test_a_phone_that_comes_back_is_cleaned(plug: Plug, bench: Bench, fault: dic
     device.phone.require_as_found()
 
 
-def test_a_phone_that_stays_away_is_told_what_is_left_and_the_next_run_makes_it_good(plug: Plug, bench: Bench) -> None:
+def test_of_a_phone_that_stays_away_it_is_known_what_is_left_and_the_next_run_makes_it_good(
+    plug: Plug, bench: Bench
+) -> None:
     device = plug(faults=Faults(unplug_during_run="--pictures"))
 
     with pytest.raises(DeviceError, match="left on it: /data/local/tmp/deepmark-"):

@@ -1,4 +1,4 @@
-"""What is read of a phone, and what is said where it cannot be read."""
+"""What is read of a phone, and what stands where it cannot be read."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_phone_of_which_nothing_can_be_read(plug: Plug, adb_server: str) -> No
     assert not [*obstacles(now), *temperature_reasons(now)]
 
 
-def test_heat_saver_and_a_full_phone_are_told(plug: Plug, adb_server: str) -> None:
+def test_a_hot_phone_its_saver_and_a_full_one_are_reasons(plug: Plug, adb_server: str) -> None:
     device = plug()
     device.phone.battery(celsius=41.5, level=9)
     device.phone.thermal(3)

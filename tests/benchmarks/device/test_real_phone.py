@@ -27,7 +27,7 @@ def phone() -> Adb:
     return Adb(adb, choose_phone(list_phones(adb), SERIAL).serial)
 
 
-def test_the_phone_tells_what_it_is(phone: Adb) -> None:
+def test_the_phone_can_be_asked_what_it_is(phone: Adb) -> None:
     identity, now = read_identity(phone), read_state(phone)
 
     assert unusable(identity) is None

@@ -124,7 +124,7 @@ def test_a_warm_up_lasts_as_long_as_it_must(log: Path) -> None:
     assert len(warm.phases["network"]) > 3
 
 
-def test_names_tell_what_is_not_the_same_for_all(model: OpenedBundle) -> None:
+def test_names_show_what_is_not_the_same_for_all(model: OpenedBundle) -> None:
     alike = [contestant("a", model), contestant("a", model)]
     sizes = [contestant("a", model, 64), contestant("a", model, 128, threads=2)]
 
