@@ -8,6 +8,7 @@ compared by name; those that MNN fuses away have none and are left out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,21 @@ class FirstDifference:
             f"the first tensor that differs is {self.tensor} ({self.operator}, {'x'.join(map(str, self.shape))}),"
             f" by {self.max_error:.2g} where {self.allowed:.2g} is allowed; {self.compared} before it agree"
         )
+
+
+def find_first_difference(network: torch.nn.Module, files: Mapping[str, Path], x: F32) -> str:
+    """Walk all stages of an export; say in words where the first one that differs does.
+
+    Args:
+        network: network that gives raw heads by name.
+        files: stage -> model file, in the order of the chain; ``"onnx"`` is among them.
+        x: (1, 3, H, W) float32, a normalised picture.
+    """
+    for name, path in files.items():
+        found = explain_onnx(network, path, x) if path.suffix == ".onnx" else explain_mnn(files["onnx"], path, x)
+        if found is not None:
+            return f"{name}: {found}"
+    return "no tensor differs"
 
 
 def explain_onnx(network: torch.nn.Module, path: Path, x: F32) -> FirstDifference | None:

@@ -115,11 +115,13 @@ def export(
         raise BundleError(f"{request.zip_file} is a folder", hint="move it away, or choose another --name or --output")
     with staged_folder(request.bundle) as work:
         # Imported only here: a wrong request is answered before torch has loaded.
+        from deepmark.exporter.first_difference import find_first_difference
         from deepmark.exporter.pictures import gather_pictures
         from deepmark.exporter.precision.calibration import gather_calibration
         from deepmark.models.describe import describe, gathered_weights
         from deepmark.models.loading import load_checkpoint
         from deepmark.runtime.heads.weights import archive_heads
+        from deepmark.runtime.preprocess import normalise
 
         inputs = gather_calibration(plan.calibration, request.size) if plan.precision.calibrated else None
         on_progress(f"loading {request.checkpoint}")
@@ -146,7 +148,10 @@ def export(
         _require_room(work, loaded, copies=1 + simplify + len(request.formats) + plan.reduced + zip_too)
         files = _convert(loaded, manifest, work, request, simplify=simplify, on_progress=on_progress)
         report, vectors = _prove(loaded, manifest, files, pictures, tolerances or Tolerances(), on_progress)
-        finding = _explain(loaded, manifest, files, pictures[0], on_progress) if explain else None
+        finding = None
+        if explain:
+            on_progress("looking for the first tensor that differs")
+            finding = find_first_difference(loaded.network, files, normalise(pictures[0].image, manifest.preprocess))
         report.require(hint=finding or "run again with --explain: it names the first tensor that differs")
         if plan.reduced:
             files, quantisation, vectors = _reduce(files, manifest, plan, inputs, pictures, on_progress)
@@ -274,23 +279,6 @@ def _reduce(
         on_progress=on_progress,
     )
     return {**files, "mnn": target}, quantisation, vectors
-
-
-def _explain(
-    loaded: LoadedNetwork, manifest: Manifest, files: Mapping[str, Path], picture: ParityPicture, on_progress: Progress
-) -> str:
-    from deepmark.exporter.first_difference import explain_mnn, explain_onnx
-    from deepmark.runtime.preprocess import normalise
-
-    on_progress("looking for the first tensor that differs")
-    x = normalise(picture.image, manifest.preprocess)
-    for name, path in files.items():
-        finding = (
-            explain_onnx(loaded.network, path, x) if path.suffix == ".onnx" else explain_mnn(files["onnx"], path, x)
-        )
-        if finding is not None:
-            return f"{name}: {finding}"
-    return "no tensor differs"
 
 
 def _collect(work: Path, files: Mapping[str, Path], request: ExportRequest) -> Path:
