@@ -1,4 +1,4 @@
-"""The network, its checkpoints and the keypoint schema.
+"""The networks, their checkpoints, the data sets, training and evaluation.
 
 Importing this package imports no torch; `load_checkpoint` does when it is first asked for.
 """

@@ -1,1 +1,12 @@
-"""DeepFashion2's figures: annotations and detections in, mAP_pt and mAP_box out."""
+"""DeepFashion2's figures: annotations and detections in, mAP_pt and mAP_box out.
+
+Data flows through these modules::
+
+    annotations -> truth ---------------------------------------------------------.
+    model, pictures -> heads_job -> workers, cluster -> store -> prediction -> results -> metric -> report
+        heads of a picture: picture_heads, kept small by compact_heads and centre_bounds
+        a network in torch instead of an exported one: torch_engine
+    COCO's files, in and out: coco_file, in the layout of landmark_layout
+    report -> report_tables (terminal), report_page (HTML: report_sections, report_charts, examples, matching)
+    the paper's Table 2: table2; a network in training: validation_set; an export's loss: drawn_accuracy
+"""
