@@ -2,11 +2,13 @@
 
 Data flows through these modules::
 
-    annotations -> truth ---------------------------------------------------------.
+    dataset_request: annotations -> truth -----------------------------------------.
     model, pictures -> heads_job -> workers, cluster -> store -> prediction -> results -> metric -> report
         heads of a picture: picture_heads, kept small by compact_heads and centre_bounds
         a network in torch instead of an exported one: torch_engine
-    COCO's files, in and out: coco_file, in the layout of landmark_layout
+        detections made elsewhere: coco_file, in the layout of landmark_layout
     report -> report_tables (terminal), report_page (HTML: report_sections, report_charts, examples, matching)
-    the paper's Table 2: table2; a network in training: validation_set; an export's loss: drawn_accuracy
+
+`model_accuracy` does all of it; table2 is the paper's Table 2, validation_set for a network in training, and
+drawn_accuracy for what an export loses.
 """

@@ -121,8 +121,8 @@ class ClassMetric:
             evaluation.evaluate()
             evaluation.accumulate()
             assert evaluation.eval is not None
-            precision = np.asarray(evaluation.eval["precision"])[:, :, 0, 0, 0]
-            curves[kind] = None if np.all(precision == _NOTHING) else precision
+            curve = np.asarray(evaluation.eval["precision"])[:, :, 0, 0, 0]
+            curves[kind] = None if np.all(curve == _NOTHING) else curve
         return curves
 
     def _layout(self, wide: bool) -> Widen:

@@ -38,7 +38,7 @@ def paint_classes(figure: Figure, classes: Sequence[ClassAccuracy]) -> None:
     figure.legend(loc="outside upper left", ncols=2)
 
 
-def paint_precision(figure: Figure, curves: PrecisionCurves) -> None:
+def paint_recalls(figure: Figure, curves: PrecisionCurves) -> None:
     """Draw precision over recall, for landmarks and for boxes beside each other."""
     panels = figure.subplots(1, 2, sharey=True, gridspec_kw={"wspace": 0.08})
     for axes, title, colour, curve in zip(

@@ -8,7 +8,7 @@ from deepmark.models.evaluation.examples import Example
 from deepmark.models.evaluation.matching import LOWEST_IOU, Match, confusion
 from deepmark.models.evaluation.metric import THRESHOLDS, AveragePrecision, PrecisionCurves
 from deepmark.models.evaluation.report import AccuracyReport, SubsetAccuracy
-from deepmark.models.evaluation.report_charts import paint_classes, paint_precision, paint_thresholds
+from deepmark.models.evaluation.report_charts import paint_classes, paint_recalls, paint_thresholds
 from deepmark.models.evaluation.table2 import PAPER_MODEL, Table2Row
 from deepmark.page import Cells, Chart, Headline, Number, PagePicture, Section, Table, draw
 from deepmark.runtime.arrays import F64, I64
@@ -48,15 +48,15 @@ def classes_section(report: AccuracyReport) -> Section:
         height=0.9 + 0.3 * len(report.classes),
     )
     rows: tuple[Cells, ...] = tuple(
-        (one.name, Number(one.items), Number(one.detections), *_precision(one.points), *_precision(one.boxes))
+        (one.name, Number(one.items), Number(one.detections), *_averages(one.points), *_averages(one.boxes))
         for one in report.classes
     )
     total: Cells = (
         "mean (mAP)",
         Number(report.items),
         Number(report.detections),
-        *_precision(report.map_pt),
-        *_precision(report.map_box),
+        *_averages(report.map_pt),
+        *_averages(report.map_box),
     )
     columns = ("class", "items", "found", "AP_pt", "AP50_pt", "AP75_pt", "AP_box", "AP50_box", "AP75_box")
     return Section(
@@ -103,7 +103,7 @@ def techniques_section(table2: Sequence[Table2Row]) -> Section:
 
 def curves_section(curves: PrecisionCurves) -> Section:
     """Show precision over recall, and mAP over the threshold."""
-    precision = draw("Precision over recall", lambda figure: paint_precision(figure, curves), height=3.1)
+    recalls = draw("Precision over recall", lambda figure: paint_recalls(figure, curves), height=3.1)
     thresholds = draw("mAP over the threshold", lambda figure: paint_thresholds(figure, curves), height=2.9)
     columns = ("", *(f"{threshold:.2f}" for threshold in THRESHOLDS))
     rows: tuple[Cells, ...] = (
@@ -115,7 +115,7 @@ def curves_section(curves: PrecisionCurves) -> Section:
         "Averaged over the classes. The area below a curve is the average precision at its threshold; the dotted curve"
         " is the mean over all ten thresholds.",
         (
-            Chart(precision, "Precision that is left when so many of the garments are to be found."),
+            Chart(recalls, "Precision that is left when so many of the garments are to be found."),
             Chart(thresholds, "How strict one can be: a higher threshold lets fewer detections count as right."),
             Table("mAP by threshold", columns, rows),
         ),
@@ -192,7 +192,7 @@ def _picture(example: Example) -> PagePicture:
     return PagePicture(example.jpeg, f"{example.image_id:06d}: mean OKS {example.agreement:.3f}")
 
 
-def _precision(one: AveragePrecision | None) -> tuple[Number, ...]:
+def _averages(one: AveragePrecision | None) -> tuple[Number, ...]:
     return tuple(_number(one, name) for name in ("ap", "ap50", "ap75"))
 
 

@@ -21,7 +21,7 @@ def print_report(report: AccuracyReport, faults: Sequence[str]) -> None:
         print_table(
             ("subset", "", "items", "mAP_pt", "mAP_pt visible only", "mAP_box"),
             [
-                (one.attribute, one.value, f"{one.items:,}", *(_cells(p)[0] for p in _precisions(one)))
+                (one.attribute, one.value, f"{one.items:,}", *(_cells(p)[0] for p in _averages(one)))
                 for one in (*report.subsets, report.overall)
             ],
         )
@@ -52,11 +52,11 @@ def print_table2(rows: Sequence[Table2Row]) -> None:
     )
 
 
-def _precisions(one: SubsetAccuracy) -> tuple[AveragePrecision | None, ...]:
+def _averages(one: SubsetAccuracy) -> tuple[AveragePrecision | None, ...]:
     return one.points, one.points_visible, one.boxes
 
 
-def _cells(precision: AveragePrecision | None) -> tuple[str, str, str]:
-    if precision is None:
+def _cells(average: AveragePrecision | None) -> tuple[str, str, str]:
+    if average is None:
         return ("-", "-", "-")
-    return (f"{precision.ap:.4f}", f"{precision.ap50:.4f}", f"{precision.ap75:.4f}")
+    return (f"{average.ap:.4f}", f"{average.ap50:.4f}", f"{average.ap75:.4f}")

@@ -2,7 +2,8 @@
 
 Data flows through these modules::
 
-    pictures -> augmentation, targets -> samples -> batches -> losses -> trainer (one step) -> loop (all steps)
-        several processes: ranks, batch_norm; the weights: warm_start, optimiser, train_state
-    loop -> log, validation (scores on the way), stop_signals -> tables (terminal), curves (a picture)
+    config -> run -> pictures -> samples (seen as augmentation says, with targets) -> batches -> losses
+        -> trainer (one step: optimiser, several processes by ranks and batch_norm) -> loop (all steps)
+        -> train_state (checkpoints), log, validation, tables (terminal), curves (a picture)
+    other ways in and out: warm_start, stop_signals
 """
