@@ -1,7 +1,8 @@
 """A garment: named points on a body, and the parts that are cut along them.
 
 A garment is built in body units. Its landmarks are points of the outlines of its parts by construction, and a landmark
-means the same place in every class that has it: the functions in `upper`, `lower` and `front` are shared.
+means the same point in every class that has it: they share the functions in `upper_garments`, `lower_garments` and
+`coat_front`.
 """
 
 from __future__ import annotations
