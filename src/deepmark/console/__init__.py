@@ -10,7 +10,7 @@ from deepmark.console.lines import (
     say,
     set_level,
 )
-from deepmark.console.program import JSON_HELP, QUIET_HELP, VERBOSE_HELP, ProgramParser, output_options, run
+from deepmark.console.program import JSON_HELP, QUIET_HELP, VERBOSE_HELP, ProgramParser, run
 from deepmark.console.progress_bar import Advance, Progress, no_progress, progress
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "forget_level",
     "is_quiet",
     "no_progress",
-    "output_options",
     "print_json",
     "print_table",
     "print_text",

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from deepmark.console.lines import forget_level, set_level, write_line
 from deepmark.errors import DeepMarkError, UsageError
@@ -34,14 +34,7 @@ class _Stopped(KeyboardInterrupt):
     """SIGTERM came: what tidies up after Ctrl-C tidies up after it, too."""
 
 
-def output_options(command: Any) -> Any:
-    """Until the programs of other folders take `ProgramParser`: click's options for output."""
-    from deepmark.commands.options import output_options as click_options
-
-    return click_options(command)
-
-
-def run(main: Callable[[], int | None], prog_name: str | None = None) -> NoReturn:
+def run(main: Callable[[], int | None]) -> NoReturn:
     """Run a program and leave the process with the documented exit code.
 
     A `DeepMarkError` becomes ``error:`` and ``hint:`` lines on stderr and its own exit code; Ctrl-C becomes one line
@@ -50,12 +43,7 @@ def run(main: Callable[[], int | None], prog_name: str | None = None) -> NoRetur
 
     Args:
         main: the program; what it returns is the exit code, None is 0.
-        prog_name: until the programs of other folders take `ProgramParser`: the name of a click command.
     """
-    if prog_name is not None:
-        from deepmark.commands.click_program import run as run_click
-
-        run_click(main, prog_name)  # type: ignore[arg-type]
     _open_missing_streams()
     _keep_stderr_apart()
     _write_more_than_ascii()
