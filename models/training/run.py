@@ -82,7 +82,7 @@ class RunRequest:
     Attributes:
         folder: folder of the run.
         config: configuration of the training.
-        options: the same and all other options as a TOML file, which `RUN_OPTIONS` in the folder becomes.
+        options: all options as a TOML file, which `RUN_OPTIONS` in the folder becomes.
         state: state to go on with; None starts a new training.
         validation: how to validate.
         save_every: number of steps between checkpoints.
