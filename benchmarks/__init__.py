@@ -1,1 +1,1 @@
-"""Speed, memory and accuracy of everything else; nothing imports from here."""
+"""Speed and memory of models, on this computer and on a phone; only the commands import from here."""

@@ -1,11 +1,12 @@
 """Put a trained clothing-landmark network on a phone: export with proven parity, decode, detect.
 
-The four parts, and how data flows through them::
+The parts, each of which imports only those above it::
 
-    deepmark.models    checkpoint -> network, keypoint schema
-    deepmark.exporter  network -> ONNX -> MNN, parity at every hop, bundle
-    deepmark.runtime   bundle + image -> heads -> detections (NumPy, no torch)
-    deepmark.benchmarks  speed, memory and accuracy of all of it
+    deepmark.runtime     bundle + picture -> heads -> detections (NumPy, no torch)
+    deepmark.models      checkpoint -> network; data set -> checkpoint, accuracy
+    deepmark.exporter    network -> ONNX -> MNN, parity at every hop, bundle
+    deepmark.benchmarks  speed and memory of all of it
+    deepmark.commands    the command line
 """
 
 __version__ = "0.1.0"
