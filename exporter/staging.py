@@ -36,7 +36,7 @@ def staged_folder(target: Path) -> contextlib.AbstractContextManager[Path]:
 
 
 def publish(folder: Path, target: Path) -> None:
-    """Put a finished folder in the place of ``target``, which keeps its old content until the new one is there.
+    """Put a finished folder where ``target`` is, which keeps its old content until the new one is there.
 
     Raises:
         BundleError: ``target`` exists and is no bundle, so it is not ours to replace.

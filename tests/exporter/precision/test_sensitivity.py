@@ -52,8 +52,8 @@ def test_gain_is_the_mean_share_of_error_that_goes() -> None:
 def test_the_command_prints_the_table_and_writes_no_bundle(deepmark: Deepmark, tiny_checkpoint: Path) -> None:
     folder = tiny_checkpoint.parent / "out"
     options = ("--size", "64x96", "--precision", "int8", "--sensitivity", "--keep-float", "hm", "-o", folder)
-    told = deepmark("export", tiny_checkpoint, *options)
-    assert told.code == 0, told.err
-    assert "hm.0" in told.err
-    assert "none" in told.err
+    printed = deepmark("export", tiny_checkpoint, *options)
+    assert printed.code == 0, printed.err
+    assert "hm.0" in printed.err
+    assert "none" in printed.err
     assert not folder.exists()
