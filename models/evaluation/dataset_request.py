@@ -96,7 +96,7 @@ class DatasetRequest:
         """Open the data set and read its labels.
 
         Args:
-            progress: what shows how far it is; by default nothing does.
+            progress: function that shows the progress; nothing by default.
             attributes: whether items must say scale, occlusion, zoom-in and viewpoint.
 
         Raises:
@@ -120,7 +120,7 @@ class DatasetRequest:
         Args:
             model: path as the user named it.
             labelled: the data set, opened and read.
-            progress: what shows how far it is; by default nothing does.
+            progress: function that shows the progress; nothing by default.
 
         Raises:
             DeepMarkError: see `collect_heads`; or the model finds other classes than the data set has.

@@ -109,7 +109,7 @@ def measure_accuracy(request: AccuracyRequest, progress: Progress = no_progress)
 
     Args:
         request: what to measure.
-        progress: what shows how far it is; by default nothing does.
+        progress: function that shows the progress; nothing by default.
 
     Raises:
         DeepMarkError: options contradict each other, a library or file is missing, or the model cannot be run.
