@@ -84,7 +84,7 @@ def test_what_cannot_be_trained_is_refused_by_name(wrong: dict[str, float]) -> N
 def test_a_schema_of_other_landmarks_is_refused(tmp_path: Path) -> None:
     from importlib.resources import files
 
-    table = files("deepmark.models") / "data" / "coco_person.csv"
+    table = files("deepmark.runtime.keypoints") / "data" / "coco_person.csv"
     path = tmp_path / "coco.csv"
     path.write_text(table.read_text())
     with pytest.raises(DataError, match="landmarks"):

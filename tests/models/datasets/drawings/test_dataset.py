@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import multiprocessing
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -126,18 +128,23 @@ def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     assert write_dataset(tmp_path, count=1, seed=0, size=64, workers=4).workers == 1
 
 
+class _FullFile(io.FileIO):
+    """A file for half of which the disk has room."""
+
+    def write(self, content: Any) -> int:
+        super().write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_a_full_disk_is_one_clear_line_and_leaves_no_part_of_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Path.write_bytes
+    whole = Path.open
 
-    def full(path: Path, content: bytes) -> int:
-        if "000003" in path.name:
-            whole(path, content[: len(content) // 2])
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return whole(path, content)
+    def full(path: Path, *args: Any) -> Any:
+        return _FullFile(path, "w") if "000003" in path.name else whole(path, *args)
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "open", full)
     with pytest.raises(DataError, match=r"cannot write .*000003.jpg: No space left on device") as caught:
         write_dataset(tmp_path, count=5, seed=0, size=64, workers=1)
     assert "space" in str(caught.value.hint)
