@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 from detection_runs import make_picture, result_files, result_records, run_detection
 from garments import OneGarment
-from media_files import cut, encoded, write_video
+from media_files import cut, encoded, read_image, write_video
 
 from deepmark.errors import DataError, DeepMarkError, UsageError
+from deepmark.runtime.arrays import Image8
+from deepmark.runtime.detections import Detections
 from deepmark.runtime.media import sources
 from deepmark.runtime.media.sources import CameraSource, PictureSource, Source, VideoSource
 
@@ -29,7 +31,7 @@ def test_every_picture_gets_a_drawing_and_a_record(tmp_path: Path) -> None:
 
     assert (outcome.frames, outcome.objects, outcome.failures) == (2, 2, [])
     assert result_files(tmp_path / "out") == {"a.png", "b.jpg", "detections.jsonl"}
-    assert cv2.imread(str(tmp_path / "out" / "b.jpg")).shape == (30, 20, 3)
+    assert read_image(tmp_path / "out" / "b.jpg").shape == (30, 20, 3)
     first, second = result_records(tmp_path / "out")
     assert {key: first[key] for key in ("source", "frame", "width", "height", "output")} == {
         "source": str(tmp_path / "in" / "a.png"),
@@ -131,7 +133,7 @@ def test_a_video_too_small_for_the_format_is_said(tmp_path: Path, monkeypatch: p
 class _Interrupted(OneGarment):
     """Somebody presses Ctrl-C in the third frame."""
 
-    def __call__(self, image: np.ndarray) -> Any:
+    def __call__(self, image: Image8) -> Detections:
         if len(self.seen) == 2:
             raise KeyboardInterrupt
         return super().__call__(image)
@@ -179,7 +181,7 @@ def test_ctrl_c_ends_a_camera_and_the_run_goes_on(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("deepmark.runtime.media.output_folder.VideoFile.write", lambda _, image: recorded.append(image))
 
     class Detector(OneGarment):
-        def __call__(self, image: np.ndarray) -> Any:
+        def __call__(self, image: Image8) -> Detections:
             if len(self.seen) == 2:
                 self.seen.clear()
                 raise KeyboardInterrupt
@@ -195,7 +197,7 @@ def test_ctrl_c_ends_a_camera_and_the_run_goes_on(tmp_path: Path, monkeypatch: p
 
 def test_an_engine_that_fails_ends_the_run_and_keeps_what_was_done(tmp_path: Path) -> None:
     class Failing(OneGarment):
-        def __call__(self, image: np.ndarray) -> Any:
+        def __call__(self, image: Image8) -> Detections:
             if self.seen:
                 raise DeepMarkError("the engine failed")
             return super().__call__(image)
@@ -264,7 +266,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = shutil.which("mount")
-    command = [mount or "mount", "-t", "tmpfs", "-o", "size=64k", "none", disk]
+    command = [mount or "mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)]
     if mount is None or subprocess.run(command, check=False, capture_output=True).returncode:
         pytest.skip("mounting a small tmpfs needs root")
     yield disk

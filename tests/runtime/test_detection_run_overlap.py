@@ -15,7 +15,11 @@ from garments import OneGarment
 from media_files import write_video
 
 from deepmark.runtime import detection_run
+from deepmark.runtime.arrays import Image8
+from deepmark.runtime.detections import Detections
+from deepmark.runtime.drawing.overlay import annotate
 from deepmark.runtime.media import sources
+from deepmark.runtime.media.picture_file import read_picture
 from deepmark.runtime.media.sources import PictureSource, Source, VideoSource
 
 
@@ -26,7 +30,7 @@ class _Meeting(OneGarment):
         super().__init__()
         self.reading, self.drawing = reading, drawing
 
-    def __call__(self, image: np.ndarray) -> Any:
+    def __call__(self, image: Image8) -> Detections:
         if len(self.seen) == 1:
             assert self.reading.wait(30), "the next frame is not read meanwhile"
             assert self.drawing.wait(30), "the frame before is not drawn meanwhile"
@@ -35,14 +39,14 @@ class _Meeting(OneGarment):
 
 def test_reading_detecting_and_drawing_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reading, drawing = threading.Event(), threading.Event()
-    read, draw = sources.read_picture, detection_run.annotate
+    read, draw = read_picture, annotate
 
-    def note_reading(path: Path) -> Any:
+    def note_reading(path: Path) -> Image8:
         if path.name == "2.png":
             reading.set()
         return read(path)
 
-    def note_drawing(*arguments: Any) -> Any:
+    def note_drawing(*arguments: Any) -> Image8:
         drawing.set()
         return draw(*arguments)
 
@@ -91,7 +95,7 @@ def test_only_a_few_frames_are_in_memory_at_once(tmp_path: Path, monkeypatch: py
             yield frame
 
     class Detector(OneGarment):
-        def __call__(self, image: np.ndarray) -> Any:
+        def __call__(self, image: Image8) -> Detections:
             found = super().__call__(image)
             self.seen.clear()
             return found

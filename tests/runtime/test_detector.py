@@ -5,16 +5,20 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+from media_files import read_image
 from tiny import Tiny
 
 from deepmark.errors import BundleError, DataError
 from deepmark.runtime import DecoderParams, Detections, Detector, load_engine
 from deepmark.runtime.arrays import F32
+from deepmark.runtime.bundle import Backend
+from deepmark.runtime.decoding.params import Nms
 from deepmark.runtime.engines.engine import Engine, EngineRecord, SessionFacts
 from deepmark.runtime.manifest import Manifest
 
@@ -58,9 +62,7 @@ def detector(manifest: Manifest, heads: dict[str, F32], params: DecoderParams) -
     return Detector(Engine(FixedHeads(heads), manifest, record), params=params)
 
 
-def baseline(**changes: object) -> DecoderParams:
-    settings = {"alpha": 1.0, "sigma_center": 0.0, "sigma_keypoint": 0.0, "gamma": 1.0, "mask": False} | changes
-    return DecoderParams(score_threshold=0.05, **settings)  # type: ignore[arg-type]
+BASELINE = DecoderParams(alpha=1.0, sigma_center=0.0, sigma_keypoint=0.0, gamma=1.0, mask=False, score_threshold=0.05)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_objects_come_in_the_picture_s_own_pixels(
     top: float,
 ) -> None:
     put_top(heads, row=6, column=10, score=0.8)
-    found = detector(tiny_manifest, heads, baseline())(np.zeros((*picture_hw, 3), np.uint8))
+    found = detector(tiny_manifest, heads, BASELINE)(np.zeros((*picture_hw, 3), np.uint8))
     assert found.class_ids.tolist() == [0]
     np.testing.assert_allclose(found.scores, [0.8], rtol=1e-6)
     to_pixels = np.array([pixels_per_cell, pixels_per_cell]), np.array([left, top])
@@ -93,18 +95,18 @@ def test_objects_come_in_the_picture_s_own_pixels(
 
 
 def test_nothing_found_is_no_object(tiny_manifest: Manifest, heads: dict[str, F32]) -> None:
-    found = detector(tiny_manifest, heads, baseline())(np.zeros((50, 70, 3), np.uint8))
+    found = detector(tiny_manifest, heads, BASELINE)(np.zeros((50, 70, 3), np.uint8))
     assert len(found) == 0
     assert (found.boxes.shape, found.keypoints) == ((0, 4), ())
 
 
 @pytest.mark.parametrize(("nms", "left_over"), [(None, 2), ("hard", 1), ("soft", 2)])
 def test_suppression_is_the_manifest_s_and_happens_once(
-    tiny_manifest: Manifest, heads: dict[str, F32], nms: str | None, left_over: int
+    tiny_manifest: Manifest, heads: dict[str, F32], nms: Nms | None, left_over: int
 ) -> None:
     put_top(heads, row=6, column=8, score=0.8)
     put_top(heads, row=6, column=10, score=0.6)  # IoU .6 with the first
-    manifest = msgspec.structs.replace(tiny_manifest, decoder=baseline(nms=nms))
+    manifest = msgspec.structs.replace(tiny_manifest, decoder=replace(BASELINE, nms=nms))
     record = EngineRecord("mnn", "0", "CPU", 1, 1, "fp32", {}, "model.mnn", "0" * 64)
     found = Detector(Engine(FixedHeads(heads), manifest, record))(np.zeros((640, 960, 3), np.uint8))
     assert len(found) == left_over
@@ -159,10 +161,10 @@ def assert_equal(found: Detections, expected: Detections) -> None:
 
 
 @pytest.mark.parametrize("backend", ["mnn", "onnxruntime"])
-def test_several_threads_may_share_a_detector(tiny: Tiny, backend: str) -> None:
+def test_several_threads_may_share_a_detector(tiny: Tiny, backend: Backend) -> None:
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (int(h), int(w), 3), np.uint8) for h, w in rng.integers(20, 200, (8, 2))]
-    shared = Detector(tiny.bundle, threads=1, backend=backend)  # type: ignore[arg-type]
+    shared = Detector(tiny.bundle, threads=1, backend=backend)
     expected = [shared(picture) for picture in pictures]
     assert sum(map(len, expected)) > 0
     with ThreadPoolExecutor(4) as pool:
@@ -172,11 +174,10 @@ def test_several_threads_may_share_a_detector(tiny: Tiny, backend: str) -> None:
 
 @pytest.mark.slow
 def test_the_demo_finds_the_same_in_both_engines(demo_bundle: Path, demo_pictures: tuple[Path, ...]) -> None:
-    import cv2
 
     mnn, onnxruntime = (Detector(demo_bundle, backend=backend) for backend in ("mnn", "onnxruntime"))
     for path in demo_pictures:
-        picture = np.asarray(cv2.imread(str(path)), np.uint8)
+        picture = read_image(path)
         one, other = (
             found.select(np.flatnonzero(found.scores > 0.2)) for found in (mnn(picture), onnxruntime(picture))
         )

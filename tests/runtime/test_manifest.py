@@ -79,12 +79,13 @@ def _set(*path: str, to: object) -> Callable[[dict[str, Any]], None]:
     return change
 
 
-GATHERED = {"channels": {"wh": 2, "hps": 6}, "sha256": "0" * 64}
+GATHERED_CHANNELS = {"wh": 2, "hps": 6}
+GATHERED = {"channels": GATHERED_CHANNELS, "sha256": "0" * 64}
 
 
 def _sparse(
     channels: Mapping[str, int] = {"hm": 2, "hm_hp": 3, "features": 8},
-    gathered: Mapping[str, int] = GATHERED["channels"],
+    gathered: Mapping[str, int] = GATHERED_CHANNELS,
 ) -> dict[str, Any]:
     return {
         "layout": "sparse",

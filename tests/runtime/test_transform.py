@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import F32, F64, Image8
 from deepmark.runtime.transform import WARP_LIMIT, Letterbox, letterbox
 
 SIDES = st.integers(1, 40_000)
@@ -16,22 +17,23 @@ SMALL_SIDES = st.integers(1, 300)
 INPUT_SIDES = st.integers(1, 32).map(lambda n: 32 * n)
 
 
-def three_point_matrix(image_hw: tuple[int, int], input_hw: tuple[int, int]) -> np.ndarray:
+def three_point_matrix(image_hw: tuple[int, int], input_hw: tuple[int, int]) -> F64:
     """CenterNet's ``get_affine_transform`` without rotation: three points in float32, solved by OpenCV."""
     (height, width), (input_height, input_width) = image_hw, input_hw
     longest = np.float32(max(height, width))
-    centre = np.float32([width / 2.0, height / 2.0])
-    input_centre = np.float32([input_width * 0.5, input_height * 0.5])
+    centre = np.array([width / 2.0, height / 2.0], np.float32)
+    input_centre = np.array([input_width * 0.5, input_height * 0.5], np.float32)
 
-    def three(middle: np.ndarray, side: float) -> np.ndarray:
-        above = middle + np.float32([0, side * -0.5])
+    def three(middle: F32, side: np.float32) -> F32:
+        above = middle + np.array([0, side * -0.5], np.float32)
         arm = middle - above
-        return np.float32([middle, above, above + np.float32([-arm[1], arm[0]])])
+        return np.array([middle, above, above + np.array([-arm[1], arm[0]], np.float32)], np.float32)
 
-    return cv2.getAffineTransform(three(centre, longest), three(input_centre, input_width))
+    matrix = cv2.getAffineTransform(three(centre, longest), three(input_centre, np.float32(input_width)))
+    return matrix.astype(np.float64, copy=False)
 
 
-def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+def picture(height: int, width: int, seed: int = 0) -> Image8:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
@@ -83,7 +85,7 @@ def test_an_input_that_is_wide_crops_a_tall_picture_as_centernet_does() -> None:
     pixels = picture(300, 100)
     warped, box = letterbox(pixels, (64, 128))
     assert box.scale == pytest.approx(128 / 300)  # by the width of the input: only half the height is seen
-    assert np.abs(box.to_image(np.float32([[16, 0], [16, 16]]))[:, 1] - [75, 225]).max() < 1e-3
+    assert np.abs(box.to_image(np.array([[16, 0], [16, 16]], np.float32))[:, 1] - [75, 225]).max() < 1e-3
     assert warped.any()
 
 
@@ -92,7 +94,7 @@ def test_extreme_sizes_are_warped(size: tuple[int, int]) -> None:
     warped, box = letterbox(np.full((*size, 3), 200, np.uint8), (128, 128))
     assert warped.shape == (128, 128, 3)
     assert warped.dtype == np.uint8
-    middle = box.to_image(np.float32([16, 16]))
+    middle = box.to_image(np.array([16, 16], np.float32))
     np.testing.assert_allclose(middle, (size[1] / 2, size[0] / 2), atol=1e-2)
     if size != (1, 1):
         assert warped.any()
@@ -102,7 +104,8 @@ def test_extreme_sizes_are_warped(size: tuple[int, int]) -> None:
 def test_pictures_too_long_for_opencv_4_are_warped_likewise(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    smooth = cv2.GaussianBlur(picture(*size), (0, 0), 3)  # OpenCV 4 takes positions to 1/32 pixel
+    # smooth: OpenCV 4 takes positions to 1/32 pixel
+    smooth = cv2.GaussianBlur(picture(*size), (0, 0), 3).astype(np.uint8, copy=False)
     expected, _ = letterbox(smooth, (96, 128))
     monkeypatch.setattr("deepmark.runtime.transform.WARP_LIMIT", 1)
     warped, _ = letterbox(smooth, (96, 128))

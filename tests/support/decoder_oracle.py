@@ -71,11 +71,9 @@ def blurred(maps: np.ndarray, sigma: float, border: str) -> np.ndarray:
 
 def read(one_map: np.ndarray, y: int, x: int, border: str) -> np.float32:
     height, width = one_map.shape
-    if 0 <= y < height and 0 <= x < width:
-        return one_map[y, x]
-    if border == "zero":
+    if border == "zero" and not (0 <= y < height and 0 <= x < width):
         return f32(0)
-    return one_map[min(max(y, 0), height - 1), min(max(x, 0), width - 1)]
+    return f32(one_map[min(max(y, 0), height - 1), min(max(x, 0), width - 1)])
 
 
 def is_local_maximum(one_map: np.ndarray, y: int, x: int) -> bool:
@@ -186,7 +184,7 @@ def nearest_peak(
     h: np.float32,
     params: DecoderParams,
 ) -> tuple[tuple[np.float32, np.float32], np.float32] | None:
-    nearest, found = math.inf, None
+    nearest, found = f32(math.inf), None
     for y in range(hm_hp.shape[1]):
         for x in range(hm_hp.shape[2]):
             value = hm_hp[group, y, x]
@@ -224,8 +222,9 @@ def suppressed(things: list[Thing], class_id: int, params: DecoderParams) -> lis
 
 
 def iou(a: tuple[np.float32, ...], b: tuple[np.float32, ...]) -> float:
-    a, b = tuple(map(float, a)), tuple(map(float, b))
-    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]) + 1)
-    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]) + 1)
-    both = (a[2] - a[0] + 1) * (a[3] - a[1] + 1) + (b[2] - b[0] + 1) * (b[3] - b[1] + 1)
+    ax1, ay1, ax2, ay2 = (float(one) for one in a)
+    bx1, by1, bx2, by2 = (float(one) for one in b)
+    width = max(0.0, min(ax2, bx2) - max(ax1, bx1) + 1)
+    height = max(0.0, min(ay2, by2) - max(ay1, by1) + 1)
+    both = (ax2 - ax1 + 1) * (ay2 - ay1 + 1) + (bx2 - bx1 + 1) * (by2 - by1 + 1)
     return width * height / (both - width * height)

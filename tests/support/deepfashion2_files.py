@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
+from media_files import encoded
 
 from deepmark.models.datasets.deepfashion2.annotation import CONVERTER_NAMES
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -47,9 +47,9 @@ def write_set(folder: Path, documents: Mapping[int, object], *, side: int = 80) 
     """Write pictures with their annotations; bytes are written as they are."""
     for part in ("image", "annos"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    _, picture = cv2.imencode(".jpg", np.full((side, side, 3), 127, np.uint8))
+    picture = encoded(np.full((side, side, 3), 127, np.uint8), ".jpg")
     for number, content in documents.items():
-        (folder / "image" / f"{number:06d}.jpg").write_bytes(picture.tobytes())
+        (folder / "image" / f"{number:06d}.jpg").write_bytes(picture)
         raw = content if isinstance(content, bytes) else json.dumps(content).encode()
         (folder / "annos" / f"{number:06d}.json").write_bytes(raw)
     return folder
@@ -58,7 +58,8 @@ def write_set(folder: Path, documents: Mapping[int, object], *, side: int = 80) 
 def coco_document(documents: Mapping[int, Mapping[str, Any]], *, side: int = 80) -> dict[str, Any]:
     """The same annotations as the official converter writes them."""
     starts = [sum(len(one.groups) for one in SCHEMA.classes[:index]) for index in range(len(SCHEMA.classes))]
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, content in documents.items():
         images.append({"id": number, "file_name": f"{number:06d}.jpg", "width": side, "height": side, "license": 0})
         for name, one in content.items():

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from garments import OneGarment
 from media_files import encoded
 
 from deepmark.runtime.detection_run import DetectionRun, RunSummary
+from deepmark.runtime.detector import Detector
 from deepmark.runtime.media.output_folder import OutputFolder
 from deepmark.runtime.media.sources import PictureSource, Source
 
@@ -21,8 +23,11 @@ def make_picture(path: Path, size: tuple[int, int] = (60, 80)) -> PictureSource:
     return PictureSource(path)
 
 
-def run_detection(sources: list[Source], folder: Path, detector: Any = None, **more: Any) -> RunSummary:
-    return DetectionRun(detector or OneGarment(), OutputFolder(folder), lambda *_: None, **more).run(sources)
+def run_detection(
+    sources: Sequence[Source], folder: Path, detector: OneGarment | None = None, **more: Any
+) -> RunSummary:
+    stand_in = cast("Detector", detector or OneGarment())  # it has all that a run uses of one
+    return DetectionRun(stand_in, OutputFolder(folder), lambda *_: None, **more).run(sources)
 
 
 def result_records(folder: Path) -> list[dict[str, Any]]:

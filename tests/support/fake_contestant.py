@@ -8,15 +8,16 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from deepmark.benchmarks.speed.child import Preparation, serve
-from deepmark.benchmarks.speed.messages import LoadRequest, Ready
+from deepmark.benchmarks.speed.messages import LoadRequest, Phase, Ready
 from deepmark.errors import BundleError
 
 
 class Fake:
-    phases = ("letterbox", "network", "decode")
+    phases: tuple[Phase, ...] = ("letterbox", "network", "decode")
     objects = 1.5
 
     def __init__(self, name: str) -> None:
@@ -38,7 +39,7 @@ def prepare(job: LoadRequest) -> Preparation:
         sys.stderr.write("something went wrong\n")
         sys.exit(7)
 
-    def load() -> tuple[Fake, Ready, object]:
+    def load() -> tuple[Fake, Ready, Callable[[], float]]:
         if name == "refuses":
             raise BundleError("it is no model", hint="take another")
         if name == "hangs":

@@ -12,11 +12,19 @@ import numpy.typing as npt
 
 from deepmark.runtime.arrays import Image8
 
+Image16 = npt.NDArray[np.uint16]
 
-def encoded(image: npt.NDArray[np.generic], suffix: str = ".png") -> bytes:
+
+def encoded(image: Image8 | Image16, suffix: str = ".png") -> bytes:
     done, content = cv2.imencode(suffix, image)
     assert done
     return content.tobytes()
+
+
+def read_image(path: Path) -> Image8:
+    image = cv2.imread(str(path))
+    assert image is not None, path
+    return image.astype(np.uint8, copy=False)
 
 
 def jpeg_with_orientation(image: Image8, orientation: int) -> bytes:

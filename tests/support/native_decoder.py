@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +40,13 @@ def encode_case(heads: Heads | SparseHeads, schema: KeypointSchema, params: Deco
         arrays = [heads.hm, heads.hm_hp, heads.features]
         arrays += [one for name in ("wh", "hps", "reg", "hp_offset") for one in parts.get(name, [])]
     flags = [has_reg, heads.hm_hp is not None, has_hp_offset]
-    lines: list[list[object]] = [
+    lines: list[Sequence[object]] = [
         [classes, heads.groups, height, width, *map(int, flags), features, hidden],
         [params.alpha, params.sigma_center, params.sigma_keypoint, params.gamma, int(params.mask), params.top_k],
         [params.keypoint_threshold, SUPPRESSIONS.index(params.nms), params.score_threshold],
         [int(params.border == "replicate"), int(params.threshold_on == "raw"), int(params.unrefined == "skip")],
         [params.nms_iou, params.nms_sigma, params.nms_score],
-        *([len(groups), *groups] for groups in schema.groups),
+        *((len(groups), *groups) for groups in schema.groups),
     ]
     header = "\n".join(" ".join(map(str, line)) for line in lines) + "\n"
     return header.encode() + b"".join(np.ascontiguousarray(one).tobytes() for one in arrays if one is not None)
@@ -57,6 +59,13 @@ def _layers(branch: Branch, hidden: int) -> dict[str, Arrays]:
         first: Arrays = [branch.first.weight[rows], branch.first.bias[rows]] if branch.first else []
         layers[name] = [*first, last.weight[: last.rows], last.bias[: last.rows]]
     return layers
+
+
+def changes(params: DecoderParams) -> str:
+    """How parameters differ from the defaults: for the name of a test."""
+    default = DecoderParams()
+    names = [one.name for one in fields(params) if getattr(params, one.name) != getattr(default, one.name)]
+    return ",".join(f"{name}={getattr(params, name)}" for name in names) or "defaults"
 
 
 def run_case(program: Path, case: bytes) -> subprocess.CompletedProcess[bytes]:

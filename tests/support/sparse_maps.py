@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,12 +21,15 @@ def random_arrays(heads: Mapping[str, int], features: int, hidden: int, seed: in
     rng = np.random.default_rng(seed)
     arrays = {}
     for name, channels in heads.items():
-        shapes = {f"{name}.weight": (channels, features, 1, 1), f"{name}.bias": (channels,)}
+        shapes: dict[str, tuple[int, ...]] = {
+            f"{name}.weight": (channels, features, 1, 1),
+            f"{name}.bias": (channels,),
+        }
         if hidden:
             shapes = {f"{name}.0.weight": (hidden, features, 3, 3), f"{name}.0.bias": (hidden,)}
             shapes |= {f"{name}.2.weight": (channels, hidden, 1, 1), f"{name}.2.bias": (channels,)}
         for key, shape in shapes.items():
-            spread = 1 / np.sqrt(max(np.prod(shape[1:]), 1))
+            spread = 1 / math.sqrt(max(math.prod(shape[1:]), 1))
             arrays[key] = (rng.standard_normal(shape) * spread).astype(np.float32)
         if name == "wh":
             arrays["wh.2.bias" if hidden else "wh.bias"] += 6  # boxes that hold something
@@ -34,7 +39,8 @@ def random_arrays(heads: Mapping[str, int], features: int, hidden: int, seed: in
 def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
     """The bytes of ``heads.npz``."""
     stream = io.BytesIO()
-    np.savez(stream, **arrays)
+    named: dict[str, Any] = dict(arrays)  # Any: numpy's types expect its options, too
+    np.savez(stream, **named)
     return stream.getvalue()
 
 

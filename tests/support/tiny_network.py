@@ -54,11 +54,18 @@ def tiny_network(seed: int = 0, heads: Mapping[str, int] = HEADS, head_conv: int
             values.uniform_(0.5, 1.5)
         elif name.endswith("running_mean"):
             values.normal_(0, 0.2)
-    last = {name: [*network.get_submodule(name).modules()][-1] for name in heads}
     for name in {"hm", "hm_hp"} & set(heads):
-        last[name].weight.data.mul_(4)
-    last["wh"].bias.data.fill_(8)
+        _last(network, name).weight.data.mul_(4)
+    box_bias = _last(network, "wh").bias
+    assert box_bias is not None
+    box_bias.data.fill_(8)
     return network.eval().requires_grad_(False)
+
+
+def _last(network: TinyNetwork, head: str) -> nn.Conv2d:
+    *_, last = network.get_submodule(head).modules()
+    assert isinstance(last, nn.Conv2d)
+    return last
 
 
 def tiny_schema() -> KeypointSchema:

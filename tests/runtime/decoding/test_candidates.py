@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deepmark.runtime.decoding.candidates import find_candidates
-from deepmark.runtime.decoding.gaussian import blur
+from deepmark.runtime.decoding.gaussian import Border, blur
 from deepmark.runtime.decoding.params import DecoderParams
 
 ALL = np.ones(2, np.bool_)
@@ -21,7 +23,7 @@ ALL = np.ones(2, np.bool_)
     side=st.integers(1, 9),
 )
 def test_every_cell_above_the_threshold_is_listed_with_its_value(
-    seed: int, sigma: float, border: str, side: int
+    seed: int, sigma: float, border: Border, side: int
 ) -> None:
     heatmap = (np.random.default_rng(seed).random((2, side, side + 1)) ** 4).astype(np.float32)
     found = find_candidates(heatmap, ALL, DecoderParams(sigma_keypoint=sigma, border=border))
@@ -54,7 +56,7 @@ def test_a_flat_map_at_the_threshold_counts_where_rounding_lifts_it_above() -> N
 
 @pytest.mark.parametrize("mask", [True, False])
 @pytest.mark.parametrize("threshold_on", ["raw", "rescored"])
-def test_a_value_equal_to_the_threshold_is_not_above_it(mask: bool, threshold_on: str) -> None:
+def test_a_value_equal_to_the_threshold_is_not_above_it(mask: bool, threshold_on: Literal["raw", "rescored"]) -> None:
     heatmap = np.zeros((2, 5, 5), np.float32)
     heatmap[:, 2, 2] = 0.1
     params = DecoderParams(sigma_keypoint=0.0, mask=mask, threshold_on=threshold_on)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepmark.errors import DataError
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.decoder import decode
-from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.decoding.params import DecoderParams, Nms
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
@@ -23,23 +25,27 @@ PAIR = KeypointClass("pair", ("first", "second"), groups=(1, 0), mirror=(0, 1), 
 SCHEMA = KeypointSchema("two classes", (PAIR, OTHER), ("zero", "one"))
 
 
-def empty_heads(side: int = 16, **given_heads: np.ndarray | None) -> Heads:
+def empty_heads(side: int = 16) -> Heads:
     """Two classes, two groups, boxes of 9x9 cells, coarse landmarks at the centre, no object."""
-    maps = {
-        "hm": np.zeros((2, side, side), np.float32),
-        "wh": np.full((2, side, side), 9, np.float32),
-        "hps": np.zeros((4, side, side), np.float32),
-        "reg": np.zeros((2, side, side), np.float32),
-        "hm_hp": np.zeros((2, side, side), np.float32),
-        "hp_offset": np.zeros((2, side, side), np.float32),
-    }
-    return Heads(**(maps | given_heads))
+    return Heads(
+        hm=np.zeros((2, side, side), np.float32),
+        wh=np.full((2, side, side), 9, np.float32),
+        hps=np.zeros((4, side, side), np.float32),
+        reg=np.zeros((2, side, side), np.float32),
+        hm_hp=np.zeros((2, side, side), np.float32),
+        hp_offset=np.zeros((2, side, side), np.float32),
+    )
 
 
 def one_object(score: float = 0.5, at: tuple[int, int] = (8, 8), class_id: int = 0) -> Heads:
     heads = empty_heads()
     heads.hm[class_id, at[1], at[0]] = score
     return heads
+
+
+def landmark_map(heads: Heads) -> F32:
+    assert heads.hm_hp is not None
+    return heads.hm_hp
 
 
 def random_heads(seed: int = 3, side: int = 24) -> Heads:
@@ -79,6 +85,7 @@ def test_the_baseline_is_the_references_own_decoder(data: Path, absent: str | No
 def test_an_object_is_what_its_cell_says() -> None:
     heads = one_object(at=(5, 7))
     heads.wh[:, 7, 5] = 4, 6
+    assert heads.reg is not None
     heads.reg[:, 7, 5] = 0.25, 0.75
     heads.hps[:, 7, 5] = 1, 2, -3, -4  # group 0, then group 1; relative to the integer centre
     found = decode(heads, SCHEMA, BASELINE)
@@ -103,13 +110,13 @@ def test_types_and_shapes_are_as_documented() -> None:
     ):
         landmarks = len(KeypointSchema.deepfashion2().groups[class_id])
         assert (points.shape, values.shape, flags.shape) == ((landmarks, 2), (landmarks,), (landmarks,))
-        assert (points.dtype, values.dtype, flags.dtype) == (np.float32, np.float32, np.bool_)
+        assert [one.dtype for one in (points, values, flags)] == [np.float32, np.float32, np.bool_]
         assert ((values > 0) == flags).all()
 
 
 @pytest.mark.parametrize("make", [empty_heads, lambda: empty_heads(side=1), lambda: empty_heads(side=0)])
 @pytest.mark.parametrize("params", [BASELINE, DecoderParams(nms="soft"), DecoderParams(nms="hard")])
-def test_empty_maps_hold_no_object(make: object, params: DecoderParams) -> None:
+def test_empty_maps_hold_no_object(make: Callable[[], Heads], params: DecoderParams) -> None:
     found = decode(make(), SCHEMA, params)
     assert len(found) == 0
     assert found.boxes.shape == (0, 4)
@@ -156,8 +163,8 @@ def test_negative_box_sizes_count_as_zero() -> None:
 
 def test_the_nearest_peak_must_lie_in_the_box_and_near_enough() -> None:
     heads = one_object()  # the box goes from 3.5 to 12.5; 0.3 * 9 = 2.7 cells
-    heads.hm_hp[0, 8, 10] = 0.6  # 2 cells away
-    heads.hm_hp[1, 11, 8] = 0.6  # 3 cells away
+    landmark_map(heads)[0, 8, 10] = 0.6  # 2 cells away
+    landmark_map(heads)[1, 11, 8] = 0.6  # 3 cells away
     found = decode(heads, SCHEMA, BASELINE)
     assert found.refined[0].tolist() == [False, True]  # the class lists group 1 first
     assert found.keypoints[0].tolist() == [[8, 8], [10, 8]]
@@ -169,8 +176,8 @@ def test_the_nearest_peak_must_lie_in_the_box_and_near_enough() -> None:
 def test_peaks_on_the_limits_of_distance_and_box_count() -> None:
     heads = one_object()
     heads.wh[:] = 10  # the box goes from 3 to 13; 0.3 * 10 = 3 cells
-    heads.hm_hp[0, 8, 11] = 0.6
-    heads.hm_hp[1, 8, 5] = 0.6
+    landmark_map(heads)[0, 8, 11] = 0.6
+    landmark_map(heads)[1, 8, 5] = 0.6
     assert decode(heads, SCHEMA, BASELINE).refined[0].tolist() == [True, True]
     heads.wh[0] = 6  # from 5 to 11
     assert decode(heads, SCHEMA, BASELINE).refined[0].tolist() == [True, True]
@@ -179,7 +186,7 @@ def test_peaks_on_the_limits_of_distance_and_box_count() -> None:
 def test_technique_1_mixes_the_mean_landmark_value_into_the_score_and_sorts_again() -> None:
     heads = one_object(0.5, at=(4, 4))
     heads.hm[0, 12, 12] = 0.4
-    heads.hm_hp[0, 12, 12] = 0.9  # one landmark of two
+    landmark_map(heads)[0, 12, 12] = 0.9  # one landmark of two
     found = decode(heads, SCHEMA, replace(BASELINE, alpha=0.5))
     np.testing.assert_allclose(found.scores, [0.5 * 0.4 + 0.5 * 0.45, 0.5 * 0.5])
     np.testing.assert_allclose(found.box_scores, [0.4, 0.5])
@@ -200,9 +207,9 @@ def test_technique_2_prefers_a_plateau_to_a_spike() -> None:
 
 def test_technique_3_goes_part_of_the_way_and_leaves_scores_alone() -> None:
     heads = one_object()
-    heads.hm_hp[0, 8, 10] = 0.6
+    landmark_map(heads)[0, 8, 10] = 0.6
     found = decode(heads, SCHEMA, replace(BASELINE, gamma=0.75))
-    np.testing.assert_allclose(found.keypoints[0], [[8, 8], [9.5, 8]])
+    np.testing.assert_allclose(found.keypoints[0], [[8.0, 8.0], [9.5, 8.0]])
     assert found.scores[0] == 0.5
     assert found.keypoint_scores[0][1] == np.float32(0.6)
 
@@ -210,9 +217,9 @@ def test_technique_3_goes_part_of_the_way_and_leaves_scores_alone() -> None:
 def test_technique_4_weighs_height_against_distance() -> None:
     heads = one_object()  # min(w, h) / 9 = 1
     heads.hps[:] = 0.9  # floor(8.9) = 8: the mask stands on the integer cell
-    heads.hm_hp[0, 8, 9] = 0.3  # times exp(-1/2)
-    heads.hm_hp[0, 8, 6] = 0.9  # times exp(-2): lower
-    heads.hm_hp[1, 8, 8] = 0.2
+    landmark_map(heads)[0, 8, 9] = 0.3  # times exp(-1/2)
+    landmark_map(heads)[0, 8, 6] = 0.9  # times exp(-2): lower
+    landmark_map(heads)[1, 8, 8] = 0.2
     found = decode(heads, SCHEMA, replace(BASELINE, mask=True))
     assert found.keypoints[0].tolist() == [[8, 8], [9, 8]]
     np.testing.assert_allclose(found.keypoint_scores[0], [0.2, 0.3 * np.exp(-0.5)], rtol=1e-6)
@@ -222,7 +229,7 @@ def test_technique_4_weighs_height_against_distance() -> None:
 
 def test_a_landmark_that_the_mask_pushes_below_the_threshold_stays_coarse() -> None:
     heads = one_object()
-    heads.hm_hp[0, 8, 11] = 0.9  # times exp(-9/2) = 0.01
+    landmark_map(heads)[0, 8, 11] = 0.9  # times exp(-9/2) = 0.01
     assert not decode(heads, SCHEMA, replace(BASELINE, mask=True)).refined[0].any()
     raw = decode(heads, SCHEMA, replace(BASELINE, mask=True, threshold_on="raw"))
     assert raw.refined[0].tolist() == [False, True]
@@ -232,7 +239,7 @@ def test_a_landmark_that_the_mask_pushes_below_the_threshold_stays_coarse() -> N
 def test_the_mask_of_a_thin_box_is_no_narrower_than_a_sixth_of_a_cell() -> None:
     heads = one_object()
     heads.wh[0] = 1.2
-    heads.hm_hp[0, 9, 8] = 0.9  # one cell away: times exp(-18)
+    landmark_map(heads)[0, 9, 8] = 0.9  # one cell away: times exp(-18)
     found = decode(heads, SCHEMA, replace(BASELINE, mask=True, threshold_on="raw"))
     np.testing.assert_allclose(found.keypoint_scores[0], [0, 0.9 * np.exp(-18)], rtol=1e-5)
 
@@ -240,7 +247,7 @@ def test_the_mask_of_a_thin_box_is_no_narrower_than_a_sixth_of_a_cell() -> None:
 def test_a_mask_that_underflows_everywhere_leaves_the_coarse_point() -> None:
     heads = one_object()
     heads.hps[:] = 500  # no cell of the map is near
-    heads.hm_hp[:] = 1
+    landmark_map(heads)[:] = 1
     for threshold_on in ("raw", "rescored"):
         found = decode(heads, SCHEMA, replace(DecoderParams(), threshold_on=threshold_on))
         assert found.keypoints[0].tolist() == [[508, 508], [508, 508]]
@@ -250,7 +257,7 @@ def test_a_mask_that_underflows_everywhere_leaves_the_coarse_point() -> None:
 def test_cells_at_one_distance_tie_and_the_lowest_wins() -> None:
     heads = one_object()
     for x, y in ((8, 7), (7, 8), (9, 8), (8, 9)):
-        heads.hm_hp[:, y, x] = 0.5
+        landmark_map(heads)[:, y, x] = 0.5
     for sigma in (0.0, 0.9):
         found = decode(heads, SCHEMA, replace(BASELINE, mask=True, sigma_keypoint=sigma))
         expected = [8, 7] if sigma == 0 else [8, 8]  # blurred, the middle is highest
@@ -266,12 +273,19 @@ def test_without_a_landmark_heatmap_scores_stay_centre_scores() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"alpha": 0.8}, {"sigma_center": 0.45}, {"sigma_keypoint": 0.9}, {"gamma": 0.75}, {"mask": True}]
+    "params",
+    [
+        replace(BASELINE, alpha=0.8),
+        replace(BASELINE, sigma_center=0.45),
+        replace(BASELINE, sigma_keypoint=0.9),
+        replace(BASELINE, gamma=0.75),
+        replace(BASELINE, mask=True),
+    ],
 )
-def test_every_technique_changes_something_on_its_own(change: dict[str, float]) -> None:
+def test_every_technique_changes_something_on_its_own(params: DecoderParams) -> None:
     heads, schema = random_heads(), KeypointSchema.deepfashion2()
     with pytest.raises(AssertionError):
-        assert_equal(decode(heads, schema, replace(BASELINE, **change)), decode(heads, schema, BASELINE))
+        assert_equal(decode(heads, schema, params), decode(heads, schema, BASELINE))
 
 
 @settings(max_examples=30, deadline=None)
@@ -283,7 +297,7 @@ def test_every_technique_changes_something_on_its_own(change: dict[str, float]) 
     nms=st.sampled_from([None, "soft", "hard"]),
 )
 def test_a_score_floor_only_leaves_out_what_is_below_it(
-    seed: int, floor: float, alpha: float, sigma: float, nms: str | None
+    seed: int, floor: float, alpha: float, sigma: float, nms: Nms | None
 ) -> None:
     heads, schema = random_heads(seed, side=8), KeypointSchema.deepfashion2()
     params = DecoderParams(alpha=alpha, sigma_center=sigma, nms=nms)
@@ -295,7 +309,7 @@ def test_a_score_floor_only_leaves_out_what_is_below_it(
 def test_maps_of_groups_that_no_object_asks_for_do_not_matter() -> None:
     heads = one_object(class_id=1)
     expected = decode(heads, SCHEMA, DecoderParams())
-    heads.hm_hp[0] = 0.9
+    landmark_map(heads)[0] = 0.9
     assert_equal(decode(heads, SCHEMA, DecoderParams()), expected)
 
 
@@ -331,7 +345,7 @@ def test_what_is_no_probability_is_refused(name: str, value: float) -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
 def test_regressions_that_are_no_number_of_cells_are_refused_where_they_are_read(name: str, value: float) -> None:
     heads = one_object()
-    heads.hm_hp[:, 8, 8] = 0.5
+    landmark_map(heads)[:, 8, 8] = 0.5
     getattr(heads, name)[1, 0, 0] = value  # nobody reads it there
     decode(heads, SCHEMA, DecoderParams())
     getattr(heads, name)[1, 8, 8] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +32,7 @@ SCHEMAS = {
     "deepfashion2": KeypointSchema.deepfashion2(),
 }
 
-PROBABILITIES = {
+PROBABILITIES: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
     "rough": lambda rng, shape: rng.choice([0, 0, 0.05, 0.1, 0.25, 0.25, 0.5, 1], shape),  # ties everywhere
     "fp16": lambda rng, shape: rng.random(shape).astype(np.float16) ** 3,
     "smooth": lambda rng, shape: rng.random(shape) ** 4,

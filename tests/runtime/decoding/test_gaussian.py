@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepmark.runtime.decoding.gaussian import Kernel, blur, blur_cells, pad
+from deepmark.runtime.arrays import F64
+from deepmark.runtime.decoding.gaussian import Border, Kernel, blur, blur_cells, pad
 
 SIGMAS = st.sampled_from([0.0, 1e-200, 0.05, 0.25, 0.45, 0.9, 1.0, 50.0, 1e200])
 BORDERS = st.sampled_from(["zero", "replicate"])
@@ -23,22 +24,22 @@ def maps(draw: st.DrawFn) -> np.ndarray:
 
 @pytest.mark.parametrize(("border", "opencv"), [("zero", cv2.BORDER_CONSTANT), ("replicate", cv2.BORDER_REPLICATE)])
 @pytest.mark.parametrize("sigma", [0.25, 0.45, 0.9, 3.0])
-def test_blurring_is_opencvs_convolution_with_a_normalised_gaussian(border: str, opencv: int, sigma: float) -> None:
+def test_blurring_is_opencvs_convolution_with_a_normalised_gaussian(border: Border, opencv: int, sigma: float) -> None:
     heatmap = np.random.default_rng(1).random((9, 13)).astype(np.float32)
     g = np.exp(-np.array([1.0, 0.0, 1.0]) / (2 * sigma**2))
-    kernel = np.outer(g, g) / g.sum() ** 2
+    kernel: F64 = np.outer(g, g) / g.sum() ** 2
     expected = cv2.filter2D(np.pad(heatmap, 1, mode="constant" if border == "zero" else "edge"), -1, kernel)[1:-1, 1:-1]
     np.testing.assert_allclose(blur(heatmap[None], sigma, border)[0], expected, atol=1e-6)
 
 
 @given(heatmaps=maps(), border=BORDERS)
-def test_a_sigma_of_zero_returns_the_map_itself(heatmaps: np.ndarray, border: str) -> None:
+def test_a_sigma_of_zero_returns_the_map_itself(heatmaps: np.ndarray, border: Border) -> None:
     assert blur(heatmaps, 0.0, border) is heatmaps
     np.testing.assert_array_equal(blur(heatmaps, 1e-3, border), heatmaps)  # and a tiny one all but does
 
 
 @given(heatmaps=maps(), sigma=SIGMAS, border=BORDERS)
-def test_single_cells_are_the_cells_of_the_map_to_the_bit(heatmaps: np.ndarray, sigma: float, border: str) -> None:
+def test_single_cells_are_the_cells_of_the_map_to_the_bit(heatmaps: np.ndarray, sigma: float, border: Border) -> None:
     padded = pad(heatmaps, border)
     inner = np.zeros(padded.shape, np.bool_)
     inner[:, 1:-1, 1:-1] = True
@@ -47,7 +48,9 @@ def test_single_cells_are_the_cells_of_the_map_to_the_bit(heatmaps: np.ndarray, 
 
 
 @given(heatmaps=maps(), sigma=SIGMAS, border=BORDERS)
-def test_a_mirrored_map_blurs_to_the_mirror_image_to_the_bit(heatmaps: np.ndarray, sigma: float, border: str) -> None:
+def test_a_mirrored_map_blurs_to_the_mirror_image_to_the_bit(
+    heatmaps: np.ndarray, sigma: float, border: Border
+) -> None:
     blurred = blur(heatmaps, sigma, border)
     for mirror in (np.s_[:, ::-1], np.s_[:, :, ::-1], np.s_[:, ::-1, ::-1]):
         np.testing.assert_array_equal(blur(np.ascontiguousarray(heatmaps[mirror]), sigma, border), blurred[mirror])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepmark.runtime.decoding.nms import hard_nms, pairwise_iou, soft_nms, suppress
-from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.decoding.params import DecoderParams, Nms
 from deepmark.runtime.detections import Detections
 
 
@@ -49,7 +49,8 @@ def test_soft_nms_keeps_what_the_reference_keeps_with_its_scores(data: Path, cas
 
 
 def test_iou_counts_one_unit_more_on_each_side_as_the_reference_does() -> None:
-    boxes = np.float32([[0, 0, 9, 9], [5, 0, 14, 9], [10, 0, 19, 9], [0, 0, 0, 0]])  # 10x10 each, the last 1x1
+    # 10x10 each, the last 1x1
+    boxes = np.array([[0, 0, 9, 9], [5, 0, 14, 9], [10, 0, 19, 9], [0, 0, 0, 0]], np.float32)
     overlap = pairwise_iou(boxes)
     np.testing.assert_allclose(np.diag(overlap), 1)
     np.testing.assert_allclose(overlap[0], [1, 50 / 150, 0, 1 / 100])
@@ -58,9 +59,8 @@ def test_iou_counts_one_unit_more_on_each_side_as_the_reference_does() -> None:
 def test_hard_nms_removes_what_overlaps_a_better_object_of_its_class_by_more_than_the_limit() -> None:
     found = detections([[0, 0, 9, 9], [1, 0, 10, 9], [0, 0, 9, 9], [5, 0, 14, 9]], [0.9, 0.8, 0.7, 0.6], [0, 0, 1, 0])
     kept = suppress(found, DecoderParams(nms="hard", nms_iou=0.5))
-    assert (
-        kept.scores.tolist() == np.float32([0.9, 0.7, 0.6]).tolist()
-    )  # IoU .82 goes, the other class and IoU .33 stay
+    # IoU .82 goes, the other class and IoU .33 stay
+    assert kept.scores.tolist() == np.array([0.9, 0.7, 0.6], np.float32).tolist()
     assert [points[0, 0] for points in kept.keypoints] == [0, 2, 3]
 
 
@@ -73,7 +73,8 @@ def test_hard_nms_leaves_an_overlap_of_exactly_the_limit() -> None:
 def test_an_object_that_a_removed_one_overlaps_stays() -> None:
     # The second goes for the first; the third overlaps only the second.
     found = detections([[0, 0, 9, 9], [3, 0, 12, 9], [6, 0, 15, 9]], [0.9, 0.8, 0.7], [0, 0, 0])
-    assert suppress(found, DecoderParams(nms="hard", nms_iou=0.5)).scores.tolist() == np.float32([0.9, 0.7]).tolist()
+    kept = suppress(found, DecoderParams(nms="hard", nms_iou=0.5))
+    assert kept.scores.tolist() == np.array([0.9, 0.7], np.float32).tolist()
 
 
 def test_soft_nms_sorts_by_the_decayed_scores() -> None:
@@ -85,13 +86,13 @@ def test_soft_nms_sorts_by_the_decayed_scores() -> None:
 
 
 def test_soft_nms_removes_objects_whose_decayed_score_is_too_low() -> None:
-    overlap = pairwise_iou(np.float32([[0, 0, 9, 9], [0, 0, 9, 9], [50, 50, 59, 59]]))
-    keep, _ = soft_nms(overlap, np.float32([0.9, 0.8, 0.0001]), sigma=0.1, threshold=0.001)
+    overlap = pairwise_iou(np.array([[0, 0, 9, 9], [0, 0, 9, 9], [50, 50, 59, 59]], np.float32))
+    keep, _ = soft_nms(overlap, np.array([0.9, 0.8, 0.0001], np.float32), sigma=0.1, threshold=0.001)
     assert keep.tolist() == [0, 2]  # the last is weak too, but nothing decayed it
 
 
 @pytest.mark.parametrize("nms", ["soft", "hard"])
-def test_the_score_floor_holds_after_suppression(nms: str) -> None:
+def test_the_score_floor_holds_after_suppression(nms: Nms) -> None:
     found = detections([[0, 0, 9, 9], [0, 0, 9, 9], [50, 50, 59, 59]], [0.9, 0.8, 0.2], [0, 0, 0])
     assert len(suppress(found, DecoderParams(nms=nms, score_threshold=0.3))) == 1
 
@@ -102,7 +103,7 @@ def test_without_nms_nothing_changes(found: Detections) -> None:
 
 
 @given(found=some_detections(), nms=st.sampled_from(["soft", "hard"]))
-def test_suppression_keeps_the_best_of_every_class_and_never_raises_a_score(found: Detections, nms: str) -> None:
+def test_suppression_keeps_the_best_of_every_class_and_never_raises_a_score(found: Detections, nms: Nms) -> None:
     kept = suppress(found, DecoderParams(nms=nms))
     assert set(kept.class_ids.tolist()) == set(found.class_ids.tolist())
     assert (np.diff(kept.scores) <= 0).all()
@@ -112,7 +113,7 @@ def test_suppression_keeps_the_best_of_every_class_and_never_raises_a_score(foun
 
 
 @given(found=some_detections(), nms=st.sampled_from(["soft", "hard"]))
-def test_classes_do_not_suppress_each_other(found: Detections, nms: str) -> None:
+def test_classes_do_not_suppress_each_other(found: Detections, nms: Nms) -> None:
     together = suppress(found, DecoderParams(nms=nms))
     for class_id in range(3):
         alone = suppress(found.select(np.flatnonzero(found.class_ids == class_id)), DecoderParams(nms=nms))
@@ -134,8 +135,9 @@ def test_hard_nms_leaves_no_two_objects_of_a_class_that_overlap_too_much(found: 
 
 def test_equal_scores_keep_their_order() -> None:
     overlap = np.eye(4)
-    assert hard_nms(overlap, np.float32([0.5, 0.5, 0.5, 0.5]), threshold=0.5)[0].tolist() == [0, 1, 2, 3]
-    assert soft_nms(overlap, np.float32([0.5, 0.7, 0.5, 0.7]), sigma=0.5, threshold=0)[0].tolist() == [1, 3, 0, 2]
+    same, mixed = np.full(4, 0.5, np.float32), np.array([0.5, 0.7, 0.5, 0.7], np.float32)
+    assert hard_nms(overlap, same, threshold=0.5)[0].tolist() == [0, 1, 2, 3]
+    assert soft_nms(overlap, mixed, sigma=0.5, threshold=0)[0].tolist() == [1, 3, 0, 2]
 
 
 def test_a_narrow_gaussian_may_decay_to_nothing() -> None:

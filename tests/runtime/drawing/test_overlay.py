@@ -11,6 +11,7 @@ from garments import SCHEMA, garments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepmark.runtime.arrays import F64
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing import label_layout, text
 from deepmark.runtime.drawing.contact_sheet import TILE, Tile, contact_sheet, fill_tile
@@ -199,12 +200,13 @@ def test_any_two_classes_can_be_told_apart_by_everybody(eyes: np.ndarray, least:
     assert distances.min() >= least
 
 
-def _oklab(linear: np.ndarray) -> np.ndarray:
+def _oklab(linear: F64) -> F64:
     to_cones = [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566]]
     to_cones.append([0.0883024619, 0.2817188376, 0.6299787005])
     to_lab = [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099]]
     to_lab.append([0.0259040371, 0.7827717662, -0.8086757660])
-    return np.cbrt(linear @ np.array(to_cones).T) @ np.array(to_lab).T
+    lab: F64 = np.cbrt(linear @ np.array(to_cones).T) @ np.array(to_lab).T
+    return lab
 
 
 def test_opencv_4_without_its_font_writes_with_lines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from tiny import Tiny
 
@@ -152,10 +153,10 @@ def test_auto_loads_what_was_remembered_and_the_record_says_so(tiny: Tiny, cache
         first = engine.record
     assert first.choice.startswith("mnn ")
     (file,) = cache.iterdir()
-    known = module.msgspec.json.decode(file.read_bytes(), type=EngineChoice)
+    known = msgspec.json.decode(file.read_bytes(), type=EngineChoice)
     for name in ("mnn", "onnxruntime"):
         times = {one: 1.0 if one == name else 2.0 for one in known.milliseconds}
-        file.write_bytes(module.msgspec.json.encode(module.msgspec.structs.replace(known, milliseconds=times)))
+        file.write_bytes(msgspec.json.encode(msgspec.structs.replace(known, milliseconds=times)))
         with load_engine(tiny.bundle, threads=1, backend="auto") as engine:
             assert engine.record.backend == name
     with load_engine(tiny.bundle, threads=1) as engine:

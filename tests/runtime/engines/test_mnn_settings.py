@@ -12,7 +12,7 @@ from tiny import Tiny, noise
 from deepmark.errors import UsageError
 from deepmark.runtime import load_engine
 from deepmark.runtime.engines.engine import EngineRecord, SessionFacts
-from deepmark.runtime.engines.mnn import MnnSettings
+from deepmark.runtime.engines.mnn import Memory, MnnSettings
 
 
 def test_the_defaults_are_mnns_own_and_recorded(tiny: Tiny) -> None:
@@ -24,11 +24,11 @@ def test_the_defaults_are_mnns_own_and_recorded(tiny: Tiny) -> None:
 
 @pytest.mark.parametrize("winograd", [0, 1, 2, 3])
 @pytest.mark.parametrize("memory", ["normal", "low"])
-def test_every_setting_runs_and_is_recorded(tiny: Tiny, winograd: int, memory: str) -> None:
+def test_every_setting_runs_and_is_recorded(tiny: Tiny, winograd: int, memory: Memory) -> None:
     x = noise(1, 3, 64, 96)
     with load_engine(tiny.bundle, threads=1, backend="mnn") as engine:
         expected = engine.run(x)
-    with load_engine(tiny.bundle, threads=1, backend="mnn", winograd=winograd, memory=memory) as engine:  # type: ignore[arg-type]
+    with load_engine(tiny.bundle, threads=1, backend="mnn", winograd=winograd, memory=memory) as engine:
         assert engine.record.settings["winograd_level"] == winograd
         assert engine.record.settings["memory"] == {"normal": 0, "low": 2}[memory]
         for name, head in engine.run(x).items():
@@ -70,8 +70,8 @@ def test_settings_of_mnn_are_refused_for_another_engine(tiny: Tiny, settings: Ma
         ("int8", "normal", "int8"),
     ],
 )
-def test_a_record_says_what_is_computed_in(weights: str, memory: str, precision: str) -> None:
-    facts = SessionFacts("3", "CPU", 1, "fp32", MnnSettings(memory=memory).session)  # type: ignore[arg-type]
+def test_a_record_says_what_is_computed_in(weights: str, memory: Memory, precision: str) -> None:
+    facts = SessionFacts("3", "CPU", 1, "fp32", MnnSettings(memory=memory).session)
     record = EngineRecord.of(
         facts, backend="mnn", threads_asked=1, model_file="model.mnn", model_sha256="0" * 64, weights=weights
     )

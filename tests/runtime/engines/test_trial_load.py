@@ -11,6 +11,7 @@ import pytest
 from tiny import Tiny, write_bundle
 
 from deepmark.errors import BundleError, EngineError
+from deepmark.runtime.bundle import Backend
 from deepmark.runtime.embedded_manifest import _follow, _table
 from deepmark.runtime.engines import trial_load
 from deepmark.runtime.engines.loading import load_engine
@@ -78,9 +79,9 @@ def test_a_sealed_bundle_around_a_crashing_model_raises_too(crashing: Path, tiny
 
 
 @pytest.mark.parametrize("backend", ["mnn", "onnxruntime"])
-def test_the_second_load_starts_no_child(tiny: Tiny, children: list[list[str]], backend: str) -> None:
+def test_the_second_load_starts_no_child(tiny: Tiny, children: list[list[str]], backend: Backend) -> None:
     for _ in range(2):
-        load_engine(tiny.bundle, threads=1, backend=backend).close()  # type: ignore[arg-type]
+        load_engine(tiny.bundle, threads=1, backend=backend).close()
     assert len(children) == 1
 
 

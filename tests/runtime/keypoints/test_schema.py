@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
+from dataclasses import FrozenInstanceError, replace
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -22,22 +23,20 @@ BUILTIN = [
 LANDMARKS = [25, 33, 31, 39, 15, 15, 10, 14, 8, 29, 37, 19, 19]  # of DeepFashion2's classes 1..13
 
 
-def sock(**changes: object) -> KeypointClass:
-    """A class of three landmarks: two that mirror each other, and one in the middle."""
-    good = KeypointClass(
-        name="sock",
-        keypoint_names=("left", "right", "toe"),
-        groups=(0, 1, 2),
-        mirror=(1, 0, 2),
-        sigmas=(0.1, 0.1, 0.2),
-        outline=((0, 2, 1),),
-    )
-    return dataclasses.replace(good, **changes)  # type: ignore[arg-type]
+# A class of three landmarks: two that mirror each other, and one in the middle.
+SOCK = KeypointClass(
+    name="sock",
+    keypoint_names=("left", "right", "toe"),
+    groups=(0, 1, 2),
+    mirror=(1, 0, 2),
+    sigmas=(0.1, 0.1, 0.2),
+    outline=((0, 2, 1),),
+)
 
 
 @pytest.mark.parametrize(("groups", "pairs"), [(62, 28), (81, 37), (294, 131)])
-def test_deepfashion2_has_13_classes_and_294_landmarks(groups: int, pairs: int) -> None:
-    schema = KeypointSchema.deepfashion2(groups)  # type: ignore[arg-type]
+def test_deepfashion2_has_13_classes_and_294_landmarks(groups: Literal[62, 81, 294], pairs: int) -> None:
+    schema = KeypointSchema.deepfashion2(groups)
 
     assert schema.name == f"deepfashion2-{groups}"
     assert schema.num_landmarks == 294
@@ -121,36 +120,36 @@ def test_an_unknown_number_of_groups_is_refused() -> None:
 
 
 def test_schemas_are_values() -> None:
-    schema = KeypointSchema("socks", (sock(),), ("left", "right", "toe"))
+    schema = KeypointSchema("socks", (SOCK,), ("left", "right", "toe"))
 
-    assert schema == KeypointSchema("socks", (sock(),), ("left", "right", "toe"))
-    assert len({schema, KeypointSchema("socks", (sock(),), ("left", "right", "toe"))}) == 1
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    assert schema == KeypointSchema("socks", (SOCK,), ("left", "right", "toe"))
+    assert len({schema, KeypointSchema("socks", (SOCK,), ("left", "right", "toe"))}) == 1
+    with pytest.raises(FrozenInstanceError):
         schema.name = "hats"  # type: ignore[misc]
 
 
-BAD_CLASSES: list[tuple[dict[str, object], str]] = [
-    ({"keypoint_names": ("left", "right")}, "has 3 groups but 2 keypoint_names"),
-    ({"mirror": (1, 0)}, "has 3 groups but 2 mirror"),
-    ({"sigmas": (0.1,)}, "has 3 groups but 1 sigmas"),
-    ({"keypoint_names": (), "groups": (), "mirror": (), "sigmas": (), "outline": ()}, "has no landmarks"),
-    ({"groups": (0, 1, 1)}, "has a group twice"),
-    ({"groups": (0, 1, 3)}, r"names a group outside 0\.\.2"),
-    ({"groups": (-1, 1, 2)}, r"names a group outside 0\.\.2"),
-    ({"mirror": (1, 2, 0)}, "mirror must exchange its 3 landmarks in pairs"),
-    ({"mirror": (0, 0, 2)}, "mirror must exchange its 3 landmarks in pairs"),
-    ({"mirror": (1, 0, 5)}, "mirror must exchange its 3 landmarks in pairs"),
-    ({"sigmas": (0.1, 0.0, 0.2)}, "sigma that is not above 0"),
-    ({"sigmas": (0.1, float("nan"), 0.2)}, "sigma that is not above 0"),
-    ({"sigmas": (0.1, float("inf"), 0.2)}, "sigma that is not above 0"),
-    ({"outline": ((0, 3),)}, r"outline names a landmark outside 0\.\.2"),
+BAD_CLASSES = [
+    (replace(SOCK, keypoint_names=("left", "right")), "has 3 groups but 2 keypoint_names"),
+    (replace(SOCK, mirror=(1, 0)), "has 3 groups but 2 mirror"),
+    (replace(SOCK, sigmas=(0.1,)), "has 3 groups but 1 sigmas"),
+    (replace(SOCK, keypoint_names=(), groups=(), mirror=(), sigmas=(), outline=()), "has no landmarks"),
+    (replace(SOCK, groups=(0, 1, 1)), "has a group twice"),
+    (replace(SOCK, groups=(0, 1, 3)), r"names a group outside 0\.\.2"),
+    (replace(SOCK, groups=(-1, 1, 2)), r"names a group outside 0\.\.2"),
+    (replace(SOCK, mirror=(1, 2, 0)), "mirror must exchange its 3 landmarks in pairs"),
+    (replace(SOCK, mirror=(0, 0, 2)), "mirror must exchange its 3 landmarks in pairs"),
+    (replace(SOCK, mirror=(1, 0, 5)), "mirror must exchange its 3 landmarks in pairs"),
+    (replace(SOCK, sigmas=(0.1, 0.0, 0.2)), "sigma that is not above 0"),
+    (replace(SOCK, sigmas=(0.1, float("nan"), 0.2)), "sigma that is not above 0"),
+    (replace(SOCK, sigmas=(0.1, float("inf"), 0.2)), "sigma that is not above 0"),
+    (replace(SOCK, outline=((0, 3),)), r"outline names a landmark outside 0\.\.2"),
 ]
 
 
-@pytest.mark.parametrize(("changes", "words"), BAD_CLASSES)
-def test_a_class_that_no_network_can_have_is_refused(changes: dict[str, object], words: str) -> None:
+@pytest.mark.parametrize(("bad", "words"), BAD_CLASSES)
+def test_a_class_that_no_network_can_have_is_refused(bad: KeypointClass, words: str) -> None:
     with pytest.raises(DataError, match=f"class 'sock'.*{words}"):
-        KeypointSchema("socks", (sock(**changes),), ("left", "right", "toe"))
+        KeypointSchema("socks", (bad,), ("left", "right", "toe"))
 
 
 def test_a_schema_without_classes_is_refused() -> None:
@@ -160,14 +159,14 @@ def test_a_schema_without_classes_is_refused() -> None:
 
 def test_a_group_that_no_class_has_is_refused() -> None:
     with pytest.raises(DataError, match="no class has a landmark in group 3"):
-        KeypointSchema("socks", (sock(),), ("left", "right", "toe", "heel"))
+        KeypointSchema("socks", (SOCK,), ("left", "right", "toe", "heel"))
 
 
 def test_the_mirror_of_a_group_must_be_one_group_in_all_classes() -> None:
-    other = sock(name="glove", mirror=(0, 1, 2))
+    other = replace(SOCK, name="glove", mirror=(0, 1, 2))
 
     with pytest.raises(DataError, match="mirror of group 0 is group 1 in one class and group 0 in class 'glove'"):
-        KeypointSchema("both", (sock(), other), ("left", "right", "toe"))
+        KeypointSchema("both", (SOCK, other), ("left", "right", "toe"))
 
 
 def test_the_schema_imports_neither_torch_nor_onnx() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,8 +72,8 @@ def test_sixteen_bits_are_scaled_to_eight(suffix: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "top"), [(np.uint8, 255), (np.uint16, 65535)])
-def test_transparency_shows_white(kind: type, top: int) -> None:
-    image = np.zeros((1, 3, 4), kind)
+def test_transparency_shows_white(kind: type[np.uint8 | np.uint16], top: int) -> None:
+    image = np.zeros((1, 3, 4), np.dtype[Any](kind))
     image[0, :, 2] = top  # red
     image[0, :, 3] = [0, top // 2, top]
 

@@ -65,7 +65,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _readelf(option: str, program: Path) -> str:
-    command = ["aarch64-linux-gnu-readelf", option, program]
+    command = ["aarch64-linux-gnu-readelf", option, str(program)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from native_decoder import detections_of, encode_case, require_equal, run_case
+from native_decoder import changes, detections_of, encode_case, require_equal, run_case
 from native_programs import compile_program
 
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import Heads
@@ -33,8 +35,8 @@ def decode_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compile_program(tmp_path_factory.mktemp("decode_run"), "decode_run", DECODER)
 
 
-def heatmap(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> np.ndarray:
-    values = {
+def heatmap(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> F32:
+    values: dict[str, Callable[[], np.ndarray]] = {
         "random": lambda: rng.random(shape) ** 6,
         "quantised": lambda: rng.choice([0, 0, 0.05, 0.1, 0.125, 0.25, 0.5, 1], shape),
         "plateau": lambda: np.repeat(np.repeat(rng.random((*shape[:1], 9, 9)), 9, 1), 9, 2)[:, : shape[1], : shape[2]],
@@ -43,14 +45,17 @@ def heatmap(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> np.n
         "underflow": lambda: np.where(rng.random(shape) < 0.01, rng.random(shape), 1.4e-38),
         "zero": lambda: np.zeros(shape),
         "full": lambda: np.ones(shape),
-    }[kind]()
-    return values.astype(np.float32)
+    }
+    return values[kind]().astype(np.float32)
 
 
 def make_heads(seed: int, schema: KeypointSchema, cells: tuple[int, int], kind: str, *, optional: bool = True) -> Heads:
     rng = np.random.default_rng(seed)
     groups = schema.num_groups
-    regress = lambda channels, low, high: rng.uniform(low, high, (channels, *cells)).astype(np.float32)  # noqa: E731
+
+    def regress(channels: int, low: float, high: float) -> F32:
+        return rng.uniform(low, high, (channels, *cells)).astype(np.float32)
+
     return Heads(
         hm=heatmap(rng, (len(schema.classes), *cells), kind),
         wh=regress(2, -2, max(cells)),
@@ -94,27 +99,26 @@ def test_techniques_on_and_off(decode_run: Path, techniques: tuple[bool, ...]) -
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "params",
     [
-        {"border": "replicate"},
-        {"border": "replicate", "mask": False},
-        {"threshold_on": "raw"},
-        {"threshold_on": "raw", "mask": False},
-        {"unrefined": "skip"},
-        {"score_threshold": 0.3},
-        {"nms": "soft"},
-        {"nms": "soft", "nms_score": 0.2, "score_threshold": 0.1},
-        {"nms": "hard"},
-        {"nms": "hard", "nms_iou": 0.1},
-        {"top_k": 1},
-        {"top_k": 1000},
-        {"keypoint_threshold": 0.6},
-        {"sigma_center": 3.0, "sigma_keypoint": 3.0},
+        DecoderParams(border="replicate"),
+        DecoderParams(border="replicate", mask=False),
+        DecoderParams(threshold_on="raw"),
+        DecoderParams(threshold_on="raw", mask=False),
+        DecoderParams(unrefined="skip"),
+        DecoderParams(score_threshold=0.3),
+        DecoderParams(nms="soft"),
+        DecoderParams(nms="soft", nms_score=0.2, score_threshold=0.1),
+        DecoderParams(nms="hard"),
+        DecoderParams(nms="hard", nms_iou=0.1),
+        DecoderParams(top_k=1),
+        DecoderParams(top_k=1000),
+        DecoderParams(keypoint_threshold=0.6),
+        DecoderParams(sigma_center=3.0, sigma_keypoint=3.0),
     ],
-    ids=str,
+    ids=changes,
 )
-def test_every_parameter(decode_run: Path, changes: dict[str, object]) -> None:
-    params = replace(DecoderParams(), **changes)  # type: ignore[arg-type]
+def test_every_parameter(decode_run: Path, params: DecoderParams) -> None:
     for seed, kind in enumerate(("random", "quantised", "plateau", "sparse")):
         check(decode_run, make_heads(seed, SCHEMAS["17"], (19, 23), kind), SCHEMAS["17"], params)
 
@@ -138,8 +142,10 @@ def test_sparse_heads(decode_run: Path, hidden: int, optional: bool) -> None:
     rng = np.random.default_rng(5)
     schema, features, cells = SCHEMAS["62"], 7, (16, 12)
 
+    def normal(*shape: int) -> F32:
+        return rng.normal(0, 0.5, shape).astype(np.float32)
+
     def branch(heads: dict[str, int]) -> Branch:
-        normal = lambda *shape: rng.normal(0, 0.5, shape).astype(np.float32)  # noqa: E731
         first = (
             LinearLayer.of(normal(len(heads) * hidden, features * 9), normal(len(heads) * hidden)) if hidden else None
         )
@@ -166,7 +172,8 @@ def test_sparse_heads(decode_run: Path, hidden: int, optional: bool) -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e7])
 def test_senseless_heads_are_refused(decode_run: Path, head: str, value: float) -> None:
     heads = make_heads(6, SCHEMAS["17"], (9, 9), "full")
-    heads.hm_hp[:] = 1  # type: ignore[index]
+    assert heads.hm_hp is not None
+    heads.hm_hp[:] = 1
     getattr(heads, head)[:] = value
     done = run_case(decode_run, encode_case(heads, SCHEMAS["17"], DecoderParams()))
     assert done.returncode == 1

@@ -9,11 +9,11 @@ import subprocess
 import zlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from media_files import encoded
 from native_programs import PROGRAMS, READERS, SOURCES
-from reader_files import noise, npz_of, png_of
+from reader_files import noise, npz_of
 from tiny import make_manifest
 
 SECONDS = int(os.environ.get("DEEPMARK_FUZZ_SECONDS", "5"))  # continuous integration takes 60
@@ -21,7 +21,6 @@ SECONDS = int(os.environ.get("DEEPMARK_FUZZ_SECONDS", "5"))  # continuous integr
 
 def _seeds() -> dict[str, bytes]:
     image = noise(5, 7)
-    _, ppm = cv2.imencode(".ppm", image)
     packer = zlib.compressobj(6, zlib.DEFLATED, -15)
     manifest = make_manifest().to_json()
     return {
@@ -29,8 +28,8 @@ def _seeds() -> dict[str, bytes]:
         "manifest": b"m" + manifest,
         "npz": b"n" + npz_of(compressed=True),
         "stored": b"n" + npz_of(compressed=False),
-        "png": b"p" + png_of(image),
-        "ppm": b"q" + ppm.tobytes(),
+        "png": b"p" + encoded(image),
+        "ppm": b"q" + encoded(image, ".ppm"),
         "deflate": b"i" + packer.compress(b"abc" * 20 + bytes(range(60))) + packer.flush(),
     }
 

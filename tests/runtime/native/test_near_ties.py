@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from native_decoder import encode_case
+from native_decoder import changes, encode_case
 from native_programs import compile_program
 
 from deepmark.exporter.near_ties import Cell, Slack, centre_is_near_tie, landmark_is_near_tie
+from deepmark.runtime.arrays import F32, F64
 from deepmark.runtime.decoding.gaussian import blur
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import Heads
@@ -33,11 +34,13 @@ def make_heads(rng: np.random.Generator, *, optional: bool) -> Heads:
     """Coarse steps, so that ties, thresholds and edges are met exactly, and a little noise, so that most are not."""
     groups = SCHEMA.num_groups
 
-    def stepped(step: float, low: int, high: int, channels: int) -> np.ndarray:
-        values = step * rng.integers(low, high, (channels, *CELLS)) + rng.normal(0, 0.01, (channels, *CELLS))
+    def stepped(step: float, low: int, high: int, channels: int) -> F32:
+        values: F64 = step * rng.integers(low, high, (channels, *CELLS)) + rng.normal(0, 0.01, (channels, *CELLS))
         return values.astype(np.float32)
 
-    probability = lambda channels: np.clip(stepped(0.05, 0, 8, channels), 0, 1)  # noqa: E731
+    def probability(channels: int) -> F32:
+        return np.clip(stepped(0.05, 0, 8, channels), 0, 1)
+
     return Heads(
         hm=probability(1),
         wh=stepped(0.5, -2, 30, 2),
@@ -61,13 +64,17 @@ def near_ties(heads: Heads, scores: np.ndarray, params: DecoderParams, slack: Sl
 
 @pytest.mark.parametrize("optional", [True, False])
 @pytest.mark.parametrize(
-    "changes",
-    [{}, {"border": "replicate"}, {"threshold_on": "raw"}, {"sigma_center": 0.0, "sigma_keypoint": 0.0}],
-    ids=str,
+    "params",
+    [
+        DecoderParams(),
+        DecoderParams(border="replicate"),
+        DecoderParams(threshold_on="raw"),
+        DecoderParams(sigma_center=0.0, sigma_keypoint=0.0),
+    ],
+    ids=changes,
 )
-def test_the_same_choices_are_near_ties(near_ties_run: Path, changes: dict[str, object], optional: bool) -> None:
+def test_the_same_choices_are_near_ties(near_ties_run: Path, params: DecoderParams, optional: bool) -> None:
     rng = np.random.default_rng(3)
-    params = replace(DecoderParams(), **changes)  # type: ignore[arg-type]
     both: set[bool] = set()
     for size, _ in itertools.product((0.0, 0.003, 0.02), range(2)):
         heads = make_heads(rng, optional=optional)

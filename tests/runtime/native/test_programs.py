@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
+from media_files import encoded, read_image
 from msgspec import structs
 from tiny import Tiny
 
@@ -45,7 +45,7 @@ def bundle(request: pytest.FixtureRequest, demo_checkpoint: Path, tmp_path_facto
 def pictures(demo_pictures: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pictures")
     for path in demo_pictures[:3]:
-        cv2.imwrite(str(folder / f"{path.stem}.ppm"), cv2.imread(str(path)))
+        (folder / f"{path.stem}.ppm").write_bytes(encoded(read_image(path), ".ppm"))
     return folder
 
 
@@ -93,7 +93,9 @@ def _smallest_refined(bundle: Path) -> float:
                     values = zip(network.detections.keypoint_scores[i], here.detections.keypoint_scores[j], strict=True)
                     refined = network.detections.refined[i]
                     found += [
-                        tuple(map(float, pair)) for pair, is_refined in zip(values, refined, strict=True) if is_refined
+                        (float(value), float(ours))
+                        for (value, ours), is_refined in zip(values, refined, strict=True)
+                        if is_refined
                     ]
     return max(min(found))
 
@@ -160,7 +162,7 @@ def test_detect_finds_what_python_finds(build: NativeBuild, bundle: Path, pictur
     assert code == 0, said
     detector = Detector(bundle, threads=1)
     for path, line in zip(paths, lines, strict=True):
-        expected = detector(cv2.imread(str(path)))
+        expected = detector(read_image(path))
         strong = [one for one in line["objects"] if one["score"] >= 0.2]
         keep = expected.scores >= 0.2
         assert [one["class_id"] for one in strong] == expected.class_ids[keep].tolist()

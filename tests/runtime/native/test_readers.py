@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from media_files import encoded
 from native_programs import READERS, compile_program
-from reader_files import noise, npz_of, png_of
+from reader_files import noise, npz_of
 from tiny import make_manifest, write_bundle
 
 
@@ -56,14 +57,14 @@ def test_inflate(read_run: Path, tmp_path: Path, level: int, strategy: int, cont
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (128, 128), (97, 33)])
 def test_png_and_ppm(read_run: Path, tmp_path: Path, size: tuple[int, int]) -> None:
     image = noise(*size)
-    assert read(read_run, "png", tmp_path / "file", png_of(image)) == image.tobytes()
+    assert read(read_run, "png", tmp_path / "file", encoded(image)) == image.tobytes()
     ppm = b"P6\n# a comment\n%d %d\n255\n" % size[::-1] + image[:, :, ::-1].tobytes()
     assert read(read_run, "ppm", tmp_path / "file", ppm) == image.tobytes()
 
 
 @pytest.mark.parametrize("compressed", [True, False])
 def test_npz(read_run: Path, tmp_path: Path, compressed: bool) -> None:
-    expected = np.float32([1, 2]).tobytes() + np.arange(36, dtype=np.float32).tobytes()
+    expected = np.array([1, 2], np.float32).tobytes() + np.arange(36, dtype=np.float32).tobytes()
     assert read(read_run, "npz", tmp_path / "file", npz_of(compressed=compressed)) == expected
 
 
@@ -108,7 +109,7 @@ def test_what_is_no_json_is_refused(read_run: Path, tmp_path: Path, text: str) -
 @pytest.mark.parametrize("kind", ["png", "npz", "ppm"])
 def test_every_cut_and_every_flipped_byte_is_refused_or_read(read_run: Path, tmp_path: Path, kind: str) -> None:
     whole = {
-        "png": png_of(noise(9, 7)),
+        "png": encoded(noise(9, 7)),
         "npz": npz_of(compressed=True),
         "ppm": b"P6\n7 9\n255\n" + noise(9, 7).tobytes(),
     }[kind]
