@@ -13,8 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from deepmark.runtime.arrays import F32
-from deepmark.runtime.decoding.gaussian import blur
+from deepmark.runtime.decoding.landmarks import MASK_DIVISOR, SMALLEST_SIGMA
+from deepmark.runtime.decoding.padded import blur
 from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.decoding.peaks import CELL_CENTRE
 from deepmark.runtime.heads.maps import Heads
 
 
@@ -82,18 +84,18 @@ def landmark_is_near_tie(heads: Heads, params: DecoderParams, cell: Cell, group:
 def _masked(heatmap: F32, heads: Heads, cell: Cell, centre: F32, slack: Slack) -> tuple[F32, float]:
     """Return Hhat of Eq. (4), and how far its values may move: with ``hm_hp``, and with s, which ``wh`` decides."""
     side = max(float(heads.wh[:, cell.y, cell.x].min()), 0.0)
-    s = max(side / 9, 1 / 6)
+    s = max(side / MASK_DIVISOR, SMALLEST_SIGMA)
     x, y = np.arange(heatmap.shape[1]) - centre[0], np.arange(heatmap.shape[0])[:, None] - centre[1]
     masked = heatmap * np.exp(-(x**2 + y**2) / (2 * s**2))
     # d/ds exp(-d^2 / 2s^2) = d^2/s^3 exp(-d^2 / 2s^2), at most 2 / (e s), where d^2 = 2 s^2
-    return masked, slack["hm_hp"] + 2 / (np.e * s) * slack["wh"] / 9
+    return masked, slack["hm_hp"] + 2 / (np.e * s) * slack["wh"] / MASK_DIVISOR
 
 
 def _at_the_gate(heads: Heads, cell: Cell, peak: tuple[int, int], slack: Slack) -> bool:
     """Tell whether the refined landmark lies on an edge of the object's own box."""
     px, py = peak
-    offset = heads.hp_offset[:, py, px] if heads.hp_offset is not None else np.full(2, 0.5)
-    centre = heads.reg[:, cell.y, cell.x] if heads.reg is not None else np.full(2, 0.5)
+    offset = heads.hp_offset[:, py, px] if heads.hp_offset is not None else np.full(2, float(CELL_CENTRE))
+    centre = heads.reg[:, cell.y, cell.x] if heads.reg is not None else np.full(2, float(CELL_CENTRE))
     half = np.maximum(heads.wh[:, cell.y, cell.x], 0) / 2
     from_centre = np.abs((offset + peak) - (centre + cell[1:]))
     return bool((np.abs(from_centre - half) <= slack["hp_offset"] + slack["reg"] + slack["wh"] / 2).any())

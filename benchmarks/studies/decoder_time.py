@@ -11,13 +11,10 @@ from __future__ import annotations
 import platform
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
@@ -25,8 +22,9 @@ from deepmark import console
 from deepmark.benchmarks.studies.support.arguments import add_count, existing_folder, existing_path
 from deepmark.benchmarks.studies.support.machine import machine_name, stay_on_one_core
 from deepmark.benchmarks.studies.support.scene import SceneLoad, make_scene
-from deepmark.runtime.decoding import decoder, landmarks
+from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.decoding.stage_clock import STAGES, Stage, StageClock
 from deepmark.runtime.heads.maps import ReadableHeads
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
@@ -37,17 +35,6 @@ SETTINGS = {
     "all techniques, score floor 0.25": DecoderParams(score_threshold=0.25),
     "all techniques, soft-NMS": DecoderParams(nms="soft"),
     "baseline": DecoderParams.baseline(),
-}
-
-STAGES: dict[str, tuple[Any, str]] = {  # no stage runs inside another
-    "check": (decoder, "_require_probabilities"),
-    "blur hm": (decoder, "blur"),
-    "centres": (decoder, "find_centres"),
-    "candidates": (landmarks, "find_candidates"),
-    "mask search": (landmarks, "_highest_under_mask"),
-    "nearest search": (landmarks, "_nearest_peak"),
-    "collect": (decoder, "_collect"),
-    "suppress": (decoder, "suppress"),
 }
 
 
@@ -149,14 +136,9 @@ def run(options: Namespace) -> None:
 
 
 def measure(workload: DecoderWorkload, setting: str, params: DecoderParams, runs: int) -> DecoderTiming:
-    """Time ``decode`` over a workload, then once more with a clock around every stage."""
-    found = [decoder.decode(heads, workload.schema, params) for heads in workload.heads]
-    wall_ms, cpu_ms = _time(lambda heads: decoder.decode(heads, workload.schema, params), workload.heads, runs)
-    with _clocks_around_stages() as spent_ns:
-        whole_ms, _ = _time(lambda heads: decoder.decode(heads, workload.schema, params), workload.heads, runs // 4 + 1)
-    whole_ns = float(whole_ms.sum()) * 1e6
-    shares = {stage: round(ns / whole_ns, 3) for stage, ns in spent_ns.items() if ns}
-    shares["rest"] = round(1 - sum(shares.values()), 3)
+    """Time ``decode`` over a workload, then once more with a clock for every stage."""
+    found = [decode(heads, workload.schema, params) for heads in workload.heads]
+    wall_ms, cpu_ms = _time(lambda heads: decode(heads, workload.schema, params), workload.heads, runs)
     return DecoderTiming(
         workload=workload.name,
         setting=setting,
@@ -168,8 +150,24 @@ def measure(workload: DecoderWorkload, setting: str, params: DecoderParams, runs
         p90_ms=round(float(np.percentile(wall_ms, 90)), 3),
         min_ms=round(float(wall_ms.min()), 3),
         cpu_median_ms=round(float(np.median(cpu_ms)), 3),
-        shares=shares,
+        shares=_shares(workload, params, runs // 4 + 1),
     )
+
+
+def _shares(workload: DecoderWorkload, params: DecoderParams, runs: int) -> dict[str, float]:
+    """Return the part that each stage has in ``runs`` decodings, and the rest."""
+    clock = StageClock()
+    before: dict[Stage, int] = {}
+    whole_ns = 0
+    for run in range(WARM_UP + runs):
+        if run == WARM_UP:
+            before = dict(clock.spent_ns)
+        heads = workload.heads[run % len(workload.heads)]
+        start = time.perf_counter_ns()
+        decode(heads, workload.schema, params, clock=clock)
+        whole_ns += time.perf_counter_ns() - start if run >= WARM_UP else 0
+    shares = {stage: round((ns - before[stage]) / whole_ns, 3) for stage, ns in clock.spent_ns.items() if ns}
+    return {**shares, "rest": round(1 - sum(shares.values()), 3)}
 
 
 Times = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -187,29 +185,6 @@ def _time(
         cpu_ns[run] = time.thread_time_ns() - cpu
         wall_ns[run] = time.perf_counter_ns() - wall
     return wall_ns[WARM_UP:] / 1e6, cpu_ns[WARM_UP:] / 1e6
-
-
-@contextmanager
-def _clocks_around_stages() -> Iterator[dict[str, int]]:
-    """Add up the nanoseconds that each of `STAGES` takes, warm-up left out, while the block runs."""
-    spent = dict.fromkeys(STAGES, 0)
-    calls = dict.fromkeys(STAGES, 0)
-
-    def clocked(stage: str, function: Callable[..., object]) -> Callable[..., object]:
-        def run(*args: object, **kwargs: object) -> object:
-            start = time.perf_counter_ns()
-            result = function(*args, **kwargs)
-            calls[stage] += 1
-            if calls[stage] > WARM_UP:
-                spent[stage] += time.perf_counter_ns() - start
-            return result
-
-        return run
-
-    with ExitStack() as patches:
-        for stage, (module, name) in STAGES.items():
-            patches.enter_context(patch.object(module, name, clocked(stage, getattr(module, name))))
-        yield spent
 
 
 def _real_heads(model: Path, pictures: Path) -> DecoderWorkload:

@@ -16,8 +16,8 @@ from deepmark.models.evaluation.compact_heads import CompactHeads
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.runtime.arrays import F32, F64, Index, Mask
 from deepmark.runtime.decoding.decoder import mean_values
-from deepmark.runtime.decoding.gaussian import blur
 from deepmark.runtime.decoding.landmarks import Landmarks, Pairs, refine
+from deepmark.runtime.decoding.padded import PaddedMaps
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.peaks import Centres, boxes_at, find_centres, require_cells
 from deepmark.runtime.heads.maps import Heads
@@ -71,7 +71,9 @@ class StagedPicture:
     ) -> None:
         heads = picture.heads.restore()
         self.has_landmark_map = heads.hm_hp is not None
-        found = [find_centres(blur(heads.hm, sigma, params.border), params.top_k) for sigma in sigma_centers]
+        found = [
+            find_centres(PaddedMaps.blurred(heads.hm, sigma, params.border), params.top_k) for sigma in sigma_centers
+        ]
         in_map = heads.hm.shape[1] * heads.hm.shape[2]
         keys = np.unique(np.concatenate([one.class_ids * in_map + one.cells for one in found]))
         self.class_ids, cells = keys // in_map, keys % in_map

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepmark.runtime.arrays import F32, Index, Mask
-from deepmark.runtime.decoding.gaussian import blur_cells, pad
+from deepmark.runtime.decoding.padded import PaddedMaps
 from deepmark.runtime.decoding.params import DecoderParams
-from deepmark.runtime.decoding.peaks import unravel
 
 UNDERFLOW = np.float32(1e-12)  # what a rescored value must be above where the threshold is held against the raw one
-ROUNDING = np.float32(0.999)  # nine weights may add up to a hair more than 1: a looser net loses no cell
+LOOSER = np.float32(0.999)  # nine weights may add up to a hair more than 1: a looser net loses no cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +24,9 @@ class Candidates:
 
     Attributes:
         cells: (n,) flat cell in its map, y * W + x.
-        xy: (2, n) the same as integer x and y.
+        xy: (2, n) integer x and y of the cell.
         values: (n,) heatmap value after technique 2.
-        floor: a landmark's final value must be above it.
+        floor: value that a landmark's final one must be above.
         row_starts: (groups * H + 1,) position of the first candidate at or after each row of each group.
         height: rows of a map, H.
     """
@@ -59,38 +58,38 @@ def find_candidates(heatmap: F32, used: Mask, params: DecoderParams) -> Candidat
 
     Args:
         heatmap: (G, H, W) ``hm_hp``, probabilities.
-        used: (G,) the groups that an object asks for; maps of others are neither blurred nor listed.
+        used: (G,) whether any object asks for the group; the other maps are neither blurred nor listed.
         params: threshold, blur and technique 4.
     """
     groups, height, width = heatmap.shape
     threshold = np.float32(params.keypoint_threshold)
-    loose = threshold * ROUNDING
+    loose = threshold * LOOSER
     searched = np.flatnonzero(used & (heatmap.reshape(groups, -1).max(axis=1) > loose))
-    padded = pad(heatmap if len(searched) == groups else heatmap[searched], params.border)
+    padded = PaddedMaps.of(heatmap if len(searched) == groups else heatmap[searched], params.border)
     cells = _support(padded, loose, blurred=params.sigma_keypoint > 0)
-    values = blur_cells(padded, cells, params.sigma_keypoint)
+    values = padded.blurred_at(cells, params.sigma_keypoint)
     if params.threshold_on == "raw":
-        floor, passes = UNDERFLOW, padded.reshape(-1).take(cells) > threshold
+        floor, passes = UNDERFLOW, padded.flat.take(cells) > threshold
     else:
         floor, passes = threshold, values > threshold
     if not params.mask:
-        passes &= _is_local_maximum(cells, values, padded.shape)
+        passes &= _is_local_maximum(cells, values, padded)
     cells, values = cells[passes], values[passes]
-    channel, y, x = unravel(cells, height, width)
+    channel, y, x = padded.locate(cells)
     row = searched.take(channel) * height + y
     row_starts = np.zeros(groups * height + 1, np.intp)
     np.cumsum(np.bincount(row, minlength=groups * height), out=row_starts[1:])
     return Candidates(y * width + x, np.stack([x, y]).astype(np.float32), values, floor, row_starts, height)
 
 
-def _support(padded: F32, loose: np.float32, *, blurred: bool) -> Index:
-    """List the flat padded cells that are above ``loose`` or, if ``blurred``, have a neighbour that is.
+def _support(padded: PaddedMaps, loose: np.float32, *, blurred: bool) -> Index:
+    """List the cells that are above ``loose`` or, if ``blurred``, have a neighbour that is: positions in the flat maps.
 
     Neighbours of listed maxima are therefore listed too, which makes `_is_local_maximum` exact.
     """
-    above = padded > loose
+    above = padded.values > loose
     if blurred:
-        flat, row = above.reshape(-1), padded.shape[2]
+        flat, row = above.reshape(-1), padded.row
         flat[1:-1] |= flat[:-2] | flat[2:]
         flat[row:-row] |= flat[: -2 * row] | flat[2 * row :]
     above[:, :, 0] = above[:, :, -1] = False
@@ -98,13 +97,12 @@ def _support(padded: F32, loose: np.float32, *, blurred: bool) -> Index:
     return np.flatnonzero(above)
 
 
-def _is_local_maximum(cells: Index, values: F32, padded_shape: tuple[int, ...]) -> Mask:
+def _is_local_maximum(cells: Index, values: F32, padded: PaddedMaps) -> Mask:
     """Tell which listed cells are at least as high as their eight neighbours; cells that are not listed count as 0."""
-    listed = np.zeros(padded_shape, np.float32)
-    flat, row = listed.reshape(-1), padded_shape[2]
-    flat[cells] = values
+    listed, row = np.zeros(padded.flat.size, np.float32), padded.row
+    listed[cells] = values
     is_maximum = np.ones(len(cells), np.bool_)
     for dy in (-row, 0, row):
         for dx in (-1, 0, 1):
-            is_maximum &= values >= flat.take(cells + (dy + dx))
+            is_maximum &= values >= listed.take(cells + (dy + dx))
     return is_maximum

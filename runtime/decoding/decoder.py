@@ -11,11 +11,12 @@ import numpy as np
 
 from deepmark.errors import DataError, SenselessHeadsError
 from deepmark.runtime.arrays import F32, F64, Mask
-from deepmark.runtime.decoding.gaussian import blur
 from deepmark.runtime.decoding.landmarks import Landmarks, Pairs, refine
 from deepmark.runtime.decoding.nms import suppress
+from deepmark.runtime.decoding.padded import PaddedMaps
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.peaks import Centres, boxes_at, find_centres, require_cells
+from deepmark.runtime.decoding.stage_clock import StageClock
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS, ReadableHeads
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -23,7 +24,9 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 PROBABILITY_SLACK = 1e-3  # rounding, and engines of low precision, may leave [0, 1] by this much
 
 
-def decode(heads: ReadableHeads, schema: KeypointSchema, params: DecoderParams) -> Detections:
+def decode(
+    heads: ReadableHeads, schema: KeypointSchema, params: DecoderParams, *, clock: StageClock | None = None
+) -> Detections:
     """Find the objects in one image's heads.
 
     Args:
@@ -32,6 +35,7 @@ def decode(heads: ReadableHeads, schema: KeypointSchema, params: DecoderParams) 
             average, scores stay centre scores.
         schema: classes and groups of the network.
         params: techniques, thresholds, and suppression (which counts heatmap cells here).
+        clock: clock that takes the time of each stage; None where nobody asks for it.
 
     Returns:
         At most ``params.top_k`` objects with a score above 0, best first; equal scores keep the order of their centre
@@ -40,20 +44,30 @@ def decode(heads: ReadableHeads, schema: KeypointSchema, params: DecoderParams) 
     Raises:
         DataError: the heads do not fit the schema, or hold values that no network gives (NaN, logits).
     """
+    clock = clock or StageClock()
     _require_fit(heads, schema)
+    clock.start()
     _require_probabilities(heads)
-    centres = find_centres(blur(heads.hm, params.sigma_center, params.border), params.top_k)
+    clock.stop("check")
+    heatmap = PaddedMaps.blurred(heads.hm, params.sigma_center, params.border)
+    clock.stop("blur hm")
+    centres = find_centres(heatmap, params.top_k)
+    clock.stop("centres")
     centres = centres.take(_can_reach(centres.scores, params))
     pairs = Pairs.of(schema, centres.class_ids)
     regressed = heads.at_centres(centres.cells, pairs.owner, pairs.group)
     sizes = np.maximum(require_cells(regressed.sizes, "wh"), 0)
     boxes = boxes_at(centres, sizes, regressed.offsets)
     coarse = centres.xy.take(pairs.owner, axis=1) + require_cells(regressed.displacements, "hps")
-    landmarks = refine(pairs, coarse, sizes, boxes, heads, params)
+    landmarks = refine(pairs, coarse, sizes, boxes, heads, params, clock=clock)
     means = mean_values(pairs, landmarks, params)
     scores = centres.scores if heads.hm_hp is None else rescore(centres.scores, means, params)
+    clock.start()
     found = _collect(centres, scores, boxes, pairs, landmarks, means, floor=params.score_threshold)
-    return suppress(found, params)
+    clock.stop("collect")
+    found = suppress(found, params)
+    clock.stop("suppress")
+    return found
 
 
 def _can_reach(box_scores: F32, params: DecoderParams) -> Mask:

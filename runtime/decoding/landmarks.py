@@ -16,13 +16,14 @@ from deepmark.runtime.decoding.candidates import Candidates, find_candidates
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.peaks import inside_cells
 from deepmark.runtime.decoding.ragged import argmax_of_each, expand
+from deepmark.runtime.decoding.stage_clock import StageClock
 from deepmark.runtime.heads.maps import ReadableHeads
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
-MASK_DIVISOR = np.float32(9)  # Eq. (4): sigma = min(width, height) / 9
-SMALLEST_SIGMA = np.float32(1 / 6)  # the training Gaussian of radius 0; a sigma of 0 would divide by it
+MASK_DIVISOR = 9.0  # Eq. (4): sigma = min(width, height) / 9
+SMALLEST_SIGMA = 1 / 6  # the training Gaussian of radius 0; a sigma of 0 would divide by it
 NEAREST_LIMIT = np.float32(0.3)  # CenterNet's: of the longer side; a peak farther away is another object's
-ROUNDING = 1e-4  # of float32 in logarithms of heatmap values: a wider search loses no cell
+LOG_ROUNDING = 1e-4  # of float32 in logarithms of heatmap values: a wider search loses no cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,9 @@ class Pairs:
     """Every landmark of every object, objects one after the other, landmarks in the class's order.
 
     Attributes:
-        owner: (P,) object of each pair.
-        group: (P,) heatmap channel of each pair.
-        bounds: (N + 1,) pairs of object i are ``bounds[i] : bounds[i + 1]``.
+        owner: (P,) position of the pair's object.
+        group: (P,) heatmap channel of the pair's landmark.
+        bounds: (N + 1,) positions of each object's first pair; those of object i are ``bounds[i] : bounds[i + 1]``.
     """
 
     owner: Index
@@ -55,7 +56,7 @@ class Landmarks:
     """All pairs in the end.
 
     Attributes:
-        xy: (2, P) final positions.
+        xy: (2, P) final positions, in cells.
         values: (P,) heatmap values, under technique 4 after the mask; 0 where unrefined.
         refined: (P,) whether the position comes from the heatmap.
     """
@@ -74,27 +75,41 @@ class Found:
     xy: F32
 
 
-def refine(pairs: Pairs, coarse: F32, sizes: F32, boxes: F32, heads: ReadableHeads, params: DecoderParams) -> Landmarks:
+def refine(
+    pairs: Pairs,
+    coarse: F32,
+    sizes: F32,
+    boxes: F32,
+    heads: ReadableHeads,
+    params: DecoderParams,
+    *,
+    clock: StageClock | None = None,
+) -> Landmarks:
     """Replace coarse positions by heatmap positions where the heatmap has one.
 
     Args:
-        pairs: P landmarks of N objects.
-        coarse: (2, P) regressed positions.
-        sizes: (2, N) width and height of the boxes.
-        boxes: (4, N) x1, y1, x2, y2.
-        heads: for ``hm_hp`` and ``hp_offset``; without ``hm_hp`` everything stays coarse.
+        pairs: list of the P landmarks of N objects.
+        coarse: (2, P) regressed positions, in cells.
+        sizes: (2, N) width and height of the boxes, in cells.
+        boxes: (4, N) x1, y1, x2, y2, in cells.
+        heads: source of ``hm_hp`` and ``hp_offset``; without ``hm_hp`` everything stays coarse.
         params: techniques 2, 3 and 4.
+        clock: clock that takes the time of each stage; None where nobody asks for it.
     """
     count = len(pairs.owner)
     landmarks = Landmarks(coarse.copy(), np.zeros(count, np.float32), np.zeros(count, np.bool_))
     if heads.hm_hp is None or not count:
         return landmarks
+    clock = clock or StageClock()
     used = np.bincount(pairs.group, minlength=len(heads.hm_hp)) > 0
+    clock.start()
     candidates = find_candidates(heads.hm_hp, used, params)
+    clock.stop("candidates")
     if not len(candidates.cells):
         return landmarks
     search = _highest_under_mask if params.mask else _nearest_peak
     found = search(pairs, coarse, sizes, candidates, heads)
+    clock.stop("mask search" if params.mask else "nearest search")
     box = boxes.take(pairs.owner.take(found.pair), axis=1)
     inside = ((found.xy >= box[:2]) & (found.xy <= box[2:])).all(axis=0)
     pair = found.pair[inside]
@@ -113,7 +128,7 @@ def _highest_under_mask(pairs: Pairs, coarse: F32, sizes: F32, candidates: Candi
     middle = np.floor(coarse)
     sigma = np.maximum(sizes.min(axis=0) / MASK_DIVISOR, SMALLEST_SIGMA)
     room = math.log(candidates.values.max() / candidates.floor)
-    reach = (sigma * math.sqrt(2 * (room + ROUNDING))).take(pairs.owner)
+    reach = (sigma * math.sqrt(2 * (room + LOG_ROUNDING))).take(pairs.owner)
     top = np.ceil(middle[1] - reach).astype(np.intp)
     bottom = np.floor(middle[1] + reach).astype(np.intp)
     pair, candidate = expand(*candidates.in_rows(pairs.group, top, bottom))

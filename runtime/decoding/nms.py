@@ -21,7 +21,7 @@ def suppress(detections: Detections, params: DecoderParams) -> Detections:
 
     Args:
         detections: N objects, best first, boxes in cells or pixels.
-        params: ``nms`` and its settings; with None the detections come back as they are.
+        params: ``nms`` and its settings; with ``nms`` None the detections come back as they are.
 
     Returns:
         The objects that stay, best first; after ``"soft"`` with their decayed scores.
@@ -45,9 +45,9 @@ def soft_nms(overlap: F64, scores: F32, *, sigma: float, threshold: float) -> tu
 
     Args:
         overlap: (N, N) IoU; 0 where two objects do not compete.
-        scores: (N,), not negative.
-        sigma: of the Gaussian.
-        threshold: an object that overlaps a picked one and whose decayed score is below it is removed.
+        scores: (N,) scores, not negative.
+        sigma: width of the Gaussian, > 0, in squared IoU.
+        threshold: score below which a decayed object that overlaps a picked one is removed.
 
     Returns:
         The objects that stay, in the order in which they were picked (best first, of equals the first), and their

@@ -20,13 +20,13 @@ class DecoderParams:
     Attributes:
         alpha: weight of the centre score against the mean landmark score, Eq. (1), in [0, 1].
         sigma_center: sigma of the 3x3 Gaussian on ``hm``, Eq. (2), in cells, >= 0; 0 leaves the map as it is.
-        sigma_keypoint: the same for ``hm_hp``.
+        sigma_keypoint: sigma of the 3x3 Gaussian on ``hm_hp``, Eq. (2), in cells, >= 0; 0 leaves the map as it is.
         gamma: weight of the refined against the coarse position, Eq. (3), in [0, 1].
         mask: technique 4, Eq. (4): the landmark is the maximum of the heatmap under a Gaussian around the coarse
             position; otherwise the local maximum nearest to the coarse position (CenterNet).
-        top_k: centre peaks that are decoded, >= 1 (K in the paper).
-        keypoint_threshold: a landmark's heatmap value must be above it, in (0, 1).
-        nms: suppression per class: ``"soft"`` (Gaussian, the paper's), ``"hard"``, or None.
+        top_k: number of centre peaks that are decoded, >= 1 (K in the paper).
+        keypoint_threshold: value that a landmark's heatmap must exceed, in (0, 1).
+        nms: suppression per class: ``"soft"`` (Gaussian, the paper's) or ``"hard"``; None for none.
         score_threshold: floor on the final score; objects that cannot reach it are skipped exactly.
         border: how Eq. (2) reads beyond the map: ``"zero"`` or the nearest cell (``"replicate"``).
         threshold_on: whether ``keypoint_threshold`` is held against the blurred and masked value (``"rescored"``) or
@@ -34,8 +34,8 @@ class DecoderParams:
         unrefined: whether landmarks without a heatmap peak count as 0 in the mean of Eq. (1) (``"zero"``) or not at all
             (``"skip"``).
         nms_iou: IoU above which ``"hard"`` removes a box; not used by the Gaussian.
-        nms_sigma: sigma of the Gaussian of ``"soft"``.
-        nms_score: ``"soft"`` removes an object whose decayed score falls below it.
+        nms_sigma: width of the Gaussian of ``"soft"``, > 0, in squared IoU.
+        nms_score: score below which ``"soft"`` removes a decayed object.
     """
 
     alpha: float = 0.8

@@ -8,7 +8,7 @@ import numpy as np
 
 from deepmark.errors import SenselessHeadsError
 from deepmark.runtime.arrays import F32, Index, Mask
-from deepmark.runtime.decoding.gaussian import pad
+from deepmark.runtime.decoding.padded import PaddedMaps
 
 CELL_CENTRE = np.float32(0.5)  # where a peak lies in its cell when the network has no offset head
 FARTHEST = 1e6  # cells; no network means it, and squares of larger distances would leave float32
@@ -20,9 +20,9 @@ class Centres:
 
     Attributes:
         scores: (N,) centre scores, ``Score_bbox`` of Eq. (1).
-        class_ids: (N,) class of each.
-        cells: (N,) flat cell of each, y * W + x.
-        xy: (2, N) the same as integer x and y.
+        class_ids: (N,) class of the object.
+        cells: (N,) flat cell of the centre, y * W + x.
+        xy: (2, N) integer x and y of the cell.
     """
 
     scores: F32
@@ -35,19 +35,17 @@ class Centres:
         return Centres(self.scores[index], self.class_ids[index], self.cells[index], self.xy[:, index])
 
 
-def find_centres(heatmap: F32, top_k: int) -> Centres:
-    """Find the ``top_k`` best 3x3 local maxima above 0 over all classes; equal scores go by class, then by cell.
+def find_centres(heatmap: PaddedMaps, top_k: int) -> Centres:
+    """Find the best 3x3 local maxima above 0 over all classes; equal scores go by class, then by cell.
 
-    A plateau is a maximum in each of its cells, as in CenterNet. One cell may hold several classes.
+    One cell may hold several classes.
 
     Args:
-        heatmap: (C, H, W), already blurred.
-        top_k: the most centres to return, K in the paper.
+        heatmap: ``hm``, a map for each class, already blurred, in borders of zeros.
+        top_k: most centres to return, K in the paper.
     """
-    _, height, width = heatmap.shape
-    padded = pad(heatmap)
-    peaks = _local_maxima(padded)
-    scores = padded.reshape(-1).take(peaks)
+    peaks = heatmap.local_maxima()
+    scores = heatmap.flat.take(peaks)
     if len(peaks) > top_k:
         # Where a network sees nothing its sigmoid underflows to one value: a plateau of thousands of equal peaks, on
         # which `partition` takes longer than all the rest. Of the lowest ones the first make up the number.
@@ -60,25 +58,9 @@ def find_centres(heatmap: F32, top_k: int) -> Centres:
         good = scores >= at_least  # all equals of the K-th are in it, so that the stable sort can cut among them
         peaks, scores = peaks[good], scores[good]
     order = np.argsort(-scores, kind="stable")[:top_k]
-    class_ids, y, x = unravel(peaks[order], height, width)
+    class_ids, y, x = heatmap.locate(peaks[order])
+    width = heatmap.inner.shape[2]
     return Centres(scores[order], class_ids, y * width + x, np.stack([x, y]).astype(np.float32))
-
-
-def _local_maxima(padded: F32) -> Index:
-    """List the cells that are above 0 and not below a neighbour: flat indices into maps with a border of zeros."""
-    flat, row = padded.reshape(-1), padded.shape[2]
-    across = np.maximum(np.maximum(flat[:-2], flat[2:]), flat[1:-1])
-    around = np.maximum(np.maximum(across[: -2 * row], across[2 * row :]), across[row:-row])
-    centre = flat[row + 1 : -row - 1]
-    peaks: Index = np.flatnonzero((centre == around) & (centre > 0)) + (row + 1)
-    return peaks
-
-
-def unravel(cells: Index, height: int, width: int) -> tuple[Index, Index, Index]:
-    """Split flat indices into maps with a border of one cell: map, y and x, the latter two without the border."""
-    row = cells // (width + 2)  # `//` and a product are several times as fast as `divmod`
-    channel = row // (height + 2)
-    return channel, row - channel * (height + 2) - 1, cells - row * (width + 2) - 1
 
 
 def boxes_at(centres: Centres, sizes: F32, offsets: F32 | None) -> F32:

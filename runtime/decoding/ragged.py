@@ -25,8 +25,8 @@ def argmax_of_each(owner: Index, values: F32) -> Index:
     """Find the largest value of every owner; of equal ones the first.
 
     Args:
-        owner: (n,) ascending.
-        values: (n,) finite.
+        owner: (n,) owner of each value, ascending.
+        values: (n,) finite numbers.
 
     Returns:
         (m,) positions in ``values``, one for each owner that occurs.

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from outcome import Outcome
 
-from deepmark.benchmarks.studies.decoder_time import SETTINGS, STAGES
+from deepmark.benchmarks.studies.decoder_time import SETTINGS
 from deepmark.benchmarks.studies.support.scene import SceneLoad, make_scene
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import pairwise_iou
+from deepmark.runtime.decoding.padded import PaddedMaps
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.peaks import find_centres
+from deepmark.runtime.decoding.stage_clock import STAGES
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 
@@ -32,7 +34,7 @@ def test_the_scene_is_the_load_that_the_goal_names() -> None:
     schema = KeypointSchema.deepfashion2()
     heads = make_scene(schema, SceneLoad())
     assert heads.hm.shape == (13, 64, 64)
-    assert len(find_centres(heads.hm, 10_000).cells) > 500  # weak peaks to sort through
+    assert len(find_centres(PaddedMaps.of(heads.hm), 10_000).cells) > 500  # weak peaks to sort through
     found = decode(heads, schema, DecoderParams(score_threshold=0.2))
     assert len(found) >= 20
     assert len(set(found.class_ids.tolist())) >= 8

@@ -17,7 +17,7 @@ from deepmark.models.evaluation.compact_heads import CompactHeads, Reach
 from deepmark.models.evaluation.picture_heads import PictureHeads, encode
 from deepmark.models.evaluation.picture_heads import decode as decode_bytes
 from deepmark.runtime.decoding.decoder import decode
-from deepmark.runtime.decoding.gaussian import blur
+from deepmark.runtime.decoding.padded import PaddedMaps
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.peaks import find_centres
 from deepmark.runtime.detections import Detections
@@ -107,7 +107,7 @@ def test_no_centre_is_below_the_floor_or_unforeseen(seed: int, sigma: float, bor
     hm = random_heads(seed, 24, 24, levels=levels, peaks=100).hm
 
     bounds = find_centre_bounds(hm, 30)
-    centres = find_centres(blur(hm, sigma, "zero" if border == "zero" else "replicate"), 30)
+    centres = find_centres(PaddedMaps.blurred(hm, sigma, "zero" if border == "zero" else "replicate"), 30)
 
     assert (centres.scores > bounds.floor).all()
     assert set(centres.class_ids * 24 * 24 + centres.cells) <= set(bounds.possible.tolist())

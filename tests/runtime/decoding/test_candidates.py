@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepmark.runtime.decoding.candidates import find_candidates
-from deepmark.runtime.decoding.gaussian import Border, blur
+from deepmark.runtime.decoding.padded import Border, blur
 from deepmark.runtime.decoding.params import DecoderParams
 
 ALL = np.ones(2, np.bool_)

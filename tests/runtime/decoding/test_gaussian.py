@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepmark.runtime.arrays import F64
-from deepmark.runtime.decoding.gaussian import Border, Kernel, blur, blur_cells, pad
+from deepmark.runtime.decoding.gaussian import Kernel
+from deepmark.runtime.decoding.padded import Border, PaddedMaps, blur
 
 SIGMAS = st.sampled_from([0.0, 1e-200, 0.05, 0.25, 0.45, 0.9, 1.0, 50.0, 1e200])
 BORDERS = st.sampled_from(["zero", "replicate"])
@@ -40,11 +41,13 @@ def test_a_sigma_of_zero_returns_the_map_itself(heatmaps: np.ndarray, border: Bo
 
 @given(heatmaps=maps(), sigma=SIGMAS, border=BORDERS)
 def test_single_cells_are_the_cells_of_the_map_to_the_bit(heatmaps: np.ndarray, sigma: float, border: Border) -> None:
-    padded = pad(heatmaps, border)
-    inner = np.zeros(padded.shape, np.bool_)
+    padded = PaddedMaps.of(heatmaps, border)
+    before = padded.values.copy()
+    inner = np.zeros(before.shape, np.bool_)
     inner[:, 1:-1, 1:-1] = True
-    cells = blur_cells(padded, np.flatnonzero(inner), sigma)
+    cells = padded.blurred_at(np.flatnonzero(inner), sigma)
     np.testing.assert_array_equal(cells, blur(heatmaps, sigma, border).reshape(-1))
+    np.testing.assert_array_equal(padded.values, before)
 
 
 @given(heatmaps=maps(), sigma=SIGMAS, border=BORDERS)
