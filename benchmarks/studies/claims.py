@@ -25,6 +25,7 @@ from deepmark.console import print_json, progress, say
 from deepmark.errors import DataError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.decoding.params import SHOWN_SCORE
+from deepmark.runtime.heads.maps import STRIDE
 
 if TYPE_CHECKING:
     from deepmark.benchmarks.result.document import BenchResult, ContestantResult
@@ -171,7 +172,7 @@ def _decoder_rows(result: BenchResult) -> list[Claim]:
     share = paired(one, "decode", one, "network")
     network = summarise(one.times("network")).median
     height, width = (int(side) for side in one.size.split("x"))
-    crowd = _crowd_ms((height // 4, width // 4))
+    crowd = _crowd_ms((height // STRIDE, width // STRIDE))
     boxed = _letterbox_ms((height, width))
     return [
         Claim("decoder / network, demo pictures, mnn dense", share.value, share.low, share.high, "<= 0.02", None),

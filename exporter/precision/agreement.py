@@ -19,7 +19,7 @@ from deepmark.runtime.detections import Detections
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SAME = 0.75  # the metric's thresholds are .50 to .95; this is its stricter single one (AP75)
-_LEAST = 1e-6  # side and union of boxes, in cells
+LEAST_EXTENT = 1e-6  # side and union of boxes, in cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,14 @@ def _partner(one: Detections, i: int, others: Detections, schema: KeypointSchema
     sigmas = np.array(schema.classes[class_id].sigmas)
     similar = _oks(one.keypoints[i], np.stack([others.keypoints[j] for j in candidates]), one.boxes[i], sigmas)
     boxes = others.boxes[candidates].astype(np.float64)
-    similar = np.minimum(similar, iou(one.boxes[i].astype(np.float64), boxes, least_union=_LEAST))
+    similar = np.minimum(similar, iou(one.boxes[i].astype(np.float64), boxes, least_union=LEAST_EXTENT))
     best = int(similar.argmax())
     return int(candidates[best]) if similar[best] >= SAME else None
 
 
 def _oks(points: F32, others: F32, box: F32, sigmas: F64) -> F64:
     """Return OKS of (P, 2) landmarks with (N, P, 2) others, (N,), as COCO defines it; the area is the box's."""
-    width, height = np.maximum(box[2:].astype(np.float64) - box[:2], _LEAST)
+    width, height = np.maximum(box[2:].astype(np.float64) - box[:2], LEAST_EXTENT)
     squared = squared_distances(others.astype(np.float64), points.astype(np.float64))
     similarity: F64 = landmark_similarity(squared, width * height, oks_variances(sigmas)).mean(axis=-1)
     return similarity

@@ -33,12 +33,12 @@ class NativeBuild:
     """A finished build.
 
     Attributes:
-        target: what it was built for.
-        runtime: the kind of C library and MNN in it, printed beside every number.
-        folder: everything that a device needs lies directly in it.
-        files: their names.
-        mnn_version: of the library in it.
-        sha256: of the whole build, hex.
+        target: name of what it was built for, one of `Target`.
+        runtime: kind of C library and MNN in it, printed beside every number.
+        folder: folder in which everything lies that a device needs.
+        files: names of the files in ``folder``, sorted.
+        mnn_version: version of the MNN library in it.
+        sha256: hash of all files and their names, hex.
     """
 
     target: str

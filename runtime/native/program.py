@@ -22,10 +22,10 @@ def run_program(
     """Run a program to its end.
 
     Args:
-        build: the programs.
-        program: name of one.
-        words: its command line; paths must be absolute.
-        emulator: words that start an emulator, for another processor than this.
+        build: build that holds the program.
+        program: its name, one of ``PROGRAMS``.
+        words: its command line without its name; paths must be absolute.
+        emulator: words that start an emulator; none for a program of this processor.
 
     Returns:
         Its exit status, and the JSON lines that it printed (docs/native.md); the last one is an ``end`` or an

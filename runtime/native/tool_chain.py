@@ -20,14 +20,14 @@ class ToolChain:
     """A compiler and an MNN for one target.
 
     Attributes:
-        runtime: the kind of C library and MNN, printed beside every number.
-        compiler: for C++; its version is part of a build's key, and the instructions that ``flags`` allow it.
-        library: MNN's.
-        mnn_version: of it.
+        runtime: kind of C library and MNN, printed beside every number.
+        compiler: C++ compiler; a build's key has its version and the instructions that ``flags`` allow it.
+        library: library file of MNN.
+        mnn_version: version of ``library``.
         companions: files that must lie beside the programs on the device.
         cmake: arguments that name the compiler and what else belongs to the target.
         needs_python: whether MNN's library names Python symbols.
-        flags: of the compiler.
+        flags: flags of the compiler, beside those in CMakeLists.txt.
     """
 
     runtime: Runtime

@@ -12,15 +12,12 @@
 #include "command_line.hpp"
 #include "near_ties.hpp"
 #include "picture.hpp"
+#include "shared_numbers.hpp"
 
 using namespace deepmark;
 using namespace deepmark::program;
 
 namespace {
-
-// The tolerances of `deepmark verify` (exporter/parity.py, exporter/objects.py).
-constexpr double atol = 1e-3, rtol = 5e-4, landmark_cells = 0.05, score_tolerance = 0.01, score_floor = 0.1;
-constexpr double min_kept = 0.9;  // of the objects, in fp16 and int8 (exporter/precision/loss.py)
 
 struct Verdict {
     bool equal = true;
@@ -47,7 +44,7 @@ std::vector<float> values_at(Pipeline& pipeline, const std::string& head, const 
         for (std::size_t i = 0; i < found.size(); ++i) found[i] = output->values[std::size_t(positions[i])];
         return found;
     }
-    const int cells_in_map = (pipeline.height() / 4) * (pipeline.width() / 4);
+    const int cells_in_map = (pipeline.height() / stride) * (pipeline.width() / stride);
     const std::size_t count = positions.size();
     std::vector<int> cells, owner, group;
     std::vector<std::size_t> axis;
@@ -85,7 +82,7 @@ bool compare_heads(Pipeline& pipeline, const Json& expected, Verdict& verdict, s
         error = "its heads are not those of the model";
         return false;
     }
-    const int cells = (pipeline.height() / 4) * (pipeline.width() / 4);
+    const int cells = (pipeline.height() / stride) * (pipeline.width() / stride);
     for (const auto& [name, head] : heads->members) {
         std::vector<double> positions, values;
         const Json* scale = head.find("scale");
@@ -108,7 +105,7 @@ bool compare_heads(Pipeline& pipeline, const Json& expected, Verdict& verdict, s
             const double difference = std::fabs(double(found[i]) - values[i]);
             largest = std::isfinite(difference) ? std::max(largest, difference) : std::numeric_limits<double>::infinity();
         }
-        const double allowed = atol + rtol * scale->value, used = largest / allowed;
+        const double allowed = parity_atol + parity_rtol * scale->value, used = largest / allowed;
         if (double* excused = slack_of(name, verdict.slack)) *excused = std::min(largest, allowed);
         if (!(used <= 1)) verdict.equal = false;
         verdict.heads += (verdict.heads.empty() ? "" : ",") + quoted(name) + ":{\"max_error\":" + shown(largest) +
@@ -137,10 +134,10 @@ bool read_objects(const Pipeline& pipeline, const Json& expected, std::vector<Ex
             return false;
         const double id = class_id->value;
         if (!(id >= 0 && id < double(groups.size())) || object.keypoints.size() != 2 * groups[std::size_t(id)].size() ||
-            !(cell[0] >= 0 && cell[0] < pipeline.width() / 4 && cell[1] >= 0 && cell[1] < pipeline.height() / 4))
+            !(cell[0] >= 0 && cell[0] < pipeline.width() / stride && cell[1] >= 0 && cell[1] < pipeline.height() / stride))
             return false;
         object.class_id = int(id);
-        object.cell = int(cell[1]) * (pipeline.width() / 4) + int(cell[0]);
+        object.cell = int(cell[1]) * (pipeline.width() / stride) + int(cell[0]);
         object.score = score->value;
         object.centre_score = centre_score->value;
         objects.push_back(std::move(object));
@@ -152,7 +149,7 @@ std::vector<Seen> seen(const std::vector<Expected>& objects) {
     std::vector<Seen> list;
     for (const Expected& one : objects) {
         list.push_back({one.class_id, one.score, {}, one.keypoints});
-        std::copy(one.box.begin(), one.box.end(), list.back().box);
+        std::copy(one.box.begin(), one.box.end(), list.back().box.begin());
     }
     return list;
 }
@@ -161,7 +158,7 @@ std::vector<Seen> seen(const Detections& found) {
     std::vector<Seen> list;
     for (const Object& one : found.objects) {
         list.push_back({one.class_id, double(one.score), {}, {}});
-        std::copy(one.box, one.box + 4, list.back().box);
+        std::copy(one.box, one.box + 4, list.back().box.begin());
         for (int p = 0; p < one.count; ++p) {
             const Landmark& point = found.landmarks[std::size_t(one.first + p)];
             list.back().keypoints.insert(list.back().keypoints.end(), {double(point.x), double(point.y)});

@@ -5,15 +5,12 @@
 #include <cstring>
 
 #include "archive.hpp"
+#include "shared_numbers.hpp"
 
 namespace deepmark {
 namespace {
 
-constexpr std::size_t most_manifest_bytes = 16 << 20;
-constexpr std::size_t most_file_bytes = std::size_t(1) << 30;
-constexpr int stride = 4;
 constexpr int most_channels = 4096;
-constexpr std::int64_t most_pixels = 4096 * 4096;
 
 // Reads fields, and remembers the first that is missing or wrong.
 class Fields {
@@ -139,7 +136,7 @@ void read_input(const Json& manifest, Bundle& bundle, Fields& fields) {
     bundle.width = fields.integer(input, "width", 1, 1 << 14);
     bundle.multiple = fields.integer(input, "multiple", stride, 1 << 14);
     bundle.dynamic = fields.truth(input, "dynamic");
-    fields.require(std::int64_t(bundle.height) * bundle.width <= most_pixels, "the input has too many pixels");
+    fields.require(std::int64_t(bundle.height) * bundle.width <= max_input_pixels, "the input has too many pixels");
     const Json& preprocess = fields.get(manifest, "preprocess", Json::object);
     fields.require(fields.text(preprocess, "color") == "BGR" && fields.text(preprocess, "resize") == "centernet-affine",
                    "preprocess must be BGR and centernet-affine");
@@ -188,7 +185,7 @@ void read_files(const Json& manifest, Bundle& bundle, Fields& fields) {
     for (const auto& [name, entry] : fields.get(manifest, "files", Json::object).members) {
         FileEntry file{fields.text(entry, "sha256"), 0};
         const double bytes = fields.number(entry, "bytes");
-        fields.require(bytes >= 0 && bytes <= double(most_file_bytes), "a file has a wrong length");
+        fields.require(bytes >= 0 && bytes <= double(max_file_bytes), "a file has a wrong length");
         fields.require(is_sha256(file.sha256), "a file has a wrong sha256");
         fields.require(stays_inside(name), "a file's name leads out of the bundle");
         if (!fields.good()) return;
@@ -227,7 +224,7 @@ bool Bundle::open(const std::string& path, Bundle& bundle, std::string& error) {
     bundle.path = path;
     const std::string manifest_path = path + "/manifest.json";
     Bytes content;
-    if (!read_file(manifest_path, most_manifest_bytes, content, error)) return false;
+    if (!read_file(manifest_path, max_manifest_bytes, content, error)) return false;
     Json manifest;
     std::string fault;
     if (!parse_json(reinterpret_cast<const char*>(content.data()), content.size(), manifest, fault)) {
@@ -235,7 +232,8 @@ bool Bundle::open(const std::string& path, Bundle& bundle, std::string& error) {
         return false;
     }
     Fields fields(fault);
-    fields.require(fields.integer(manifest, "schema_version", 0, 1 << 20) == 1, "expected schema version 1");
+    fields.require(fields.integer(manifest, "schema_version", 0, 1 << 20) == schema_version,
+                   "expected schema version " + std::to_string(schema_version));
     fields.require(checksum_holds(content), "its checksum does not fit its content");
     bundle.name = fields.text(manifest, "name");
     bundle.precision = fields.text(manifest, "precision");

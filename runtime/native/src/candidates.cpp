@@ -4,13 +4,11 @@
 #include <cstdint>
 #include <cstring>
 
-#include "gaussian.hpp"
+#include "padded.hpp"
+#include "shared_numbers.hpp"
 
 namespace deepmark {
 namespace {
-
-constexpr float underflow = 1e-12f;  // what a rescored value must be above where the threshold is held against the raw one
-constexpr float rounding = 0.999f;   // nine weights may add up to a hair more than 1: a looser net loses no cell
 
 bool any_above(const float* values, std::size_t count, float limit) {
     int above = 0;
@@ -31,10 +29,10 @@ void Candidates::find(const Map& heatmap, const std::vector<char>& used, const D
     listed_.assign(padded_cells, 0.0f);
     row_starts_.assign(std::size_t(heatmap.channels) * std::size_t(height_) + 1, 0);
     const float threshold = float(params.keypoint_threshold);
-    floor = params.threshold_on_raw ? underflow : threshold;
+    floor = params.threshold_on_raw ? float(underflow) : threshold;
     for (int group = 0; group < heatmap.channels; ++group) {
         const std::size_t first_row = std::size_t(group) * std::size_t(height_);
-        if (used[std::size_t(group)] && any_above(heatmap.channel(group), heatmap.cells(), threshold * rounding))
+        if (used[std::size_t(group)] && any_above(heatmap.channel(group), heatmap.cells(), threshold * float(looser)))
             find_in(heatmap.channel(group), heatmap.width, params, threshold, first_row);
         else
             std::fill_n(row_starts_.begin() + std::ptrdiff_t(first_row) + 1, height_, int(cells.size()));
@@ -66,8 +64,8 @@ void Candidates::find_in(const float* map, int width, const DecoderParams& param
     const int row = width + 2;
     const bool blurred = params.sigma_keypoint > 0;
     pad(map, height_, width, params.border_replicate, padded_.data());
-    mark_near(width, threshold * rounding, blurred);
-    const Gaussian gaussian = blurred ? Gaussian::of(params.sigma_keypoint) : Gaussian{};
+    mark_near(width, threshold * float(looser), blurred);
+    const Kernel kernel = blurred ? Kernel::of(params.sigma_keypoint) : Kernel{};
     places_.clear();
     values_.clear();
     const int end = (height_ + 1) * row;
@@ -78,7 +76,7 @@ void Candidates::find_in(const float* map, int width, const DecoderParams& param
             const int place = at + __builtin_ctzll(marks) / 8;
             const float* cell = padded_.data() + place;
             places_.push_back(place);
-            values_.push_back(blurred ? gaussian.weigh(cell, row) : *cell);
+            values_.push_back(blurred ? kernel.weigh(cell, row) : *cell);
         }
     }
     if (!params.mask)

@@ -1,6 +1,8 @@
-// Technique 2, Eq. (2): the 3x3 Gaussian, in the one order of summation of runtime/decoding/gaussian.py:
+// Technique 2, Eq. (2): the 3x3 Gaussian, in the one order of summation of
+// runtime/decoding/gaussian.py:
 //   centre * k + edge * ((left + right) + (up + down)) + corner * ((ul + ur) + (dl + dr))
-// The files that include it are compiled without contraction to fused multiply-adds: the same bits everywhere.
+// The files that include it are compiled without contraction to fused multiply-adds: the same bits
+// everywhere.
 #pragma once
 
 #include <cmath>
@@ -8,12 +10,13 @@
 
 namespace deepmark {
 
-struct Gaussian {
+struct Kernel {
     float centre = 1, edge = 0, corner = 0;
 
     // sigma: standard deviation in cells, > 0
-    static Gaussian of(double sigma) {
-        const double e = std::exp(-0.5 / sigma / sigma);  // two divisions: sigma**2 of a tiny sigma would be 0
+    static Kernel of(double sigma) {
+        // Two divisions: sigma**2 of a tiny sigma would be 0.
+        const double e = std::exp(-0.5 / sigma / sigma);
         const double total = (1 + 2 * e) * (1 + 2 * e);
         return {float(1 / total), float(e / total), float(e * e / total)};
     }
@@ -25,8 +28,5 @@ struct Gaussian {
         return (at[0] * centre + edges * edge) + corners * corner;
     }
 };
-
-// Copy a map into one with a border of one cell: (height, width) to (height + 2, width + 2).
-void pad(const float* map, int height, int width, bool replicate, float* padded);
 
 }  // namespace deepmark

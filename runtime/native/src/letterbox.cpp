@@ -4,10 +4,10 @@
 #include <cmath>
 #include <cstddef>
 
+#include "shared_numbers.hpp"
+
 namespace deepmark {
 namespace {
-
-constexpr int longest_side = 32766;
 
 struct Axis {
     int cell;      // the pixel at or before the position
@@ -29,7 +29,7 @@ std::uint8_t rounded(float value) { return static_cast<std::uint8_t>(std::lrint(
 bool letterbox(const std::uint8_t* image, int height, int width, std::uint8_t* input, int input_height,
                int input_width) {
     const int sides[] = {height, width, input_height, input_width};
-    if (*std::min_element(sides, sides + 4) < 1 || *std::max_element(sides, sides + 4) > longest_side) return false;
+    if (*std::min_element(sides, sides + 4) < 1 || *std::max_element(sides, sides + 4) >= warp_limit) return false;
     const double pixels = double(std::max(height, width)) / input_width;  // image pixels per input pixel
     const double left = width / 2.0 - pixels * (input_width / 2.0);
     const double top = height / 2.0 - pixels * (input_height / 2.0);
@@ -43,9 +43,9 @@ bool letterbox(const std::uint8_t* image, int height, int width, std::uint8_t* i
         for (int x = 0; x < input_width; ++x) {
             const Axis column = place(pixels * x + left);
             if (row_inside && column.cell >= 0 && column.cell + 1 < width) {  // four pixels without a question each
-                const std::size_t stride = std::size_t(width) * 3;
-                const std::uint8_t* above = image + std::size_t(row.cell) * stride + std::size_t(column.cell) * 3;
-                const std::uint8_t* below = above + stride;
+                const std::size_t row_bytes = std::size_t(width) * 3;
+                const std::uint8_t* above = image + std::size_t(row.cell) * row_bytes + std::size_t(column.cell) * 3;
+                const std::uint8_t* below = above + row_bytes;
                 for (int channel = 0; channel < 3; ++channel)
                     *input++ = rounded(between(between(above[channel], above[channel + 3], column.weight),
                                                between(below[channel], below[channel + 3], column.weight), row.weight));

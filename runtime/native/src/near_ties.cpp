@@ -5,7 +5,8 @@
 #include <cstddef>
 #include <limits>
 
-#include "gaussian.hpp"
+#include "padded.hpp"
+#include "shared_numbers.hpp"
 
 namespace deepmark {
 namespace {
@@ -16,12 +17,12 @@ std::vector<float> blurred(const Map& map, int channel, double sigma, bool repli
     const auto size = std::size_t(map.height + 2) * std::size_t(row);
     std::vector<float> padded(size), out(size, -std::numeric_limits<float>::infinity());
     pad(map.channel(channel), map.height, map.width, replicate && sigma > 0, padded.data());
-    const Gaussian gaussian = sigma > 0 ? Gaussian::of(sigma) : Gaussian{};
+    if (sigma > 0) {
+        blur(padded.data(), map.height, map.width, Kernel::of(sigma), out.data());
+        return out;
+    }
     for (int y = 1; y <= map.height; ++y)
-        for (int x = 1; x <= map.width; ++x) {
-            const float* at = padded.data() + y * row + x;
-            out[std::size_t(y * row + x)] = sigma > 0 ? gaussian.weigh(at, row) : *at;
-        }
+        std::copy_n(padded.data() + y * row + 1, map.width, out.data() + y * row + 1);
     return out;
 }
 
@@ -41,7 +42,7 @@ bool NearTies::centre(int class_id, int cell, double score, const Slack& slack) 
 
 bool NearTies::landmark(int group, int cell, const Slack& slack) const {
     if (!hm_hp_ || !params_.mask) return false;
-    float size[2], centre[2] = {0.5f, 0.5f}, displacement[2];
+    float size[2], centre[2] = {float(cell_centre), float(cell_centre)}, displacement[2];
     others_.at_centres({cell}, {0}, {group}, size, centre, displacement);
     const int at[2] = {cell % hm_.width, cell / hm_.width};
     double stands[2];
@@ -50,7 +51,7 @@ bool NearTies::landmark(int group, int cell, const Slack& slack) const {
         if (std::fabs(coarse - std::nearbyint(coarse)) <= slack.hps) return true;  // one cell or the next
         stands[axis] = std::floor(coarse);
     }
-    const double sigma = std::max(std::max(double(std::min(size[0], size[1])), 0.0) / 9, 1.0 / 6);
+    const double sigma = std::max(std::max(double(std::min(size[0], size[1])), 0.0) / mask_divisor, smallest_sigma);
     const std::vector<float> map = blurred(hm_hp_, group, params_.sigma_keypoint, params_.border_replicate);
     double best = -1, second = -1;
     int peak = 0;
@@ -69,7 +70,7 @@ bool NearTies::landmark(int group, int cell, const Slack& slack) const {
         }
     // How far masked values may move: with hm_hp, and with sigma, which wh decides; the derivative of the mask by sigma
     // is at most 2 / (e sigma).
-    const double value_slack = slack.hm_hp + 2 / (std::exp(1.0) * sigma) * slack.wh / 9;
+    const double value_slack = slack.hm_hp + 2 / (std::exp(1.0) * sigma) * slack.wh / mask_divisor;
     if (best + value_slack < params_.keypoint_threshold) return false;  // nothing was chosen: the coarse position moved
     if (best - second <= 2 * value_slack) return true;
     const double judged = params_.threshold_on_raw ? double(hm_hp_.channel(group)[peak]) : best;
@@ -78,7 +79,7 @@ bool NearTies::landmark(int group, int cell, const Slack& slack) const {
 }
 
 bool NearTies::at_the_gate(int cell, int peak, const float size[2], const float centre[2], const Slack& slack) const {
-    float offset[2] = {0.5f, 0.5f};
+    float offset[2] = {float(cell_centre), float(cell_centre)};
     if (others_.has_landmark_offsets()) others_.at_landmarks({peak}, offset);
     const int at[2] = {cell % hm_.width, cell / hm_.width}, landed[2] = {peak % hm_.width, peak / hm_.width};
     const double allowed = slack.hp_offset + slack.reg + slack.wh / 2;

@@ -4,18 +4,12 @@
 #include <cmath>
 #include <limits>
 
+#include "boxes.hpp"
+
 namespace deepmark {
 namespace {
 
-double iou(const float* a, const float* b) {
-    const auto area = [](const float* box) {
-        return (double(box[2]) - box[0] + 1) * (double(box[3]) - box[1] + 1);
-    };
-    const double width = std::min(double(a[2]), double(b[2])) - std::max(double(a[0]), double(b[0])) + 1;
-    const double height = std::min(double(a[3]), double(b[3])) - std::max(double(a[1]), double(b[1])) + 1;
-    const double shared = std::max(width, 0.0) * std::max(height, 0.0);
-    return shared / (area(a) + area(b) - shared);
-}
+Box box_of(const Object& one) { return {one.box[0], one.box[1], one.box[2], one.box[3]}; }
 
 }  // namespace
 
@@ -35,13 +29,14 @@ void Suppressor::suppress(Detections& detections, const DecoderParams& params) {
         left_[best] = gone;
         if (score < floor && has_rival_[best]) continue;
         const Object& winner = objects[best];
+        const Box box = box_of(winner);
         if (float(score) >= float(params.score_threshold)) {
             kept_.push_back(winner);
             kept_.back().score = float(score);
         }
         for (std::size_t i = 0; i < objects.size(); ++i) {
             if (objects[i].class_id != winner.class_id || left_[i] == gone) continue;
-            const double overlap = iou(winner.box, objects[i].box);
+            const double overlap = iou(box, box_of(objects[i]), 1);
             if (overlap > (soft ? 0.0 : params.nms_iou)) has_rival_[i] = 1;
             if (soft)
                 left_[i] *= std::max(std::exp(overlap * overlap / -params.nms_sigma),

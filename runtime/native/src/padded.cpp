@@ -1,4 +1,4 @@
-#include "gaussian.hpp"
+#include "padded.hpp"
 
 #include <algorithm>
 
@@ -19,6 +19,15 @@ void pad(const float* map, int height, int width, bool replicate, float* padded)
     } else {
         std::fill_n(padded, row, 0.0f);
         std::fill_n(last, row, 0.0f);
+    }
+}
+
+void blur(const float* padded, int height, int width, Kernel kernel, float* blurred) {
+    const std::ptrdiff_t row = width + 2;
+    for (int y = 1; y <= height; ++y) {
+        const float* from = padded + y * row;
+        float* to = blurred + y * row;
+        for (int x = 1; x <= width; ++x) to[x] = kernel.weigh(from + x, row);
     }
 }
 

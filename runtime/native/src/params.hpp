@@ -4,25 +4,29 @@
 #include <string>
 #include <vector>
 
+#include "shared_numbers.hpp"
+
 namespace deepmark {
 
 enum class Nms { none, soft, hard };
 
 // The defaults are the paper's published DeepFashion2 set (section 4.2).
 struct DecoderParams {
-    double alpha = 0.8;           // weight of the centre score, Eq. (1), in [0, 1]
-    double sigma_center = 0.45;   // of the Gaussian on hm, Eq. (2), in cells; 0: none
-    double sigma_keypoint = 0.9;  // likewise on hm_hp
-    double gamma = 0.75;          // weight of the refined position, Eq. (3), in [0, 1]
-    bool mask = true;             // technique 4, Eq. (4); otherwise the nearest peak
-    int top_k = 100;              // centre peaks that are decoded, >= 1
-    double keypoint_threshold = 0.1;  // in (0, 1)
+    double alpha = default_alpha;                    // weight of the centre score, Eq. (1), in [0, 1]
+    double sigma_center = default_sigma_center;      // of the Gaussian on hm, Eq. (2), in cells; 0: none
+    double sigma_keypoint = default_sigma_keypoint;  // of the Gaussian on hm_hp, in cells; 0: none
+    double gamma = default_gamma;                    // weight of the refined position, Eq. (3), in [0, 1]
+    bool mask = true;                                // technique 4, Eq. (4); otherwise the nearest peak
+    int top_k = default_top_k;                       // centre peaks that are decoded, >= 1
+    double keypoint_threshold = default_keypoint_threshold;  // in (0, 1)
     Nms nms = Nms::none;
-    double score_threshold = 0;       // in [0, 1]
-    bool border_replicate = false;    // how Eq. (2) reads beyond the map: zeros, or the nearest cell
-    bool threshold_on_raw = false;    // keypoint_threshold is held against the network's value, not the rescored one
-    bool skip_unrefined = false;      // landmarks without a peak do not count in the mean of Eq. (1)
-    double nms_iou = 0.5, nms_sigma = 0.5, nms_score = 0.001;
+    double score_threshold = default_score_threshold;  // in [0, 1]
+    bool border_replicate = false;  // how Eq. (2) reads beyond the map: zeros, or the nearest cell
+    bool threshold_on_raw = false;  // keypoint_threshold is held against the network's value, not the rescored one
+    bool skip_unrefined = false;    // landmarks without a peak do not count in the mean of Eq. (1)
+    double nms_iou = default_nms_iou;
+    double nms_sigma = default_nms_sigma;
+    double nms_score = default_nms_score;
 
     // True where every value lies in its range; otherwise `error` names the first that does not.
     bool check(std::string& error) const;

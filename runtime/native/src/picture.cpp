@@ -5,11 +5,11 @@
 #include <cstring>
 
 #include "deflate.hpp"
+#include "shared_numbers.hpp"
 
 namespace deepmark {
 namespace {
 
-constexpr std::uint64_t most_png_pixels = 4096 * 4096;
 constexpr int longest_ppm_side = 16384;
 constexpr std::size_t channels = 3;
 
@@ -75,8 +75,8 @@ bool read_png(const Bytes& file, Picture& picture, std::string& error) {
             height = big_endian(body + 4);
             if (body[8] != 8 || body[9] != 2 || body[10] || body[11] || body[12])
                 return fail("expected 8-bit RGB, not interlaced");
-            if (!width || !height || width > most_png_pixels || height > most_png_pixels ||
-                width * height > most_png_pixels)
+            if (!width || !height || width > max_input_pixels || height > max_input_pixels ||
+                width * height > max_input_pixels)
                 return fail("expected 1 to 4096 * 4096 pixels");
         } else if (is("IDAT")) {
             packed.insert(packed.end(), body, body + length);

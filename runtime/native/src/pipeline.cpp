@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "letterbox.hpp"
+#include "shared_numbers.hpp"
 
 namespace deepmark {
 
@@ -28,7 +29,8 @@ std::unique_ptr<Pipeline> Pipeline::open(const std::string& path, const EngineSe
 bool Pipeline::connect(std::string& error) {
     for (const auto& [name, channels] : bundle_.channels) {
         const Output* found = output(name);
-        if (!found || found->channels != channels || found->height != height_ / 4 || found->width != width_ / 4) {
+        if (!found || found->channels != channels || found->height != height_ / stride ||
+            found->width != width_ / stride) {
             error = bundle_.path + ": the model must give " + name + " with " + std::to_string(channels) +
                     " channels and a quarter of its input's size";
             return false;
@@ -92,7 +94,7 @@ bool Pipeline::letterbox(const std::uint8_t* image, int height, int width, std::
     image_height_ = height;
     image_width_ = width;
     if (deepmark::letterbox(image, height, width, warped_.data(), height_, width_)) return true;
-    error = "a picture must have sides of 1 to 32766 pixels, found " + std::to_string(height) + "x" +
+    error = "a picture must have sides of 1 to " + std::to_string(warp_limit - 1) + " pixels, found " + std::to_string(height) + "x" +
             std::to_string(width);
     return false;
 }
@@ -133,7 +135,7 @@ bool Pipeline::decode(Detections& found, std::string& error) {
     const double scale = double(width_) / std::max(image_height_, image_width_);  // input pixels per image pixel
     const double middle[2] = {image_width_ / 2.0, image_height_ / 2.0}, input[2] = {width_ / 2.0, height_ / 2.0};
     const auto to_image = [&](float cells, int axis) {
-        return float((double(cells) * 4 - input[axis]) / scale + middle[axis]);
+        return float((double(cells) * stride - input[axis]) / scale + middle[axis]);
     };
     for (Object& one : found.objects)
         for (int side = 0; side < 4; ++side) one.box[side] = to_image(one.box[side], side % 2);

@@ -18,7 +18,7 @@ SCHEMA = KeypointSchema.deepfashion2(62)
 
 @pytest.fixture(scope="session")
 def agreement_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_program(tmp_path_factory.mktemp("agreement_run"), "agreement_run", ("agreement",))
+    return compile_program(tmp_path_factory.mktemp("agreement_run"), "agreement_run", ("agreement", "boxes"))
 
 
 def make_objects(rng: np.random.Generator, count: int) -> Detections:

@@ -27,7 +27,18 @@ SCHEMAS = {
 }
 GOLDEN = Path(__file__).parents[2] / "data" / "native"
 KINDS = ("random", "quantised", "plateau", "sparse", "tiny", "underflow", "zero", "full")
-DECODER = ("decoder", "candidates", "gaussian", "heads", "nms", "params", "peaks", "sparse_heads")
+DECODER = (
+    "boxes",
+    "candidates",
+    "decoder",
+    "heads",
+    "landmarks",
+    "nms",
+    "padded",
+    "params",
+    "peaks",
+    "sparse_heads",
+)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from native_programs import compile_program
 
 from deepmark.exporter.near_ties import Cell, Slack, centre_is_near_tie, landmark_is_near_tie
 from deepmark.runtime.arrays import F32, F64
-from deepmark.runtime.decoding.gaussian import blur
+from deepmark.runtime.decoding.padded import blur
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -26,7 +26,7 @@ HEADS = ("hm", "wh", "hps", "reg", "hm_hp", "hp_offset")
 
 @pytest.fixture(scope="session")
 def near_ties_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    sources = ("near_ties", "gaussian", "heads", "params", "sparse_heads")
+    sources = ("near_ties", "heads", "padded", "params", "sparse_heads")
     return compile_program(tmp_path_factory.mktemp("near_ties_run"), "near_ties_run", sources)
 
 
