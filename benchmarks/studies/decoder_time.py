@@ -166,7 +166,9 @@ def _shares(workload: DecoderWorkload, params: DecoderParams, runs: int) -> dict
         start = time.perf_counter_ns()
         decode(heads, workload.schema, params, clock=clock)
         whole_ns += time.perf_counter_ns() - start if run >= WARM_UP else 0
-    shares = {stage: round((ns - before[stage]) / whole_ns, 3) for stage, ns in clock.spent_ns.items() if ns}
+    shares: dict[str, float] = {
+        stage: round((ns - before[stage]) / whole_ns, 3) for stage, ns in clock.spent_ns.items() if ns
+    }
     return {**shares, "rest": round(1 - sum(shares.values()), 3)}
 
 

@@ -70,7 +70,8 @@ class PaddedMaps:
     @property
     def row(self) -> int:
         """Distance from one row of a map to the next in `flat`."""
-        return self.values.shape[2]
+        row: int = self.values.shape[2]
+        return row
 
     @property
     def inner(self) -> F32:
