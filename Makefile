@@ -47,6 +47,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	sh tools/lint_native.sh
 
 # Ratios of what takes turns: sparse to dense heads, decoding to network, one engine to the other, ours to a rival.
 CHECKPOINT := models/demo/mdla34_synthetic_fp16.pth

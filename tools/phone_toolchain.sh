@@ -1,8 +1,8 @@
 #!/bin/sh
-# Install what the tests of the phone's side need, on Debian and Ubuntu: adb, CMake, g++ for this computer and for
-# arm64, an emulator, clang with its fuzzer, MNN's wheel for arm64 in build/wheels, and a newer adb than Debian's, from
-# PyPI's adbutils, in build/adb36. Does nothing where all of it is there; safe to call again. What cannot be installed is
-# said, and the tests that need it are skipped.
+# Install what the tests and linters of the phone's side need, on Debian and Ubuntu: adb, CMake, g++ for this computer
+# and for arm64, an emulator, clang with its fuzzer and linters, MNN's wheel for arm64 in build/wheels, and a newer adb
+# than Debian's, from PyPI's adbutils, in build/adb36. Does nothing where all of it is there; safe to call again. What
+# cannot be installed is said, and the tests that need it are skipped.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,7 +10,8 @@ as_root=
 [ "$(id -u)" = 0 ] || as_root=sudo
 missing=
 for program in adb:adb cmake:cmake g++:g++ readelf:binutils \
-    aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64-static:qemu-user-static clang++:clang; do
+    aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64-static:qemu-user-static clang++:clang \
+    clang-format:clang-format clang-tidy:clang-tidy; do
     command -v "${program%%:*}" >/dev/null 2>&1 || missing="$missing ${program#*:}"
 done
 if [ -n "$missing" ]; then

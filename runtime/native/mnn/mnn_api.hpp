@@ -1,8 +1,9 @@
-// The part of MNN's C++ interface that the engine uses, declared for the library inside MNN's PyPI wheel.
+// The part of MNN's C++ interface that the engine uses, declared for the library inside MNN's PyPI
+// wheel.
 //
-// The wheel carries no headers. Names, argument types and struct layouts are those of MNN 3.6.1; the linker refuses a
-// name or an argument type that the library does not export. It was built with the old string ABI, which
-// CMakeLists.txt sets.
+// The wheel carries no headers. Names, argument types and struct layouts are those of MNN 3.6.1;
+// the linker refuses a name or an argument type that the library does not export. It was built with
+// the old string ABI, which CMakeLists.txt sets.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +13,8 @@
 
 enum MNNForwardType { MNN_FORWARD_CPU = 0 };
 
-// Passed by value: its layout is part of the interface. With another one MNN sees another type, prints a line, copies
-// nothing and still returns true.
+// Passed by value: its layout is part of the interface. With another one MNN sees another type,
+// prints a line, copies nothing and still returns true.
 struct halide_type_t {
     int code;  // 0 int, 1 uint, 2 float
     unsigned char bits;
@@ -58,7 +59,8 @@ struct ScheduleConfig {
 class Tensor {
 public:
     enum DimensionType { TENSORFLOW, CAFFE, CAFFE_C4 };
-    static Tensor* create(const std::vector<int>& shape, halide_type_t type, void* data, DimensionType layout);
+    static Tensor* create(const std::vector<int>& shape, halide_type_t type, void* data,
+                          DimensionType layout);
     static void destroy(Tensor* tensor);
     bool copyFromHostTensor(const Tensor* host);
     bool copyToHostTensor(Tensor* host) const;

@@ -22,8 +22,10 @@ double Words::number(const std::string& option, double otherwise, double low, do
     if (!options.count(option)) return otherwise;
     double value = 0;
     const auto [stop, code] = std::from_chars(given.data(), given.data() + given.size(), value);
-    if (code == std::errc() && stop == given.data() + given.size() && value >= low && value <= high) return value;
-    wrong = option + " must be a number from " + shown(low) + " to " + shown(high) + ", found '" + given + "'";
+    if (code == std::errc() && stop == given.data() + given.size() && value >= low && value <= high)
+        return value;
+    wrong = option + " must be a number from " + shown(low) + " to " + shown(high) + ", found '" +
+            given + "'";
     return otherwise;
 }
 
@@ -65,7 +67,8 @@ EngineSettings settings_of(Words& words) {
     EngineSettings settings;
     const int here = int(std::clamp(std::thread::hardware_concurrency(), 1u, 4u));
     settings.threads = words.whole("--threads", here, 1, 64);
-    settings.precision = words.choice("--precision", {"fp32", "fp16"}) ? Precision::fp16 : Precision::fp32;
+    settings.precision =
+        words.choice("--precision", {"fp32", "fp16"}) ? Precision::fp16 : Precision::fp32;
     settings.power = Power(words.choice("--power", {"normal", "high", "low"}));
     settings.winograd_level = words.whole("--winograd", -1, -1, 3);
     settings.memory = Memory(words.choice("--memory", {"normal", "low"}));
@@ -91,7 +94,8 @@ std::string shown(double value) {
 Exit report(const std::string& message, const std::string& hint, Exit code) {
     std::string one_line = message;
     std::replace(one_line.begin(), one_line.end(), '\n', ' ');
-    std::fprintf(out(), "{\"event\":\"error\",\"message\":%s,\"hint\":%s}\n", quoted(one_line).c_str(), quoted(hint).c_str());
+    std::fprintf(out(), "{\"event\":\"error\",\"message\":%s,\"hint\":%s}\n",
+                 quoted(one_line).c_str(), quoted(hint).c_str());
     std::fprintf(stderr, "error: %s\n", one_line.c_str());
     return code;
 }

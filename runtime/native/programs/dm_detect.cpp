@@ -1,4 +1,5 @@
-// dm_detect BUNDLE PICTURE.ppm...: garments and landmarks, one JSON line a picture, in image pixels.
+// dm_detect BUNDLE PICTURE.ppm...: garments and landmarks, one JSON line a picture, in image
+// pixels.
 #include "command_line.hpp"
 #include "picture.hpp"
 
@@ -22,19 +23,23 @@ std::string described(const Object& one, const Detections& found, const std::str
         scores.push_back(double(point.value));
         refined += (i > one.first ? "," : "") + std::string(point.refined ? "true" : "false");
     }
-    return "{\"class_id\":" + std::to_string(one.class_id) + ",\"class_name\":" + quoted(class_name) +
-           ",\"score\":" + shown(double(one.score)) + ",\"box\":" + listed({one.box, one.box + 4}) +
-           ",\"keypoints\":" + listed(points) + ",\"keypoint_scores\":" + listed(scores) + ",\"refined\":" + refined + "]}";
+    return "{\"class_id\":" + std::to_string(one.class_id) +
+           ",\"class_name\":" + quoted(class_name) + ",\"score\":" + shown(double(one.score)) +
+           ",\"box\":" + listed({one.box, one.box + 4}) + ",\"keypoints\":" + listed(points) +
+           ",\"keypoint_scores\":" + listed(scores) + ",\"refined\":" + refined + "]}";
 }
 
 Exit detect(int count, char** arguments) {
     Words words = read_words(count, arguments, {"--threshold", "--threads", "--precision"});
     const EngineSettings settings = settings_of(words);
     const double threshold = words.number("--threshold", -1, 0, 1);
-    if (words.wrong.empty() && words.files.size() < 2) words.wrong = "expected BUNDLE PICTURE.ppm...";
+    if (words.wrong.empty() && words.files.size() < 2)
+        words.wrong = "expected BUNDLE PICTURE.ppm...";
     if (!words.wrong.empty())
-        return report(words.wrong, "dm_detect BUNDLE PICTURE.ppm... [--threshold T] [--threads N] [--precision fp32|fp16]",
-                      usage);
+        return report(
+            words.wrong,
+            "dm_detect BUNDLE PICTURE.ppm... [--threshold T] [--threads N] [--precision fp32|fp16]",
+            usage);
     std::string error;
     auto pipeline = Pipeline::open(words.files[0], settings, 0, 0, error);
     if (!pipeline) return report(error, "copy the bundle again, or export it again");
@@ -48,16 +53,20 @@ Exit detect(int count, char** arguments) {
         Bytes content;
         Picture picture;
         Detections found;
-        if (!read_file(path, std::size_t(1) << 30, content, error)) return report(error, "check the path");
-        if (!read_ppm(content, picture, error)) return report(path + ": " + error, "convert the picture to binary PPM");
+        if (!read_file(path, std::size_t(1) << 30, content, error))
+            return report(error, "check the path");
+        if (!read_ppm(content, picture, error))
+            return report(path + ": " + error, "convert the picture to binary PPM");
         if (!pipeline->letterbox(picture.pixels.data(), picture.height, picture.width, error) ||
             !pipeline->run_network(error) || !pipeline->decode(found, error))
             return report(path + ": " + error, "run dm_verify on the bundle");
-        std::string line = "{\"picture\":" + quoted(path) + ",\"width\":" + std::to_string(picture.width) +
+        std::string line = "{\"picture\":" + quoted(path) +
+                           ",\"width\":" + std::to_string(picture.width) +
                            ",\"height\":" + std::to_string(picture.height) + ",\"objects\":[";
         for (const Object& one : found.objects)
             line += (&one == found.objects.data() ? "" : ",") +
-                    described(one, found, pipeline->bundle().schema.class_names[std::size_t(one.class_id)]);
+                    described(one, found,
+                              pipeline->bundle().schema.class_names[std::size_t(one.class_id)]);
         std::fprintf(out(), "%s]}\n", line.c_str());
     }
     return ok;

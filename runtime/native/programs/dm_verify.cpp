@@ -1,9 +1,11 @@
-// dm_verify BUNDLE: run the bundle's golden vectors and compare with what the network gave, as JSON lines.
+// dm_verify BUNDLE: run the bundle's golden vectors and compare with what the network gave, as JSON
+// lines.
 //
-// In fp32 every value must agree; where an object or a landmark does not, the maps must show that the decoder chose
-// between things that lie closer together than the heads differ (src/near_ties.hpp). Arithmetic in fp16 moves values by
-// more than that, and so does int8 on another kind of processor than the exporter's: there the objects count, as for a
-// model exported in another precision (exporter/precision).
+// In fp32 every value must agree; where an object or a landmark does not, the maps must show that
+// the decoder chose between things that lie closer together than the heads differ
+// (src/near_ties.hpp). Arithmetic in fp16 moves values by more than that, and so does int8 on
+// another kind of processor than the exporter's: there the objects count, as for a model exported
+// in another precision (exporter/precision).
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -37,11 +39,13 @@ bool numbers(const Json* from, std::vector<double>& to) {
 }
 
 // What this machine gives at flat positions of a head, whoever computes it.
-std::vector<float> values_at(Pipeline& pipeline, const std::string& head, const std::vector<int>& positions) {
+std::vector<float> values_at(Pipeline& pipeline, const std::string& head,
+                             const std::vector<int>& positions) {
     std::vector<float> found(positions.size());
     if (pipeline.bundle().channels.count(head)) {
         const Output* output = pipeline.output(head);
-        for (std::size_t i = 0; i < found.size(); ++i) found[i] = output->values[std::size_t(positions[i])];
+        for (std::size_t i = 0; i < found.size(); ++i)
+            found[i] = output->values[std::size_t(positions[i])];
         return found;
     }
     const int cells_in_map = (pipeline.height() / stride) * (pipeline.width() / stride);
@@ -59,7 +63,8 @@ std::vector<float> values_at(Pipeline& pipeline, const std::string& head, const 
     if (head == "hp_offset")
         pipeline.regressions().at_landmarks(cells, offsets.data());
     else
-        pipeline.regressions().at_centres(cells, owner, group, sizes.data(), offsets.data(), displacements.data());
+        pipeline.regressions().at_centres(cells, owner, group, sizes.data(), offsets.data(),
+                                          displacements.data());
     const auto& from = head == "wh" ? sizes : head == "hps" ? displacements : offsets;
     for (std::size_t i = 0; i < count; ++i) found[i] = from[axis[i] * count + i];
     return found;
@@ -67,8 +72,9 @@ std::vector<float> values_at(Pipeline& pipeline, const std::string& head, const 
 
 // Where a head's difference is kept; null for a tensor that the decoder does not read.
 double* slack_of(const std::string& head, Slack& slack) {
-    const std::pair<const char*, double*> all[] = {{"hm", &slack.hm},   {"wh", &slack.wh},       {"hps", &slack.hps},
-                                                   {"reg", &slack.reg}, {"hm_hp", &slack.hm_hp}, {"hp_offset", &slack.hp_offset}};
+    const std::pair<const char*, double*> all[] = {
+        {"hm", &slack.hm},   {"wh", &slack.wh},       {"hps", &slack.hps},
+        {"reg", &slack.reg}, {"hm_hp", &slack.hm_hp}, {"hp_offset", &slack.hp_offset}};
     for (const auto& [name, value] : all)
         if (head == name) return value;
     return nullptr;
@@ -86,14 +92,16 @@ bool compare_heads(Pipeline& pipeline, const Json& expected, Verdict& verdict, s
     for (const auto& [name, head] : heads->members) {
         std::vector<double> positions, values;
         const Json* scale = head.find("scale");
-        if (!channels.count(name) || !numbers(head.find("positions"), positions) || positions.empty() ||
-            !numbers(head.find("values"), values) || values.size() != positions.size() || !scale) {
+        if (!channels.count(name) || !numbers(head.find("positions"), positions) ||
+            positions.empty() || !numbers(head.find("values"), values) ||
+            values.size() != positions.size() || !scale) {
             error = "its head " + name + " is not what it must be";
             return false;
         }
         std::vector<int> where;
         for (double position : positions) {
-            if (!(position >= 0 && position < double(channels[name]) * cells && position == std::floor(position))) {
+            if (!(position >= 0 && position < double(channels[name]) * cells &&
+                  position == std::floor(position))) {
                 error = name + " has a position outside the map";
                 return false;
             }
@@ -103,12 +111,14 @@ bool compare_heads(Pipeline& pipeline, const Json& expected, Verdict& verdict, s
         double largest = 0;
         for (std::size_t i = 0; i < found.size(); ++i) {
             const double difference = std::fabs(double(found[i]) - values[i]);
-            largest = std::isfinite(difference) ? std::max(largest, difference) : std::numeric_limits<double>::infinity();
+            largest = std::isfinite(difference) ? std::max(largest, difference)
+                                                : std::numeric_limits<double>::infinity();
         }
         const double allowed = parity_atol + parity_rtol * scale->value, used = largest / allowed;
         if (double* excused = slack_of(name, verdict.slack)) *excused = std::min(largest, allowed);
         if (!(used <= 1)) verdict.equal = false;
-        verdict.heads += (verdict.heads.empty() ? "" : ",") + quoted(name) + ":{\"max_error\":" + shown(largest) +
+        verdict.heads += (verdict.heads.empty() ? "" : ",") + quoted(name) +
+                         ":{\"max_error\":" + shown(largest) +
                          ",\"tolerance_used\":" + shown(used) + "}";
     }
     return true;
@@ -124,20 +134,23 @@ bool read_objects(const Pipeline& pipeline, const Json& expected, std::vector<Ex
     const Json* listed = expected.find("objects");
     if (!listed || listed->kind != Json::array) return false;
     const auto& groups = pipeline.bundle().schema.groups;
+    const int width = pipeline.width() / stride, height = pipeline.height() / stride;
     for (const Json& one : listed->items) {
-        const Json *class_id = one.find("class_id"), *score = one.find("score"), *centre_score = one.find("box_score");
+        const Json *class_id = one.find("class_id"), *score = one.find("score"),
+                   *centre_score = one.find("box_score");
         std::vector<double> cell;
         Expected object;
-        if (!class_id || !score || !centre_score || !numbers(one.find("cell"), cell) || cell.size() != 2 ||
-            !numbers(one.find("box"), object.box) || object.box.size() != 4 ||
+        if (!class_id || !score || !centre_score || !numbers(one.find("cell"), cell) ||
+            cell.size() != 2 || !numbers(one.find("box"), object.box) || object.box.size() != 4 ||
             !numbers(one.find("keypoints"), object.keypoints))
             return false;
         const double id = class_id->value;
-        if (!(id >= 0 && id < double(groups.size())) || object.keypoints.size() != 2 * groups[std::size_t(id)].size() ||
-            !(cell[0] >= 0 && cell[0] < pipeline.width() / stride && cell[1] >= 0 && cell[1] < pipeline.height() / stride))
+        if (!(id >= 0 && id < double(groups.size())) ||
+            object.keypoints.size() != 2 * groups[std::size_t(id)].size() ||
+            !(cell[0] >= 0 && cell[0] < width && cell[1] >= 0 && cell[1] < height))
             return false;
         object.class_id = int(id);
-        object.cell = int(cell[1]) * (pipeline.width() / stride) + int(cell[0]);
+        object.cell = int(cell[1]) * width + int(cell[0]);
         object.score = score->value;
         object.centre_score = centre_score->value;
         objects.push_back(std::move(object));
@@ -159,9 +172,10 @@ std::vector<Seen> seen(const Detections& found) {
     for (const Object& one : found.objects) {
         list.push_back({one.class_id, double(one.score), {}, {}});
         std::copy(one.box, one.box + 4, list.back().box.begin());
-        for (int p = 0; p < one.count; ++p) {
-            const Landmark& point = found.landmarks[std::size_t(one.first + p)];
-            list.back().keypoints.insert(list.back().keypoints.end(), {double(point.x), double(point.y)});
+        for (int p = one.first; p < one.first + one.count; ++p) {
+            const Landmark& point = found.landmarks[std::size_t(p)];
+            list.back().keypoints.insert(list.back().keypoints.end(),
+                                         {double(point.x), double(point.y)});
         }
     }
     return list;
@@ -169,8 +183,10 @@ std::vector<Seen> seen(const Detections& found) {
 
 bool keeps_enough(const Agreement& found) { return found.kept >= min_kept * found.objects; }
 
-// Objects of the same class in the same cell are partners; those that score 0.1 on either side must have one.
-bool compare_objects(Pipeline& pipeline, Decoder& decoder, const Json& expected, Verdict& verdict, std::string& error) {
+// Objects of the same class in the same cell are partners; those that score 0.1 on either side must
+// have one.
+bool compare_objects(Pipeline& pipeline, Decoder& decoder, const Json& expected, Verdict& verdict,
+                     std::string& error) {
     std::vector<Expected> before;
     Detections found;
     if (!read_objects(pipeline, expected, before)) {
@@ -179,7 +195,8 @@ bool compare_objects(Pipeline& pipeline, Decoder& decoder, const Json& expected,
     }
     if (!pipeline.decode_cells(decoder, found, error)) return false;
     const auto top_k = std::size_t(pipeline.bundle().decoder.top_k);
-    const NearTies ties(pipeline.hm(), pipeline.hm_hp(), pipeline.regressions(), pipeline.bundle().decoder);
+    const NearTies ties(pipeline.hm(), pipeline.hm_hp(), pipeline.regressions(),
+                        pipeline.bundle().decoder);
     int must_match = 0, matched = 0, near_ties = 0;
     double landmark = 0, box = 0, score = 0;
     const auto without_partner = [&](int class_id, int cell, double centre_score) {
@@ -208,9 +225,10 @@ bool compare_objects(Pipeline& pipeline, Decoder& decoder, const Json& expected,
     };
     for (std::size_t i = 0; i < before.size(); ++i) {
         const Expected& one = before[i];
-        const auto other = std::find_if(found.objects.begin(), found.objects.end(), [&](const Object& each) {
-            return each.class_id == one.class_id && each.cell == one.cell;
-        });
+        const auto other =
+            std::find_if(found.objects.begin(), found.objects.end(), [&](const Object& each) {
+                return each.class_id == one.class_id && each.cell == one.cell;
+            });
         const bool is_found = other != found.objects.end();
         const bool counts_here = i < top_k && one.score >= score_floor;
         const bool counts_there = is_found && std::size_t(other - found.objects.begin()) < top_k &&
@@ -229,25 +247,30 @@ bool compare_objects(Pipeline& pipeline, Decoder& decoder, const Json& expected,
             }))
             without_partner(one.class_id, one.cell, double(one.box_score));
     }
-    if (!(landmark <= landmark_cells) || !(box <= landmark_cells) || !(score <= score_tolerance)) verdict.equal = false;
+    if (!(landmark <= landmark_cells) || !(box <= landmark_cells) || !(score <= score_tolerance))
+        verdict.equal = false;
     verdict.agreement = agree(seen(before), seen(found), pipeline.bundle().schema, top_k);
-    verdict.objects = "{\"expected\":" + std::to_string(must_match) + ",\"matched\":" + std::to_string(matched) +
-                      ",\"near_ties\":" + std::to_string(near_ties) + ",\"max_landmark_error\":" + shown(landmark) + ",\"max_box_error\":" + shown(box) +
-                      ",\"max_score_error\":" + shown(score) +
+    verdict.objects = "{\"expected\":" + std::to_string(must_match) +
+                      ",\"matched\":" + std::to_string(matched) +
+                      ",\"near_ties\":" + std::to_string(near_ties) +
+                      ",\"max_landmark_error\":" + shown(landmark) +
+                      ",\"max_box_error\":" + shown(box) + ",\"max_score_error\":" + shown(score) +
                       ",\"seen\":" + std::to_string(verdict.agreement.objects) +
                       ",\"kept\":" + std::to_string(verdict.agreement.kept) + "}";
     return true;
 }
 
-bool check_vector(Pipeline& pipeline, Decoder& decoder, const std::string& number, Verdict& verdict, std::string& error) {
+bool check_vector(Pipeline& pipeline, Decoder& decoder, const std::string& number, Verdict& verdict,
+                  std::string& error) {
     Bytes png, json;
     Picture picture;
     Json expected;
     const std::string base = "vectors/" + number;
-    if (!pipeline.bundle().read(base + ".json", json, error) || !pipeline.bundle().read(base + ".png", png, error))
+    if (!pipeline.bundle().read(base + ".json", json, error) ||
+        !pipeline.bundle().read(base + ".png", png, error))
         return false;
-    if (!read_png(png, picture, error) || picture.height != pipeline.height() || picture.width != pipeline.width() ||
-        !pipeline.take_input(picture.pixels)) {
+    if (!read_png(png, picture, error) || picture.height != pipeline.height() ||
+        picture.width != pipeline.width() || !pipeline.take_input(picture.pixels)) {
         error = base + ".png: " + (error.empty() ? "its size is not the network's" : error);
         return false;
     }
@@ -267,7 +290,8 @@ Exit verify(int count, char** arguments) {
     Words words = read_words(count, arguments, {"--threads", "--precision"});
     const EngineSettings settings = settings_of(words);
     if (words.wrong.empty() && words.files.size() != 1) words.wrong = "expected one BUNDLE";
-    if (!words.wrong.empty()) return report(words.wrong, "dm_verify BUNDLE [--threads N] [--precision fp32|fp16]", usage);
+    if (!words.wrong.empty())
+        return report(words.wrong, "dm_verify BUNDLE [--threads N] [--precision fp32|fp16]", usage);
     std::string error;
     auto pipeline = Pipeline::open(words.files[0], settings, 0, 0, error);
     if (!pipeline) return report(error, "copy the bundle again, or export it again");
@@ -276,29 +300,36 @@ Exit verify(int count, char** arguments) {
     params.score_threshold = 0;
     params.top_k *= 2;
     Decoder decoder(pipeline->bundle().schema, params);
-    const bool exact = settings.precision == Precision::fp32 && pipeline->bundle().precision != "int8";
+    const bool exact =
+        settings.precision == Precision::fp32 && pipeline->bundle().precision != "int8";
     Agreement all;
     bool equal = true, any = false;
     for (const auto& [name, entry] : pipeline->bundle().files) {
-        if (name.compare(0, 8, "vectors/") != 0 || name.size() < 14 || name.compare(name.size() - 5, 5, ".json") != 0)
+        if (name.compare(0, 8, "vectors/") != 0 || name.size() < 14 ||
+            name.compare(name.size() - 5, 5, ".json") != 0)
             continue;
         const std::string number = name.substr(8, name.size() - 13);
         Verdict verdict;
         any = true;
         if (!check_vector(*pipeline, decoder, number, verdict, error))
-            return report(words.files[0] + ": " + error, "copy the bundle again, or export it again");
+            return report(words.files[0] + ": " + error,
+                          "copy the bundle again, or export it again");
         all.objects += verdict.agreement.objects;
         all.kept += verdict.agreement.kept;
         if (!exact) verdict.equal = keeps_enough(verdict.agreement);
         equal = equal && verdict.equal;
-        std::fprintf(out(), "{\"event\":\"vector\",\"number\":%s,\"equal\":%s,\"heads\":{%s},\"objects\":%s}\n",
-                    quoted(number).c_str(), verdict.equal ? "true" : "false", verdict.heads.c_str(),
-                    verdict.objects.c_str());
+        std::fprintf(
+            out(),
+            "{\"event\":\"vector\",\"number\":%s,\"equal\":%s,\"heads\":{%s},\"objects\":%s}\n",
+            quoted(number).c_str(), verdict.equal ? "true" : "false", verdict.heads.c_str(),
+            verdict.objects.c_str());
     }
     if (!exact) equal = keeps_enough(all);
     if (!any) return report(words.files[0] + " has no golden vectors", "export it again");
-    std::fprintf(out(), "{\"event\":\"end\",\"equal\":%s,\"precision\":\"%s\",\"mnn_version\":%s}\n", equal ? "true" : "false",
-                settings.precision == Precision::fp16 ? "fp16" : "fp32", quoted(Engine::mnn_version()).c_str());
+    std::fprintf(out(),
+                 "{\"event\":\"end\",\"equal\":%s,\"precision\":\"%s\",\"mnn_version\":%s}\n",
+                 equal ? "true" : "false", settings.precision == Precision::fp16 ? "fp16" : "fp32",
+                 quoted(Engine::mnn_version()).c_str());
     return equal ? ok : differs;
 }
 

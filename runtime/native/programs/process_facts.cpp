@@ -25,7 +25,8 @@ std::string kib(const char* file, const char* key) {
 }  // namespace
 
 std::string memory_now() {
-    return "{\"rss_kib\":" + kib("/proc/self/status", "VmRSS:") + ",\"hwm_kib\":" + kib("/proc/self/status", "VmHWM:") +
+    return "{\"rss_kib\":" + kib("/proc/self/status", "VmRSS:") +
+           ",\"hwm_kib\":" + kib("/proc/self/status", "VmHWM:") +
            ",\"pss_kib\":" + kib("/proc/self/smaps_rollup", "Pss:") + "}";
 }
 

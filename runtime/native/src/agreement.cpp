@@ -15,12 +15,12 @@ bool has_partner(const Seen& one, const std::vector<Seen>& others, const Schema&
     });
 }
 
-void count(const std::vector<Seen>& one, const std::vector<Seen>& others, const Schema& schema,
+void count(const std::vector<Seen>& side, const std::vector<Seen>& across, const Schema& schema,
            std::size_t top_k, Agreement& found) {
-    for (std::size_t i = 0; i < std::min(one.size(), top_k); ++i) {
-        if (one[i].score < score_floor) continue;
+    for (std::size_t i = 0; i < std::min(side.size(), top_k); ++i) {
+        if (side[i].score < score_floor) continue;
         ++found.objects;
-        if (has_partner(one[i], others, schema)) ++found.kept;
+        if (has_partner(side[i], across, schema)) ++found.kept;
     }
 }
 

@@ -1,5 +1,6 @@
 #include "archive.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -15,7 +16,7 @@ constexpr std::size_t end_size = 22, entry_size = 46, local_size = 30;
 std::uint32_t u16(const std::uint8_t* at) { return at[0] | std::uint32_t(at[1]) << 8; }
 std::uint32_t u32(const std::uint8_t* at) { return u16(at) | u16(at + 2) << 16; }
 
-// The shape in an .npy header such as {'descr': '<f4', 'fortran_order': False, 'shape': (2, 64, 1, 1), }.
+// The shape in an .npy header such as {'descr': '<f4', 'fortran_order': False, 'shape': (2, 64), }.
 bool read_header(const std::string& header, std::vector<int>& shape, std::uint64_t& count) {
     static const std::string before = "{'descr': '<f4', 'fortran_order': False, 'shape': (";
     if (header.compare(0, before.size(), before) != 0) return false;
@@ -45,10 +46,11 @@ bool read_npy(const Bytes& file, Array& array) {
     if (!read_header(std::string(header, length), array.shape, count)) return false;
     if (file.size() - start - length != count * sizeof(float)) return false;
     array.values.resize(std::size_t(count));
-    if (count) std::memcpy(array.values.data(), file.data() + start + length, std::size_t(count) * sizeof(float));
-    for (float value : array.values)
-        if (!std::isfinite(value)) return false;
-    return true;
+    if (count)
+        std::memcpy(array.values.data(), file.data() + start + length,
+                    std::size_t(count) * sizeof(float));
+    return std::all_of(array.values.begin(), array.values.end(),
+                       [](float value) { return std::isfinite(value); });
 }
 
 }  // namespace
@@ -64,33 +66,41 @@ bool read_npz(const Bytes& file, std::map<std::string, Array>& arrays, std::stri
     const std::uint8_t* end = &file[size - end_size];
     const std::size_t entries = u16(end + 10);
     std::size_t at = u32(end + 16);
-    if (entries > most_arrays) return fail("it holds " + std::to_string(entries) + " files, expected at most 64");
+    if (entries > most_arrays)
+        return fail("it holds " + std::to_string(entries) + " files, expected at most 64");
     std::uint64_t total = 0;
     for (std::size_t i = 0; i < entries; ++i) {
         if (at > size || size - at < entry_size || std::memcmp(&file[at], "PK\1\2", 4) != 0)
             return fail("its directory is damaged");
         const std::uint8_t* entry = &file[at];
-        const std::size_t packed = u32(entry + 20), unpacked = u32(entry + 24), name_size = u16(entry + 28);
+        const std::size_t packed = u32(entry + 20), unpacked = u32(entry + 24),
+                          name_size = u16(entry + 28);
         const std::size_t local = u32(entry + 42), method = u16(entry + 10);
         if (size - at - entry_size < name_size) return fail("its directory is damaged");
         const std::string name(reinterpret_cast<const char*>(entry) + entry_size, name_size);
         at += entry_size + name_size + u16(entry + 30) + u16(entry + 32);
-        if (name.size() < 5 || name.compare(name.size() - 4, 4, ".npy") != 0) return fail("it holds other files");
+        if (name.size() < 5 || name.compare(name.size() - 4, 4, ".npy") != 0)
+            return fail("it holds other files");
         if ((total += unpacked) > most_bytes) return fail("it unpacks to more than 256 MiB");
-        if (local > size || size - local < local_size || std::memcmp(&file[local], "PK\3\4", 4) != 0)
+        if (local > size || size - local < local_size ||
+            std::memcmp(&file[local], "PK\3\4", 4) != 0)
             return fail("an entry is damaged");
         const std::size_t start = local_size + u16(&file[local + 26]) + u16(&file[local + 28]);
-        if (start > size - local || packed > size - local - start) return fail("an entry ends early");
+        if (start > size - local || packed > size - local - start)
+            return fail("an entry ends early");
         const std::uint8_t* data = file.data() + local + start;
         Bytes content;
         if (method == 0 && packed == unpacked)
             content.assign(data, data + packed);
         else if (method != 8 || !inflate(data, packed, unpacked, 0, content))
             return fail("an entry cannot be unpacked");
-        if (crc32(content.data(), content.size()) != u32(entry + 16)) return fail("a checksum differs");
+        if (crc32(content.data(), content.size()) != u32(entry + 16))
+            return fail("a checksum differs");
         Array array;
-        if (!read_npy(content, array)) return fail(name.substr(0, 64) + " is no array of finite float32 values");
-        if (!arrays.emplace(name.substr(0, name.size() - 4), std::move(array)).second) return fail("a name stands twice");
+        if (!read_npy(content, array))
+            return fail(name.substr(0, 64) + " is no array of finite float32 values");
+        if (!arrays.emplace(name.substr(0, name.size() - 4), std::move(array)).second)
+            return fail("a name stands twice");
     }
     return true;
 }

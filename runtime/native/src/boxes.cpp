@@ -20,7 +20,8 @@ double iou(const Box& one, const Box& other, double rim) {
 
 double oks(const std::vector<double>& keypoints, const std::vector<double>& others, const Box& box,
            const std::vector<double>& sigmas) {
-    const double area = std::max(box[2] - box[0], least_extent) * std::max(box[3] - box[1], least_extent);
+    const double area =
+        std::max(box[2] - box[0], least_extent) * std::max(box[3] - box[1], least_extent);
     double sum = 0;
     for (std::size_t p = 0; p < sigmas.size(); ++p) {
         const double dx = keypoints[2 * p] - others[2 * p];

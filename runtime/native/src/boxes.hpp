@@ -8,8 +8,8 @@ namespace deepmark {
 
 using Box = std::array<double, 4>;  // x1, y1, x2, y2
 
-// Intersection over union. rim: added to every side; 1 where corners are pixels that belong to their
-// box.
+// Intersection over union. rim: added to every side; 1 where corners are pixels that belong to
+// their box.
 double iou(const Box& one, const Box& other, double rim);
 
 // Object keypoint similarity of P landmarks as COCO defines it; the area is the box's.

@@ -21,25 +21,31 @@ public:
         static const Json nothing;
         const Json* found = from.find(name);
         if (found && found->kind == kind) return *found;
-        if (fault_.empty()) fault_ = std::string("the field ") + name + " is missing or of another type";
+        if (fault_.empty())
+            fault_ = std::string("the field ") + name + " is missing or of another type";
         return nothing;
     }
-    std::string text(const Json& from, const char* name) { return get(from, name, Json::string).text; }
+    std::string text(const Json& from, const char* name) {
+        return get(from, name, Json::string).text;
+    }
     bool truth(const Json& from, const char* name) { return get(from, name, Json::boolean).truth; }
-    double number(const Json& from, const char* name) { return get(from, name, Json::number).value; }
+    double number(const Json& from, const char* name) {
+        return get(from, name, Json::number).value;
+    }
     int integer(const Json& from, const char* name, int low, int high) {
         return whole(number(from, name), name, low, high);
     }
     int whole(double value, const char* name, int low, int high) {
         if (value == std::floor(value) && value >= low && value <= high) return int(value);
-        require(false, std::string("the field ") + name + " must be a whole number from " + std::to_string(low) +
-                           " to " + std::to_string(high));
+        require(false, std::string("the field ") + name + " must be a whole number from " +
+                           std::to_string(low) + " to " + std::to_string(high));
         return low;
     }
     // One of two words; true for the second.
     bool second(const Json& from, const char* name, const char* first, const char* other) {
         const std::string found = text(from, name);
-        require(found == first || found == other, std::string("the field ") + name + " must be " + first + " or " + other);
+        require(found == first || found == other,
+                std::string("the field ") + name + " must be " + first + " or " + other);
         return found == other;
     }
     void require(bool holds, const std::string& what) {
@@ -56,7 +62,9 @@ bool is_sha256(const std::string& text) {
 }
 
 bool stays_inside(const std::string& name) {
-    if (name.empty() || name.size() > 255 || name.find_first_of(std::string("\\:\0", 3)) != std::string::npos) return false;
+    if (name.empty() || name.size() > 255 ||
+        name.find_first_of(std::string("\\:\0", 3)) != std::string::npos)
+        return false;
     for (std::size_t start = 0; start <= name.size();) {
         const std::size_t end = std::min(name.find('/', start), name.size());
         const std::string part = name.substr(start, end - start);
@@ -81,12 +89,14 @@ bool checksum_holds(const Bytes& content) {
 }
 
 void read_channels(const Json& from, std::map<std::string, int>& channels, Fields& fields) {
-    for (const auto& [name, count] : from.members) channels[name] = fields.whole(count.value, "channels", 1, most_channels);
+    for (const auto& [name, count] : from.members)
+        channels[name] = fields.whole(count.value, "channels", 1, most_channels);
 }
 
 void read_schema(const Json& keypoints, Schema& schema, Fields& fields) {
     const auto count = fields.get(keypoints, "group_names", Json::array).items.size();
-    fields.require(count >= 1 && count <= most_channels, "the number of landmark groups must be 1 to 4096");
+    fields.require(count >= 1 && count <= most_channels,
+                   "the number of landmark groups must be 1 to 4096");
     schema.num_groups = int(std::min(count, std::size_t(most_channels)));
     for (const Json& one : fields.get(keypoints, "classes", Json::array).items) {
         schema.class_names.push_back(fields.text(one, "name"));
@@ -97,15 +107,18 @@ void read_schema(const Json& keypoints, Schema& schema, Fields& fields) {
         }
         std::vector<double> sigmas;
         for (const Json& sigma : fields.get(one, "sigmas", Json::array).items) {
-            fields.require(sigma.kind == Json::number && sigma.value > 0, "the field sigmas must hold numbers above 0");
+            fields.require(sigma.kind == Json::number && sigma.value > 0,
+                           "the field sigmas must hold numbers above 0");
             sigmas.push_back(sigma.value);
         }
         fields.require(!groups.empty(), "a class has no landmarks");
-        fields.require(sigmas.size() == groups.size(), "a class must have a sigma for each of its landmarks");
+        fields.require(sigmas.size() == groups.size(),
+                       "a class must have a sigma for each of its landmarks");
         schema.groups.push_back(std::move(groups));
         schema.sigmas.push_back(std::move(sigmas));
     }
-    fields.require(!schema.groups.empty() && schema.groups.size() <= most_channels, "the number of classes must be 1 to 4096");
+    fields.require(!schema.groups.empty() && schema.groups.size() <= most_channels,
+                   "the number of classes must be 1 to 4096");
 }
 
 void read_decoder(const Json& from, DecoderParams& to, Fields& fields) {
@@ -136,18 +149,22 @@ void read_input(const Json& manifest, Bundle& bundle, Fields& fields) {
     bundle.width = fields.integer(input, "width", 1, 1 << 14);
     bundle.multiple = fields.integer(input, "multiple", stride, 1 << 14);
     bundle.dynamic = fields.truth(input, "dynamic");
-    fields.require(std::int64_t(bundle.height) * bundle.width <= max_input_pixels, "the input has too many pixels");
+    fields.require(std::int64_t(bundle.height) * bundle.width <= max_input_pixels,
+                   "the input has too many pixels");
     const Json& preprocess = fields.get(manifest, "preprocess", Json::object);
-    fields.require(fields.text(preprocess, "color") == "BGR" && fields.text(preprocess, "resize") == "centernet-affine",
+    fields.require(fields.text(preprocess, "color") == "BGR" &&
+                       fields.text(preprocess, "resize") == "centernet-affine",
                    "preprocess must be BGR and centernet-affine");
     const auto read_three = [&](const char* name, std::array<double, 3>& to) {
         const auto& items = fields.get(preprocess, name, Json::array).items;
-        fields.require(items.size() == 3, std::string("the field ") + name + " must hold three numbers");
+        fields.require(items.size() == 3,
+                       std::string("the field ") + name + " must hold three numbers");
         for (std::size_t i = 0; i < std::min(items.size(), to.size()); ++i) to[i] = items[i].value;
     };
     read_three("mean", bundle.mean);
     read_three("std", bundle.deviation);
-    fields.require(*std::min_element(bundle.deviation.begin(), bundle.deviation.end()) > 0, "std must be above 0");
+    fields.require(*std::min_element(bundle.deviation.begin(), bundle.deviation.end()) > 0,
+                   "std must be above 0");
 }
 
 void read_heads(const Json& manifest, Bundle& bundle, Fields& fields) {
@@ -160,21 +177,21 @@ void read_heads(const Json& manifest, Bundle& bundle, Fields& fields) {
         const Json& gathered = fields.get(heads, "gathered", Json::object);
         read_channels(fields.get(gathered, "channels", Json::object), bundle.gathered, fields);
         const auto found = bundle.files.find("heads.npz");
-        fields.require(found != bundle.files.end() && found->second.sha256 == fields.text(gathered, "sha256"),
-                       "heads.npz does not belong to this model");
+        fields.require(
+            found != bundle.files.end() && found->second.sha256 == fields.text(gathered, "sha256"),
+            "heads.npz does not belong to this model");
         fields.require(bundle.channels.count("features") == 1, "heads.channels lacks features");
     }
-    const std::map<std::string, int> expected = {{"hm", int(bundle.schema.groups.size())},
-                                                 {"wh", 2},
-                                                 {"hps", 2 * bundle.schema.num_groups},
-                                                 {"reg", 2},
-                                                 {"hm_hp", bundle.schema.num_groups},
-                                                 {"hp_offset", 2}};
+    const std::map<std::string, int> expected = {
+        {"hm", int(bundle.schema.groups.size())}, {"wh", 2},
+        {"hps", 2 * bundle.schema.num_groups},    {"reg", 2},
+        {"hm_hp", bundle.schema.num_groups},      {"hp_offset", 2}};
     for (const auto* channels : {&bundle.channels, &bundle.gathered})
         for (const auto& [name, count] : *channels) {
             if (name == "features" && bundle.sparse) continue;
             const auto known = expected.find(name);
-            fields.require(known != expected.end() && known->second == count, "heads.channels holds a wrong " + name);
+            fields.require(known != expected.end() && known->second == count,
+                           "heads.channels holds a wrong " + name);
         }
     const auto& regressed = bundle.sparse ? bundle.gathered : bundle.channels;
     fields.require(bundle.channels.count("hm") && regressed.count("wh") && regressed.count("hps"),
@@ -195,8 +212,8 @@ void read_files(const Json& manifest, Bundle& bundle, Fields& fields) {
     fields.require(bundle.files.count("model.mnn") == 1, "it lists no model.mnn");
 }
 
-bool read_layers(const std::map<std::string, Array>& arrays, const std::string& name, int features, int rows,
-                 HeadLayers& head) {
+bool read_layers(const std::map<std::string, Array>& arrays, const std::string& name, int features,
+                 int rows, HeadLayers& head) {
     const auto shaped = [&](const std::string& key, const std::vector<int>& shape) -> const Array* {
         const auto found = arrays.find(key);
         return found != arrays.end() && found->second.shape == shape ? &found->second : nullptr;
@@ -210,7 +227,8 @@ bool read_layers(const std::map<std::string, Array>& arrays, const std::string& 
     if (bias_at == arrays.end() || bias_at->second.shape.size() != 1) return false;
     const int hidden = bias_at->second.shape[0];
     const Array *first = shaped(name + ".0.weight", {hidden, features, 3, 3}),
-                *last = shaped(name + ".2.weight", {rows, hidden, 1, 1}), *bias = shaped(name + ".2.bias", {rows});
+                *last = shaped(name + ".2.weight", {rows, hidden, 1, 1}),
+                *bias = shaped(name + ".2.bias", {rows});
     if (!first || !last || !bias || hidden < 1) return false;
     head.first = {hidden, features * 9, first->values, bias_at->second.values};
     head.last = {rows, hidden, last->values, bias->values};
@@ -227,7 +245,8 @@ bool Bundle::open(const std::string& path, Bundle& bundle, std::string& error) {
     if (!read_file(manifest_path, max_manifest_bytes, content, error)) return false;
     Json manifest;
     std::string fault;
-    if (!parse_json(reinterpret_cast<const char*>(content.data()), content.size(), manifest, fault)) {
+    if (!parse_json(reinterpret_cast<const char*>(content.data()), content.size(), manifest,
+                    fault)) {
         error = manifest_path + " is no manifest: " + fault;
         return false;
     }
@@ -250,9 +269,10 @@ bool Bundle::open(const std::string& path, Bundle& bundle, std::string& error) {
         std::uint64_t size = 0;
         const std::string found = sha256_of_file(path + "/" + name, size);
         if (found != entry.sha256 || size != entry.bytes) {
-            error = path + ": the file " + name + " is " + (found.empty() ? "missing" : "damaged") + ", expected " +
-                    std::to_string(entry.bytes) + " bytes with sha256 " + entry.sha256 +
-                    (found.empty() ? "" : ", found " + std::to_string(size) + " bytes with " + found);
+            error =
+                path + ": the file " + name + " is " + (found.empty() ? "missing" : "damaged") +
+                ", expected " + std::to_string(entry.bytes) + " bytes with sha256 " + entry.sha256 +
+                (found.empty() ? "" : ", found " + std::to_string(size) + " bytes with " + found);
             return false;
         }
     }
@@ -265,7 +285,8 @@ bool Bundle::read(const std::string& file, Bytes& content, std::string& error) c
         error = path + " lists no file " + file;
         return false;
     }
-    if (!read_file(path + "/" + file, std::size_t(entry->second.bytes), content, error)) return false;
+    if (!read_file(path + "/" + file, std::size_t(entry->second.bytes), content, error))
+        return false;
     if (sha256(content.data(), content.size()) == entry->second.sha256) return true;
     error = path + ": the file " + file + " changed since the bundle was opened";
     return false;
@@ -280,13 +301,16 @@ bool Bundle::read_weights(HeadWeights& weights, std::string& error) const {
         return false;
     }
     weights.features = channels.at("features");
-    const std::pair<const char*, HeadLayers*> heads[] = {
-        {"wh", &weights.wh}, {"hps", &weights.hps}, {"reg", &weights.reg}, {"hp_offset", &weights.hp_offset}};
+    const std::pair<const char*, HeadLayers*> heads[] = {{"wh", &weights.wh},
+                                                         {"hps", &weights.hps},
+                                                         {"reg", &weights.reg},
+                                                         {"hp_offset", &weights.hp_offset}};
     for (const auto& [head_name, head] : heads) {
         const auto wanted = gathered.find(head_name);
         if (wanted == gathered.end()) continue;
         const HeadLayers& like = weights.wh;
-        if (!read_layers(arrays, head_name, weights.features, wanted->second, *head) || head->first.rows != like.first.rows) {
+        if (!read_layers(arrays, head_name, weights.features, wanted->second, *head) ||
+            head->first.rows != like.first.rows) {
             error = path + "/heads.npz does not fit its model: the arrays of " + head_name;
             return false;
         }

@@ -17,20 +17,21 @@ struct FileEntry {
 };
 
 struct Bundle {
-    std::string path, name, precision;         // precision of the weights: fp32, fp16, w8 or int8
-    int height = 0, width = 0, multiple = 0;   // pixels
-    bool dynamic = false;                      // accepts other sizes
-    std::array<double, 3> mean{}, deviation{}; // of pixels in [0, 1]; blue, green, red
+    std::string path, name, precision;          // precision of the weights: fp32, fp16, w8 or int8
+    int height = 0, width = 0, multiple = 0;    // pixels
+    bool dynamic = false;                       // accepts other sizes
+    std::array<double, 3> mean{}, deviation{};  // of pixels in [0, 1]; blue, green, red
     bool sparse = false, logits = false;
-    std::map<std::string, int> channels;       // of every output of the graph
-    std::map<std::string, int> gathered;       // of the heads that a sparse graph leaves to the runtime
+    std::map<std::string, int> channels;  // of every output of the graph
+    std::map<std::string, int> gathered;  // of the heads that a sparse graph leaves to the runtime
     Schema schema;
     DecoderParams decoder;
     std::map<std::string, FileEntry> files;
 
     std::string model_path() const { return path + "/model.mnn"; }
 
-    // Read and check the manifest, and every listed file against its length and sha256. False: `error` says why.
+    // Read and check the manifest, and every listed file against its length and sha256. False:
+    // `error` says why.
     static bool open(const std::string& path, Bundle& bundle, std::string& error);
 
     // Read a listed file, checked again.

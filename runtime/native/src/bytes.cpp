@@ -67,8 +67,8 @@ void digest_block(const std::uint8_t* block, std::array<std::uint32_t, 8>& state
         w[i] = std::uint32_t(block[4 * i]) << 24 | std::uint32_t(block[4 * i + 1]) << 16 |
                std::uint32_t(block[4 * i + 2]) << 8 | block[4 * i + 3];
     for (std::size_t i = 16; i < 64; ++i)
-        w[i] = w[i - 16] + (turned(w[i - 15], 7) ^ turned(w[i - 15], 18) ^ (w[i - 15] >> 3)) + w[i - 7] +
-               (turned(w[i - 2], 17) ^ turned(w[i - 2], 19) ^ (w[i - 2] >> 10));
+        w[i] = w[i - 16] + (turned(w[i - 15], 7) ^ turned(w[i - 15], 18) ^ (w[i - 15] >> 3)) +
+               w[i - 7] + (turned(w[i - 2], 17) ^ turned(w[i - 2], 19) ^ (w[i - 2] >> 10));
     auto s = state;
     for (std::size_t i = 0; i < 64; ++i) {
         const std::uint32_t first = s[7] + (turned(s[4], 6) ^ turned(s[4], 11) ^ turned(s[4], 25)) +
@@ -81,7 +81,8 @@ void digest_block(const std::uint8_t* block, std::array<std::uint32_t, 8>& state
 }
 
 using Digest = std::array<std::uint32_t, 8>;
-constexpr Digest fresh = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+constexpr Digest fresh = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                          0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
 // Digest what is left of the data, 0 to 63 bytes, and write the whole in hex.
 std::string finish(Digest state, const std::uint8_t* left, std::size_t rest, std::uint64_t size) {

@@ -18,31 +18,35 @@ bool any_above(const float* values, std::size_t count, float limit) {
 
 }  // namespace
 
-void Candidates::find(const Map& heatmap, const std::vector<char>& used, const DecoderParams& params) {
+void Candidates::find(const Map& heatmap, const std::vector<char>& used,
+                      const DecoderParams& params) {
     const auto padded_cells = std::size_t(heatmap.height + 2) * std::size_t(heatmap.width + 2);
     height_ = heatmap.height;
     cells.clear();
     padded_.resize(padded_cells);
-    near_.assign(padded_cells + sizeof(std::uint64_t), 0);  // and room to read the last ones as a word
+    // And room to read the last ones as a word.
+    near_.assign(padded_cells + sizeof(std::uint64_t), 0);
     above_.assign(padded_cells, 0);
     spread_.assign(padded_cells, 0);
     listed_.assign(padded_cells, 0.0f);
     row_starts_.assign(std::size_t(heatmap.channels) * std::size_t(height_) + 1, 0);
-    const float threshold = float(params.keypoint_threshold);
+    const auto threshold = float(params.keypoint_threshold);
     floor = params.threshold_on_raw ? float(underflow) : threshold;
     for (int group = 0; group < heatmap.channels; ++group) {
         const std::size_t first_row = std::size_t(group) * std::size_t(height_);
-        if (used[std::size_t(group)] && any_above(heatmap.channel(group), heatmap.cells(), threshold * float(looser)))
+        if (used[std::size_t(group)] &&
+            any_above(heatmap.channel(group), heatmap.cells(), threshold * float(looser)))
             find_in(heatmap.channel(group), heatmap.width, params, threshold, first_row);
         else
-            std::fill_n(row_starts_.begin() + std::ptrdiff_t(first_row) + 1, height_, int(cells.size()));
+            std::fill_n(row_starts_.begin() + std::ptrdiff_t(first_row) + 1, height_,
+                        int(cells.size()));
     }
     highest = 0;
     for (const Candidate& one : cells) highest = std::max(highest, one.value);
 }
 
-// Mark the cells whose value, or with `neighbours` that of a cell around, is above `limit`: no other can become a
-// landmark. Bytes and no branch: compilers make vectors of it.
+// Mark the cells whose value, or with `neighbours` that of a cell around, is above `limit`: no
+// other can become a landmark. Bytes and no branch: compilers make vectors of it.
 void Candidates::mark_near(int width, float limit, bool neighbours) {
     const int row = width + 2, begin = row, end = (height_ + 1) * row;
     const float* values = padded_.data();
@@ -52,7 +56,8 @@ void Candidates::mark_near(int width, float limit, bool neighbours) {
     if (neighbours) {
         unsigned char* spread = spread_.data();
         for (int at = begin; at < end; ++at) spread[at] = above[at - 1] | above[at] | above[at + 1];
-        for (int at = begin; at < end; ++at) near[at] = spread[at - row] | spread[at] | spread[at + row];
+        for (int at = begin; at < end; ++at)
+            near[at] = spread[at - row] | spread[at] | spread[at + row];
     } else {
         std::copy(above + begin, above + end, near + begin);
     }
@@ -66,37 +71,39 @@ void Candidates::find_in(const float* map, int width, const DecoderParams& param
     pad(map, height_, width, params.border_replicate, padded_.data());
     mark_near(width, threshold * float(looser), blurred);
     const Kernel kernel = blurred ? Kernel::of(params.sigma_keypoint) : Kernel{};
-    places_.clear();
+    near_cells_.clear();
     values_.clear();
     const int end = (height_ + 1) * row;
     for (int at = row; at < end; at += int(sizeof(std::uint64_t))) {
         std::uint64_t marks;
         std::memcpy(&marks, &near_[std::size_t(at)], sizeof marks);
         for (; marks; marks &= marks - 1) {  // every byte is 0 or 1
-            const int place = at + __builtin_ctzll(marks) / 8;
-            const float* cell = padded_.data() + place;
-            places_.push_back(place);
+            const int near_cell = at + __builtin_ctzll(marks) / 8;
+            const float* cell = padded_.data() + near_cell;
+            near_cells_.push_back(near_cell);
             values_.push_back(blurred ? kernel.weigh(cell, row) : *cell);
         }
     }
     if (!params.mask)
-        for (std::size_t i = 0; i < places_.size(); ++i) listed_[std::size_t(places_[i])] = values_[i];
+        for (std::size_t i = 0; i < near_cells_.size(); ++i)
+            listed_[std::size_t(near_cells_[i])] = values_[i];
     std::size_t next = 0;
     for (int y = 0; y < height_; ++y) {
-        for (; next < places_.size() && places_[next] < (y + 2) * row; ++next) {
-            const int at = places_[next];
+        for (; next < near_cells_.size() && near_cells_[next] < (y + 2) * row; ++next) {
+            const int at = near_cells_[next];
             const float value = values_[next];
+            const float* own = listed_.data() + at;
             bool passes = (params.threshold_on_raw ? padded_[std::size_t(at)] : value) > threshold;
             if (passes && !params.mask)  // cells that are not listed count as 0
                 for (int dy = -row; dy <= row; dy += row)
-                    for (int dx = -1; dx <= 1; ++dx) passes = passes && value >= listed_[std::size_t(at + dy + dx)];
+                    for (int dx = -1; dx <= 1; ++dx) passes = passes && value >= own[dy + dx];
             const int x = at % row - 1;
             if (passes) cells.push_back({y * width + x, x, y, value});
         }
         row_starts_[first_row + std::size_t(y) + 1] = int(cells.size());
     }
     if (!params.mask)
-        for (int at : places_) listed_[std::size_t(at)] = 0;
+        for (int at : near_cells_) listed_[std::size_t(at)] = 0;
 }
 
 }  // namespace deepmark

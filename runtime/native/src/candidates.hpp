@@ -1,4 +1,5 @@
-// The few cells of the landmark heatmap that a landmark can come from, as runtime/decoding/candidates.py.
+// The few cells of the landmark heatmap that a landmark can come from, as
+// runtime/decoding/candidates.py.
 #pragma once
 
 #include <vector>
@@ -23,18 +24,21 @@ public:
     void find(const Map& heatmap, const std::vector<char>& used, const DecoderParams& params);
 
     // Position of the first candidate at or after a row, 0 to height inclusive, of a group.
-    int start(int group, int row) const { return row_starts_[std::size_t(group) * std::size_t(height_) + std::size_t(row)]; }
+    int start(int group, int row) const {
+        return row_starts_[std::size_t(group) * std::size_t(height_) + std::size_t(row)];
+    }
     int height() const { return height_; }
 
 private:
-    void find_in(const float* map, int width, const DecoderParams& params, float threshold, std::size_t first_row);
+    void find_in(const float* map, int width, const DecoderParams& params, float threshold,
+                 std::size_t first_row);
     void mark_near(int width, float limit, bool neighbours);
 
     int height_ = 0;
     std::vector<int> row_starts_;
     std::vector<float> padded_, listed_;
     std::vector<unsigned char> above_, spread_, near_;
-    std::vector<int> places_;
+    std::vector<int> near_cells_;
     std::vector<float> values_;
 };
 

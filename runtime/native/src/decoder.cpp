@@ -37,8 +37,8 @@ bool require_probabilities(const Map& map, const char* name, std::string& error)
         if (value > high) high = value;
     }
     error = std::string("head '") + name +
-            "' must hold probabilities from 0 to 1, found values from " +
-            four_digits(double(low)) + " to " + four_digits(double(high));
+            "' must hold probabilities from 0 to 1, found values from " + four_digits(double(low)) +
+            " to " + four_digits(double(high));
     return false;
 }
 
@@ -103,9 +103,9 @@ bool Decoder::read_regressions(int width, Regressions& others, std::string& erro
     auto& coarse = regressed_.coarse;
     coarse.resize(2 * pairs);
     for (std::size_t p = 0; p < pairs; ++p) {
-        const int cell = cells_[std::size_t(pairs_.owner[p])];
-        coarse[p] = float(cell % width) + displacements_[p];
-        coarse[pairs + p] = float(cell / width) + displacements_[pairs + p];
+        const int cell = cells_[std::size_t(pairs_.owner[p])], x = cell % width, y = cell / width;
+        coarse[p] = float(x) + displacements_[p];
+        coarse[pairs + p] = float(y) + displacements_[pairs + p];
     }
     return true;
 }
@@ -130,9 +130,10 @@ void Decoder::rescore(bool has_landmarks) {
     const auto& list = centres_.list;
     scores_.resize(list.size());
     for (std::size_t i = 0; i < list.size(); ++i)
-        scores_[i] = has_landmarks ? float(params_.alpha * double(list[i].score) +
-                                           (1 - params_.alpha) * means_[i])
-                                   : list[i].score;
+        scores_[i] =
+            has_landmarks
+                ? float(params_.alpha * double(list[i].score) + (1 - params_.alpha) * means_[i])
+                : list[i].score;
 }
 
 // Sort the objects by score, and leave out those below the floor.
@@ -166,8 +167,8 @@ void Decoder::collect(Detections& found) {
         object.first = int(to - found.landmarks.data());
         object.count = int(end - begin);
         for (std::size_t p = begin; p < end; ++p)
-            *to++ = {landmarks_.positions[p], landmarks_.positions[pairs + p],
-                     landmarks_.values[p], landmarks_.refined[p] != 0};
+            *to++ = {landmarks_.positions[p], landmarks_.positions[pairs + p], landmarks_.values[p],
+                     landmarks_.refined[p] != 0};
     }
 }
 

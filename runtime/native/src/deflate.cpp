@@ -92,12 +92,15 @@ struct Inflater {
     }
 
     bool lengths(Codes& literals, Codes& distances) {
-        const std::size_t literal_count = bits(5) + 257, distance_count = bits(5) + 1, meta_count = bits(4) + 4;
-        static const std::uint8_t order[19] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
+        const std::size_t literal_count = bits(5) + 257, distance_count = bits(5) + 1,
+                          meta_count = bits(4) + 4;
+        static const std::uint8_t order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
+                                               11, 4,  12, 3, 13, 2, 14, 1, 15};
         std::array<std::uint8_t, 320> found{};
         for (std::size_t i = 0; i < meta_count; ++i) found[order[i]] = std::uint8_t(bits(3));
         Codes meta;
-        if (failed || literal_count > 286 || distance_count > 30 || !meta.make(found.data(), 19)) return false;
+        if (failed || literal_count > 286 || distance_count > 30 || !meta.make(found.data(), 19))
+            return false;
         found.fill(0);
         for (std::size_t i = 0; i < literal_count + distance_count;) {
             const int next = symbol(meta);
@@ -112,12 +115,14 @@ struct Inflater {
             if (failed || times > literal_count + distance_count - i) return false;
             while (times--) found[i++] = repeated;
         }
-        return literals.make(found.data(), literal_count) && distances.make(found.data() + literal_count, distance_count);
+        return literals.make(found.data(), literal_count) &&
+               distances.make(found.data() + literal_count, distance_count);
     }
 
     bool packed(const Codes& literals, const Codes& distances, Bytes& out, std::size_t expected) {
-        static const std::uint16_t bases[29] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
-                                                31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
+        static const std::uint16_t bases[29] = {3,  4,  5,  6,   7,   8,   9,   10,  11, 13,
+                                                15, 17, 19, 23,  27,  31,  35,  43,  51, 59,
+                                                67, 83, 99, 115, 131, 163, 195, 227, 258};
         static const std::uint8_t extras[29] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
                                                 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
         while (true) {
@@ -135,7 +140,8 @@ struct Inflater {
             const int code = symbol(distances);
             if (failed || code > 29) return false;
             const unsigned extra = code < 4 ? 0 : unsigned(code) / 2 - 1;
-            const std::size_t base = code < 4 ? std::size_t(code) + 1 : ((2 + (std::size_t(code) & 1)) << extra) + 1;
+            const std::size_t base =
+                code < 4 ? std::size_t(code) + 1 : ((2 + (std::size_t(code) & 1)) << extra) + 1;
             const std::size_t back = base + bits(extra);
             if (failed || back > out.size() || length > expected - out.size()) return false;
             for (std::size_t i = 0; i < length; ++i) out.push_back(out[out.size() - back]);
@@ -148,10 +154,12 @@ struct Inflater {
 // 258 bytes cost 2 bits at least.
 constexpr std::size_t most_expansion = 1032;
 
-bool inflate(const std::uint8_t* data, std::size_t size, std::size_t expected, std::size_t trailer, Bytes& out) {
+bool inflate(const std::uint8_t* data, std::size_t size, std::size_t expected, std::size_t trailer,
+             Bytes& out) {
     Inflater in{data, size};
     out.clear();
-    if (expected / most_expansion > size) return false;  // before there is memory for what can never come
+    if (expected / most_expansion > size)
+        return false;  // before there is memory for what can never come
     out.reserve(expected);
     for (bool last = false; !last;) {
         last = in.bits(1);
@@ -164,7 +172,8 @@ bool inflate(const std::uint8_t* data, std::size_t size, std::size_t expected, s
         }
         if (kind == 1) {
             std::array<std::uint8_t, 288> fixed;
-            for (std::size_t i = 0; i < 288; ++i) fixed[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
+            for (std::size_t i = 0; i < 288; ++i)
+                fixed[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
             std::array<std::uint8_t, 30> fives;
             fives.fill(5);
             literals.make(fixed.data(), fixed.size());

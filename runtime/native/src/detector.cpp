@@ -16,7 +16,8 @@ std::unique_ptr<Detector> Detector::open(const std::string& bundle, const Engine
     return nullptr;
 }
 
-bool Detector::detect(const std::uint8_t* image, int height, int width, Detections& found, std::string& error) noexcept try {
+bool Detector::detect(const std::uint8_t* image, int height, int width, Detections& found,
+                      std::string& error) noexcept try {
     return pipeline_->letterbox(image, height, width, error) && pipeline_->run_network(error) &&
            pipeline_->decode(found, error);
 } catch (const std::exception& caught) {
@@ -24,6 +25,8 @@ bool Detector::detect(const std::uint8_t* image, int height, int width, Detectio
     return false;
 }
 
-const std::vector<std::string>& Detector::class_names() const noexcept { return pipeline_->bundle().schema.class_names; }
+const std::vector<std::string>& Detector::class_names() const noexcept {
+    return pipeline_->bundle().schema.class_names;
+}
 
 }  // namespace deepmark

@@ -33,7 +33,8 @@ std::string in_words(const std::vector<int>& shape) {
 }  // namespace
 
 struct Engine::State {
-    std::unique_ptr<MNN::Interpreter, DestroyNet> net;  // first: destroyed last, tensors die with it
+    // First, so that it is destroyed last: tensors die with it.
+    std::unique_ptr<MNN::Interpreter, DestroyNet> net;
     MNN::Session* session = nullptr;
     MNN::Tensor* input = nullptr;
     std::vector<float> staged;
@@ -48,13 +49,13 @@ Engine::~Engine() = default;
 
 const std::vector<Output>& Engine::outputs() const { return state_->outputs; }
 
-std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int width, const EngineSettings& settings,
-                                     std::string& error) try {
+std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int width,
+                                     const EngineSettings& settings, std::string& error) try {
     // MNN accepts sizes that it cannot run, and then leaves the old outputs in place.
-    if (height <= 0 || width <= 0 || height % multiple || width % multiple || height > longest_side ||
-        width > longest_side) {
-        error = "the input must have sides that are multiples of 32 up to 8192, found " + std::to_string(height) +
-                "x" + std::to_string(width);
+    if (height <= 0 || width <= 0 || height % multiple || width % multiple ||
+        height > longest_side || width > longest_side) {
+        error = "the input must have sides that are multiples of 32 up to 8192, found " +
+                std::to_string(height) + "x" + std::to_string(width);
         return nullptr;
     }
     if (settings.threads < 1 || settings.threads > 64) {
@@ -96,7 +97,8 @@ std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int wi
     net.resizeTensor(state->input, wanted);
     net.resizeSession(state->session);
     if (state->input->shape() != wanted) {
-        error = path + ": expected an input of " + in_words(wanted) + ", found " + in_words(state->input->shape());
+        error = path + ": expected an input of " + in_words(wanted) + ", found " +
+                in_words(state->input->shape());
         return nullptr;
     }
     state->staged.resize(size_t(3) * size_t(height) * size_t(width));

@@ -9,7 +9,8 @@
 
 namespace deepmark {
 
-// One output: (channels, height, width) float32, rows first. `values` is overwritten by the next run.
+// One output: (channels, height, width) float32, rows first. `values` is overwritten by the next
+// run.
 struct Output {
     std::string name;
     int channels = 0, height = 0, width = 0;
@@ -18,21 +19,23 @@ struct Output {
 
 class Engine {
 public:
-    static constexpr int multiple = 32;      // both sides of the input
+    static constexpr int multiple = 32;  // both sides of the input
     static constexpr int longest_side = 8192;
 
-    // Load a .mnn file for one input of (1, 3, height, width). Null on failure, with one sentence in `error`.
+    // Load a .mnn file for one input of (1, 3, height, width). Null on failure, with one sentence
+    // in `error`.
     static std::unique_ptr<Engine> load(const std::string& path, int height, int width,
                                         const EngineSettings& settings, std::string& error);
 
-    // Run on 3 * height * width floats, channels first. False on failure; outputs are then not to be read.
+    // Run on 3 * height * width floats, channels first. False on failure; outputs are then not to
+    // be read.
     bool run(const float* input, std::string& error);
 
     const std::vector<Output>& outputs() const;
-    int threads_used() const;                // as MNN reports it; it clamps silently
-    float memory_mib() const;                // of the session, as MNN reports it
-    float mflops() const;                    // of one run, as MNN counts
-    bool has_extensions() const;             // MNN chose its back end of a CPU's better instructions
+    int threads_used() const;     // as MNN reports it; it clamps silently
+    float memory_mib() const;     // of the session, as MNN reports it
+    float mflops() const;         // of one run, as MNN counts
+    bool has_extensions() const;  // MNN chose its back end of a CPU's better instructions
     static const char* mnn_version();
 
     ~Engine();

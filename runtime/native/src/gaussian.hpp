@@ -21,7 +21,8 @@ struct Kernel {
         return {float(1 / total), float(e / total), float(e * e / total)};
     }
 
-    // The blurred value of the cell that `at` points to, in a map whose rows are `row` floats apart.
+    // The blurred value of the cell that `at` points to, in a map whose rows are `row` floats
+    // apart.
     float weigh(const float* at, std::ptrdiff_t row) const {
         const float edges = (at[-1] + at[1]) + (at[-row] + at[row]);
         const float corners = (at[-row - 1] + at[-row + 1]) + (at[row - 1] + at[row + 1]);

@@ -1,4 +1,5 @@
-// One image's heads as the decoder reads them: two heatmaps that it scans, and four heads that it reads at single cells.
+// One image's heads as the decoder reads them: two heatmaps that it scans, and four heads that it
+// reads at single cells.
 #pragma once
 
 #include <cstddef>
@@ -24,9 +25,11 @@ public:
     virtual bool has_offsets() const = 0;           // reg
     virtual bool has_landmark_offsets() const = 0;  // hp_offset
 
-    // cells: N objects.  owner, group: of P landmarks.  sizes, offsets: (2, N).  displacements: (2, P).
+    // cells: N objects.  owner, group: P landmarks.
+    // sizes, offsets: (2, N).  displacements: (2, P).
     virtual void at_centres(const std::vector<int>& cells, const std::vector<int>& owner,
-                            const std::vector<int>& group, float* sizes, float* offsets, float* displacements) = 0;
+                            const std::vector<int>& group, float* sizes, float* offsets,
+                            float* displacements) = 0;
 
     // offsets: (2, n).
     virtual void at_landmarks(const std::vector<int>& cells, float* offsets) = 0;
@@ -40,8 +43,9 @@ public:
     int groups() const override { return hps.channels / 2; }
     bool has_offsets() const override { return bool(reg); }
     bool has_landmark_offsets() const override { return bool(hp_offset); }
-    void at_centres(const std::vector<int>& cells, const std::vector<int>& owner, const std::vector<int>& group,
-                    float* sizes, float* offsets, float* displacements) override;
+    void at_centres(const std::vector<int>& cells, const std::vector<int>& owner,
+                    const std::vector<int>& group, float* sizes, float* offsets,
+                    float* displacements) override;
     void at_landmarks(const std::vector<int>& cells, float* offsets) override;
 };
 

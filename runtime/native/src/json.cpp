@@ -34,7 +34,8 @@ struct Parser {
     }
     bool word(const char* wanted) {
         const auto length = std::ptrdiff_t(std::strlen(wanted));
-        if (end - at < length || std::strncmp(at, wanted, std::size_t(length)) != 0) return fail("no JSON value");
+        if (end - at < length || std::strncmp(at, wanted, std::size_t(length)) != 0)
+            return fail("no JSON value");
         at += length;
         return true;
     }
@@ -45,13 +46,25 @@ struct Parser {
         skip_space();
         if (at >= end) return fail("it ends early");
         switch (*at) {
-            case '{': return object(out, depth);
-            case '[': return array(out, depth);
-            case '"': out.kind = Json::string; return string(out.text);
-            case 't': out.kind = Json::boolean; out.truth = true; return word("true");
-            case 'f': out.kind = Json::boolean; return word("false");
-            case 'n': return word("null");
-            default: out.kind = Json::number; return number(out.value);
+            case '{':
+                return object(out, depth);
+            case '[':
+                return array(out, depth);
+            case '"':
+                out.kind = Json::string;
+                return string(out.text);
+            case 't':
+                out.kind = Json::boolean;
+                out.truth = true;
+                return word("true");
+            case 'f':
+                out.kind = Json::boolean;
+                return word("false");
+            case 'n':
+                return word("null");
+            default:
+                out.kind = Json::number;
+                return number(out.value);
         }
     }
 
@@ -120,8 +133,8 @@ struct Parser {
         if (at >= end) return fail("an escape ends early");
         static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
         const char which = *at++;
-        if (const char* place = which ? std::strchr(from, which) : nullptr) {
-            out += to[place - from];
+        if (const char* known = which ? std::strchr(from, which) : nullptr) {
+            out += to[known - from];
             return true;
         }
         unsigned code = 0, low = 0;
@@ -155,7 +168,8 @@ struct Parser {
         ++at;
         while (at < end && *at != '"') {
             const char one = *at++;
-            if (static_cast<unsigned char>(one) < 0x20) return fail("a control character in a string");
+            if (static_cast<unsigned char>(one) < 0x20)
+                return fail("a control character in a string");
             if (one != '\\')
                 out += one;
             else if (!escape(out))

@@ -1,4 +1,5 @@
-// Strict JSON (RFC 8259): no duplicate keys, nothing after the value, bounded in depth and in number of values.
+// Strict JSON (RFC 8259): no duplicate keys, nothing after the value, bounded in depth and in
+// number of values.
 #pragma once
 
 #include <string>

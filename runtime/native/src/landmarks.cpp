@@ -49,7 +49,7 @@ bool Landmarks::refine(const Pairs& pairs, const Regressed& regressed, const Map
         if (!read_positions(others, error)) return false;
         nearest_peak(pairs, regressed);
     }
-    const float gamma = float(params.gamma), rest = 1 - gamma;
+    const auto gamma = float(params.gamma), rest = 1 - gamma;
     const std::size_t count = regressed.sizes.size() / 2, asked = asked_.size();
     for (std::size_t i = 0; i < found_.size(); ++i) {
         const Found& one = found_[i];
@@ -73,12 +73,12 @@ void Landmarks::highest_under_mask(const Pairs& pairs, const Regressed& regresse
     const auto &sizes = regressed.sizes, &coarse = regressed.coarse;
     const std::size_t count = sizes.size() / 2, all = pairs.size();
     const double room = std::log(double(candidates_.highest / candidates_.floor));
-    const float deviations = float(std::sqrt(std::max(2 * (room + log_rounding), 0.0)));
-    const float last = float(candidates_.height());
+    const auto deviations = float(std::sqrt(std::max(2 * (room + log_rounding), 0.0)));
+    const auto last = float(candidates_.height());
     for (std::size_t object = 0; object < count; ++object) {
-        const float sigma = std::max(
-            std::min(sizes[object], sizes[count + object]) / float(mask_divisor),
-            float(smallest_sigma));
+        const float sigma =
+            std::max(std::min(sizes[object], sizes[count + object]) / float(mask_divisor),
+                     float(smallest_sigma));
         const float reach = sigma * deviations, spread = -2 * sigma * sigma;
         const float steepness = -1 / spread;
         for (auto p = std::size_t(pairs.bounds[object]); p < std::size_t(pairs.bounds[object + 1]);

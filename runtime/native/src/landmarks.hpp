@@ -50,8 +50,8 @@ private:
     std::vector<char> used_;
     Candidates candidates_;
     std::vector<Found> found_;
-    std::vector<int> asked_;   // n candidates whose positions are wanted
-    std::vector<int> cells_;   // (n,) their cells
+    std::vector<int> asked_;       // n candidates whose positions are wanted
+    std::vector<int> cells_;       // (n,) their cells
     std::vector<float> asked_xy_;  // (2, n) their positions
 };
 

@@ -5,11 +5,13 @@
 
 namespace deepmark {
 
-// Warp a picture into a network input: centre to centre, max(height, width) to the input's WIDTH, black outside.
+// Warp a picture into a network input: centre to centre, max(height, width) to the input's WIDTH,
+// black outside. Allocates nothing.
 //
-// image: (height, width, 3) bytes, rows first; 1 to 32766 pixels a side.  input: (input_height, input_width, 3) bytes,
-// overwritten; 1 to 32766 a side.  Allocates nothing. False, and nothing written, if a side is out of range.
-bool letterbox(const std::uint8_t* image, int height, int width, std::uint8_t* input, int input_height,
-               int input_width);
+// image: (height, width, 3) bytes, rows first.
+// input: (input_height, input_width, 3) bytes, overwritten.
+// False, and nothing written, if a side does not have 1 to warp_limit - 1 pixels.
+bool letterbox(const std::uint8_t* image, int height, int width, std::uint8_t* input,
+               int input_height, int input_width);
 
 }  // namespace deepmark

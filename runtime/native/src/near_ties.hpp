@@ -1,5 +1,6 @@
-// Choices of the decoder that rounding may turn over, as exporter/near_ties.py: is the distance between what was chosen
-// and the next best smaller than what the two computations are known to differ by? Then both choices are right.
+// Choices of the decoder that rounding may turn over, as exporter/near_ties.py: is the distance
+// between what was chosen and the next best smaller than what the two computations are known to
+// differ by? Then both choices are right.
 #pragma once
 
 #include <vector>
@@ -20,16 +21,18 @@ public:
     NearTies(const Map& hm, const Map& hm_hp, Regressions& others, const DecoderParams& params)
         : hm_(hm), hm_hp_(hm_hp), others_(others), params_(params) {}
 
-    // Whether this cell is, or fails to be, a local maximum of hm by no more than the slack. score: of the centre that one
-    // side found there; the map must agree with it, too.
+    // Whether this cell is, or fails to be, a local maximum of hm by no more than the slack. score:
+    // of the centre that one side found there; the map must agree with it, too.
     bool centre(int class_id, int cell, double score, const Slack& slack) const;
 
-    // Whether technique 4 chose this landmark's place by no more than the slack: the cell that the mask stands on, the
-    // maximum under it, the threshold, the gate at the object's box. Without the mask or hm_hp nothing is a tie.
+    // Whether technique 4 chose this landmark's place by no more than the slack: the cell that the
+    // mask stands on, the maximum under it, the threshold, the gate at the object's box. Without
+    // the mask or hm_hp nothing is a tie.
     bool landmark(int group, int cell, const Slack& slack) const;
 
 private:
-    bool at_the_gate(int cell, int peak, const float size[2], const float centre[2], const Slack& slack) const;
+    bool at_the_gate(int cell, int peak, const float size[2], const float centre[2],
+                     const Slack& slack) const;
 
     Map hm_, hm_hp_;
     Regressions& others_;

@@ -20,7 +20,8 @@ void Suppressor::suppress(Detections& detections, const DecoderParams& params) {
     const double floor = soft ? params.nms_score : std::numeric_limits<double>::infinity();
     const double gone = -std::numeric_limits<double>::infinity();
     left_.resize(objects.size());
-    std::transform(objects.begin(), objects.end(), left_.begin(), [](const Object& one) { return one.score; });
+    std::transform(objects.begin(), objects.end(), left_.begin(),
+                   [](const Object& one) { return one.score; });
     has_rival_.assign(objects.size(), 0);
     kept_.clear();
     for (std::size_t turn = 0; turn < objects.size(); ++turn) {
@@ -40,7 +41,7 @@ void Suppressor::suppress(Detections& detections, const DecoderParams& params) {
             if (overlap > (soft ? 0.0 : params.nms_iou)) has_rival_[i] = 1;
             if (soft)
                 left_[i] *= std::max(std::exp(overlap * overlap / -params.nms_sigma),
-                                    std::numeric_limits<double>::min());
+                                     std::numeric_limits<double>::min());
         }
     }
     objects.assign(kept_.begin(), kept_.end());  // not moved: its room stays for the next frame

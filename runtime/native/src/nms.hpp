@@ -11,12 +11,13 @@ namespace deepmark {
 // Keeps its buffers, so that a frame like one before allocates nothing.
 class Suppressor {
 public:
-    // In whatever coordinates the boxes come; one unit is added to each side. Objects whose score falls below
-    // params.score_threshold go too.
+    // In whatever coordinates the boxes come; one unit is added to each side. Objects whose score
+    // falls below params.score_threshold go too.
     void suppress(Detections& detections, const DecoderParams& params);
 
 private:
-    std::vector<double> left_;  // in float64 to the end: a score that many rivals decay is rounded once
+    // Scores, in float64 to the end: one that many rivals decay is rounded once.
+    std::vector<double> left_;
     std::vector<char> has_rival_;
     std::vector<Object> kept_;
 };

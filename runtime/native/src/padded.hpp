@@ -1,5 +1,5 @@
-// A heatmap with a border of one cell around it, as runtime/decoding/padded.py: every cell has eight
-// neighbours.
+// A heatmap with a border of one cell around it, as runtime/decoding/padded.py: every cell has
+// eight neighbours.
 #pragma once
 
 #include "gaussian.hpp"

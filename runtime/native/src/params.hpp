@@ -1,4 +1,5 @@
-// The decoder's parameters and the table of landmarks, as in runtime/decoding/params.py and runtime/keypoints/schema.py.
+// The decoder's parameters and the table of landmarks, as in runtime/decoding/params.py and
+// runtime/keypoints/schema.py.
 #pragma once
 
 #include <string>
@@ -12,17 +13,17 @@ enum class Nms { none, soft, hard };
 
 // The defaults are the paper's published DeepFashion2 set (section 4.2).
 struct DecoderParams {
-    double alpha = default_alpha;                    // weight of the centre score, Eq. (1), in [0, 1]
-    double sigma_center = default_sigma_center;      // of the Gaussian on hm, Eq. (2), in cells; 0: none
-    double sigma_keypoint = default_sigma_keypoint;  // of the Gaussian on hm_hp, in cells; 0: none
-    double gamma = default_gamma;                    // weight of the refined position, Eq. (3), in [0, 1]
-    bool mask = true;                                // technique 4, Eq. (4); otherwise the nearest peak
-    int top_k = default_top_k;                       // centre peaks that are decoded, >= 1
+    double alpha = default_alpha;                // weight of the centre score, Eq. (1), in [0, 1]
+    double sigma_center = default_sigma_center;  // Gaussian on hm, Eq. (2), in cells; 0: none
+    double sigma_keypoint = default_sigma_keypoint;  // Gaussian on hm_hp, in cells; 0: none
+    double gamma = default_gamma;  // weight of the refined position, Eq. (3), in [0, 1]
+    bool mask = true;              // technique 4, Eq. (4); otherwise the nearest peak
+    int top_k = default_top_k;     // centre peaks that are decoded, >= 1
     double keypoint_threshold = default_keypoint_threshold;  // in (0, 1)
     Nms nms = Nms::none;
     double score_threshold = default_score_threshold;  // in [0, 1]
-    bool border_replicate = false;  // how Eq. (2) reads beyond the map: zeros, or the nearest cell
-    bool threshold_on_raw = false;  // keypoint_threshold is held against the network's value, not the rescored one
+    bool border_replicate = false;  // Eq. (2) reads the nearest cell beyond the map, not zeros
+    bool threshold_on_raw = false;  // keypoint_threshold is for the network's own value
     bool skip_unrefined = false;    // landmarks without a peak do not count in the mean of Eq. (1)
     double nms_iou = default_nms_iou;
     double nms_sigma = default_nms_sigma;
@@ -34,8 +35,9 @@ struct DecoderParams {
 
 struct Schema {
     std::vector<std::string> class_names;
-    std::vector<std::vector<int>> groups;  // of each class: the heatmap channel of each of its landmarks
-    std::vector<std::vector<double>> sigmas;  // of each class: the OKS sigma of each of its landmarks
+    // Heatmap channel and OKS sigma of each landmark of each class.
+    std::vector<std::vector<int>> groups;
+    std::vector<std::vector<double>> sigmas;
     int num_groups = 0;
 };
 

@@ -19,8 +19,9 @@ bool mark_peaks(const float* centre, std::ptrdiff_t row, int width, float cut, i
     for (int x = 1; x <= width; ++x) {
         const float value = centre[x];
         const int is_peak = (value > cut) & (value >= centre[x - 1]) & (value >= centre[x + 1]) &
-                            (value >= above[x - 1]) & (value >= above[x]) & (value >= above[x + 1]) &
-                            (value >= below[x - 1]) & (value >= below[x]) & (value >= below[x + 1]);
+                            (value >= above[x - 1]) & (value >= above[x]) &
+                            (value >= above[x + 1]) & (value >= below[x - 1]) &
+                            (value >= below[x]) & (value >= below[x + 1]);
         marks[x - 1] = is_peak;
         any |= is_peak;
     }
@@ -43,8 +44,9 @@ void Centres::find(const Map& hm, const DecoderParams& params) {
     marks_.resize(std::size_t(hm.width));
     blurred_.assign(padded_cells, 0.0f);
     list.clear();
-    // Peaks come by class, then by cell: what is not above the worst of top_k better ones will never
-    // be among them. An underflowed sigmoid is a plateau of thousands of peaks, which this keeps out.
+    // Peaks come by class, then by cell: what is not above the worst of top_k better ones will
+    // never be among them. An underflowed sigmoid is a plateau of thousands of peaks, which this
+    // keeps out.
     const auto most = std::size_t(params.top_k), enough = 4 * most;
     float cut = 0;
     for (int channel = 0; channel < hm.channels; ++channel) {

@@ -11,7 +11,7 @@
 namespace deepmark {
 
 struct Centre {
-    float score;        // after technique 2
+    float score;         // after technique 2
     int class_id, cell;  // y * width + x
 };
 

@@ -14,7 +14,8 @@ constexpr int longest_ppm_side = 16384;
 constexpr std::size_t channels = 3;
 
 std::uint32_t big_endian(const std::uint8_t* at) {
-    return std::uint32_t(at[0]) << 24 | std::uint32_t(at[1]) << 16 | std::uint32_t(at[2]) << 8 | at[3];
+    return std::uint32_t(at[0]) << 24 | std::uint32_t(at[1]) << 16 | std::uint32_t(at[2]) << 8 |
+           at[3];
 }
 
 std::uint32_t adler32(const Bytes& data) {
@@ -28,7 +29,8 @@ std::uint32_t adler32(const Bytes& data) {
 
 int paeth(int left, int up, int corner) {
     const int guess = left + up - corner;
-    const int from_left = std::abs(guess - left), from_up = std::abs(guess - up), from_corner = std::abs(guess - corner);
+    const int from_left = std::abs(guess - left), from_up = std::abs(guess - up),
+              from_corner = std::abs(guess - corner);
     if (from_left <= from_up && from_left <= from_corner) return left;
     return from_up <= from_corner ? up : corner;
 }
@@ -46,7 +48,8 @@ bool unfilter(std::uint8_t filter, std::uint8_t* row, const std::uint8_t* above,
 }
 
 void swap_red_and_blue(Bytes& pixels) {
-    for (std::size_t i = 0; i + 2 < pixels.size(); i += channels) std::swap(pixels[i], pixels[i + 2]);
+    for (std::size_t i = 0; i + 2 < pixels.size(); i += channels)
+        std::swap(pixels[i], pixels[i + 2]);
 }
 
 }  // namespace
@@ -57,7 +60,8 @@ bool read_png(const Bytes& file, Picture& picture, std::string& error) {
         error = std::string("no PNG that this program reads: ") + what;
         return false;
     };
-    if (file.size() < 8 || std::memcmp(file.data(), signature, 8) != 0) return fail("another signature");
+    if (file.size() < 8 || std::memcmp(file.data(), signature, 8) != 0)
+        return fail("another signature");
     Bytes packed;
     std::uint64_t width = 0, height = 0;
     bool ended = false;
@@ -89,7 +93,8 @@ bool read_png(const Bytes& file, Picture& picture, std::string& error) {
     }
     const auto row = std::size_t(width) * channels;
     Bytes rows;
-    if (packed.size() < 6 || (packed[0] & 15) != 8 || (packed[0] * 256 + packed[1]) % 31 || (packed[1] & 32) ||
+    if (packed.size() < 6 || (packed[0] & 15) != 8 || (packed[0] * 256 + packed[1]) % 31 ||
+        (packed[1] & 32) ||
         !inflate(packed.data() + 2, packed.size() - 2, (row + 1) * std::size_t(height), 4, rows))
         return fail("its pixels cannot be unpacked");
     if (adler32(rows) != big_endian(&packed[packed.size() - 4])) return fail("a checksum differs");
@@ -118,7 +123,8 @@ bool read_ppm(const Bytes& file, Picture& picture, std::string& error) {
     int numbers[3];
     for (int& number : numbers) {
         const std::size_t before = at;
-        while (at < file.size() && (std::strchr(" \t\r\n", file[at]) || file[at] == '#') && file[at]) {
+        while (at < file.size() && (std::strchr(" \t\r\n", file[at]) || file[at] == '#') &&
+               file[at]) {
             if (file[at] == '#')
                 while (at < file.size() && file[at] != '\n') ++at;
             else
@@ -134,7 +140,8 @@ bool read_ppm(const Bytes& file, Picture& picture, std::string& error) {
         return fail("expected sides of 1 to 16384 pixels");
     if (numbers[2] != 255) return fail("expected 255 as the largest value");
     const std::size_t size = std::size_t(numbers[0]) * std::size_t(numbers[1]) * channels;
-    if (at >= file.size() || !std::strchr(" \t\r\n", file[at]) || !file[at] || file.size() - at - 1 != size)
+    if (at >= file.size() || !std::strchr(" \t\r\n", file[at]) || !file[at] ||
+        file.size() - at - 1 != size)
         return fail("the number of bytes does not fit its size");
     picture.width = numbers[0];
     picture.height = numbers[1];

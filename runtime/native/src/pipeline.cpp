@@ -7,17 +7,19 @@
 
 namespace deepmark {
 
-std::unique_ptr<Pipeline> Pipeline::open(const std::string& path, const EngineSettings& settings, int height, int width,
-                                         std::string& error) {
+std::unique_ptr<Pipeline> Pipeline::open(const std::string& path, const EngineSettings& settings,
+                                         int height, int width, std::string& error) {
     std::unique_ptr<Pipeline> made(new Pipeline);
     Bundle& bundle = made->bundle_;
     if (!Bundle::open(path, bundle, error)) return nullptr;
     made->height_ = height ? height : bundle.height;
     made->width_ = width ? width : bundle.width;
     const bool own = made->height_ == bundle.height && made->width_ == bundle.width;
-    if (!own && (!bundle.dynamic || made->height_ % bundle.multiple || made->width_ % bundle.multiple)) {
-        error = path + ": the input must have " + std::to_string(bundle.height) + "x" + std::to_string(bundle.width) +
-                " pixels" + (bundle.dynamic ? ", or multiples of " + std::to_string(bundle.multiple) : "");
+    if (!own &&
+        (!bundle.dynamic || made->height_ % bundle.multiple || made->width_ % bundle.multiple)) {
+        error = path + ": the input must have " + std::to_string(bundle.height) + "x" +
+                std::to_string(bundle.width) + " pixels" +
+                (bundle.dynamic ? ", or multiples of " + std::to_string(bundle.multiple) : "");
         return nullptr;
     }
     made->engine_ = Engine::load(bundle.model_path(), made->height_, made->width_, settings, error);
@@ -31,8 +33,8 @@ bool Pipeline::connect(std::string& error) {
         const Output* found = output(name);
         if (!found || found->channels != channels || found->height != height_ / stride ||
             found->width != width_ / stride) {
-            error = bundle_.path + ": the model must give " + name + " with " + std::to_string(channels) +
-                    " channels and a quarter of its input's size";
+            error = bundle_.path + ": the model must give " + name + " with " +
+                    std::to_string(channels) + " channels and a quarter of its input's size";
             return false;
         }
     }
@@ -61,7 +63,7 @@ bool Pipeline::connect(std::string& error) {
     const auto pixels = std::size_t(height_) * std::size_t(width_);
     warped_.resize(3 * pixels);
     input_.resize(3 * pixels);
-    table_.resize(3 * 256);
+    table_.resize(std::size_t(3) * 256);
     for (std::size_t channel = 0; channel < 3; ++channel)
         for (std::size_t value = 0; value < 256; ++value)
             table_[channel * 256 + value] =
@@ -94,8 +96,8 @@ bool Pipeline::letterbox(const std::uint8_t* image, int height, int width, std::
     image_height_ = height;
     image_width_ = width;
     if (deepmark::letterbox(image, height, width, warped_.data(), height_, width_)) return true;
-    error = "a picture must have sides of 1 to " + std::to_string(warp_limit - 1) + " pixels, found " + std::to_string(height) + "x" +
-            std::to_string(width);
+    error = "a picture must have sides of 1 to " + std::to_string(warp_limit - 1) +
+            " pixels, found " + std::to_string(height) + "x" + std::to_string(width);
     return false;
 }
 
@@ -132,8 +134,10 @@ bool Pipeline::decode_cells(Decoder& decoder, Detections& found, std::string& er
 
 bool Pipeline::decode(Detections& found, std::string& error) {
     if (!decode_cells(*decoder_, found, error)) return false;
-    const double scale = double(width_) / std::max(image_height_, image_width_);  // input pixels per image pixel
-    const double middle[2] = {image_width_ / 2.0, image_height_ / 2.0}, input[2] = {width_ / 2.0, height_ / 2.0};
+    // Input pixels per image pixel.
+    const double scale = double(width_) / std::max(image_height_, image_width_);
+    const double middle[2] = {image_width_ / 2.0, image_height_ / 2.0},
+                 input[2] = {width_ / 2.0, height_ / 2.0};
     const auto to_image = [&](float cells, int axis) {
         return float((double(cells) * stride - input[axis]) / scale + middle[axis]);
     };

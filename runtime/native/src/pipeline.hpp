@@ -11,10 +11,11 @@ namespace deepmark {
 class Pipeline {
 public:
     // height, width: 0 for the bundle's own.
-    static std::unique_ptr<Pipeline> open(const std::string& path, const EngineSettings& settings, int height, int width,
-                                          std::string& error);
+    static std::unique_ptr<Pipeline> open(const std::string& path, const EngineSettings& settings,
+                                          int height, int width, std::string& error);
 
-    // The three steps, to be called in this order; each False with one sentence in `error` on failure.
+    // The three steps, to be called in this order; each False with one sentence in `error` on
+    // failure.
     bool letterbox(const std::uint8_t* image, int height, int width, std::string& error);
     bool run_network(std::string& error);
     bool decode(Detections& found, std::string& error);

@@ -5,9 +5,9 @@
 namespace deepmark {
 namespace {
 
-constexpr int taps = 9;        // of a 3x3 convolution, row by row
-constexpr int wide = 16;       // columns that are computed together
-constexpr int high = 4;        // rows of the weights that are computed together
+constexpr int taps = 9;   // of a 3x3 convolution, row by row
+constexpr int wide = 16;  // columns that are computed together
+constexpr int high = 4;   // rows of the weights that are computed together
 constexpr std::size_t lanes = 8;
 
 float dot(const float* a, const float* b, int count) {
@@ -22,9 +22,12 @@ float dot(const float* a, const float* b, int count) {
     return total;
 }
 
+const float* weight_row(const Layer& layer, int row) {
+    return layer.weight.data() + std::size_t(row) * std::size_t(layer.depth);
+}
+
 float row_of(const Layer& layer, int row, const float* x) {
-    return dot(layer.weight.data() + std::size_t(row) * std::size_t(layer.depth), x, layer.depth) +
-           layer.bias[std::size_t(row)];
+    return dot(weight_row(layer, row), x, layer.depth) + layer.bias[std::size_t(row)];
 }
 
 // Add `next`'s rows below those of `to`.
@@ -43,16 +46,18 @@ void gather_patches(const Map& features, const int* cells, int count, float* pat
         for (int tap = 0; tap < taps; ++tap) {
             const int at_y = y + tap / 3 - 1, at_x = x + tap % 3 - 1;
             if (at_y < 0 || at_y >= features.height || at_x < 0 || at_x >= features.width) continue;
-            const float* from = features.values + std::size_t(at_y) * std::size_t(features.width) + std::size_t(at_x);
+            const float* from = features.values + std::size_t(at_y) * std::size_t(features.width) +
+                                std::size_t(at_x);
             float* to = patches + std::size_t(tap) * wide + column;
             for (int channel = 0; channel < features.channels; ++channel)
-                to[std::size_t(channel) * taps * wide] = from[std::size_t(channel) * features.cells()];
+                to[std::size_t(channel) * taps * wide] =
+                    from[std::size_t(channel) * features.cells()];
         }
     }
 }
 
 // Eight floats at any address: two registers of NEON or SSE, one of AVX.
-typedef float Eight __attribute__((vector_size(32), aligned(4), may_alias));
+using Eight = float __attribute__((vector_size(32), aligned(4), may_alias));
 
 // relu(layer @ patches + bias) for `count` columns, each into its own row of `out`.
 void multiply(const Layer& layer, const float* patches, int count, float* out) {
@@ -60,18 +65,19 @@ void multiply(const Layer& layer, const float* patches, int count, float* out) {
     for (int row = 0; row < layer.rows; row += high) {
         const int rows = std::min(high, layer.rows - row);
         const float* weights[high];
-        for (int i = 0; i < high; ++i)
-            weights[i] = layer.weight.data() + std::size_t(row + std::min(i, rows - 1)) * std::size_t(layer.depth);
+        for (int i = 0; i < high; ++i) weights[i] = weight_row(layer, row + std::min(i, rows - 1));
         Eight sums[high][vectors] = {};
         for (int k = 0; k < layer.depth; ++k) {
-            const Eight* x = reinterpret_cast<const Eight*>(patches + std::size_t(k) * wide);
+            const auto* x = reinterpret_cast<const Eight*>(patches + std::size_t(k) * wide);
             for (int i = 0; i < high; ++i)
                 for (int j = 0; j < vectors; ++j) sums[i][j] += weights[i][k] * x[j];
         }
-        for (int i = 0; i < rows; ++i)
+        for (int i = 0; i < rows; ++i) {
+            const int at = row + i;
             for (int j = 0; j < count; ++j)
-                out[std::size_t(j) * std::size_t(layer.rows) + std::size_t(row + i)] =
-                    std::max(sums[i][j / 8][j % 8] + layer.bias[std::size_t(row + i)], 0.0f);
+                out[std::size_t(j) * std::size_t(layer.rows) + std::size_t(at)] =
+                    std::max(sums[i][j / 8][j % 8] + layer.bias[std::size_t(at)], 0.0f);
+        }
     }
 }
 
@@ -87,13 +93,15 @@ SparseHeads::SparseHeads(HeadWeights weights) : channels_(weights.features) {
     hp_offset_ = std::move(weights.hp_offset.last);
 }
 
-// Of every cell what the 1x1 convolutions read: (N, rows of `first`), or (N, F) where there is no first layer.
+// Of every cell what the 1x1 convolutions read: (N, rows of `first`), or (N, F) where there is no
+// first layer.
 const float* SparseHeads::hidden_at(const Layer& first, const std::vector<int>& cells) {
     if (!first.rows) {
         hidden_.resize(cells.size() * std::size_t(channels_));
         float* to = hidden_.data();
         for (int cell : cells)
-            for (int channel = 0; channel < channels_; ++channel) *to++ = features.channel(channel)[cell];
+            for (int channel = 0; channel < channels_; ++channel)
+                *to++ = features.channel(channel)[cell];
         return hidden_.data();
     }
     patches_.resize(std::size_t(channels_) * taps * wide);
@@ -107,18 +115,21 @@ const float* SparseHeads::hidden_at(const Layer& first, const std::vector<int>& 
 }
 
 void SparseHeads::at_centres(const std::vector<int>& cells, const std::vector<int>& owner,
-                             const std::vector<int>& group, float* sizes, float* offsets, float* displacements) {
+                             const std::vector<int>& group, float* sizes, float* offsets,
+                             float* displacements) {
     const float* hidden = hidden_at(at_centres_, cells);
     const bool deep = at_centres_.rows > 0;
     const auto stride = std::size_t(deep ? at_centres_.rows : channels_);
-    const auto part = std::size_t(deep ? wh_.depth : 0);  // wh, then reg where there is one, then hps
+    // Of the hidden values first those of wh, then of reg where there is one, then of hps.
+    const auto part = std::size_t(deep ? wh_.depth : 0);
     const std::size_t hps_part = has_offsets() ? 2 * part : part;
     const std::size_t count = cells.size(), pairs = owner.size();
     for (std::size_t i = 0; i < count; ++i)
         for (int axis = 0; axis < 2; ++axis) {
             sizes[std::size_t(axis) * count + i] = row_of(wh_, axis, hidden + i * stride);
             if (has_offsets())
-                offsets[std::size_t(axis) * count + i] = row_of(reg_, axis, hidden + i * stride + part);
+                offsets[std::size_t(axis) * count + i] =
+                    row_of(reg_, axis, hidden + i * stride + part);
         }
     for (std::size_t p = 0; p < pairs; ++p) {
         const float* x = hidden + std::size_t(owner[p]) * stride + hps_part;
@@ -138,8 +149,10 @@ void SparseHeads::at_landmarks(const std::vector<int>& cells, float* offsets) {
         for (std::size_t axis = 0; axis < 2; ++axis)
             offsets_[2 * i + axis] = row_of(hp_offset_, int(axis), hidden + i * stride);
     for (std::size_t i = 0; i < cells.size(); ++i) {
-        const auto at = std::size_t(std::lower_bound(once_.begin(), once_.end(), cells[i]) - once_.begin());
-        for (std::size_t axis = 0; axis < 2; ++axis) offsets[axis * cells.size() + i] = offsets_[2 * at + axis];
+        const auto at =
+            std::size_t(std::lower_bound(once_.begin(), once_.end(), cells[i]) - once_.begin());
+        for (std::size_t axis = 0; axis < 2; ++axis)
+            offsets[axis * cells.size() + i] = offsets_[2 * at + axis];
     }
 }
 

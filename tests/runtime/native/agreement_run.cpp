@@ -1,4 +1,5 @@
-// agreement_run < case: objects of two sides, as text; prints "objects kept", as src/agreement.hpp counts them.
+// agreement_run < case: objects of two sides, as text; prints "objects kept", as src/agreement.hpp
+// counts them.
 #include <cstdio>
 #include <iostream>
 

@@ -21,7 +21,8 @@ struct Case {
 
     static std::vector<float> floats(std::size_t count) {
         std::vector<float> values(count);
-        std::cin.read(reinterpret_cast<char*>(values.data()), std::streamsize(count * sizeof(float)));
+        std::cin.read(reinterpret_cast<char*>(values.data()),
+                      std::streamsize(count * sizeof(float)));
         return values;
     }
 
@@ -32,11 +33,12 @@ private:
 inline bool Case::read() {
     using namespace deepmark;
     int classes, height, width, has_reg, has_hm_hp, has_hp_offset, nms, channels, hidden;
-    std::cin >> classes >> schema.num_groups >> height >> width >> has_reg >> has_hm_hp >> has_hp_offset >> channels >>
-        hidden;
-    std::cin >> params.alpha >> params.sigma_center >> params.sigma_keypoint >> params.gamma >> params.mask >>
-        params.top_k >> params.keypoint_threshold >> nms >> params.score_threshold >> params.border_replicate >>
-        params.threshold_on_raw >> params.skip_unrefined >> params.nms_iou >> params.nms_sigma >> params.nms_score;
+    std::cin >> classes >> schema.num_groups >> height >> width >> has_reg >> has_hm_hp >>
+        has_hp_offset >> channels >> hidden;
+    std::cin >> params.alpha >> params.sigma_center >> params.sigma_keypoint >> params.gamma >>
+        params.mask >> params.top_k >> params.keypoint_threshold >> nms >> params.score_threshold >>
+        params.border_replicate >> params.threshold_on_raw >> params.skip_unrefined >>
+        params.nms_iou >> params.nms_sigma >> params.nms_score;
     params.nms = Nms(nms);
     for (int i = 0; i < classes; ++i) {
         int count;

@@ -1,5 +1,5 @@
-// decode_run: heads from stdin, detections to stdout; test_decoder.py writes and reads both. Ends with status 3 where a
-// frame like the one before it allocated memory.
+// decode_run: heads from stdin, detections to stdout; test_decoder.py writes and reads both. Ends
+// with status 3 where a frame like the one before it allocated memory.
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -49,12 +49,13 @@ int main() {
         return 3;
     }
     for (const Object& one : found.objects) {
-        std::printf("%d %.9g %.9g %.9g %.9g %.9g %.9g %.9g", one.class_id, double(one.score), double(one.box_score),
-                    double(one.keypoints_score), double(one.box[0]), double(one.box[1]), double(one.box[2]),
-                    double(one.box[3]));
+        std::printf("%d %.9g %.9g %.9g %.9g %.9g %.9g %.9g", one.class_id, double(one.score),
+                    double(one.box_score), double(one.keypoints_score), double(one.box[0]),
+                    double(one.box[1]), double(one.box[2]), double(one.box[3]));
         for (int i = 0; i < one.count; ++i) {
             const Landmark& point = found.landmarks[size_t(one.first + i)];
-            std::printf(" %.9g %.9g %.9g %d", double(point.x), double(point.y), double(point.value), point.refined);
+            std::printf(" %.9g %.9g %.9g %d", double(point.x), double(point.y), double(point.value),
+                        point.refined);
         }
         std::printf("\n");
     }

@@ -1,4 +1,5 @@
-// engine_run MODEL HEIGHT WIDTH INPUT OUTPUT: two runs; the second one's outputs, each as "name C H W\n" and its floats.
+// engine_run MODEL HEIGHT WIDTH INPUT OUTPUT: two runs; the second one's outputs, each as "name C H
+// W\n" and its floats.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -13,11 +14,13 @@ int main(int count, char** words) {
     if (engine) {
         std::vector<float> input(size_t(3 * height * width));
         std::ifstream(words[4], std::ios::binary)
-            .read(reinterpret_cast<char*>(input.data()), std::streamsize(input.size() * sizeof(float)));
+            .read(reinterpret_cast<char*>(input.data()),
+                  std::streamsize(input.size() * sizeof(float)));
         if (engine->run(input.data(), error) && engine->run(input.data(), error)) {
             std::ofstream out(words[5], std::ios::binary);
             for (const auto& one : engine->outputs()) {
-                out << one.name << ' ' << one.channels << ' ' << one.height << ' ' << one.width << '\n';
+                out << one.name << ' ' << one.channels << ' ' << one.height << ' ' << one.width
+                    << '\n';
                 out.write(reinterpret_cast<const char*>(one.values.data()),
                           std::streamsize(one.values.size() * sizeof(float)));
             }

@@ -5,7 +5,9 @@ namespace MNN {
 
 const char* getVersion() { return "3.6.9"; }
 
-Tensor* Tensor::create(const std::vector<int>&, halide_type_t, void*, DimensionType) { return nullptr; }
+Tensor* Tensor::create(const std::vector<int>&, halide_type_t, void*, DimensionType) {
+    return nullptr;
+}
 void Tensor::destroy(Tensor*) {}
 bool Tensor::copyFromHostTensor(const Tensor*) { return false; }
 bool Tensor::copyToHostTensor(Tensor*) const { return false; }

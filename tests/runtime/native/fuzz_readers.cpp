@@ -1,4 +1,5 @@
-// libFuzzer's way into everything that reads files from elsewhere. The first byte chooses the reader.
+// libFuzzer's way into everything that reads files from elsewhere. The first byte chooses the
+// reader.
 #include <cstdio>
 #include <cstdlib>
 
@@ -12,8 +13,8 @@ using namespace deepmark;
 
 namespace {
 
-// The fuzzed manifest stands in the working folder; its vectors and weights are never there, so that hashing does not
-// take the time.
+// The fuzzed manifest stands in the working folder; its vectors and weights are never there, so
+// that hashing does not take the time.
 void read_manifest(const Bytes& content) {
     if (std::FILE* file = std::fopen("manifest.json", "wb")) {
         if (!content.empty()) std::fwrite(content.data(), 1, content.size(), file);
@@ -40,20 +41,31 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         case 'j': {
             Json value;
             std::string error;
-            if (!parse_json(reinterpret_cast<const char*>(content.data()), content.size(), value, error) && error.empty())
+            if (!parse_json(reinterpret_cast<const char*>(content.data()), content.size(), value,
+                            error) &&
+                error.empty())
                 std::abort();
             break;
         }
-        case 'm': read_manifest(content); break;
-        case 'n': read_with(read_npz, content); break;
-        case 'p': read_with(read_png, content); break;
-        case 'q': read_with(read_ppm, content); break;
+        case 'm':
+            read_manifest(content);
+            break;
+        case 'n':
+            read_with(read_npz, content);
+            break;
+        case 'p':
+            read_with(read_png, content);
+            break;
+        case 'q':
+            read_with(read_ppm, content);
+            break;
         case 'i': {
             Bytes out;
             inflate(content.data(), content.size(), content.size() * 3, 0, out);
             break;
         }
-        default: return -1;  // not kept
+        default:
+            return -1;  // not kept
     }
     return 0;
 }

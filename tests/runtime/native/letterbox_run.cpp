@@ -1,4 +1,5 @@
-// letterbox_run HEIGHT WIDTH INPUT_HEIGHT INPUT_WIDTH: a picture from stdin, the network's input to stdout, raw bytes.
+// letterbox_run HEIGHT WIDTH INPUT_HEIGHT INPUT_WIDTH: a picture from stdin, the network's input to
+// stdout, raw bytes.
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
@@ -12,6 +13,7 @@ int main(int count, char** words) {
     std::vector<unsigned char> image(size_t(sides[0]) * size_t(sides[1]) * 3);
     std::vector<unsigned char> input(size_t(sides[2]) * size_t(sides[3]) * 3);
     if (std::fread(image.data(), 1, image.size(), stdin) != image.size()) return 1;
-    if (!deepmark::letterbox(image.data(), sides[0], sides[1], input.data(), sides[2], sides[3])) return 1;
+    if (!deepmark::letterbox(image.data(), sides[0], sides[1], input.data(), sides[2], sides[3]))
+        return 1;
     return std::fwrite(input.data(), 1, input.size(), stdout) == input.size() ? 0 : 1;
 }

@@ -1,4 +1,5 @@
-// read_run KIND FILE [SIZE]: read one hostile file; what it holds to stdout as raw bytes, or one sentence and exit 1.
+// read_run KIND FILE [SIZE]: read one hostile file; what it holds to stdout as raw bytes, or one
+// sentence and exit 1.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -17,10 +18,15 @@ std::string written(const Json& value) {
     std::string text;
     char number[32];
     switch (value.kind) {
-        case Json::null: return "null";
-        case Json::boolean: return value.truth ? "true" : "false";
-        case Json::number: std::snprintf(number, sizeof number, "%.17g", value.value); return number;
-        case Json::string: return quoted(value.text);
+        case Json::null:
+            return "null";
+        case Json::boolean:
+            return value.truth ? "true" : "false";
+        case Json::number:
+            std::snprintf(number, sizeof number, "%.17g", value.value);
+            return number;
+        case Json::string:
+            return quoted(value.text);
         case Json::array:
             for (const Json& one : value.items) text += (text.empty() ? "" : ",") + written(one);
             return "[" + text + "]";
@@ -36,7 +42,8 @@ void write(const void* data, std::size_t size) {
     if (size) std::fwrite(data, 1, size, stdout);
 }
 
-bool read(const std::string& kind, const std::string& path, std::size_t expected, std::string& error) {
+bool read(const std::string& kind, const std::string& path, std::size_t expected,
+          std::string& error) {
     if (kind == "bundle") {
         Bundle bundle;
         return Bundle::open(path, bundle, error);
@@ -50,7 +57,8 @@ bool read(const std::string& kind, const std::string& path, std::size_t expected
     } else if (kind == "npz") {
         std::map<std::string, Array> arrays;
         if (!read_npz(content, arrays, error)) return false;
-        for (const auto& [name, array] : arrays) write(array.values.data(), array.values.size() * sizeof(float));
+        for (const auto& [name, array] : arrays)
+            write(array.values.data(), array.values.size() * sizeof(float));
     } else if (kind == "deflate") {
         Bytes out;
         error = "not deflated";
@@ -58,7 +66,9 @@ bool read(const std::string& kind, const std::string& path, std::size_t expected
         write(out.data(), out.size());
     } else if (kind == "json") {
         Json value;
-        if (!parse_json(reinterpret_cast<const char*>(content.data()), content.size(), value, error)) return false;
+        if (!parse_json(reinterpret_cast<const char*>(content.data()), content.size(), value,
+                        error))
+            return false;
         const std::string text = written(value);
         write(text.data(), text.size());
     } else if (kind == "sha256") {

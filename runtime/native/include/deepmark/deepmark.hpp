@@ -3,9 +3,10 @@
 //   std::string error;
 //   auto detector = deepmark::Detector::open("shirt.deepmark", {}, error);
 //   deepmark::Detections found;
-//   if (!detector || !detector->detect(pixels, height, width, found, error)) { /* error says why */ }
+//   if (!detector || !detector->detect(pixels, height, width, found, error)) return fail(error);
 //
-// No function throws. A detector is used by one thread at a time; several detectors may live side by side.
+// No function throws. A detector is used by one thread at a time; several detectors may live side
+// by side.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ struct Object {
     float keypoints_score = 0;    // mean landmark value
     float box[4] = {0, 0, 0, 0};  // x1, y1, x2, y2, image pixels
     int cell = 0;                 // heatmap cell that it was decoded from, y * width + x
-    int first = 0, count = 0;     // its landmarks: landmarks[first .. first + count), in the class's order
+    // Its landmarks: landmarks[first .. first + count), in the class's order.
+    int first = 0, count = 0;
 };
 
 // Best first.
@@ -44,7 +46,7 @@ enum class Memory { normal, low };
 struct EngineSettings {
     int threads = 1;                        // 1 to 64
     Precision precision = Precision::fp32;  // fp16 only where the processor has it: x86 stays fp32
-    int winograd_level = -1;                // MNN's WINOGRAD_MEMORY_LEVEL, 0 to 3; -1: MNN's own choice
+    int winograd_level = -1;  // MNN's WINOGRAD_MEMORY_LEVEL, 0 to 3; -1: MNN's own choice
     Power power = Power::normal;
     Memory memory = Memory::normal;
 };
@@ -53,13 +55,15 @@ class Pipeline;
 
 class Detector {
 public:
-    // Open an unpacked bundle folder NAME.deepmark and check each of its files. Null on failure, `error` says why.
+    // Open an unpacked bundle folder NAME.deepmark and check each of its files. Null on failure,
+    // `error` says why.
     static std::unique_ptr<Detector> open(const std::string& bundle, const EngineSettings& settings,
                                           std::string& error) noexcept;
 
     // image: (height, width, 3) bytes, blue, green, red, rows first, 1 to 32766 pixels a side.
     // found: objects in pixels of this image. False on failure, `error` says why.
-    bool detect(const std::uint8_t* image, int height, int width, Detections& found, std::string& error) noexcept;
+    bool detect(const std::uint8_t* image, int height, int width, Detections& found,
+                std::string& error) noexcept;
 
     const std::vector<std::string>& class_names() const noexcept;
 
