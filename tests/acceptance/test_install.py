@@ -66,8 +66,8 @@ def test_an_empty_environment_detects_after_pip_install(
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / "bin" / "python"
     (wheel,) = distributions.glob("*.whl")
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    installed = subprocess.run([*pip, "-c", ROOT / "constraints.txt", wheel], capture_output=True, text=True)
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    installed = subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)], capture_output=True, text=True)
     if installed.returncode and "Could not find a version" in installed.stderr:
         pytest.skip("no package index is reachable")
     assert installed.returncode == 0, installed.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -19,6 +20,7 @@ from deepmark.benchmarks.result.document import (
     Round,
     TurnConditions,
 )
+from deepmark.benchmarks.speed.messages import Phase
 from deepmark.exporter.pipeline import export
 
 QUIET = TurnConditions(core_s=1.0, own_s=0.95, busy_s=0.98, steal_s=0.0, frequency_mhz=2500.0)
@@ -40,44 +42,47 @@ def measured() -> Made:
     """Make a contestant of times of its network, by rounds; letterbox takes 1 ms, decoding 2."""
 
     def make(
-        name: str, network: Sequence[Sequence[float]], conditions: TurnConditions = QUIET, **changes: object
+        name: str,
+        network: Sequence[Sequence[float]],
+        conditions: TurnConditions = QUIET,
+        *,
+        kind: Literal["model", "rival"] = "model",
+        **changes: object,
     ) -> ContestantResult:
-        kind = changes.get("kind", "model")
-
-        def phases(times: Sequence[float]) -> dict[str, list[float]]:
-            own = {"network": list(map(float, times))}
+        def phases(times: Sequence[float]) -> dict[Phase, list[float]]:
+            own: dict[Phase, list[float]] = {"network": list(map(float, times))}
             return own if kind == "rival" else {"letterbox": [1.0] * len(times), **own, "decode": [2.0] * len(times)}
 
-        values: dict[str, object] = {
-            "name": name,
-            "kind": "model",
-            "model": name,
-            "sha256": "a" * 64,
-            "file_bytes": 77_000_000,
-            "engine": "mnn",
-            "version": "3.6.1",
-            "device": "CPU",
-            "settings": {"precision": 0},
-            "precision": "fp32",
-            "layout": "dense",
-            "groups": 62,
-            "channels": {"hm": 13, "wh": 2, "hps": 124, "reg": 2, "hm_hp": 62, "hp_offset": 2},
-            "parameters": 1,
-            "height": 256,
-            "width": 256,
-            "threads": 1,
-            "threads_asked": 1,
-            "cores": (1,),
-            "objects": None if kind == "rival" else 2.0,
-            "memory": ProcessMemory(
+        made = ContestantResult(
+            name=name,
+            kind=kind,
+            model=name,
+            sha256="a" * 64,
+            file_bytes=77_000_000,
+            engine="mnn",
+            version="3.6.1",
+            device="CPU",
+            settings={"precision": 0},
+            precision="fp32",
+            layout="dense",
+            groups=62,
+            channels={"hm": 13, "wh": 2, "hps": 124, "reg": 2, "hm_hp": 62, "hp_offset": 2},
+            parameters=1,
+            height=256,
+            width=256,
+            threads=1,
+            threads_asked=1,
+            cores=(1,),
+            objects=None if kind == "rival" else 2.0,
+            memory=ProcessMemory(
                 before=20, peak_uss=300, peak_pss=310, peak_rss=330, steady_uss=280, steady_pss=290, engine=200
             ),
-            "rounds": tuple(
+            rounds=tuple(
                 Round(at_s=float(number), phases=phases(times), conditions=conditions)
                 for number, times in enumerate(network)
             ),
-        }
-        return ContestantResult(**{**values, **changes})
+        )
+        return msgspec.structs.replace(made, **changes)
 
     return make
 

@@ -11,6 +11,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepmark.runtime.native.tool_chain import Runtime
+
 _COMMON = """\
 import json, os, pathlib, signal, sys, time
 
@@ -89,7 +91,7 @@ class StandIn:
     folder: Path
     files: tuple[str, ...]
     sha256: str
-    runtime: str = "glibc-wheel"
+    runtime: Runtime = "glibc-wheel"
     mnn_version: str = "3.6.1"
 
     def launch(self, program: str) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -104,15 +106,15 @@ def phone_command(build: StandIn, deepmark: Deepmark, monkeypatch: pytest.Monkey
 def bench(build: StandIn, phone_bundle: Path) -> Callable[..., BenchResult]:
     """Measure on a phone with a short plan, without waiting for real."""
 
-    def call(serial: str | None = None, **changes: object) -> BenchResult:
-        values: dict[str, object] = {
-            "models": (phone_bundle,),
-            "serial": serial,
-            "plan": BenchPlan(rounds=2, runs=6, seconds=3, warm_up_s=0),
-            "build": lambda: build,
-            "cooling": Cooling(longest_s=10.0, sleep=lambda _: None),
-            "reconnect_s": 5.0,
-        }
-        return run_on_phone(PhoneRequest(**{**values, **changes}))
+    def call(serial: str | None = None, **changes: Any) -> BenchResult:
+        request = PhoneRequest(
+            models=(phone_bundle,),
+            serial=serial,
+            plan=BenchPlan(rounds=2, runs=6, seconds=3, warm_up_s=0),
+            build=lambda: build,
+            cooling=Cooling(longest_s=10.0, sleep=lambda _: None),
+            reconnect_s=5.0,
+        )
+        return run_on_phone(replace(request, **changes))
 
     return call

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,10 +112,12 @@ def test_a_full_phone(plug: Plug, bench: Bench) -> None:
 
 @pytest.mark.parametrize("reboots", [False, True])
 @pytest.mark.parametrize(
-    "fault", [{"unplug_during_push": True}, {"unplug_during_run": "--pictures"}, {"unplug_during_pull": True}]
+    "fault",
+    [Faults(unplug_during_push=True), Faults(unplug_during_run="--pictures"), Faults(unplug_during_pull=True)],
+    ids=["push", "run", "pull"],
 )
-def test_a_phone_that_comes_back_is_cleaned(plug: Plug, bench: Bench, fault: dict[str, object], reboots: bool) -> None:
-    device = plug(faults=Faults(**fault, back_after_s=0.2, reboots=reboots))
+def test_a_phone_that_comes_back_is_cleaned(plug: Plug, bench: Bench, fault: Faults, reboots: bool) -> None:
+    device = plug(faults=replace(fault, back_after_s=0.2, reboots=reboots))
 
     with pytest.raises(
         DeviceError, match="restarted meanwhile and was cleaned" if reboots else "is back and was cleaned"

@@ -41,7 +41,10 @@ def test_a_bundle_is_measured_with_both_engines(
         assert one.threads == 1
         assert one.objects is not None
         assert one.objects > 0
-        assert one.memory.peak_uss > one.memory.before > 0
+        before, peak = one.memory.before, one.memory.peak_uss
+        assert before is not None
+        assert peak is not None
+        assert peak > before > 0
     assert (result.contestants[0].memory.engine or 0) > 0  # MNN tells
     assert result.failures == ()
     assert result.pictures.source == "golden inputs of tiny"

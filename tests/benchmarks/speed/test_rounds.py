@@ -37,7 +37,7 @@ def contestant(name: str, model: OpenedBundle, size: int = 64, threads: int = 1)
 
 def run(*contestants: Contestant) -> tuple[list[ContestantResult], list[Failure], int]:
     advanced = []
-    setup = Setup(PLAN, Path("pictures"), "auto", Path, COMMAND)
+    setup = Setup(PLAN, Path("pictures"), "auto", lambda _: Path("expected"), COMMAND)
     measured, failures = measure(contestants, setup, lambda: advanced.append(1))
     return measured, failures, len(advanced)
 
@@ -72,8 +72,11 @@ def test_the_process_s_memory_and_what_its_engine_says_are_recorded(model: Opene
     (one,), _, _ = run(contestant("a", model))
 
     assert one.memory.engine == 12.5
-    assert 0 < one.memory.steady_uss <= one.memory.peak_uss
-    assert 0 < one.memory.peak_uss <= one.memory.peak_rss
+    steady, peak, resident = one.memory.steady_uss, one.memory.peak_uss, one.memory.peak_rss
+    assert steady is not None
+    assert peak is not None
+    assert resident is not None
+    assert 0 < steady <= peak <= resident
 
 
 def test_sizes_and_threads_are_groups_that_follow_one_another(model: OpenedBundle, log: Path) -> None:

@@ -47,6 +47,9 @@ def test_the_scene_is_the_load_that_the_goal_names() -> None:
 def test_a_seed_gives_one_scene() -> None:
     schema = KeypointSchema.deepfashion2()
     one, same, other = (make_scene(schema, SceneLoad((16, 16), seed=seed)) for seed in (1, 1, 2))
+    assert one.hm_hp is not None
+    assert same.hm_hp is not None
+    assert other.hm_hp is not None
     np.testing.assert_array_equal(one.hm_hp, same.hm_hp)
     assert not np.array_equal(one.hm_hp, other.hm_hp)
 

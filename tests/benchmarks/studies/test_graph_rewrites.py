@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny import export_tiny, make_manifest, write_bundle
 
@@ -12,6 +13,8 @@ from deepmark.benchmarks.studies import graph_rewrites
 from deepmark.benchmarks.studies.graph_rewrites import AS_EXPORTED, REWRITES, measure
 from deepmark.errors import DataError
 from deepmark.exporter import export
+from deepmark.runtime.arrays import F32
+from deepmark.runtime.manifest import Preprocess
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +37,10 @@ def test_every_rewrite_gives_the_same_numbers_in_both_engines(sparse: Path) -> N
 
 @pytest.mark.slow
 def test_a_rewrite_that_changes_the_numbers_is_named(sparse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = replace(
-        REWRITES[0], name="half as bright", feed=lambda pixels, how: graph_rewrites._normalised(pixels / 2, how)
-    )
+    def darkened(pixels: F32, how: Preprocess) -> F32:
+        return graph_rewrites._normalised(pixels / np.float32(2), how)
+
+    wrong = replace(REWRITES[0], name="half as bright", feed=darkened)
     monkeypatch.setattr(graph_rewrites, "REWRITES", (REWRITES[0], wrong))
     with pytest.raises(DataError, match="half as bright in mnn is off by"):
         measure(sparse, threads=1, rounds=2)

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -108,14 +109,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "Step", _nothing)
 
 
-Run = Callable[..., tuple[dict[str, object], str]]
+Run = Callable[..., tuple[dict[str, Any], str]]
 
 
 @pytest.fixture
 def run(study: Callable[..., Outcome]) -> Run:
     """Run the study; return its JSON, if it was asked for, and what it printed for a reader."""
 
-    def call(*arguments: object) -> tuple[dict[str, object], str]:
+    def call(*arguments: object) -> tuple[dict[str, Any], str]:
         done = study("grouping", *arguments)
         assert done.code == 0
         return (json.loads(done.out) if "--json" in arguments else {}), done.err
@@ -142,14 +143,14 @@ def test_figure_4_has_a_row_for_each_batch_and_way(run: Run, quick: None) -> Non
 def test_two_short_trainings_make_table_1_and_are_not_trained_twice(
     run: Run, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = ("--size", 64, "--rounds", 2, "--precision", "fp32", "--train", 2, "-o", tmp_path, "--train-batch", 2)
-    arguments += ("--pictures", 4, "--held-out", 3, "--workers", 1)
+    arguments: list[object] = ["--size", 64, "--rounds", 2, "--precision", "fp32", "-o", tmp_path]
+    arguments += ["--train", 2, "--train-batch", 2, "--pictures", 4, "--held-out", 3, "--workers", 1]
     first, _ = run(*arguments, "--json")
     rows = first["table_1"]
     assert isinstance(rows, list)
     assert [(row["groups"], row["steps"], row["pictures"]) for row in rows] == [(62, 2, 3), (294, 2, 3)]
     assert all(0 <= row[name] <= 1 for row in rows for name in ("map_pt", "map_box"))
-    assert first["paper_table_1"]["mDLA-34"]["62"] == [0.422, 0.651]  # type: ignore[index]
+    assert first["paper_table_1"]["mDLA-34"]["62"] == [0.422, 0.651]
     before = {run: (tmp_path / run / "last.pth").stat().st_mtime_ns for run in ("62", "294")}
 
     again, _ = run(*arguments, "--json")
@@ -174,7 +175,7 @@ def test_both_begin_with_one_body_and_with_fresh_landmark_heads(tmp_path: Path) 
         fresh = MDLA34(head_channels(13, groups))
         account = warm_start(fresh, body)
         assert sorted(account.fresh) == ["hm_hp", "hps"]
-        assert torch.equal(fresh.get_submodule("wh")[2].weight, network.get_submodule("wh")[2].weight)
+        assert torch.equal(fresh.state_dict()["wh.2.weight"], network.state_dict()["wh.2.weight"])
 
 
 def test_init_without_a_training_is_refused(run: Run, tmp_path: Path) -> None:
