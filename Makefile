@@ -16,6 +16,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := build/demo
+# As many tests side by side as there are cores; those of one file stay together, for what they share.
+SIDE_BY_SIDE := -n logical --dist loadfile
 
 .PHONY: demo pictures test fast lint bench bench-baseline clean distclean
 .DELETE_ON_ERROR:
@@ -37,10 +39,10 @@ pictures: demo
 	$(BIN)/python tools/architecture_picture.py
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 fast: lint
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .

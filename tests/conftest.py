@@ -6,16 +6,25 @@ import importlib.util
 import logging
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from outcome import Deepmark, Outcome
+from shared import run_folder, shared_folder
+
+if TYPE_CHECKING:
+    from deepmark.runtime.native import NativeBuild
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# One thread a process: several processes run side by side, and torch's threads wait for each other more than they work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A job in the background of a shell ignores Ctrl-C, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -23,8 +32,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep the record of models that load out of the user's own cache."""
-    folder = tmp_path_factory.mktemp("cache")
+    """Keep the record of models that load, and native builds, out of the user's own cache."""
+    folder = run_folder(tmp_path_factory) / "cache"
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DEEPMARK_CACHE", os.fspath(folder))
         yield folder
@@ -87,10 +97,34 @@ def demo_objects_at_256() -> dict[str, list[tuple[str, float]]]:
 
 @pytest.fixture(scope="session")
 def demo_bundle(demo_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo network exported once to ONNX and MNN at 128x128; never written to by a test."""
-    from deepmark.exporter import export
+    """The demo network with sparse heads, ONNX and MNN at 128x128; never written to by a test."""
+    return _export_demo(tmp_path_factory, demo_checkpoint, "sparse")
 
-    return export(demo_checkpoint, to=("onnx", "mnn"), output=tmp_path_factory.mktemp("demo"), size=(128, 128)).path
+
+@pytest.fixture(scope="session")
+def demo_dense_bundle(demo_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with every head as a whole map."""
+    return _export_demo(tmp_path_factory, demo_checkpoint, "dense")
+
+
+def _export_demo(factory: pytest.TempPathFactory, checkpoint: Path, heads: Literal["dense", "sparse"]) -> Path:
+    def make(folder: Path) -> None:
+        from deepmark.exporter import export
+
+        export(checkpoint, to=("onnx", "mnn"), output=folder, size=(128, 128), heads=heads, name="demo")
+
+    return shared_folder(factory, f"demo-{heads}", make) / "demo.deepmark"
+
+
+@pytest.fixture(scope="session")
+def host_build(tmp_path_factory: pytest.TempPathFactory) -> NativeBuild:
+    """The C++ programs, built once for this computer."""
+    from deepmark.runtime.native import build_native
+
+    if missing := [tool for tool in ("cmake", "g++", "nm") if shutil.which(tool) is None]:
+        pytest.skip(f"needs {', '.join(missing)}")
+    shared_folder(tmp_path_factory, "host-build", lambda _: build_native("host"))
+    return build_native("host")
 
 
 @pytest.fixture

@@ -15,11 +15,6 @@ from deepmark.models import LoadedNetwork, load_checkpoint
 CheckpointFile = Callable[..., Path]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _few_threads() -> None:
-    torch.set_num_threads(2)
-
-
 @pytest.fixture(scope="session")
 def swap_checkpoint(make_checkpoint: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Variant A with the golden data's weights, 13 classes and 62 groups, as CenterNet saves it."""

@@ -11,7 +11,6 @@ import pytest
 from native_programs import require_cross_build
 
 from deepmark.errors import EngineError
-from deepmark.exporter import export
 from deepmark.runtime.native import build_native
 from deepmark.runtime.native.wheel import WHEEL_VARIABLE
 
@@ -20,18 +19,15 @@ EMULATOR = "qemu-aarch64-static"
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_the_demo_network_is_equal_on_an_emulated_phone_processor(
-    precision: str, demo_checkpoint: Path, tmp_path: Path
-) -> None:
+def test_the_demo_network_is_equal_on_an_emulated_phone_processor(precision: str, demo_bundle: Path) -> None:
     require_cross_build()
     build = build_native("aarch64-linux-gnu")
-    bundle = export(demo_checkpoint, to=("mnn",), output=tmp_path, size=(128, 128), heads="sparse").path
     command = [
         EMULATOR,
         "-cpu",
         "cortex-a76",
         *build.launch("dm_verify"),
-        str(bundle),
+        str(demo_bundle),
         "--threads",
         "1",
         "--precision",

@@ -17,7 +17,6 @@ from media_files import encoded, read_image
 from msgspec import structs
 from tiny import Tiny
 
-from deepmark.exporter import export
 from deepmark.exporter.stages import ChainStage
 from deepmark.exporter.vectors import read_vectors
 from deepmark.runtime import Detector, load_engine
@@ -29,16 +28,13 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")
-def build() -> NativeBuild:
-    if missing := [tool for tool in ("cmake", "g++", "nm") if shutil.which(tool) is None]:
-        pytest.skip(f"needs {', '.join(missing)}")
-    return build_native("host")
+def build(host_build: NativeBuild) -> NativeBuild:
+    return host_build
 
 
-@pytest.fixture(scope="session", params=["dense", "sparse"])
-def bundle(request: pytest.FixtureRequest, demo_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp(request.param)
-    return export(demo_checkpoint, to=("mnn",), output=folder, size=(128, 128), heads=request.param).path
+@pytest.fixture(params=["dense", "sparse"])
+def bundle(request: pytest.FixtureRequest, demo_bundle: Path, demo_dense_bundle: Path) -> Path:
+    return demo_dense_bundle if request.param == "dense" else demo_bundle
 
 
 @pytest.fixture(scope="session")
