@@ -57,7 +57,7 @@ def config_text(ctx: click.Context, decided: Mapping[str, Any]) -> str:
     """Return the options of a running command as a file that `read_config` takes.
 
     Args:
-        ctx: of the command.
+        ctx: Context of the running command.
         decided: values by parameter name that stand in place of what was asked for, as ``auto``.
     """
     lines = []
