@@ -46,7 +46,7 @@ def test_pytorch_files_of_both_kinds_are_read(legacy: bool, bare: bool, tmp_path
     path = tmp_path / "net.pth"
     parameters = [torch.nn.Parameter(value.float()) for value in WEIGHTS.values()]
     optimizer = torch.optim.Adam(parameters, 1e-3)
-    sum(parameter.sum() for parameter in parameters).backward()
+    torch.autograd.backward([parameter.sum() for parameter in parameters])
     optimizer.step()
     document = WEIGHTS if bare else {"epoch": 140, "state_dict": WEIGHTS, "optimizer": optimizer.state_dict()}
     path.write_bytes(saved(document, legacy=legacy))

@@ -25,8 +25,10 @@ def small_network() -> DLAv0:
 def sequential(x: Tensor, weights: dict[str, Tensor], stem: str) -> Tensor:
     kernel = weights[f"{stem}.0.weight"]
     x = F.conv2d(x, kernel, padding=kernel.shape[-1] // 2)
-    names = ("running_mean", "running_var", "weight", "bias")
-    return F.relu(F.batch_norm(x, *(weights[f"{stem}.1.{name}"] for name in names)))
+    mean, variance, weight, bias = (
+        weights[f"{stem}.1.{name}"] for name in ("running_mean", "running_var", "weight", "bias")
+    )
+    return F.relu(F.batch_norm(x, mean, variance, weight, bias))
 
 
 def reference_neck(levels: list[Tensor], weights: dict[str, Tensor]) -> Tensor:

@@ -20,9 +20,9 @@ from deepmark.runtime.manifest import Preprocess
 ATOL, RTOL = 1e-3, 1e-4  # the acceptance of raw heads against the public reference
 
 
-def on_meta(classes: int, groups: int, **options: object) -> MDLA34:
+def on_meta(classes: int, groups: int, *, block_bias: bool) -> MDLA34:
     with torch.device("meta"):
-        return MDLA34(head_channels(classes, groups), **options)  # type: ignore[arg-type]
+        return MDLA34(head_channels(classes, groups), block_bias=block_bias)
 
 
 def count(network: nn.Module) -> int:

@@ -30,7 +30,7 @@ def cluster() -> Iterator[str]:
     support = Path(__file__).resolve().parents[2] / "support"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(support))
-        local = LocalCluster(
+        local = LocalCluster(  # type: ignore[no-untyped-call]  # distributed has no types
             n_workers=2,
             threads_per_worker=1,
             processes=True,
@@ -80,10 +80,10 @@ def test_a_cluster_without_processes_is_said(tmp_path: Path, monkeypatch: pytest
     from distributed import LocalCluster
 
     monkeypatch.setattr("deepmark.models.evaluation.cluster.CONNECT_S", 1)
-    with (
-        LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50) as empty,
-        pytest.raises(EngineError, match="has no workers"),
-    ):
+    nobody = LocalCluster(  # type: ignore[no-untyped-call]  # distributed has no types
+        n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
+    )
+    with nobody as empty, pytest.raises(EngineError, match="has no workers"):
         dict(do_on_cluster(Squares(tmp_path), NUMBERS, empty.scheduler_address))
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from media_files import read_image
 
 from deepmark.errors import DataError
 from deepmark.models.evaluation.centre_bounds import find_centre_bounds
@@ -189,9 +189,7 @@ def test_the_demo_network_stays_exact_and_small(demo_bundle: Path, demo_pictures
     with load_engine(demo_bundle, 1, "onnxruntime") as engine:
         schema = engine.manifest.keypoints
         for path in demo_pictures[:3]:
-            picture = cv2.imread(str(path))
-            assert picture is not None
-            heads = engine.heads(letterbox(np.asarray(picture, np.uint8), (256, 256))[0])
+            heads = engine.heads(letterbox(read_image(path), (256, 256))[0])
             one = PictureHeads(1, (256, 256), (256, 256), CompactHeads.of(heads, schema))
             restored = one.heads.restore()
             assert len(encode([one])) < 450_000

@@ -77,5 +77,6 @@ def test_twelve_pictures_of_noise_fit_on_a_page(tmp_path: Path, size: tuple[int,
     example = draw_example(dataset, 1, ResultsBuilder(SCHEMA).build(), 0.0)
 
     assert len(example.jpeg) * 12 * 4 / 3 < 2_900_000
-    height, width = cv2.imdecode(np.frombuffer(example.jpeg, np.uint8), cv2.IMREAD_COLOR).shape[:2]
-    assert max(height, width) <= 968
+    drawn = cv2.imdecode(np.frombuffer(example.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert drawn is not None
+    assert max(drawn.shape[:2]) <= 968

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from importlib import resources
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -17,14 +18,17 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 RANGES = [0, 25, 58, 89, 128, 143, 158, 168, 182, 190, 219, 256, 275, 294]  # the official ones
 
 
+Groups = Literal[62, 81, 294]
+
+
 def rows() -> list[dict[str, str]]:
     table = resources.files("deepmark.runtime.keypoints").joinpath("data", "deepfashion2.csv").read_text("utf-8")
     return list(csv.DictReader(table.splitlines()))
 
 
 @pytest.mark.parametrize("groups", [62, 81, 294])
-def test_the_ranges_are_the_official_ones_in_every_grouping(groups: int) -> None:
-    schema = KeypointSchema.deepfashion2(groups)  # type: ignore[arg-type]
+def test_the_ranges_are_the_official_ones_in_every_grouping(groups: Groups) -> None:
+    schema = KeypointSchema.deepfashion2(groups)
 
     ranges = class_ranges(schema)
 
@@ -32,8 +36,8 @@ def test_the_ranges_are_the_official_ones_in_every_grouping(groups: int) -> None
 
 
 @pytest.mark.parametrize(("groups", "column"), [(62, "group_id"), (81, "agg81_id"), (294, "global_index")])
-def test_every_landmark_goes_from_its_group_to_its_global_index(groups: int, column: str) -> None:
-    schema = KeypointSchema.deepfashion2(groups)  # type: ignore[arg-type]
+def test_every_landmark_goes_from_its_group_to_its_global_index(groups: Groups, column: str) -> None:
+    schema = KeypointSchema.deepfashion2(groups)
     by_group = np.arange(groups, dtype=np.float64) + 1  # a number for each channel, as a network would give it
     placed = np.zeros(294)
     for index, channels in enumerate(schema.groups):
@@ -65,8 +69,8 @@ def test_detections_keep_points_boxes_and_order_within_their_class() -> None:
 
 
 @pytest.mark.parametrize("groups", [62, 81, 294])
-def test_a_model_of_the_same_classes_fits_in_every_grouping(groups: int) -> None:
-    require_same_classes(KeypointSchema.deepfashion2(groups), KeypointSchema.deepfashion2())  # type: ignore[arg-type]
+def test_a_model_of_the_same_classes_fits_in_every_grouping(groups: Groups) -> None:
+    require_same_classes(KeypointSchema.deepfashion2(groups), KeypointSchema.deepfashion2())
 
 
 def test_a_model_of_other_classes_is_refused() -> None:

@@ -14,6 +14,7 @@ from deepmark.models.evaluation import matching
 from deepmark.models.evaluation.matching import ItemIndex, Match, agreement, confusion, match
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
 from deepmark.models.evaluation.truth import ClassTruth, Truth
+from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 SCHEMA = KeypointSchema.deepfashion2()
@@ -23,10 +24,11 @@ Garment = tuple[int, int, Box]  # image, class, box
 Find = tuple[int, int, Box, float]  # likewise, and the score
 
 
-def spread(class_index: int, box: Box) -> np.ndarray:
+def spread(class_index: int, box: Box) -> F64:
     count = len(SCHEMA.classes[class_index].groups)
     steps = np.linspace(0, 1, count)[:, None]
-    return np.array(box[:2]) + steps * np.array(box[2:])
+    points: F64 = np.array(box[:2]) + steps * np.array(box[2:])
+    return points
 
 
 def truth_of(garments: Sequence[Garment], images: Sequence[int] = (1, 2), flag: int = 2) -> Truth:

@@ -20,6 +20,7 @@ from deepmark.models.evaluation.metric import AveragePrecision, Kind
 from deepmark.models.evaluation.report import AccuracyReport, measure
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
 from deepmark.models.evaluation.truth import Truth, collect_truth
+from deepmark.runtime.arrays import F64
 
 SIGMAS = [sigma for one in SCHEMA.classes for sigma in one.sigmas]
 TOLERANCE = 1e-6
@@ -48,7 +49,8 @@ def disturbed(truth: Truth, seed: int, *, decimals: int = 6, copies: int = 2) ->
                 points = np.resize(one.keypoints[row, :, :2], (1, size, 2)) + rng.normal(0, noise, (1, size, 2))
                 box = one.boxes[row : row + 1] + rng.normal(0, noise, (1, 4))
                 box[:, 2:] = np.maximum(box[:, 2:], 1)
-                score = np.round(np.clip(rng.normal(0.9 - noise / 30, 0.1, 1), 0, 1), decimals)
+                score: F64 = np.clip(rng.normal(0.9 - noise / 30, 0.1, 1), 0, 1)
+                score = np.round(score, decimals)
                 builder.add(found, ClassResults(np.array([image_id]), score, box, points))
     return builder.build()
 
@@ -190,8 +192,9 @@ def test_subsets_and_visible_only_are_the_oracles_with_the_others_as_crowd(drawi
         position = ("scale", "occlusion", "zoom_in", "viewpoint").index(attribute) * 3 + value - 1
         found = report.subsets[position]
         assert found.attribute == attribute
-        for kind, precision in (("keypoints", found.points), ("bbox", found.boxes)):
-            expected = [one.ap for one in official(part, results, kind, tmp_path) if one is not None]  # type: ignore[arg-type]
+        kinds: tuple[tuple[Kind, AveragePrecision | None], ...] = (("keypoints", found.points), ("bbox", found.boxes))
+        for kind, precision in kinds:
+            expected = [one.ap for one in official(part, results, kind, tmp_path) if one is not None]
             assert precision is not None
             assert abs(precision.ap - np.mean(expected)) < TOLERANCE
         seen = Truth(SCHEMA, drawings.image_ids, tuple(one.visible_only() for one in chosen))

@@ -100,7 +100,8 @@ def test_without_strength_a_picture_is_whole_and_keeps_its_colours() -> None:
 
 @pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
 def test_zoom_and_shift_stay_within_their_strength(strength: float) -> None:
-    scales, centres = [], []
+    scales: list[float] = []
+    centres: list[float] = []
     for seed in range(200):
         box = random_view(np.random.default_rng(seed), (1000, 1000), (64, 64), strength).letterbox
         scales.append(1000 * box.scale / 64)

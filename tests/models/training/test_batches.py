@@ -30,7 +30,12 @@ def test_results_come_in_order_whoever_is_first(loaders: int) -> None:
 @pytest.mark.parametrize("loaders", [1, 2])
 def test_few_are_made_ahead_and_none_after_the_end(loaders: int) -> None:
     begun: list[int] = []
-    with made_ahead(lambda step: begun.append(step) or step, range(1000), loaders) as made:
+
+    def begin(step: int) -> int:
+        begun.append(step)
+        return step
+
+    with made_ahead(begin, range(1000), loaders) as made:
         assert [next(made) for _ in range(10)] == list(range(10))
         deadline = time.monotonic() + 5
         while len(begun) < 10 + loaders + 1 and time.monotonic() < deadline:

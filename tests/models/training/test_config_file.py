@@ -25,7 +25,7 @@ from deepmark.errors import DataError, UsageError
 @click.option("--data")
 @click.option("-o", "--output", "folder", required=True)
 @click.pass_obj
-def command(seen: dict[str, Any], **options: Any) -> None:
+def command(seen: dict[str, Any], /, **options: Any) -> None:
     """Note what arrives."""
     seen.update(options)
     seen["text"] = config_text(click.get_current_context(), {"device": "cpu"})

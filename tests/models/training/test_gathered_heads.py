@@ -34,6 +34,6 @@ def test_no_cells_give_no_rows_and_no_gradient() -> None:
     features = torch.randn(1, 64, 4, 4, requires_grad=True)
     found = run_head(make_head(2, 16, bias=0.0), gather_patches(features, torch.zeros((0, 3), dtype=torch.int64)))
     assert found.shape == (0, 2)
-    found.sum().backward()
+    torch.autograd.backward(found.sum())
     assert features.grad is not None
     assert not features.grad.any()

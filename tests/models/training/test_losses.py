@@ -49,7 +49,7 @@ def test_certain_answers_have_a_finite_loss(logit: float) -> None:
     logits = torch.full((1, 1, 2, 2), logit, requires_grad=True)
     target = torch.tensor([[[[0.0, 1.0], [0.5, 0.0]]]])
     loss = focal_loss(logits, target)
-    loss.backward()
+    torch.autograd.backward(loss)
     assert torch.isfinite(loss)
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
@@ -64,7 +64,7 @@ def test_l1_is_the_mean_over_what_is_known() -> None:
 
 
 def _dense_losses(network: MDLA34, batch: TrainingBatch) -> dict[str, Tensor]:
-    heads = network(batch.images)
+    heads: dict[str, Tensor] = network(batch.images)
 
     def read(name: str, cells: Tensor) -> Tensor:
         picture, row, column = cells.T
@@ -97,8 +97,8 @@ def test_the_networks_losses_and_gradients_equal_those_of_dense_heads(batch: Tra
     assert tuple(sparse) == HEAD_ORDER
     for name in HEAD_ORDER:
         torch.testing.assert_close(sparse[name], dense[name], rtol=1e-5, atol=1e-6)
-    expected = torch.autograd.grad(total_loss(dense), used, allow_unused=True)
-    found = torch.autograd.grad(total_loss(sparse), used, allow_unused=True)
+    expected: tuple[Tensor | None, ...] = torch.autograd.grad(total_loss(dense), used, allow_unused=True)
+    found: tuple[Tensor | None, ...] = torch.autograd.grad(total_loss(sparse), used, allow_unused=True)
     for name, ours, theirs in zip(parameters, found, expected, strict=True):
         assert (ours is None) == (theirs is None), name
         if ours is not None and theirs is not None:

@@ -71,7 +71,8 @@ class _Judge(Validation):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, _Judge, list[ValidationResult]]]:
     """A training that was asked to stop in its second step and then resumed, validated every step."""
-    folder, judge, scored = tmp_path_factory.mktemp("run"), _Judge(), []
+    folder, judge = tmp_path_factory.mktemp("run"), _Judge()
+    scored: list[ValidationResult] = []
     drawings = [draw(5, number, 64) for number in range(4)]
     pictures = [(drawing.image_bgr_u8, drawing.items) for drawing in drawings]
     request = StopRequest()

@@ -30,7 +30,7 @@ def test_every_class_is_read_with_all_its_landmarks(category_id: int) -> None:
 
     assert found.category_id == category_id
     assert found.landmarks.shape == (len(SCHEMA.classes[category_id - 1].groups), 3)
-    assert found.box == (20, 20, 60, 60)
+    assert found.box == (20.0, 20.0, 60.0, 60.0)
     assert (found.scale, found.occlusion, found.zoom_in, found.viewpoint, found.style) == (2, 1, 1, 2, 0)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from media_files import read_image
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.drawings import draw
@@ -71,7 +72,7 @@ def test_labels_have_every_field_of_deepfashion2(drawn: tuple[Path, DatasetSumma
             _check_item(item)
 
 
-def _check_item(item: dict[str, object]) -> None:
+def _check_item(item: dict[str, Any]) -> None:
     assert set(item) == {
         "segmentation",
         "scale",
@@ -84,18 +85,18 @@ def _check_item(item: dict[str, object]) -> None:
         "occlusion",
         "category_name",
     }
-    one = SCHEMA.classes[item["category_id"] - 1]  # type: ignore[operator]
+    one = SCHEMA.classes[item["category_id"] - 1]
     assert item["category_name"] == one.name
     landmarks = item["landmarks"]
     assert isinstance(landmarks, list)
     assert len(landmarks) == 3 * len(one.groups)
     assert all(type(flag) is int and flag in {0, 1, 2} for flag in landmarks[2::3])
     assert item["segmentation"]
-    for outline in item["segmentation"]:  # type: ignore[attr-defined]
+    for outline in item["segmentation"]:
         assert len(outline) >= 6
         assert len(outline) % 2 == 0
         assert 0 <= min(outline) <= max(outline) <= 95
-    left, top, right, bottom = item["bounding_box"]  # type: ignore[misc]
+    left, top, right, bottom = item["bounding_box"]
     assert 0 <= left < right <= 95
     assert 0 <= top < bottom <= 95
     assert all(item[name] in {1, 2, 3} for name in ("scale", "occlusion", "zoom_in", "viewpoint"))
@@ -103,8 +104,7 @@ def _check_item(item: dict[str, object]) -> None:
 
 def test_pictures_decode_to_what_was_drawn(drawn: tuple[Path, DatasetSummary]) -> None:
     for number in (1, 20):
-        image = cv2.imread(str(drawn[0] / "image" / f"{number:06d}.jpg"))
-        assert image is not None
+        image = read_image(drawn[0] / "image" / f"{number:06d}.jpg")
         difference = image.astype(int) - draw(7, number, 96).image_bgr_u8
         assert np.abs(difference).mean() < 12
 

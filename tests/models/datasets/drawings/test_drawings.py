@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepmark.models.datasets.drawings import DrawnItem, draw, sketch
-from deepmark.models.datasets.drawings.body import random_body
+from deepmark.models.datasets.drawings.body import Posture, random_body
 from deepmark.models.datasets.drawings.garments import CLASS_IDS, landmark_names
 from deepmark.models.datasets.drawings.outfits import dress
 from deepmark.models.datasets.drawings.scene import Scene
@@ -160,12 +160,12 @@ def test_an_arm_or_a_patch_over_a_landmark_makes_it_occluded(sketches: Sketches)
 
 @pytest.mark.parametrize("class_id", CLASS_IDS)
 @pytest.mark.parametrize("posture", ["standing", "flat"])
-def test_left_is_the_pictures_left_from_the_front_and_from_behind(class_id: int, posture: str) -> None:
+def test_left_is_the_pictures_left_from_the_front_and_from_behind(class_id: int, posture: Posture) -> None:
     rng = np.random.default_rng(class_id)
-    trunk = ("collar_left", "left_shoulder", "left_strap_top", "left_armpit", "left_side_waist", "left_side_lower")
-    trunk += ("opening_left_upper", "waist_left", "left_leg_hip", "left_skirt_hem", "left_leg_cuff_outer")
+    trunk = {"collar_left", "left_shoulder", "left_strap_top", "left_armpit", "left_side_waist", "left_side_lower"}
+    trunk |= {"opening_left_upper", "waist_left", "left_leg_hip", "left_skirt_hem", "left_leg_cuff_outer"}
     for _ in range(20):
-        body = random_body(rng, posture)  # type: ignore[arg-type]
+        body = random_body(rng, posture)
         (garment,) = dress(rng, body, (class_id,))
-        for name in set(trunk) & set(garment.points):
+        for name in trunk & set(garment.points):
             assert garment.points[name][0] < garment.points[name.replace("left", "right")][0], name

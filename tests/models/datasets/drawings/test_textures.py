@@ -11,8 +11,9 @@ PALETTE = np.array([(0, 0, 0), (250, 0, 0), (0, 250, 0), (0, 0, 250)], np.float3
 
 
 def _threads(height: int = 40, width: int = 60) -> Threads:
-    axis = np.arange(width, dtype=np.float32) / 40, np.arange(height, dtype=np.float32) / 40
-    return Threads(*np.meshgrid(*axis))
+    unit = np.float32(40)
+    u, v = np.meshgrid(np.arange(width, dtype=np.float32) / unit, np.arange(height, dtype=np.float32) / unit)
+    return Threads(u, v)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
