@@ -13,8 +13,6 @@ import pytest
 
 from deepmark.commands.group import COMMANDS, group
 
-pytestmark = pytest.mark.xfail(strict=False, reason="being mended")
-
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("benchmarks", "exporter", "models", "runtime", "src/deepmark")
 SECTIONS = ("Args:", "Attributes:")

@@ -140,7 +140,7 @@ def in_lines(words: list[str], size: float, most: float) -> list[str]:
     return lines
 
 
-class Drawing:
+class Canvas:
     """Pieces of an SVG file, in the order in which they are painted."""
 
     def __init__(self) -> None:
@@ -160,7 +160,7 @@ class Drawing:
         self.pieces.append(f'<path d="{path}" class="arrow" marker-end="url(#tip)"/>')
 
 
-def draw_band(drawing: Drawing, band: Band, top: float) -> float:
+def draw_band(drawing: Canvas, band: Band, top: float) -> float:
     """Draw one layer.
 
     Returns:
@@ -197,9 +197,7 @@ def draw_band(drawing: Drawing, band: Band, top: float) -> float:
     return bottom
 
 
-def _arrow_inside(
-    drawing: Drawing, start: tuple[float, float], end: tuple[float, float], span: int, top: float
-) -> None:
+def _arrow_inside(drawing: Canvas, start: tuple[float, float], end: tuple[float, float], span: int, top: float) -> None:
     """Draw an arrow between neighbours straight, between others as an arch above them."""
     forward = end[0] > start[0]
     if span == 1 and forward:
@@ -214,7 +212,7 @@ def _arrow_inside(
 def draw() -> str:
     """Return the picture as SVG."""
     bands, between = read_bands()
-    drawing, top, places = Drawing(), 20.0, {}
+    drawing, top, places = Canvas(), 20.0, {}
     for band in bands:
         bottom = draw_band(drawing, band, top)
         places[band.name] = (top, bottom)

@@ -23,7 +23,7 @@ SIZES = (
 
 
 @dataclass(frozen=True, slots=True)
-class HeadError:
+class HeadDifference:
     """One head at one input size, over all pictures.
 
     Attributes:
@@ -41,7 +41,7 @@ class HeadError:
     scale: float
 
 
-def measure(checkpoint: Path, bundle: Path) -> Iterator[HeadError]:
+def measure(checkpoint: Path, bundle: Path) -> Iterator[HeadDifference]:
     """Compare torch and MNN at all `SIZES`; both on one thread."""
     import msgspec
     import numpy as np
@@ -68,7 +68,7 @@ def measure(checkpoint: Path, bundle: Path) -> Iterator[HeadError]:
                     error = float(np.abs(found[head] - expected[head]).max())
                     worst[head] = max(worst[head], (error, float(np.abs(expected[head]).max())))
         for head, (error, scale) in worst.items():
-            yield HeadError(height, width, head, error, scale)
+            yield HeadDifference(height, width, head, error, scale)
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -103,8 +103,8 @@ def build_key(target: Target, chain: ToolChain) -> str:
     """
     digest = hashlib.sha256(target.encode())
     for question in (["--version"], [*chain.flags, "-dM", "-E", "-x", "c++", "/dev/null"]):
-        said = subprocess.run([chain.compiler, *question], capture_output=True, check=False)
-        digest.update(said.stdout)
+        printed = subprocess.run([chain.compiler, *question], capture_output=True, check=False)
+        digest.update(printed.stdout)
     digest.update(hashlib.sha256(chain.library.read_bytes()).digest())
     sources = [*_SOURCES.rglob("*.cpp"), *_SOURCES.rglob("*.hpp"), *_SOURCES.glob("*.py"), _SOURCES / "CMakeLists.txt"]
     for path in sorted(sources):

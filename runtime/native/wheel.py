@@ -117,8 +117,10 @@ def _cross_libraries() -> tuple[Path, ...]:
     """Find the C and C++ libraries of the cross compiler, and its loader."""
     found = []
     for name in CROSS_LIBRARIES:
-        said = subprocess.run([f"{CROSS}-g++", f"-print-file-name={name}"], capture_output=True, text=True, check=False)
-        path = Path(said.stdout.strip())
+        printed = subprocess.run(
+            [f"{CROSS}-g++", f"-print-file-name={name}"], capture_output=True, text=True, check=False
+        )
+        path = Path(printed.stdout.strip())
         if not path.is_absolute() or not path.is_file():
             raise EngineError(f"the cross compiler has no {name}", hint=f"apt-get install g++-{CROSS}")
         found.append(path)

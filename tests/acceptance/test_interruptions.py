@@ -30,12 +30,12 @@ def _start(checkpoint: Path, output: Path, to: str = "onnx") -> subprocess.Popen
 def _wait_for(step: str, child: subprocess.Popen[str]) -> None:
     """Return as soon as the export says that it has come to this step."""
     assert child.stderr is not None
-    said = []
+    printed = []
     for line in child.stderr:
-        said.append(line)
+        printed.append(line)
         if step in line:
             return
-    pytest.fail(f"the export ended before it said {step!r}: {said}")
+    pytest.fail(f"the export ended before it said {step!r}: {printed}")
 
 
 def _verify(bundle: Path) -> subprocess.CompletedProcess[str]:

@@ -14,36 +14,36 @@ from deepmark.runtime.native_libraries import captured_stderr, captured_stdout
 
 
 def test_what_c_prints_is_caught_even_out_of_its_buffer(capfd: pytest.CaptureFixture[str]) -> None:
-    with captured_stdout() as said:
+    with captured_stdout() as output:
         ctypes.CDLL(None).puts(b"from C")
         os.write(1, b"from a system call\n")
     os.write(1, b"afterwards\n")
-    assert sorted(said.text.split("\n")) == ["", "from C", "from a system call"]
+    assert sorted(output.text.split("\n")) == ["", "from C", "from a system call"]
     assert capfd.readouterr().out == "afterwards\n"
 
 
 def test_what_was_printed_before_stays_where_it_belongs(capfd: pytest.CaptureFixture[str]) -> None:
     ctypes.CDLL(None).printf(b"still in the buffer")
-    with captured_stdout() as said:
+    with captured_stdout() as output:
         pass
-    assert said.text == ""
+    assert output.text == ""
     assert capfd.readouterr().out == "still in the buffer"
 
 
 def test_stdout_comes_back_after_an_error(capfd: pytest.CaptureFixture[str]) -> None:
-    said = None
+    output = None
 
     def fail() -> None:
-        nonlocal said
-        with captured_stdout() as said:
+        nonlocal output
+        with captured_stdout() as output:
             os.write(1, b"\n  the cause  \n\n")
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
     os.write(1, b"afterwards")
-    assert said is not None
-    assert said.last_line == "the cause"
+    assert output is not None
+    assert output.last_line == "the cause"
     assert capfd.readouterr().out == "afterwards"
 
 
@@ -51,8 +51,8 @@ def test_a_process_without_a_stdout_is_no_problem() -> None:
     code = (
         "import os, sys; os.close(1); sys.stdout = None\n"
         "from deepmark.runtime.native_libraries import captured_stdout\n"
-        "with captured_stdout() as said: pass\n"
-        "sys.exit(0 if said.last_line == '' else 3)"
+        "with captured_stdout() as output: pass\n"
+        "sys.exit(0 if output.last_line == '' else 3)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
@@ -62,18 +62,18 @@ def test_two_threads_catch_at_once_and_the_last_one_restores(capfd: pytest.Captu
     heard: list[str] = []
 
     def other() -> None:
-        with captured_stderr() as said:
+        with captured_stderr() as output:
             os.write(2, b"of the other\n")
             inside.set()
             leave.wait(30)
-        heard.append(said.text)
+        heard.append(output.text)
 
     thread = threading.Thread(target=other)
     thread.start()
     assert inside.wait(30)
-    with captured_stderr() as said:
+    with captured_stderr() as output:
         os.write(2, b"of this one\n")
-    assert said.text == "of this one\n"  # not what was printed before
+    assert output.text == "of this one\n"  # not what was printed before
     os.write(2, b"still caught\n")
     leave.set()
     thread.join()

@@ -91,10 +91,10 @@ def in_fork(action: Callable[[], object]) -> str:
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
-        said = stream.read().decode()
+        printed = stream.read().decode()
     status = os.waitpid(child, 0)[1]
     assert status == 0, f"the child ended with status {status}"
-    return said
+    return printed
 
 
 def test_an_engine_is_refused_in_a_fork_where_it_would_hang(engine: Engine) -> None:
@@ -109,8 +109,10 @@ def test_an_engine_is_refused_in_a_fork_where_it_would_hang(engine: Engine) -> N
 
 def test_loading_mnn_in_a_fork_of_a_process_that_used_it_is_refused(tiny: Tiny) -> None:
     load_engine(tiny.mnn, threads=2).close()
-    said = in_fork(lambda: load_engine(tiny.mnn, threads=2))
-    assert f"EngineError: MNN was used in process {os.getpid()} before it forked this one, and would hang here" in said
+    printed = in_fork(lambda: load_engine(tiny.mnn, threads=2))
+    assert (
+        f"EngineError: MNN was used in process {os.getpid()} before it forked this one, and would hang here" in printed
+    )
 
 
 def test_onnx_runtime_may_be_loaded_in_a_fork(tiny: Tiny) -> None:

@@ -65,8 +65,8 @@ def test_a_build_is_found_again(build: NativeBuild) -> None:
 
 
 def test_verify_proves_a_bundle(build: NativeBuild, bundle: Path) -> None:
-    code, lines, said = run(build, "dm_verify", bundle, "--threads", 1)
-    assert code == 0, said
+    code, lines, printed = run(build, "dm_verify", bundle, "--threads", 1)
+    assert code == 0, printed
     assert [line["event"] for line in lines] == ["vector", "vector", "vector", "end"]
     assert all(line["equal"] for line in lines)
     assert sum(line["objects"]["matched"] for line in lines[:-1]) > 0
@@ -129,8 +129,8 @@ def test_a_choice_within_rounding_is_no_difference(
     params = replace(manifest.decoder, keypoint_threshold=_smallest_refined(bundle) + beyond)
     manifest = _edit_vectors(copied, structs.replace(manifest, decoder=params), _round_otherwise)
     (copied / "manifest.json").write_bytes(manifest.to_json())
-    found, lines, said = run(build, "dm_verify", copied, "--threads", 1)
-    assert found == code, said
+    found, lines, printed = run(build, "dm_verify", copied, "--threads", 1)
+    assert found == code, printed
     assert (sum(line["objects"]["near_ties"] for line in lines[:-1]) > 0) == (not code)
 
 
@@ -146,16 +146,16 @@ def test_int8_is_judged_by_its_objects(
 
     manifest = _edit_vectors(copied, structs.replace(manifest, precision=precision), widen)
     (copied / "manifest.json").write_bytes(manifest.to_json())
-    found, lines, said = run(build, "dm_verify", copied, "--threads", 1)
-    assert found == code, said
+    found, lines, printed = run(build, "dm_verify", copied, "--threads", 1)
+    assert found == code, printed
     assert [line["equal"] for line in lines] == [not code] * 4
     assert lines[0]["heads"]["wh"]["tolerance_used"] > 1
 
 
 def test_detect_finds_what_python_finds(build: NativeBuild, bundle: Path, pictures: Path) -> None:
     paths = sorted(pictures.iterdir())
-    code, lines, said = run(build, "dm_detect", bundle, *paths, "--threads", 1)
-    assert code == 0, said
+    code, lines, printed = run(build, "dm_detect", bundle, *paths, "--threads", 1)
+    assert code == 0, printed
     detector = Detector(bundle, threads=1)
     for path, line in zip(paths, lines, strict=True):
         expected = detector(read_image(path))
@@ -171,8 +171,8 @@ def test_detect_finds_what_python_finds(build: NativeBuild, bundle: Path, pictur
 
 def test_bench_writes_what_the_contract_says(build: NativeBuild, bundle: Path, pictures: Path) -> None:
     words = ("--pictures", pictures, "--runs", 4, "--warm-up-runs", 1, "--threads", 1, "--techniques", "1,2,3,4")
-    code, lines, said = run(build, "dm_bench", bundle, *words)
-    assert code == 0, said
+    code, lines, printed = run(build, "dm_bench", bundle, *words)
+    assert code == 0, printed
     assert [line["event"] for line in lines] == ["start", "loaded", "warm", *["sample"] * 4, "end"]
     assert lines[0]["format"] == "dm_bench/1"
     assert lines[0]["runtime"] == build.runtime
@@ -185,18 +185,18 @@ def test_bench_leaves_out_what_cannot_reach_the_threshold(build: NativeBuild, bu
     found = {}
     for threshold in (0, 1):
         words = ("--pictures", pictures, "--runs", 1, "--warm-up-runs", 0, "--threads", 1, "--threshold", threshold)
-        code, lines, said = run(build, "dm_bench", bundle, *words)
-        assert code == 0, said
+        code, lines, printed = run(build, "dm_bench", bundle, *words)
+        assert code == 0, printed
         found[threshold] = next(line["objects"] for line in lines if line["event"] == "sample")
     assert found[0] > found[1] == 0
 
 
 @pytest.mark.parametrize("program", ["dm_verify", "dm_detect", "dm_bench"])
 def test_a_wrong_command_line_is_exit_2(build: NativeBuild, program: str) -> None:
-    code, lines, said = run(build, program, "--nonsense", "1")
+    code, lines, printed = run(build, program, "--nonsense", "1")
     assert code == 2
     assert lines[-1]["event"] == "error"
-    assert said == f"error: {lines[-1]['message']}\n"
+    assert printed == f"error: {lines[-1]['message']}\n"
 
 
 def test_weights_changed_by_one_byte_are_refused(build: NativeBuild, tiny: Tiny, tmp_path: Path) -> None:
@@ -205,10 +205,10 @@ def test_weights_changed_by_one_byte_are_refused(build: NativeBuild, tiny: Tiny,
     content = bytearray((copied / "model.mnn").read_bytes())
     content[len(content) // 2] ^= 1
     (copied / "model.mnn").write_bytes(content)
-    code, lines, said = run(build, "dm_verify", copied)
+    code, lines, printed = run(build, "dm_verify", copied)
     assert code == 1
     assert "model.mnn is damaged" in lines[-1]["message"]
-    assert said.count("\n") == 1
+    assert printed.count("\n") == 1
 
 
 def test_a_missing_bundle_is_refused(build: NativeBuild, tmp_path: Path) -> None:
