@@ -13,7 +13,7 @@ def require(what: str, *modules: str, extra: str) -> None:
     Args:
         what: begins the error, for example ``"exporting"``.
         modules: names to import them by.
-        extra: of this package that brings them.
+        extra: Name of this package's extra that brings them.
 
     Raises:
         DeepMarkError: names those that are missing.
