@@ -26,7 +26,7 @@ from deepmark.models.training.pictures import TrainingPictures
 from deepmark.models.training.ranks import Ranks
 from deepmark.models.training.samples import TrainingSamples
 from deepmark.models.training.train_state import TrainState
-from deepmark.models.training.warm_start import warm_start
+from deepmark.models.training.warm_start import take_weights
 from deepmark.runtime.keypoints.head_names import head_channels
 
 CPU = torch.device("cpu")
@@ -63,7 +63,7 @@ class Trainer:
         self.samples = TrainingSamples(pictures, schema, (config.size, config.size), config.seed, config.augment)
         torch.manual_seed(config.seed)
         network = MDLA34(head_channels(len(schema.classes), schema.num_groups))
-        self.warm_start = warm_start(network, Path(config.init)) if config.init and not resume else None
+        self.warm_start = take_weights(network, Path(config.init)) if config.init and not resume else None
         # torch's annotations of Module.to do not know memory_format
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device

@@ -45,7 +45,7 @@ class WarmStart:
     deformable: int
 
 
-def warm_start(network: nn.Module, path: Path) -> WarmStart:
+def take_weights(network: nn.Module, path: Path) -> WarmStart:
     """Give a network the tensors of a checkpoint that fit.
 
     Raises:

@@ -22,7 +22,7 @@ from deepmark.models.mdla34 import MDLA34
 from deepmark.models.training.batches import collate
 from deepmark.models.training.losses import batch_losses
 from deepmark.models.training.samples import TrainingSamples
-from deepmark.models.training.warm_start import warm_start
+from deepmark.models.training.warm_start import take_weights
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
@@ -173,7 +173,7 @@ def test_both_begin_with_one_body_and_with_fresh_landmark_heads(tmp_path: Path) 
 
     for groups in (62, 294):
         fresh = MDLA34(head_channels(13, groups))
-        account = warm_start(fresh, body)
+        account = take_weights(fresh, body)
         assert sorted(account.fresh) == ["hm_hp", "hps"]
         assert torch.equal(fresh.state_dict()["wh.2.weight"], network.state_dict()["wh.2.weight"])
 

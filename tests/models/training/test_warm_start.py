@@ -11,7 +11,7 @@ from checkpoints import Tensors, key_shapes, light_tensors
 from deepmark.errors import CheckpointError
 from deepmark.models import load_checkpoint
 from deepmark.models.mdla34 import MDLA34
-from deepmark.models.training.warm_start import WarmStart, warm_start
+from deepmark.models.training.warm_start import WarmStart, take_weights
 from deepmark.runtime.keypoints.head_names import head_channels
 
 
@@ -19,7 +19,7 @@ def _start(tensors: Tensors, path: Path, groups: int = 62) -> tuple[MDLA34, Warm
     torch.save({"epoch": 1, "state_dict": tensors}, path / "given.pth")
     torch.manual_seed(0)
     network = MDLA34(head_channels(13, groups))
-    return network, warm_start(network, path / "given.pth")
+    return network, take_weights(network, path / "given.pth")
 
 
 def _same(name: str, network: MDLA34, tensors: Tensors) -> bool:
@@ -62,7 +62,7 @@ def test_an_untrained_dcn_gives_exactly_its_plain_convolution(tmp_path: Path) ->
     torch.save({"state_dict": tensors}, path)
     expected = load_checkpoint(path)
     network = MDLA34(expected.report.heads)
-    account = warm_start(network, path)
+    account = take_weights(network, path)
     assert account.deformable == 16
     for name, weight in expected.network.state_dict().items():
         if not name.endswith("num_batches_tracked") and "project" not in name:
