@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from media_files import cut, write_video
+from media_files import cut, read_image, write_video
 from outcome import Deepmark
 
 pytest.importorskip("torch", reason="the demo bundle is exported here")
@@ -46,10 +46,10 @@ def test_a_folder_of_pictures(
     name, score = demo_objects["sample0.png"][0]
     assert f"sample0.png: {name} {score:.1f}"[:-1] in outcome.err
     for path in demo_pictures:
-        before, after = cv2.imread(str(path)), cv2.imread(str(out / path.name))
+        before, after = read_image(path), read_image(out / path.name)
         assert before.shape == after.shape
         assert (before != after).any()
-    assert cv2.imread(str(sheet)).shape[1] > 4 * 480
+    assert read_image(sheet).shape[1] > 4 * 480
 
 
 def test_json_is_one_document_on_stdout(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_network import HEADS, TinyExport, tiny_loaded, tiny_manifest, tiny_network
@@ -36,8 +37,10 @@ def tiny_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyExport:
     checkpoint.write_bytes(b"stands for weights")
     monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
 
-    def run(**options: object) -> ExportResult:
-        return export(checkpoint, **{"output": tmp_path / "out", "size": (64, 96), "heads": "dense", **options})
+    def run(
+        *, output: Path = tmp_path / "out", size: tuple[int, int] = (64, 96), heads: str = "dense", **options: Any
+    ) -> ExportResult:
+        return export(checkpoint, output=output, size=size, heads=heads, **options)
 
     return run
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
-import cv2
 import numpy as np
 import pytest
 import torch
+from media_files import read_image
 
 from deepmark.exporter import export
 from deepmark.exporter.stages import torch_stage
@@ -91,7 +91,7 @@ def _assert_found(
     names = open_bundle(bundle).manifest.keypoints.class_names
     found = {}
     for path in pictures:
-        detections = find(cv2.imread(str(path)))
+        detections = find(read_image(path))
         pairs = zip(detections.class_ids, detections.scores, strict=True)
         found[path.name] = [(names[class_id], float(score)) for class_id, score in pairs if score >= 0.2]
     assert found.keys() == listed.keys()

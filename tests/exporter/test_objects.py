@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_network import tiny_schema
+from tiny import CHANNELS, tiny_schema
 
 from deepmark.exporter.near_ties import Slack
 from deepmark.exporter.objects import SCORE_FLOOR, ObjectTally, decode_objects
@@ -22,7 +22,7 @@ X, Y = 10, 8  # where the object of class 0 stands; its landmarks are the groups
 
 def _heads(score: float = 0.8) -> Heads:
     """One object of 12 x 12 cells with a landmark peak 3 cells left of it and one 3 cells right."""
-    maps = {name: np.zeros((channels, 16, 24), np.float32) for name, channels in _CHANNELS.items()}
+    maps = {name: np.zeros((channels, 16, 24), np.float32) for name, channels in CHANNELS.items()}
     maps["hm"][0, Y, X] = score
     maps["wh"][:] = 12
     maps["reg"][:] = maps["hp_offset"][:] = 0.5
@@ -30,9 +30,6 @@ def _heads(score: float = 0.8) -> Heads:
     maps["hps"][2], maps["hps"][3] = 3.5, 0.5
     maps["hm_hp"][0, Y, X - 3] = maps["hm_hp"][1, Y, X + 3] = 0.9
     return Heads(**maps)
-
-
-_CHANNELS = {"hm": 2, "wh": 2, "hps": 6, "reg": 2, "hm_hp": 3, "hp_offset": 2}
 
 
 def _changed(heads: Heads, head: str, where: tuple[object, ...], value: float) -> Heads:
@@ -168,6 +165,7 @@ def test_without_technique_4_nothing_is_excused() -> None:
     left = _changed(_changed(base, "hm_hp", (0, Y, X - 5), 0.9), "hm_hp", (0, Y, X - 3), 0.0)
     right = _changed(_changed(base, "hm_hp", (0, Y, X - 2), 0.9), "hm_hp", (0, Y, X - 3), 0.0)
     tally = ObjectTally(tiny_schema(), params, landmark_cells=0.05)
-    tally.add(*(decode_objects(heads, tiny_schema(), params) for heads in (left, right)), left, ROUNDING)
+    one, other = (decode_objects(heads, tiny_schema(), params) for heads in (left, right))
+    tally.add(one, other, left, ROUNDING)
     assert tally.result().near_ties == 0
     assert tally.result().max_landmark_error > 1

@@ -12,6 +12,7 @@ from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.parity import ATOL, RTOL, HopTally, ParityReport, ParitySample, Tolerances
 from deepmark.exporter.pictures import ParityPicture, noise
 from deepmark.exporter.stages import ChainStage, compare_stages, torch_stage
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.provenance import HopParity
 
 MANIFEST = tiny_manifest()
@@ -117,13 +118,14 @@ def test_each_step_is_compared_with_the_one_before_and_the_last_with_the_first()
 
 def test_small_errors_of_two_steps_do_not_add_up_unseen() -> None:
     with torch_stage(tiny_network(), MANIFEST.heads) as stage:
-        off = [
-            ChainStage(
-                f"off by {n}", lambda x, n=n: {**stage.run(x), "reg": stage.run(x)["reg"] + np.float32(n * 8e-4)}
-            )
-            for n in (1, 2)
-        ]
-        report = compare_stages([stage, *off], [PICTURE], MANIFEST, Tolerances())
+
+        def off_by(steps: int) -> ChainStage:
+            def run(x: F32) -> dict[str, F32]:
+                return {**stage.run(x), "reg": stage.run(x)["reg"] + np.float32(steps * 8e-4)}
+
+            return ChainStage(f"off by {steps}", run)
+
+        report = compare_stages([stage, off_by(1), off_by(2)], [PICTURE], MANIFEST, Tolerances())
     assert [hop.passed for hop in report] == [True, True, False]
 
 

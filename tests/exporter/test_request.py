@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,15 @@ def checkpoint(tmp_path: Path) -> Path:
     return path
 
 
-def _request(checkpoint: Path, **options: object) -> ExportRequest:
-    settings = {"to": ("mnn",), "output": None, "name": None, "size": (256, 256), **options}
-    return make_request(checkpoint, **settings)
+def _request(
+    checkpoint: Path,
+    *,
+    to: Iterable[str] = ("mnn",),
+    output: str | None = None,
+    name: str | None = None,
+    size: int | tuple[int, int] = (256, 256),
+) -> ExportRequest:
+    return make_request(checkpoint, to, output, name, size)
 
 
 def test_the_name_is_the_checkpoints_and_the_folder_the_current_one(checkpoint: Path) -> None:

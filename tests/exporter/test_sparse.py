@@ -14,7 +14,8 @@ import onnx
 import pytest
 import torch
 from outcome import Deepmark
-from tiny_network import HEADS, TinyExport, tiny_loaded, tiny_network, tiny_schema
+from tiny import tiny_schema
+from tiny_network import HEADS, TinyExport, last_layer, tiny_loaded, tiny_network
 
 from deepmark.errors import BundleError, ParityError, UsageError
 from deepmark.exporter.pipeline import export
@@ -208,8 +209,7 @@ def test_random_networks_of_other_head_counts_give_the_same_objects(
     heads = head_channels(len(schema.classes), schema.num_groups, optional=optional)
     network = MDLA34(heads, head_conv=head_conv).eval().requires_grad_(False)
     for name in {"hm", "hm_hp"} & set(heads):
-        last = [*network.get_submodule(name).modules()][-1]
-        last.weight.data.mul_(30)
+        last_layer(network, name).weight.data.mul_(30)
     image = torch.from_numpy(np.random.default_rng(1).standard_normal((1, 3, 96, 64), np.float32))
     raw = {name: tensor[0].numpy() for name, tensor in raw_outputs(network, image).items()}
     dense = heads_from_outputs(raw, logits=True)
@@ -230,7 +230,8 @@ def _weights(network: torch.nn.Module, heads: Mapping[str, int]) -> HeadWeights:
 def test_the_demo_network_gives_the_same_objects(
     demo_bundle: Path, demo_dense_bundle: Path, demo_pictures: tuple[Path, ...]
 ) -> None:
-    for backend, cells in (("onnxruntime", 1e-4), ("mnn", 2e-3)):  # MNN's Winograd rounds the dense heads by as much
+    allowed: dict[Backend, float] = {"onnxruntime": 1e-4, "mnn": 2e-3}  # MNN's Winograd rounds the dense heads
+    for backend, cells in allowed.items():
         with load_engine(demo_bundle, 1, backend) as sparse, load_engine(demo_dense_bundle, 1, backend) as dense:
             params = replace(sparse.manifest.decoder, score_threshold=0.1)
             for path in demo_pictures:

@@ -17,9 +17,18 @@ from deepmark.exporter.to_onnx import check_onnx, export_onnx, simplify_onnx
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS
 
 
-def _export(path: Path, network: torch.nn.Module | None = None, **options: object) -> onnx.ModelProto:
-    settings = {"size": (64, 96), "dynamic": True, "logits": False, "metadata": "ours", "heads": tuple(HEADS)}
-    export_onnx(network or tiny_network(), path, **{**settings, **options})
+def _export(
+    path: Path, network: torch.nn.Module | None = None, *, dynamic: bool = True, logits: bool = False
+) -> onnx.ModelProto:
+    export_onnx(
+        network or tiny_network(),
+        path,
+        heads=tuple(HEADS),
+        size=(64, 96),
+        dynamic=dynamic,
+        logits=logits,
+        metadata="ours",
+    )
     return onnx.load(str(path))
 
 
@@ -83,7 +92,7 @@ def test_no_path_of_this_machine_is_in_the_file(tmp_path: Path) -> None:
 
 def test_weights_that_are_not_finite_are_refused_by_name(tmp_path: Path) -> None:
     network = tiny_network()
-    network.get_submodule("wh.2").weight.data[0, 0] = torch.nan
+    network.get_parameter("wh.2.weight").data[0, 0] = torch.nan
     with pytest.raises(ConversionError, match=r"'network\.wh\.2\.weight' has 1 values that are NaN"):
         _export(tmp_path / "net.onnx", network)
 

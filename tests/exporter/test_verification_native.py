@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ ERROR = '{"event":"error","message":"model.mnn is damaged","hint":"copy it again
 
 
 @pytest.fixture
-def printing_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def printing_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def make(status: int, *lines: str) -> None:
         program = tmp_path / "dm_verify"
         program.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines) + f"exit {status}\n")
@@ -41,7 +42,13 @@ def printing_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ],
 )
 def test_exit_codes(
-    deepmark: Deepmark, printing_program, tmp_path: Path, status: int, lines, code: int, words: str
+    deepmark: Deepmark,
+    printing_program: Callable[..., None],
+    tmp_path: Path,
+    status: int,
+    lines: list[str],
+    code: int,
+    words: str,
 ) -> None:
     printing_program(status, *lines)
     outcome = deepmark("verify", "--native", tmp_path)

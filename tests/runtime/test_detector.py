@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from media_files import read_image
-from tiny import Tiny
+from tiny import CHANNELS, Tiny
 
 from deepmark.errors import BundleError, DataError
 from deepmark.runtime import DecoderParams, Detections, Detector, load_engine
@@ -44,8 +44,7 @@ class FixedHeads:
 @pytest.fixture
 def heads() -> dict[str, F32]:
     """Empty heads of the tiny network, 16x24 cells."""
-    channels = {"hm": 2, "wh": 2, "hps": 6, "reg": 2, "hm_hp": 3, "hp_offset": 2}
-    return {name: np.zeros((1, count, 16, 24), np.float32) for name, count in channels.items()}
+    return {name: np.zeros((1, count, 16, 24), np.float32) for name, count in CHANNELS.items()}
 
 
 def put_top(heads: dict[str, F32], row: int, column: int, score: float, size: float = 8) -> None:

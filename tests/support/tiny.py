@@ -39,10 +39,14 @@ class Tiny:
     bundle: Path
 
 
-def make_manifest() -> Manifest:
+def tiny_schema() -> KeypointSchema:
     top = KeypointClass("top", ("left", "right"), groups=(0, 1), mirror=(1, 0), sigmas=(0.1, 0.1))
     skirt = KeypointClass("skirt", ("left", "right", "hem"), groups=(0, 1, 2), mirror=(1, 0, 2), sigmas=(0.1,) * 3)
-    schema = KeypointSchema("tiny", (top, skirt), ("left", "right", "hem"))
+    return KeypointSchema("tiny", (top, skirt), ("left", "right", "hem"))
+
+
+def make_manifest() -> Manifest:
+    schema = tiny_schema()
     return Manifest(
         schema_version=SCHEMA_VERSION,
         name="tiny",

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import torch
+from tiny import CHANNELS, tiny_schema
 from torch import Tensor, nn
 
 from deepmark.exporter.pipeline import ExportResult
 from deepmark.models.describe import describe
 from deepmark.models.loading import LoadedNetwork, LoadReport
-from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
+from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import Manifest
 
 TinyExport = Callable[..., ExportResult]
 
-HEADS = {"hm": 2, "wh": 2, "hps": 6, "reg": 2, "hm_hp": 3, "hp_offset": 2}
+HEADS = CHANNELS
 
 
 class TinyNetwork(nn.Module):
@@ -55,23 +56,17 @@ def tiny_network(seed: int = 0, heads: Mapping[str, int] = HEADS, head_conv: int
         elif name.endswith("running_mean"):
             values.normal_(0, 0.2)
     for name in {"hm", "hm_hp"} & set(heads):
-        _last(network, name).weight.data.mul_(4)
-    box_bias = _last(network, "wh").bias
+        last_layer(network, name).weight.data.mul_(4)
+    box_bias = last_layer(network, "wh").bias
     assert box_bias is not None
     box_bias.data.fill_(8)
     return network.eval().requires_grad_(False)
 
 
-def _last(network: TinyNetwork, head: str) -> nn.Conv2d:
+def last_layer(network: nn.Module, head: str) -> nn.Conv2d:
     *_, last = network.get_submodule(head).modules()
     assert isinstance(last, nn.Conv2d)
     return last
-
-
-def tiny_schema() -> KeypointSchema:
-    top = KeypointClass("top", ("left", "right"), groups=(0, 1), mirror=(1, 0), sigmas=(0.1, 0.1))
-    skirt = KeypointClass("skirt", ("left", "right", "hem"), groups=(0, 1, 2), mirror=(1, 0, 2), sigmas=(0.1,) * 3)
-    return KeypointSchema("tiny", (top, skirt), ("left", "right", "hem"))
 
 
 def tiny_loaded(network: nn.Module | None = None, *, schema: KeypointSchema | None = None) -> LoadedNetwork:

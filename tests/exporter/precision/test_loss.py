@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_network import tiny_schema
+from tiny import tiny_schema
 
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.objects import decode_objects

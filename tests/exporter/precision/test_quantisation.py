@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from tiny_network import HEADS, tiny_manifest, tiny_network
@@ -160,9 +162,9 @@ def test_a_method_that_crashes_kills_its_child_and_not_us(
     monkeypatch: pytest.MonkeyPatch,
     method: str,
 ) -> None:
-    honest = module.json.dumps
+    honest = json.dumps
     monkeypatch.setattr(
-        module.json, "dumps", lambda request: honest({**request, "feature_quantize_method": method, "batch_size": 9})
+        json, "dumps", lambda request: honest({**request, "feature_quantize_method": method, "batch_size": 9})
     )
     with pytest.raises(ConversionError, match="mnn -> int8: the quantiser crashed with SIG"):
         quantise(
@@ -186,7 +188,7 @@ def test_a_picture_that_the_quantiser_cannot_read_is_an_error_where_it_goes_on(
         Path(path).write_bytes(b"no picture")
         return True
 
-    monkeypatch.setattr(module.cv2, "imwrite", broken)
+    monkeypatch.setattr(cv2, "imwrite", broken)
     with pytest.raises(ConversionError, match="mnn -> int8: the quantiser"):
         quantise(
             logits.with_suffix(".mnn"),

@@ -21,6 +21,7 @@ from deepmark.exporter.formats import Precision
 from deepmark.exporter.pipeline import ExportResult
 from deepmark.exporter.precision import calibration, reduction
 from deepmark.exporter.precision.plan import Limits
+from deepmark.exporter.to_mnn import convert_to_mnn
 from deepmark.exporter.verification import verify
 from deepmark.models.evaluation.drawn_accuracy import Accuracy, DrawnAccuracy
 from deepmark.runtime.bundle import open_bundle
@@ -94,7 +95,7 @@ def test_the_same_export_gives_the_same_bytes(tiny_export: TinyExport, tmp_path:
 @pytest.fixture
 def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the conversion to w8 move landmarks by six cells."""
-    honest = reduction.convert_to_mnn
+    honest = convert_to_mnn
 
     def tamper(source: Path, target: Path, precision: Precision) -> None:
         model = onnx.load(str(source))

@@ -17,6 +17,7 @@ from deepmark.models.datasets.deepfashion2 import read_annotation
 from deepmark.models.evaluation.report import measure
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
 from deepmark.models.evaluation.truth import Truth, collect_truth
+from deepmark.runtime.arrays import F64
 
 
 def read(*documents: object) -> Truth:
@@ -95,8 +96,8 @@ def around(truth: Truth, seed: int, *, copies: int, decimals: int = 6) -> tuple[
                 size = len(SCHEMA.classes[found].groups)
                 points = np.resize(one.keypoints[row, :, :2], (1, size, 2)) + rng.normal(0, noise, (1, size, 2))
                 box = one.boxes[row : row + 1] + rng.normal(0, noise, (1, 4))
-                score = np.round(np.clip(rng.normal(0.7 - noise / 9, 0.1, 1), 0, 1), decimals)
-                score = score.astype(np.float32).astype(np.float64)
+                score: F64 = np.clip(rng.normal(0.7 - noise / 9, 0.1, 1), 0, 1)
+                score = np.round(score, decimals).astype(np.float32).astype(np.float64)
                 builder.add(found, ClassResults(np.array([image_id]), score, box, points))
     return builder.build()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import pytest
+from media_files import read_image
 
 from deepmark.errors import DeepMarkError, UsageError
 from deepmark.exporter.tuning.sigma_map import check_picture, draw_map, write_csv
@@ -46,7 +46,7 @@ def test_the_same_map_gives_the_same_bytes(suffix: str, tmp_path: Path) -> None:
     one, two = (tmp_path / f"{name}{suffix}" for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
     if suffix == ".png":
-        assert cv2.imread(str(one)).shape[0] > 500
+        assert read_image(one).shape[0] > 500
 
 
 def test_another_suffix_is_refused_before_the_work() -> None:
