@@ -7,20 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.padded import Border, PaddedMaps, blur
 
 
 @st.composite
-def maps(draw: st.DrawFn) -> np.ndarray:
+def maps(draw: st.DrawFn) -> F32:
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     shape = (draw(st.integers(1, 3)), draw(st.integers(1, 6)), draw(st.integers(1, 6)))
-    return rng.choice(np.float32([-0.001, 0, 0.25, 0.5, 1]), shape)
+    return rng.choice([-0.001, 0, 0.25, 0.5, 1], shape).astype(np.float32)
 
 
 @pytest.mark.parametrize("border", ["zero", "replicate"])
 @given(heatmaps=maps(), sigma=st.sampled_from([0.0, 0.45, 3.0]))
 def test_blurred_maps_stand_in_zeros_and_leave_the_given_ones_alone(
-    border: Border, heatmaps: np.ndarray, sigma: float
+    border: Border, heatmaps: F32, sigma: float
 ) -> None:
     before = heatmaps.copy()
     blurred = PaddedMaps.blurred(heatmaps, sigma, border)
@@ -30,7 +31,7 @@ def test_blurred_maps_stand_in_zeros_and_leave_the_given_ones_alone(
 
 
 @given(heatmaps=maps())
-def test_every_cell_above_zero_that_no_neighbour_exceeds_is_a_maximum(heatmaps: np.ndarray) -> None:
+def test_every_cell_above_zero_that_no_neighbour_exceeds_is_a_maximum(heatmaps: F32) -> None:
     padded = PaddedMaps.of(heatmaps)
     expected = [
         (channel, y, x)

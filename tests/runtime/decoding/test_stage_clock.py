@@ -9,7 +9,7 @@ import pytest
 
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.params import DecoderParams
-from deepmark.runtime.decoding.stage_clock import STAGES, StageClock
+from deepmark.runtime.decoding.stage_clock import STAGES, Stage, StageClock
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
@@ -27,7 +27,7 @@ def make_heads(schema: KeypointSchema) -> Heads:
         (DecoderParams.baseline(), "nearest search", "mask search"),
     ],
 )
-def test_every_stage_but_the_other_search_takes_its_time(params: DecoderParams, search: str, other: str) -> None:
+def test_every_stage_but_the_other_search_takes_its_time(params: DecoderParams, search: Stage, other: Stage) -> None:
     schema, clock = KeypointSchema.coco_person(), StageClock()
     start = time.perf_counter_ns()
     found = decode(make_heads(schema), schema, params, clock=clock)
