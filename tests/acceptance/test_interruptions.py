@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from full_disk import mounted
 
 pytestmark = pytest.mark.slow
 
@@ -88,13 +88,8 @@ def test_two_exports_into_one_folder_leave_one_whole_bundle(demo_checkpoint: Pat
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for 20 MB; the ONNX file alone needs 78."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = shutil.which("mount")
-    if mount is None or subprocess.run([mount, "-t", "tmpfs", "-o", "size=20m", "none", disk], check=False).returncode:
-        pytest.skip("mounting a small tmpfs needs root")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+    with mounted(tmp_path / "disk", "size=20m") as disk:
+        yield disk
 
 
 def test_a_full_disk_is_one_clear_line_and_leaves_nothing(demo_checkpoint: Path, small_disk: Path) -> None:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import onnx
 import pytest
+from full_disk import mounted
 from onnx import numpy_helper
 from tiny_network import TinyExport, tiny_loaded, tiny_network
 
@@ -136,12 +137,8 @@ def test_a_place_without_room_is_refused_before_any_work(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48k", "none", disk], capture_output=True).returncode:
-        pytest.skip("mounting a small tmpfs needs root")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+    with mounted(tmp_path / "disk", "size=48k") as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("room_kib", [0, 20, 32, 40])

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from full_disk import mounted
 
 from deepmark import files
 from deepmark.errors import BundleError
@@ -146,12 +147,8 @@ def test_a_path_through_a_file_is_one_sentence(tmp_path: Path) -> None:
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
     """A folder that even root cannot write to."""
-    folder = tmp_path / "read-only"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", folder], capture_output=True).returncode:
-        pytest.skip("mounting a read-only tmpfs needs root")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with mounted(tmp_path / "read-only", "ro") as folder:
+        yield folder
 
 
 def test_a_read_only_place_is_one_sentence(read_only: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from detection_runs import make_picture, result_files, result_records, run_detection
+from full_disk import mounted
 from garments import OneGarment
 from media_files import cut, encoded, read_image, write_video
 
@@ -263,14 +262,8 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = shutil.which("mount")
-    command = [mount or "mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)]
-    if mount is None or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small tmpfs needs root")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+    with mounted(tmp_path / "disk", "size=64k") as disk:
+        yield disk
 
 
 def test_a_disk_that_fills_up_is_one_error_and_leaves_no_part(small_disk: Path, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_a_loaded_engine_is_taken_as_it_is(tiny: Tiny) -> None:
 @pytest.mark.parametrize("image", [None, np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3), np.float32)])
 def test_what_is_no_picture_is_refused(tiny: Tiny, image: object) -> None:
     with pytest.raises(DataError, match="a picture must be a uint8 array"):
-        Detector(tiny.bundle, threads=1)(image)  # type: ignore[arg-type]
+        Detector(tiny.bundle, threads=1)(image)  # type: ignore[arg-type]  # on purpose
 
 
 def test_a_corrupt_model_raises(tiny: Tiny, tmp_path: Path) -> None:

@@ -65,4 +65,4 @@ def test_each_channel_has_its_own_mean_and_std() -> None:
 )
 def test_what_is_no_picture_is_refused_in_words(image: object, found: str) -> None:
     with pytest.raises(DataError, match=rf"a picture must be a uint8 array \(H, W, 3\), found {found}"):
-        normalise(image, NUMBERS)  # type: ignore[arg-type]
+        normalise(image, NUMBERS)  # type: ignore[arg-type]  # on purpose

@@ -59,7 +59,7 @@ def judged(truth: Truth, results: Sequence[ClassResults]) -> tuple[Verdicts, Ver
                 points=tuple(results[c].keypoints[row] for c, row in rows),
             )
         )
-    judge = Judge(pictures, list(by_picture(truth).values()), SCHEMA)  # type: ignore[arg-type]
+    judge = Judge(pictures, list(by_picture(truth).values()), SCHEMA)  # type: ignore[arg-type]  # stand-ins
     ready = [
         FakePicture(one.class_ids, one.scores, one.boxes, one.points, tuple(chosen.tolist()))
         for one, chosen in zip(pictures, judge.candidates, strict=True)
@@ -68,7 +68,7 @@ def judged(truth: Truth, results: Sequence[ClassResults]) -> tuple[Verdicts, Ver
     picture = np.repeat(np.arange(len(pictures)), [len(one.scores) for one in pictures])
     order = np.lexsort((-scores, np.concatenate([one.class_ids for one in pictures]), picture))
     ranked = Ranked(order, scores[order])
-    similarities = judge.similarities(ready, 1.0)  # type: ignore[arg-type]
+    similarities = judge.similarities(ready, 1.0)  # type: ignore[arg-type]  # stand-ins
     return judge.points(ranked, similarities), judge.boxes(ranked)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tuning_pictures import SCHEMA, make_pictures, make_truth
@@ -46,8 +47,8 @@ def truth(pictures: list[PictureHeads]) -> Truth:
     return make_truth(pictures)
 
 
-def run(pictures: list[PictureHeads], truth: Truth, decoder: DecoderParams = START, **options: object) -> TuneReport:
-    return tune(Heads(pictures, decoder), truth, steps=4, workers=1, **options)  # type: ignore[arg-type]
+def run(pictures: list[PictureHeads], truth: Truth, decoder: DecoderParams = START, **options: Any) -> TuneReport:
+    return tune(Heads(pictures, decoder), truth, steps=4, workers=1, **options)  # type: ignore[arg-type]  # a stand-in
 
 
 def map_of(pictures: Sequence[PictureHeads], truth: Truth, params: DecoderParams) -> tuple[float, float]:

@@ -41,7 +41,7 @@ def detector(demo_checkpoint: Path) -> Detector:
     """The demo network as a training holds it: in memory, channels last."""
     loaded = load_checkpoint(demo_checkpoint)
     assert loaded.schema is not None
-    network = loaded.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = loaded.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
     return open_detector(network, loaded.schema, 128)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from deepmark.runtime.arrays import F64
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing import label_layout, text
 from deepmark.runtime.drawing.contact_sheet import TILE, Tile, contact_sheet, fill_tile
+from deepmark.runtime.drawing.label_layout import Box, Size
 from deepmark.runtime.drawing.overlay import annotate, scaled
 from deepmark.runtime.drawing.palette import HALO, class_colour, contrast, ink_on
 from deepmark.runtime.drawing.text import text_width
@@ -122,10 +124,14 @@ def test_all_labels_of_a_crowd_lie_in_the_picture_and_apart(monkeypatch: pytest.
     placed: list[tuple[float, float, float, float]] = []
     chips_of = label_layout.lay_out_labels
 
-    def watched(sizes, boxes, picture, **more):  # type: ignore[no-untyped-def]
-        corners = chips_of(sizes, boxes, picture, **more)
-        chips = [(*corner, *size) for corner, size in zip(corners, sizes, strict=True) if corner]
-        placed.extend(tuple(value / (picture[0] / 600) for value in chip) for chip in chips)
+    def watched(
+        sizes: Sequence[Size], boxes: Sequence[Box], picture: Size, *, gap: float, avoid: F64
+    ) -> list[Size | None]:
+        corners = chips_of(sizes, boxes, picture, gap=gap, avoid=avoid)
+        scale = picture[0] / 600
+        for corner, size in zip(corners, sizes, strict=True):
+            if corner:
+                placed.append((corner[0] / scale, corner[1] / scale, size[0] / scale, size[1] / scale))
         return corners
 
     monkeypatch.setattr("deepmark.runtime.drawing.overlay.lay_out_labels", watched)

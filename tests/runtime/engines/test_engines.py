@@ -254,7 +254,7 @@ def test_by_default_at_most_four_cores_are_used(tiny: Tiny) -> None:
 
 def test_an_unknown_engine_is_refused(tiny: Tiny) -> None:
     with pytest.raises(UsageError, match="unknown engine 'tensorrt'") as caught:
-        load_engine(tiny.bundle, backend="tensorrt")  # type: ignore[arg-type]
+        load_engine(tiny.bundle, backend="tensorrt")  # type: ignore[arg-type]  # on purpose
     assert caught.value.hint == "choose one of mnn, onnxruntime"
 
 

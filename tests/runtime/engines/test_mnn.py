@@ -130,7 +130,7 @@ def test_one_session_serves_all_sizes(tiny: Tiny, monkeypatch: pytest.MonkeyPatc
     made = []
     create = MNN.Interpreter.createSession
 
-    class Counting(MNN.Interpreter):  # type: ignore[misc]
+    class Counting(MNN.Interpreter):  # type: ignore[misc]  # MNN has no types
         def createSession(self, *arguments: Any) -> Any:  # noqa: N802
             made.append(arguments)
             return create(self, *arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,15 +50,15 @@ def test_a_lower_level_takes_less_memory(demo_bundle: Path) -> None:
     ("settings", "words"),
     [({"winograd": 4}, "winograd must be one of"), ({"winograd": -1}, "winograd"), ({"memory": "high"}, "memory must")],
 )
-def test_an_unknown_setting_is_refused(tiny: Tiny, settings: Mapping[str, object], words: str) -> None:
+def test_an_unknown_setting_is_refused(tiny: Tiny, settings: Mapping[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        load_engine(tiny.bundle, threads=1, backend="mnn", **settings)  # type: ignore[arg-type]
+        load_engine(tiny.bundle, threads=1, backend="mnn", **settings)
 
 
 @pytest.mark.parametrize("settings", [{"winograd": 1}, {"memory": "normal"}])
-def test_settings_of_mnn_are_refused_for_another_engine(tiny: Tiny, settings: Mapping[str, object]) -> None:
+def test_settings_of_mnn_are_refused_for_another_engine(tiny: Tiny, settings: Mapping[str, Any]) -> None:
     with pytest.raises(UsageError, match="settings of MNN, not of onnxruntime"):
-        load_engine(tiny.bundle, threads=1, backend="onnxruntime", **settings)  # type: ignore[arg-type]
+        load_engine(tiny.bundle, threads=1, backend="onnxruntime", **settings)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny import Tiny, write_bundle
@@ -32,9 +33,9 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     started = []
     run = subprocess.run
 
-    def record(command: list[str], **options: object) -> object:
+    def record(command: list[str], **options: Any) -> Any:
         started.append(command)
-        return run(command, **options)  # type: ignore[call-overload]
+        return run(command, **options)
 
     monkeypatch.setattr(subprocess, "run", record)
     return started
@@ -146,9 +147,9 @@ def test_each_end_of_the_child_has_its_own_sentence(
 ) -> None:
     run = subprocess.run
 
-    def suicide(_: list[str], **options: object) -> object:
+    def suicide(_: list[str], **options: Any) -> Any:
         code = f"import os; os.write(2, b'oh dear\\n'); os.kill(os.getpid(), {signal_number})"
-        return run([sys.executable, "-c", code], **options)  # type: ignore[call-overload]
+        return run([sys.executable, "-c", code], **options)
 
     monkeypatch.setattr(subprocess, "run", suicide)
     with pytest.raises(kind, match=sentence):

@@ -116,7 +116,7 @@ def test_other_counts_lead_to_no_table(classes: int, groups: int) -> None:
 
 def test_an_unknown_number_of_groups_is_refused() -> None:
     with pytest.raises(DataError, match="no built-in table of 63 groups"):
-        KeypointSchema.deepfashion2(63)  # type: ignore[arg-type]
+        KeypointSchema.deepfashion2(63)  # type: ignore[arg-type]  # on purpose
 
 
 def test_schemas_are_values() -> None:
@@ -125,7 +125,7 @@ def test_schemas_are_values() -> None:
     assert schema == KeypointSchema("socks", (SOCK,), ("left", "right", "toe"))
     assert len({schema, KeypointSchema("socks", (SOCK,), ("left", "right", "toe"))}) == 1
     with pytest.raises(FrozenInstanceError):
-        schema.name = "hats"  # type: ignore[misc]
+        schema.name = "hats"  # type: ignore[misc]  # on purpose
 
 
 BAD_CLASSES = [
