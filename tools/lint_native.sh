@@ -17,10 +17,10 @@ if [ "${1:-}" = --analyse ]; then # one source, for xargs below
     stamp=$stamps/$(basename "$source")
     [ "$(cat "$stamp" 2>/dev/null)" != "$key" ] || exit 0
     # shellcheck disable=SC2086 # a list of flags
-    if said=$(clang-tidy --quiet "$source" -- $flags 2>&1); then
+    if found=$(clang-tidy --quiet "$source" -- $flags 2>&1); then
         echo "$key" >"$stamp"
     else
-        printf '%s\n' "$said"
+        printf '%s\n' "$found"
         exit 1
     fi
     exit 0

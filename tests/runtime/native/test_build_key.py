@@ -13,7 +13,7 @@ from deepmark.runtime.native.tool_chain import ToolChain
 
 @pytest.fixture
 def chain(tmp_path: Path) -> ToolChain:
-    """A compiler that tells what lies beside it in two files."""
+    """A compiler that prints what two files beside it hold."""
     compiler = tmp_path / "g++"
     compiler.write_text(
         '#!/bin/sh\ncase "$*" in --version) cat "$0.version";; *-march=native*) cat "$0.macros";; esac\n'
