@@ -21,6 +21,7 @@ namespace deepmark {
 
 # Module -> its constants. In C++ they have the same names in small letters, or another one where that is taken.
 CONSTANTS: dict[str, tuple[str, ...]] = {
+    "runtime.cpu": ("MOST_THREADS_BY_DEFAULT",),
     "runtime.manifest": ("SCHEMA_VERSION", "MAX_INPUT_PIXELS"),
     "runtime.bundle": ("MAX_MANIFEST_BYTES",),
     "runtime.bundle_files": ("MAX_FILE_BYTES",),

@@ -10,6 +10,8 @@
 #include <exception>
 #include <thread>
 
+#include "shared_numbers.hpp"
+
 namespace deepmark::program {
 
 std::string Words::text(const std::string& option, const std::string& otherwise) const {
@@ -65,7 +67,8 @@ Words read_words(int count, char** words, const std::set<std::string>& known) {
 
 EngineSettings settings_of(Words& words) {
     EngineSettings settings;
-    const int here = int(std::clamp(std::thread::hardware_concurrency(), 1u, 4u));
+    const int here =
+        int(std::clamp(std::thread::hardware_concurrency(), 1u, unsigned(most_threads_by_default)));
     settings.threads = words.whole("--threads", here, 1, 64);
     settings.precision =
         words.choice("--precision", {"fp32", "fp16"}) ? Precision::fp16 : Precision::fp32;

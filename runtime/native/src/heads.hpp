@@ -22,7 +22,6 @@ class Regressions {
 public:
     virtual ~Regressions() = default;
     virtual int groups() const = 0;
-    virtual bool has_offsets() const = 0;           // reg
     virtual bool has_landmark_offsets() const = 0;  // hp_offset
 
     // cells: N objects.  owner, group: P landmarks.
@@ -41,7 +40,6 @@ public:
     Map wh, hps, reg, hp_offset;
 
     int groups() const override { return hps.channels / 2; }
-    bool has_offsets() const override { return bool(reg); }
     bool has_landmark_offsets() const override { return bool(hp_offset); }
     void at_centres(const std::vector<int>& cells, const std::vector<int>& owner,
                     const std::vector<int>& group, float* sizes, float* offsets,

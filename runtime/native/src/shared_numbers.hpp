@@ -3,6 +3,9 @@
 
 namespace deepmark {
 
+// runtime/cpu.py
+constexpr int most_threads_by_default = 4;
+
 // runtime/manifest.py
 constexpr int schema_version = 1;
 constexpr int max_input_pixels = 16777216;

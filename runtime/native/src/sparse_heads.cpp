@@ -122,12 +122,13 @@ void SparseHeads::at_centres(const std::vector<int>& cells, const std::vector<in
     const auto stride = std::size_t(deep ? at_centres_.rows : channels_);
     // Of the hidden values first those of wh, then of reg where there is one, then of hps.
     const auto part = std::size_t(deep ? wh_.depth : 0);
-    const std::size_t hps_part = has_offsets() ? 2 * part : part;
+    const bool has_offsets = reg_.rows > 0;
+    const std::size_t hps_part = has_offsets ? 2 * part : part;
     const std::size_t count = cells.size(), pairs = owner.size();
     for (std::size_t i = 0; i < count; ++i)
         for (int axis = 0; axis < 2; ++axis) {
             sizes[std::size_t(axis) * count + i] = row_of(wh_, axis, hidden + i * stride);
-            if (has_offsets())
+            if (has_offsets)
                 offsets[std::size_t(axis) * count + i] =
                     row_of(reg_, axis, hidden + i * stride + part);
         }

@@ -18,7 +18,6 @@ struct Layer {
 // first.depth is F * 9.
 struct HeadLayers {
     Layer first, last;
-    explicit operator bool() const { return last.rows > 0; }
 };
 
 struct HeadWeights {
@@ -33,7 +32,6 @@ public:
     Map features;  // (F, H, W), set before every decode
 
     int groups() const override { return hps_.rows / 2; }
-    bool has_offsets() const override { return reg_.rows > 0; }
     bool has_landmark_offsets() const override { return hp_offset_.rows > 0; }
     void at_centres(const std::vector<int>& cells, const std::vector<int>& owner,
                     const std::vector<int>& group, float* sizes, float* offsets,
