@@ -59,9 +59,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     except KeyboardInterrupt:
         _fail("interrupted", None, INTERRUPTED)
     except OSError as error:
-        if (
-            error.filename is not None
-        ):  # not of a stream: a bug, as what fails in files is caught where they are written
+        if error.filename is not None:  # no stream: a bug, as faults of files are caught where they are written
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it shuts down
         if isinstance(error, BrokenPipeError):
