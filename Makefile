@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := build/demo
 # As many tests side by side as there are cores; those of one file stay together, for what they share.
-SIDE_BY_SIDE := -n logical --dist loadfile
+SIDE_BY_SIDE := -n logical --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo pictures test fast lint bench bench-baseline clean distclean
 .DELETE_ON_ERROR:

@@ -29,6 +29,21 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A job in the background of a shell ignores Ctrl-C, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Files that take minutes. They come first, or the other processes would wait for them at the end.
+LONG_FILES = (
+    "runtime/native/test_aarch64.py",
+    "models/training/test_loop.py",
+    "models/training/test_ranks.py",
+    "runtime/native/test_fuzz.py",
+    "benchmarks/device/test_real_programs.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let long files begin."""
+    order = {ROOT / "tests" / name: number for number, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

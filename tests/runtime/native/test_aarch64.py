@@ -8,18 +8,33 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from native_programs import require_cross_build
 
 from deepmark.errors import EngineError
+from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.native import build_native
 from deepmark.runtime.native.wheel import WHEEL_VARIABLE
 
 EMULATOR = "qemu-aarch64-static"
 
 
+@pytest.fixture
+def bundle_of_one_vector(demo_bundle: Path, tmp_path: Path) -> Path:
+    """The demo bundle with the first of its vectors alone: an emulator takes 40 s for one."""
+    copied = Path(shutil.copytree(demo_bundle, tmp_path / "demo.deepmark"))
+    manifest = Manifest.from_json((copied / "manifest.json").read_bytes(), source="test")
+    left_out = [name for name in manifest.files if name.startswith("vectors/") and not name.startswith("vectors/0.")]
+    for name in left_out:
+        (copied / name).unlink()
+    files = {name: entry for name, entry in manifest.files.items() if name not in left_out}
+    (copied / "manifest.json").write_bytes(structs.replace(manifest, files=files).to_json())
+    return copied
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_the_demo_network_is_equal_on_an_emulated_phone_processor(precision: str, demo_bundle: Path) -> None:
+def test_the_demo_network_is_equal_on_an_emulated_phone_processor(precision: str, bundle_of_one_vector: Path) -> None:
     require_cross_build()
     build = build_native("aarch64-linux-gnu")
     command = [
@@ -27,7 +42,7 @@ def test_the_demo_network_is_equal_on_an_emulated_phone_processor(precision: str
         "-cpu",
         "cortex-a76",
         *build.launch("dm_verify"),
-        str(demo_bundle),
+        str(bundle_of_one_vector),
         "--threads",
         "1",
         "--precision",
