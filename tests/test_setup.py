@@ -153,6 +153,7 @@ def test_an_index_that_refuses_or_is_not_there_is_not_taken(computer: Computer, 
     assert index.asked == ["/whl/cpu/torch/"]
 
 
+@pytest.mark.slow
 def test_an_index_that_does_not_answer_is_given_up(computer: Computer, index: Index) -> None:
     index.silent = True
 

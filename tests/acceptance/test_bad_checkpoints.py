@@ -103,6 +103,7 @@ def _renamed(old: str, new: str) -> Shapes:
     return {name.replace(old, new): shape for name, shape in key_shapes("dcn").items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shapes", "word"),
     [

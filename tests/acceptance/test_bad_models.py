@@ -40,6 +40,7 @@ def _remove(path: Path) -> None:
     path.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [_flip_a_byte, _truncate, _replace_by_text, _empty, _remove])
 def test_every_damaged_file_of_a_bundle_is_found_and_named(
     damage: Callable[[Path], None], bundle: Path, deepmark: Deepmark
@@ -54,6 +55,7 @@ def test_every_damaged_file_of_a_bundle_is_found_and_named(
     assert deepmark("verify", bundle).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [_truncate, _replace_by_text, _empty])
 @pytest.mark.parametrize("name", ["model.mnn", "model.onnx"])
 def test_a_bare_model_that_is_damaged_is_refused(
@@ -81,6 +83,7 @@ def test_a_bundle_of_an_unknown_version_is_refused(bundle: Path, deepmark: Deepm
     deepmark("verify", bundle).assert_refused(1, "99", "version 1")
 
 
+@pytest.mark.slow
 def test_a_read_only_bundle_works(bundle: Path, deepmark: Deepmark) -> None:
     for path in [bundle, *bundle.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)

@@ -153,6 +153,7 @@ def test_a_signal_to_a_real_process_tidies_up_and_leaves_no_traceback(number: in
     assert err.strip() == f"error: {line}"
 
 
+@pytest.mark.slow
 def test_a_forked_process_ends_at_once_when_it_is_stopped() -> None:
     body = (
         "import os, signal, time\n@click.command()\ndef c():\n    child = os.fork()\n    if not child:\n"
@@ -219,6 +220,7 @@ def test_a_full_disk_below_stdout_is_one_line() -> None:
     assert child.stderr == "said\nerror: cannot write the result to standard output: No space left on device\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
 def test_a_program_started_without_a_stream_works(closed: str) -> None:
     body = ECHO.replace("def c():", "def c():\n    console.print_table(('a',), [('b',)])")
@@ -272,6 +274,7 @@ def _program(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", body, *arguments], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "out", "err"),
     [

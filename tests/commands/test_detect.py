@@ -28,6 +28,7 @@ def _found(record: dict[str, Any]) -> list[str]:
     return [one["class"] for one in record["detections"]]
 
 
+@pytest.mark.slow
 def test_a_folder_of_pictures(
     demo_bundle: Path, demo_pictures: tuple[Path, ...], demo_objects: Objects, tmp_path: Path, deepmark: Deepmark
 ) -> None:
@@ -52,6 +53,7 @@ def test_a_folder_of_pictures(
     assert read_image(sheet).shape[1] > 4 * 480
 
 
+@pytest.mark.slow
 def test_json_is_one_document_on_stdout(
     demo_bundle: Path, demo_pictures: tuple[Path, ...], demo_objects: Objects, tmp_path: Path, deepmark: Deepmark
 ) -> None:
@@ -72,6 +74,7 @@ def test_json_is_one_document_on_stdout(
         assert len(one["keypoints"]) == len(names[one["class"]])
 
 
+@pytest.mark.slow
 def test_the_threshold_is_a_floor_on_final_scores_and_changes_nothing_else(
     demo_bundle: Path, demo_pictures: tuple[Path, ...], demo_objects: Objects, tmp_path: Path, deepmark: Deepmark
 ) -> None:
@@ -84,6 +87,7 @@ def test_the_threshold_is_a_floor_on_final_scores_and_changes_nothing_else(
     assert high["detections"] == [one for one in low["detections"] if one["score"] >= 0.35]
 
 
+@pytest.mark.slow
 def test_both_engines_find_the_same(
     demo_bundle: Path, demo_pictures: tuple[Path, ...], demo_objects: Objects, tmp_path: Path, deepmark: Deepmark
 ) -> None:
@@ -96,6 +100,7 @@ def test_both_engines_find_the_same(
     np.testing.assert_allclose(one["detections"][0]["box"], other["detections"][0]["box"], atol=0.05)
 
 
+@pytest.mark.slow
 def test_a_bad_picture_among_good_ones_is_named_and_the_others_are_done(
     demo_bundle: Path, demo_pictures: tuple[Path, ...], tmp_path: Path, deepmark: Deepmark
 ) -> None:
@@ -111,6 +116,7 @@ def test_a_bad_picture_among_good_ones_is_named_and_the_others_are_done(
     assert [Path(one["source"]).name for one in json.loads(as_json.out)["failures"]] == ["bad.png", "gone.png"]
 
 
+@pytest.mark.slow
 def test_nothing_but_a_bad_picture_leaves_stdout_and_the_disk_empty(
     demo_bundle: Path, tmp_path: Path, deepmark: Deepmark
 ) -> None:
@@ -122,6 +128,7 @@ def test_nothing_but_a_bad_picture_leaves_stdout_and_the_disk_empty(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_video_comes_back_as_a_video(demo_bundle: Path, tmp_path: Path, deepmark: Deepmark) -> None:
     video = write_video(tmp_path / "v.mp4", frames=3, size=(128, 96), rate=5)
 
@@ -132,6 +139,7 @@ def test_a_video_comes_back_as_a_video(demo_bundle: Path, tmp_path: Path, deepma
     assert len(_records(tmp_path / "out")) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (10, 20_000), (20_000, 10)])
 def test_a_picture_of_any_shape_is_processed(
     size: tuple[int, int], demo_bundle: Path, tmp_path: Path, deepmark: Deepmark
@@ -145,6 +153,7 @@ def test_a_picture_of_any_shape_is_processed(
     assert (record["height"], record["width"]) == size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inputs", "words"),
     [
@@ -172,6 +181,7 @@ def test_what_cannot_be_done_is_one_line(
     deepmark("detect", demo_bundle, *inputs).assert_refused(1, *words)
 
 
+@pytest.mark.slow
 def test_results_are_not_written_over_their_inputs(
     demo_bundle: Path, demo_pictures: tuple[Path, ...], deepmark: Deepmark
 ) -> None:
@@ -189,6 +199,7 @@ def test_results_are_not_written_into_the_bundle(
     assert not (demo_bundle / "found").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "darwin", reason="file names are Unicode there")
 def test_names_that_are_no_text_are_written_as_text(
     demo_bundle: Path, demo_pictures: tuple[Path, ...], tmp_path: Path, deepmark: Deepmark
@@ -227,6 +238,7 @@ def test_a_window_of_an_opencv_that_draws_none_is_refused(
     outcome.assert_refused(1, "--show", "pip install opencv-python")
 
 
+@pytest.mark.slow
 def test_quiet_prints_errors_only(
     demo_bundle: Path, demo_pictures: tuple[Path, ...], tmp_path: Path, deepmark: Deepmark
 ) -> None:

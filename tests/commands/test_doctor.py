@@ -50,6 +50,7 @@ def _part(name: str) -> ToolChainPart:
     return part
 
 
+@pytest.mark.slow
 def test_this_machine_can_detect(deepmark: Deepmark, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation, "_load_failure", load_failure)
 
@@ -192,6 +193,7 @@ def test_a_cache_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypat
     assert (part.ok, part.remedy) == (False, "set DEEPMARK_CACHE to a folder")
 
 
+@pytest.mark.slow
 def test_the_doctor_imports_nothing_heavy() -> None:
     script = "import sys\nfrom deepmark.runtime.installation import examine\nlist(examine())\n"
     script += "print([name for name in ('torch', 'cv2', 'MNN', 'onnx', 'onnxruntime') if name in sys.modules])"

@@ -56,6 +56,7 @@ def test_a_bare_model_file_out_of_the_bundle_carries_its_manifest(tiny_bundle: P
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_same_checkpoint_gives_the_same_bytes(tiny_export: TinyExport, tmp_path: Path) -> None:
     one, other = (
         tiny_export(to=("onnx", "mnn"), output=tmp_path / folder, simplify=True, zip_too=True) for folder in ("a", "b")
@@ -73,6 +74,7 @@ def test_nothing_in_a_bundle_names_this_machine_or_the_time(tiny_bundle: Path) -
     assert not [key for key in document if "time" in key or "date" in key or "host" in key]
 
 
+@pytest.mark.slow
 def test_only_what_was_asked_for_is_kept(tiny_export: TinyExport, tmp_path: Path) -> None:
     bundle = tiny_export(to=("mnn",))
     assert (bundle.path / "model.mnn").exists()
@@ -96,6 +98,7 @@ def test_the_zip_holds_the_same_below_one_folder_and_loads(tiny_bundle: Path) ->
         np.testing.assert_array_equal(packed.heads(image).hm, plain.heads(image).hm)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dynamic", [True, False])
 @pytest.mark.parametrize("logits", [True, False])
 def test_every_kind_of_graph_passes_parity_and_gives_the_same_heads(
@@ -109,6 +112,7 @@ def test_every_kind_of_graph_passes_parity_and_gives_the_same_heads(
             np.testing.assert_allclose(engine.heads(image).hm, usual.heads(image).hm, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_dynamic_model_is_proven_at_another_size_too(tiny_export: TinyExport) -> None:
     dynamic, fixed = (tiny_export(to=("onnx",), dynamic=kind, name=f"d{kind}") for kind in (True, False))
     assert dynamic.parity.hops[0].pictures == fixed.parity.hops[0].pictures + 1

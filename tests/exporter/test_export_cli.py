@@ -33,6 +33,7 @@ def _verify(*arguments: object) -> Result:
     return CliRunner().invoke(verify.command, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_an_export_prints_its_steps_and_the_table_on_stderr_and_nothing_on_stdout(checkpoint: Path) -> None:
     result = _export(checkpoint, "--size", "64x96", "-o", checkpoint.parent, "--name", "net")
     assert result.exit_code == 0, result.output
@@ -57,6 +58,7 @@ def test_json_is_one_document_and_quiet_is_silent(checkpoint: Path) -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_failed_parity_shows_its_table_and_raises(
     checkpoint: Path, tiny_mnn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,7 @@ def tampering_converter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(to_mnn, "convert_to_mnn", tamper)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tampering_converter")
 def test_a_step_that_changes_the_network_leaves_nothing(tiny_export: TinyExport, tmp_path: Path) -> None:
     with pytest.raises(ParityError, match=r"mnn is not equal to onnx: hps differs by up to 0\.1") as error:
@@ -47,6 +48,7 @@ def test_a_step_that_changes_the_network_leaves_nothing(tiny_export: TinyExport,
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tampering_converter")
 def test_the_old_bundle_survives_an_export_that_cannot_be_proven(tiny_export: TinyExport, tmp_path: Path) -> None:
     old = tiny_export(to=("onnx",))
@@ -74,6 +76,7 @@ def test_tolerances_can_be_opened_but_landmarks_have_their_own(tiny_export: Tiny
         tiny_export(tolerances=Tolerances(atol=1.0))
 
 
+@pytest.mark.slow
 def test_weights_changed_on_the_way_to_onnx_are_found(tiny_export: TinyExport, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = to_onnx.export_onnx
     other = tiny_network(seed=1)
@@ -141,6 +144,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield disk
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room_kib", [0, 20, 32, 40])
 def test_a_disk_that_fills_up_on_the_way_is_one_sentence_and_keeps_the_old_content(
     tiny_export: TinyExport, small_disk: Path, monkeypatch: pytest.MonkeyPatch, room_kib: int
@@ -186,6 +190,7 @@ def _start(tmp_path: Path, *, stop_at: str) -> subprocess.Popen[str]:
     pytest.fail(f"the export ended: {child.communicate()}")
 
 
+@pytest.mark.slow
 def test_an_export_beside_a_running_one_does_not_disturb_it(tmp_path: Path, tiny_export: TinyExport) -> None:
     child = _start(tmp_path, stop_at="onnx -> mnn")
     busy = {path.name for path in (tmp_path / "out").iterdir()}

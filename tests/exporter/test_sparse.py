@@ -34,6 +34,8 @@ from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 from deepmark.runtime.manifest import FileEntry, Manifest
 from deepmark.runtime.media.picture_file import read_picture
 
+pytestmark = pytest.mark.slow
+
 BACKENDS: tuple[Backend, ...] = ("mnn", "onnxruntime")
 
 
@@ -191,7 +193,6 @@ def _person(groups: int) -> KeypointSchema:
     return KeypointSchema("one class", (one,), names)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schema", "optional", "head_conv"),
     [
@@ -226,7 +227,6 @@ def _weights(network: torch.nn.Module, heads: Mapping[str, int]) -> HeadWeights:
     return read_head_weights(archive.content, archive.channels, features=archive.features, source="")
 
 
-@pytest.mark.slow
 def test_the_demo_network_gives_the_same_objects(
     demo_bundle: Path, demo_dense_bundle: Path, demo_pictures: tuple[Path, ...]
 ) -> None:

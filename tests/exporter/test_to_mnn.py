@@ -150,6 +150,7 @@ def test_weights_that_silently_stayed_float_are_found_by_size(
         convert_to_mnn(tiny_onnx, tmp_path / "net.mnn", replace(precision, flags=()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", [FP16, W8])
 def test_a_precision_is_smaller_and_gives_nearly_the_same(
     tiny_onnx: Path, tiny_mnn: Path, tmp_path: Path, precision: Precision

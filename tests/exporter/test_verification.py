@@ -78,6 +78,7 @@ def test_a_flipped_byte_in_any_file_is_found(copy: Path, name: str) -> None:
         verify(copy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["hm", "wh", "hps", "reg", "hm_hp", "hp_offset"])
 def test_another_value_of_any_head_fails_and_is_named(copy: Path, head: str) -> None:
     def change(document: dict[str, Any]) -> None:

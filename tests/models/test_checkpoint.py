@@ -293,6 +293,7 @@ def test_bombs_of_size_are_refused(limit: int, words: str, tmp_path: Path, monke
         read_checkpoint(tmp_path / "bomb.pth")
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     container=st.sampled_from(["zip", "legacy", "safetensors"]),

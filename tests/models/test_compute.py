@@ -21,6 +21,7 @@ def mdla34(groups: int = 62, *, block_bias: bool = True) -> MDLA34:
         return MDLA34(head_channels(13, groups), block_bias=block_bias).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("groups", "block_bias", "giga"),
     [

@@ -31,6 +31,7 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     return run_inspect
 
 
+@pytest.mark.slow
 def test_the_table_tells_the_facts_and_names_the_conventions(call: Deepmark, demo_checkpoint: Path) -> None:
     outcome = call(demo_checkpoint)
 
@@ -49,6 +50,7 @@ def test_the_table_tells_the_facts_and_names_the_conventions(call: Deepmark, dem
         assert fact in outcome.err
 
 
+@pytest.mark.slow
 def test_json_is_one_document_and_nothing_else(call: Deepmark, demo_checkpoint: Path) -> None:
     outcome = call(demo_checkpoint, "--json", "--size", "256", "--size", "64x96")
 
@@ -67,6 +69,7 @@ def test_json_is_one_document_and_nothing_else(call: Deepmark, demo_checkpoint: 
     assert document["table6"][0]["gaussian"] == 2_764_800
 
 
+@pytest.mark.slow
 def test_table_6_of_the_paper_is_printed(call: Deepmark, demo_checkpoint: Path) -> None:
     outcome = call(demo_checkpoint, "--table", "6")
 

@@ -18,6 +18,8 @@ from deepmark.models.mdla34 import DEAD, MDLA34
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
+pytestmark = pytest.mark.slow
+
 NODE = "dla_up.ida_0.node_1"
 
 

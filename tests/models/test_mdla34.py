@@ -46,6 +46,7 @@ def test_its_tensors_are_centernets_without_the_classifier(name: str, block_bias
     assert ours == theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fixture", "golden"), [("swap", "net_swap_128.npz"), ("swap_nobias", "net_nobias_64.npz")])
 def test_its_raw_heads_are_those_of_the_public_reference(
     fixture: str, golden: str, data: Path, request: pytest.FixtureRequest
@@ -63,6 +64,7 @@ def test_its_raw_heads_are_those_of_the_public_reference(
         np.testing.assert_allclose(head.numpy(), expected[name], atol=ATOL, rtol=RTOL, err_msg=name)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=10)
 @given(
     classes=st.integers(1, 40),
@@ -84,6 +86,7 @@ def test_any_counts_heads_and_sizes_give_maps_at_a_quarter_of_the_resolution(
     assert list(outputs) == [name for name in HEAD_ORDER if name in heads]
 
 
+@pytest.mark.slow
 def test_the_dead_projections_do_not_reach_any_head() -> None:
     network = MDLA34(head_channels(1, 1), head_conv=0).eval()
     image = torch.rand(1, 3, 32, 32)

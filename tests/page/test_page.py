@@ -112,6 +112,7 @@ def test_tables_can_be_read_aloud_and_numbers_stand_on_the_right() -> None:
     assert [one["aria-label"] for one in read.all("svg")] == ["One", "Two"]
 
 
+@pytest.mark.slow
 def test_the_same_page_is_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one.html", "two.html"):
         write_page(tmp_path / name, page())
@@ -151,6 +152,7 @@ def rgb(text: str) -> tuple[int, int, int]:
     return blue, green, red
 
 
+@pytest.mark.slow
 def test_a_page_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DeepMarkError, match=r"cannot write .*page.html"):

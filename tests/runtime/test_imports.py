@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HEAVY = ("torch", "onnx", "onnxsim", "onnxruntime", "safetensors")
 
 
@@ -19,6 +21,7 @@ def test_importing_every_public_name_of_the_runtime_loads_nothing_heavy() -> Non
     assert _loaded_by("from deepmark.runtime import *") == "[]"
 
 
+@pytest.mark.slow
 def test_detecting_with_mnn_loads_nothing_heavy(demo_bundle: Path) -> None:
     code = (
         "import numpy as np; from deepmark.runtime import Detector\n"
@@ -28,6 +31,7 @@ def test_detecting_with_mnn_loads_nothing_heavy(demo_bundle: Path) -> None:
     assert _loaded_by(code) == "[]"
 
 
+@pytest.mark.slow
 def test_onnx_runtime_is_loaded_when_it_is_asked_for(demo_bundle: Path) -> None:
     code = f"from deepmark.runtime import load_engine; load_engine({str(demo_bundle)!r}, backend='onnxruntime')"
 

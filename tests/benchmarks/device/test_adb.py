@@ -64,6 +64,7 @@ def test_no_device_and_several_devices_are_errors_that_say_so() -> None:
         choose_phone((one, two), "C3")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["unauthorized", "offline"])
 def test_a_phone_that_cannot_be_used_is_refused_with_its_state(plug: Plug, adb_server: str, state: str) -> None:
     phone = plug(faults=Faults(unauthorized=state == "unauthorized", offline=state == "offline"))

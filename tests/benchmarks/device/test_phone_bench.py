@@ -19,6 +19,8 @@ from deepmark.benchmarks.result.formats import read_result, write_result
 from deepmark.benchmarks.result.verdict import judge
 from deepmark.errors import DeviceError
 
+pytestmark = pytest.mark.slow
+
 Bench = Callable[..., BenchResult]
 THREE_ROUNDS = BenchPlan(rounds=3, runs=9, seconds=3, warm_up_s=0)
 

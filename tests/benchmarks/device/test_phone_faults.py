@@ -18,6 +18,8 @@ from deepmark.benchmarks.device.connected_phones import phone_lock
 from deepmark.benchmarks.result.document import BenchResult
 from deepmark.errors import BundleError, DeepMarkError, DeviceError, EngineError, ParityError
 
+pytestmark = pytest.mark.slow
+
 Bench = Callable[..., BenchResult]
 
 

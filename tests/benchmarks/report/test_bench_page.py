@@ -30,6 +30,7 @@ def evaluated(folder: Path, sha256: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_page_of_everything(tmp_path: Path, measured: Make, result: Document) -> None:
     document = result(
         measured("62 small", TIMES),
@@ -88,6 +89,7 @@ def test_a_file_that_is_no_evaluation_of_a_model_is_refused(content: str, tmp_pa
         read_accuracies([tmp_path / "eval.json"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("side", "published"), [(128, 2.424), (256, 9.696), (512, 38.783)])
 def test_operations_are_table_6_s(side: int, published: float, measured: Make) -> None:
     # 13 classes, 62 groups, head_conv 256, as the paper's network; its count of decoding is smaller than ours

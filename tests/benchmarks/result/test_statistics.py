@@ -45,6 +45,7 @@ def test_no_sample_is_dropped_and_the_order_of_the_figures_holds(rounds: list[li
     assert found.min <= found.median <= found.p90 <= found.p99 <= max(map(max, rounds))
 
 
+@pytest.mark.slow
 @given(TIMES)
 def test_anything_is_as_fast_as_itself(rounds: list[list[float]]) -> None:
     times = [np.array(one) for one in rounds]
@@ -53,6 +54,7 @@ def test_anything_is_as_fast_as_itself(rounds: list[list[float]]) -> None:
     assert unpaired_ratio(times, times).value == pytest.approx(1)
 
 
+@pytest.mark.slow
 @given(TIMES, st.floats(0.1, 10))
 def test_a_ratio_scales_with_the_times_and_turns_with_the_sides(rounds: list[list[float]], factor: float) -> None:
     times = [np.array(one) for one in rounds]
@@ -79,6 +81,7 @@ def test_what_slows_both_sides_of_a_round_down_does_not_blur_their_ratio() -> No
     assert unpaired.high > 1.2
 
 
+@pytest.mark.slow
 def test_the_interval_of_equal_things_seldom_excludes_one() -> None:
     excluded = [
         paired_ratio(noisy(10, 6, 10, 2 * seed), noisy(10, 6, 10, 2 * seed + 1)).excludes_one for seed in range(60)

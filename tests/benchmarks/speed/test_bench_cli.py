@@ -25,6 +25,7 @@ def bench(deepmark: Deepmark) -> Callable[..., Outcome]:
     return lambda *arguments: deepmark("bench", *arguments, *QUICK)
 
 
+@pytest.mark.slow
 def test_a_bundle_is_measured_with_both_engines(
     bench: Callable[..., Outcome], tiny_bundle: Path, tmp_path: Path
 ) -> None:
@@ -63,6 +64,7 @@ def test_json_is_the_document_alone(bench: Callable[..., Outcome], tiny_bundle: 
     assert document["command"].startswith("deepmark bench ")
 
 
+@pytest.mark.slow
 def test_sizes_of_a_dynamic_model_are_swept(bench: Callable[..., Outcome], tiny_bundle: Path) -> None:
     outcome = bench(tiny_bundle, "--sweep", "--size", "64", "--size", "96x64", "--threads", "1", "--compare", "paper")
 
@@ -138,6 +140,7 @@ def test_a_wrong_command_line_is_one_line_and_a_hint(
     deepmark("bench", *(one.format(model=tiny_bundle) for one in arguments)).assert_refused(2, *words)
 
 
+@pytest.mark.slow
 def test_pictures_of_a_folder_are_run_on(bench: Callable[..., Outcome], tiny_bundle: Path, tmp_path: Path) -> None:
     folder, result = tmp_path / "pictures", tmp_path / "result.json"
     folder.mkdir()

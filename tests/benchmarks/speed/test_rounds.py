@@ -46,6 +46,7 @@ def turns(log: Path) -> list[str]:
     return [line.split()[0] for line in log.read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_contestants_are_warmed_up_and_then_take_turns(model: OpenedBundle, log: Path) -> None:
     a, b = contestant("a", model), contestant("b", model)
 
@@ -79,6 +80,7 @@ def test_the_process_s_memory_and_what_its_engine_says_are_recorded(model: Opene
     assert 0 < steady <= peak <= resident
 
 
+@pytest.mark.slow
 def test_sizes_and_threads_are_groups_that_follow_one_another(model: OpenedBundle, log: Path) -> None:
     run(*(contestant(name, model, size) for size in (32, 64) for name in (f"a{size}", f"b{size}")))
 
@@ -86,6 +88,7 @@ def test_sizes_and_threads_are_groups_that_follow_one_another(model: OpenedBundl
     assert order == sorted(order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -106,6 +109,7 @@ def test_a_process_that_fails_is_named_and_the_others_go_on(
     assert failures[0].error.startswith(f"{name}: ")
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs_is_given_up(model: OpenedBundle, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "LOAD_TIMEOUT_S", 3.0)
 

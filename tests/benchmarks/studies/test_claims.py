@@ -21,6 +21,7 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 Made = Callable[..., ContestantResult]
 
 
+@pytest.mark.slow
 def test_a_channel_of_a_landmark_says_what_its_group_says(tmp_path: Path) -> None:
     network = MDLA34(head_channels(13, 62)).eval()
     torch.save(network.state_dict(), tmp_path / "few.pth")

@@ -13,6 +13,7 @@ from deepmark.benchmarks.studies.cold_start import import_times
 from deepmark.errors import DeepMarkError
 
 
+@pytest.mark.slow
 def test_every_start_is_timed_and_its_imports_are_named(
     study: Callable[..., Outcome], demo_bundle: Path, demo_pictures: tuple[Path, ...]
 ) -> None:

@@ -54,6 +54,7 @@ def test_a_seed_gives_one_scene() -> None:
     assert not np.array_equal(one.hm_hp, other.hm_hp)
 
 
+@pytest.mark.slow
 def test_the_report_has_every_setting_with_shares_that_add_up(study: Callable[..., Outcome], cores: object) -> None:
     report = json.loads(study("decoder_time", "--json", "--runs", 3).out)
     assert report["numpy"] == np.__version__

@@ -165,6 +165,7 @@ def test_two_short_trainings_make_table_1_and_are_not_trained_twice(
     (tmp_path / "62" / "last.pth").unlink()  # 300 MB that nobody needs
 
 
+@pytest.mark.slow
 def test_both_begin_with_one_body_and_with_fresh_landmark_heads(tmp_path: Path) -> None:
     network = MDLA34(head_channels(13, 62))
     torch.save(network.state_dict(), tmp_path / "init.pth")

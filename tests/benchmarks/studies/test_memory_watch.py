@@ -17,12 +17,14 @@ GROWING = "import time\nkept = []\nfor _ in range(20):\n    kept.append(b'x' * 8
 FLAT = "import time\nkept = b'x' * 8_000_000\ntime.sleep(.6)"
 
 
+@pytest.mark.slow
 def test_a_program_that_keeps_things_is_seen_to_grow() -> None:
     watched = watch([sys.executable, "-c", GROWING], 0.05)
     assert watched.status == 0
     assert max(one.own_mib for one in watched.looks) - watched.looks[0].own_mib > 60
 
 
+@pytest.mark.slow
 def test_one_that_does_not_is_flat() -> None:
     watched = watch([sys.executable, "-c", FLAT], 0.05)
     *later, _ = [one.own_mib for one in watched.looks[len(watched.looks) // 2 :]]  # the last may see it go

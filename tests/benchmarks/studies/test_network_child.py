@@ -11,6 +11,7 @@ from deepmark.errors import EngineError
 from deepmark.runtime.engines.mnn import MnnSettings
 
 
+@pytest.mark.slow
 def test_networks_run_in_turn_in_processes_of_their_own(demo_bundle: Path) -> None:
     with (
         NetworkChild(demo_bundle, MnnSettings(), 1) as one,
@@ -28,6 +29,7 @@ def test_a_model_that_cannot_be_loaded_is_one_error(tmp_path: Path) -> None:
         NetworkChild(tmp_path / "nothing.mnn", MnnSettings(), 1)
 
 
+@pytest.mark.slow
 def test_a_child_that_is_killed_is_one_error(demo_bundle: Path) -> None:
     with NetworkChild(demo_bundle, MnnSettings(), 1) as child:
         child._process.kill()

@@ -123,6 +123,7 @@ def test_an_option_may_stand_between_two_arguments(study: Callable[..., Outcome]
         study("sparse_speed", "a", "--rounds", 2, "b", __file__, "-q", tmp_path / "none.png")
 
 
+@pytest.mark.slow
 def test_nothing_else_imports_a_study() -> None:
     """The wheel has none of them."""
     found = []

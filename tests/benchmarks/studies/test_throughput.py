@@ -34,6 +34,7 @@ def test_every_way_is_measured_on_all_frames(
         assert one["ratio"] == pytest.approx(one["rate"] / one["rate_against"], rel=0.7)
 
 
+@pytest.mark.slow
 def test_a_picture_that_cannot_be_read_ends_it(
     study: Callable[..., Outcome], demo_bundle: Path, tmp_path: Path
 ) -> None:

@@ -53,6 +53,7 @@ def _run(path: Path) -> dict[str, np.ndarray]:
         return {name: getattr(heads, name) for name in HEADS}
 
 
+@pytest.mark.slow
 def test_a_quantised_model_loads_carries_its_manifest_and_gives_nearly_the_same(
     logits: Path, layers: tuple[ConvLayer, ...], calibration: CalibrationSet, tmp_path: Path
 ) -> None:
@@ -72,6 +73,7 @@ def test_a_quantised_model_loads_carries_its_manifest_and_gives_nearly_the_same(
     assert [path.name for path in tmp_path.iterdir()] == ["int8.mnn"]
 
 
+@pytest.mark.slow
 def test_outputs_are_not_rounded_to_8_bits(
     logits: Path,
     layers: tuple[ConvLayer, ...],
@@ -95,6 +97,7 @@ def test_outputs_are_not_rounded_to_8_bits(
     assert values() < 40 < free  # 24 x 16 cells
 
 
+@pytest.mark.slow
 def test_the_same_pictures_give_the_same_bytes(
     logits: Path, layers: tuple[ConvLayer, ...], calibration: CalibrationSet, tmp_path: Path
 ) -> None:
@@ -111,6 +114,7 @@ def test_the_same_pictures_give_the_same_bytes(
     assert digests[0] == digests[1]
 
 
+@pytest.mark.slow
 def test_layers_kept_in_float_make_the_file_longer_by_their_weights(
     logits: Path, layers: tuple[ConvLayer, ...], calibration: CalibrationSet, tmp_path: Path
 ) -> None:
@@ -131,6 +135,7 @@ def test_layers_kept_in_float_make_the_file_longer_by_their_weights(
     assert abs(sizes[1] - sizes[0] - 3 * weights) < 0.2 * 3 * weights + 512
 
 
+@pytest.mark.slow
 def test_a_layer_that_the_quantiser_did_not_know_is_found_by_size(
     logits: Path,
     layers: tuple[ConvLayer, ...],
@@ -177,6 +182,7 @@ def test_a_method_that_crashes_kills_its_child_and_not_us(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_picture_that_the_quantiser_cannot_read_is_an_error_where_it_goes_on(
     logits: Path,
     layers: tuple[ConvLayer, ...],

@@ -37,6 +37,7 @@ def _few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reduction, "JUDGE_PICTURES", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp16", "w8", "int8"])
 @pytest.mark.parametrize("heads", ["dense", "sparse"])
 def test_a_bundle_says_what_it_is_and_proves_itself(tiny_export: TinyExport, precision: str, heads: str) -> None:
@@ -56,16 +57,19 @@ def test_a_bundle_says_what_it_is_and_proves_itself(tiny_export: TinyExport, pre
         assert engine.record.precision == ("int8" if precision == "int8" else "fp32")
 
 
+@pytest.mark.slow
 def test_a_bare_file_says_its_precision_too(tiny_export: TinyExport) -> None:
     bundle = tiny_export(precision="w8")
     assert open_bundle(bundle.path / "model.mnn").manifest.precision == "w8"
 
 
+@pytest.mark.slow
 def test_fp32_says_nothing_of_a_loss(tiny_export: TinyExport) -> None:
     bundle = tiny_export()
     assert (bundle.manifest.precision, bundle.manifest.quantisation) == ("fp32", None)
 
 
+@pytest.mark.slow
 def test_calibration_and_float_layers_are_recorded(tiny_export: TinyExport, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -80,6 +84,7 @@ def test_calibration_and_float_layers_are_recorded(tiny_export: TinyExport, tmp_
     assert record.float_layers == ("stem.0", "hm.0", "hm.2", *last)
 
 
+@pytest.mark.slow
 def test_the_same_export_gives_the_same_bytes(tiny_export: TinyExport, tmp_path: Path) -> None:
     def digest(bundle: ExportResult) -> dict[str, str]:
         return {
@@ -107,6 +112,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reduction, "convert_to_mnn", tamper)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("breaking")
 def test_a_precision_that_breaks_a_head_is_refused_and_leaves_nothing(tiny_export: TinyExport, tmp_path: Path) -> None:
     with pytest.raises(ParityError, match=r"w8 is not good enough: .* broken heads: hps$"):
@@ -114,6 +120,7 @@ def test_a_precision_that_breaks_a_head_is_refused_and_leaves_nothing(tiny_expor
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("breaking")
 def test_a_refused_precision_leaves_an_earlier_bundle_as_it_was(tiny_export: TinyExport) -> None:
     before = tiny_export()
@@ -135,6 +142,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[str]]]:
     return calls
 
 
+@pytest.mark.slow
 def test_a_loss_of_accuracy_is_recorded_or_refused(
     tiny_export: TinyExport, tmp_path: Path, measured: list[tuple[int, list[str]]]
 ) -> None:
@@ -149,6 +157,7 @@ def test_a_loss_of_accuracy_is_recorded_or_refused(
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow
 def test_accuracy_is_not_measured_unless_its_loss_is_bounded(
     tiny_export: TinyExport, measured: list[tuple[int, list[str]]]
 ) -> None:
@@ -185,6 +194,7 @@ def test_requests_that_make_no_sense_are_refused(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("breaking")
 def test_the_command_shows_which_head_broke(
     tiny_export: TinyExport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -198,6 +208,7 @@ def test_the_command_shows_which_head_broke(
     assert "BROKEN" in row
 
 
+@pytest.mark.slow
 def test_the_command_bounds_the_loss_of_accuracy_on_500_drawings(
     tiny_export: TinyExport, tmp_path: Path, measured: list[tuple[int, list[str]]]
 ) -> None:

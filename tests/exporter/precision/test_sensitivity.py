@@ -22,6 +22,7 @@ def tiny_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "tiny.pth"
 
 
+@pytest.mark.slow
 def test_a_row_tells_a_layer_and_a_line_the_time_left(tiny_checkpoint: Path) -> None:
     lines: list[str] = []
     found = measure_sensitivity(tiny_checkpoint, size=(64, 96), only=["hm", "level"], on_progress=lines.append)
@@ -34,6 +35,7 @@ def test_a_row_tells_a_layer_and_a_line_the_time_left(tiny_checkpoint: Path) -> 
     assert lines[0].endswith(" left")
 
 
+@pytest.mark.slow
 def test_a_layer_of_a_head_changes_that_head_alone(tiny_checkpoint: Path) -> None:
     found = measure_sensitivity(tiny_checkpoint, size=(64, 96), heads="dense", only=["wh"], on_progress=lambda _: None)
     before, after = found.all_int8.heads, found.layers[0].heads
@@ -49,6 +51,7 @@ def test_gain_is_the_mean_share_of_error_that_goes() -> None:
     assert one.extra_bytes == 300
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_table_and_writes_no_bundle(deepmark: Deepmark, tiny_checkpoint: Path) -> None:
     folder = tiny_checkpoint.parent / "out"
     options = ("--size", "64x96", "--precision", "int8", "--sensitivity", "--keep-float", "hm", "-o", folder)

@@ -73,6 +73,7 @@ def test_only_the_objects_of_the_vectors_change(bundle: Path) -> None:
         assert old == new
 
 
+@pytest.mark.slow
 def test_the_same_parameters_twice_give_the_same_bytes(bundle: Path) -> None:
     retune(bundle, AFTER, TUNING)
     once = contents(bundle), bundle.read_bytes() if bundle.is_file() else b""

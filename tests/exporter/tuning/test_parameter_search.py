@@ -62,6 +62,7 @@ def map_of(pictures: Sequence[PictureHeads], truth: Truth, params: DecoderParams
     return report.map_pt.ap, report.map_box.ap
 
 
+@pytest.mark.slow
 def test_what_is_reported_is_hotcocos_on_the_pictures_that_were_not_searched(
     pictures: list[PictureHeads], truth: Truth
 ) -> None:
@@ -88,6 +89,7 @@ def test_what_is_reported_is_hotcocos_on_the_pictures_that_were_not_searched(
         assert value == pytest.approx(last.map_pt, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_a_model_that_is_at_its_best_gains_nothing_more(pictures: list[PictureHeads], truth: Truth) -> None:
     first = run(pictures, truth, techniques=frozenset((1,)), seed=1)
 
@@ -107,6 +109,7 @@ def test_techniques_that_are_not_named_are_off_in_what_is_found(pictures: list[P
     assert report.start == START  # the gain is over what the model has
 
 
+@pytest.mark.slow
 def test_technique_4_stays_as_in_the_model_unless_techniques_are_named(
     pictures: list[PictureHeads], truth: Truth
 ) -> None:

@@ -38,6 +38,7 @@ def test_the_picture_says_what_its_axes_are_and_where_the_best_lies(tmp_path: Pa
         assert f"<!-- {words} -->" in text  # matplotlib names the text that it draws as curves
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_the_same_map_gives_the_same_bytes(suffix: str, tmp_path: Path) -> None:
     for name in ("one", "two"):

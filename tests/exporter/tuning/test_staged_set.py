@@ -43,6 +43,7 @@ def some_params(fixed: DecoderParams, seed: int) -> list[DecoderParams]:
     return [*free, off, free[0]]  # the first one again, when everything else has been in between
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIXED)
 @pytest.mark.parametrize("levels", [0, 12])
 def test_detections_and_figures_are_those_of_the_decoder_and_of_the_metric(name: str, levels: int) -> None:

@@ -82,6 +82,7 @@ def assert_same(found: Detections, expected: Detections) -> None:
             np.testing.assert_array_equal(left, right, err_msg=field.name)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     st.integers(0, 10**6),
@@ -101,6 +102,7 @@ def test_restored_heads_decode_to_the_same_detections(
     assert_same(decode(restored, SCHEMA, chosen), decode(heads, SCHEMA, chosen))
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0, 3), st.sampled_from(["zero", "replicate"]), st.sampled_from([0, 20]))
 def test_no_centre_is_below_the_floor_or_unforeseen(seed: int, sigma: float, border: str, levels: int) -> None:

@@ -52,6 +52,7 @@ def write(path: Path, content: object) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_saved_detections_give_the_same_figures_as_the_model(
     deepmark: Deepmark, demo_bundle: Path, drawings: Path, tmp_path: Path
 ) -> None:
@@ -75,6 +76,7 @@ def test_saved_detections_give_the_same_figures_as_the_model(
     assert {len(row["keypoints"]) for row in saved} == {882}
 
 
+@pytest.mark.slow
 def test_onnx_mnn_and_torch_agree(deepmark: Deepmark, demo_bundle: Path, demo_checkpoint: Path, drawings: Path) -> None:
     models = (
         (demo_bundle, "--backend", "mnn"),
@@ -111,6 +113,7 @@ def test_techniques_are_switched_off_one_by_one() -> None:
     assert with_techniques(params, frozenset((1, 3))) == replace(params, sigma_center=0, sigma_keypoint=0, mask=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "alpha", "mask"), [("none", 1, False), ("1", 0.8, False), ("4, 1", 0.8, True)])
 def test_the_chosen_techniques_decode(
     deepmark: Deepmark, demo_bundle: Path, small: Path, text: str, alpha: float, mask: bool
@@ -136,6 +139,7 @@ def test_bad_pictures_are_counted_and_their_detections_left_out(
     assert len(outcome["skipped"]) == 1
 
 
+@pytest.mark.slow
 def test_the_official_zip_is_evaluated_without_unpacking(
     deepmark: Deepmark, demo_bundle: Path, small: Path, tmp_path: Path
 ) -> None:
@@ -172,6 +176,7 @@ def test_detections_that_do_not_fit_are_refused_and_not_zero(
     deepmark("eval", "--detections", found, "--annotations", small).assert_refused(1, "found.json", *words)
 
 
+@pytest.mark.slow
 def test_a_model_of_other_classes_is_refused_and_not_zero(deepmark: Deepmark, small: Path, tmp_path: Path) -> None:
     person = deepfashion2_bundle(tmp_path, KeypointSchema.coco_person())
 
@@ -221,6 +226,7 @@ def test_folders_without_files_are_named(
     deepmark("eval", small_bundle, "--images", small, "--annotations", small).assert_refused(1, *words)
 
 
+@pytest.mark.slow
 def test_table_2_has_its_rows_and_ends_with_the_model_as_it_is(
     deepmark: Deepmark, demo_bundle: Path, drawings: Path
 ) -> None:
@@ -239,6 +245,7 @@ def test_table_2_has_its_rows_and_ends_with_the_model_as_it_is(
     assert "the paper's figures are of mDLA-34 at 256x256" in " ".join(printed.err.split())
 
 
+@pytest.mark.slow
 def test_every_spread_and_cache_gives_the_same_document(
     deepmark: Deepmark, small_bundle: Path, forty: Path, tmp_path: Path
 ) -> None:
@@ -363,6 +370,7 @@ def test_without_its_libraries_nothing_is_begun(
     outcome.assert_refused(1, f"needs {missing}", f"deepmark-export[{extra}]")
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_written_is_one_line(
     deepmark: Deepmark, demo_bundle: Path, small: Path, tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_an_overlap_of_exactly_a_half_is_enough() -> None:
 BOXES = st.tuples(*[st.integers(0, 6).map(float)] * 2, *[st.integers(1, 6).map(float)] * 2)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(1, 2), st.integers(6, 8), BOXES), max_size=6),
     st.lists(st.tuples(st.integers(1, 2), st.integers(6, 8), BOXES, st.floats(0, 1)), max_size=6),

@@ -88,6 +88,7 @@ def check(truth: Truth, results: Sequence[ClassResults], folder: Path) -> Accura
     return report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_drawn_data_with_all_kinds_of_errors(drawings: Truth, seed: int, tmp_path: Path) -> None:
     report = check(drawings, disturbed(drawings, seed), tmp_path)
@@ -139,6 +140,7 @@ def test_what_is_found_where_it_is_scores_one(drawings: Truth, tmp_path: Path) -
     assert math.isclose(report.map_pt.ap, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", [0, 1])
 def test_items_without_a_visible_landmark(flag: int, tmp_path: Path) -> None:
     documents = [document(item(1, flag=flag), item(8)), document(item(1)), document(item(2, flag=flag))]
@@ -178,6 +180,7 @@ def test_of_25_detections_in_a_picture_the_best_20_count_for_landmarks(tmp_path:
     assert [row.map_box.ap50 > 0 for row in reports if row.map_box] == [True, True]
 
 
+@pytest.mark.slow
 def test_subsets_and_visible_only_are_the_oracles_with_the_others_as_crowd(drawings: Truth, tmp_path: Path) -> None:
     results = disturbed(drawings, 9)
     report = measure(drawings, results, subsets=True)

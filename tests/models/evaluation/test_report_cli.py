@@ -38,6 +38,7 @@ def figures(precision: dict[str, Any]) -> list[float]:
     return [precision[name] for name in ("ap", "ap50", "ap75")]
 
 
+@pytest.mark.slow
 def test_the_page_has_the_numbers_of_json(deepmark: Deepmark, small: Path, found: Path, tmp_path: Path) -> None:
     page = tmp_path / "pages" / "accuracy.html"
     request = ("eval", "--detections", found, "--images", small, "--annotations", small, "--json")
@@ -60,6 +61,7 @@ def test_the_page_has_the_numbers_of_json(deepmark: Deepmark, small: Path, found
     assert page.read_bytes() == written
 
 
+@pytest.mark.slow
 def test_a_model_is_named_with_its_engine_and_parameters(
     deepmark: Deepmark, demo_bundle: Path, small: Path, tmp_path: Path
 ) -> None:
@@ -87,6 +89,7 @@ def test_pictures_that_were_left_out_are_listed(deepmark: Deepmark, small: Path,
     assert read.all("img") == []
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written_is_one_line(deepmark: Deepmark, small: Path, found: Path) -> None:
     outcome = deepmark("eval", "--detections", found, "--annotations", small, "--report", small)
 
@@ -106,6 +109,7 @@ def test_without_its_libraries_nothing_is_begun(
     outcome.assert_refused(1, "needs matplotlib", "deepmark-export[report]")
 
 
+@pytest.mark.slow
 def test_the_coco_file_gives_the_same_figures_as_the_folder(
     deepmark: Deepmark, demo_bundle: Path, tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ def rows(document: dict[str, Any]) -> list[float]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subsets", [False, True])
 @pytest.mark.parametrize("visible_only", [False, True])
 def test_every_number_is_that_of_json(
@@ -114,6 +115,7 @@ def test_curves_average_to_the_mean_average_precision(evaluation: Evaluation) ->
         assert [expected.ap, expected.ap50, expected.ap75] == pytest.approx(means, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_page_shows_pictures_confusion_and_what_was_run(evaluation: Evaluation, tmp_path: Path) -> None:
     report = measure(evaluation.truth, evaluation.results)
 
@@ -130,6 +132,7 @@ def test_the_page_shows_pictures_confusion_and_what_was_run(evaluation: Evaluati
     assert (tmp_path / "report.html").stat().st_size < 3_000_000
 
 
+@pytest.mark.slow
 def test_table_2_is_shown_where_it_was_made(evaluation: Evaluation, tmp_path: Path) -> None:
     report = measure(evaluation.truth, evaluation.results)
     row = Table2Row("Combined", DecoderParams(), report.map_pt, None, Table2PaperRow(0.445, 0.652))
@@ -150,6 +153,7 @@ def test_table_2_is_shown_where_it_was_made(evaluation: Evaluation, tmp_path: Pa
     assert "paper" in section.intro
 
 
+@pytest.mark.slow
 def test_the_same_evaluation_is_the_same_page(evaluation: Evaluation, tmp_path: Path) -> None:
     report = measure(evaluation.truth, evaluation.results)
     for name in ("one.html", "two.html"):
@@ -158,6 +162,7 @@ def test_the_same_evaluation_is_the_same_page(evaluation: Evaluation, tmp_path: 
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
 
 
+@pytest.mark.slow
 def test_without_pictures_none_are_shown(evaluation: Evaluation, tmp_path: Path) -> None:
     blind = replace(evaluation, dataset=_without_pictures(evaluation.dataset))
 
@@ -171,6 +176,7 @@ def _without_pictures(dataset: Dataset) -> Dataset:
     return Dataset(dataset._annotations, None, dataset.schema)
 
 
+@pytest.mark.slow
 def test_nothing_found_and_nothing_to_find_are_pages_too(evaluation: Evaluation, tmp_path: Path) -> None:
     nothing = ResultsBuilder(evaluation.dataset.schema).build()
     unseen = replace(evaluation, results=nothing)

@@ -65,6 +65,7 @@ def dataset(forty: Path) -> Dataset:
     return open_dataset(forty, forty)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", [DecoderParams(nms="soft"), DecoderParams.baseline(), DecoderParams(nms="hard")])
 def test_stored_heads_give_what_a_detector_finds(
     small_bundle: Path, forty: Path, dataset: Dataset, params: DecoderParams, tmp_path: Path
@@ -79,6 +80,7 @@ def test_stored_heads_give_what_a_detector_finds(
     assert_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_computed_again(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
     first = computed(small_bundle, files_of(forty, 20), tmp_path)
     second = computed(small_bundle, files_of(forty), tmp_path)
@@ -96,6 +98,7 @@ def test_without_a_cache_nothing_stays(small_bundle: Path, forty: Path, tmp_path
     assert not any(path.exists() for path in paths)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"deepmark heads 1\n", None])
 def test_a_damaged_file_is_made_again(
     small_bundle: Path, forty: Path, tmp_path: Path, damage: bytes | None, caplog: pytest.LogCaptureFixture
@@ -113,6 +116,7 @@ def test_a_damaged_file_is_made_again(
     assert_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_a_changed_picture_makes_its_own_chunk_again(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
     folder, cache = tmp_path / "set", tmp_path / "cache"
     shutil.copytree(forty, folder)
@@ -122,6 +126,7 @@ def test_a_changed_picture_makes_its_own_chunk_again(small_bundle: Path, forty: 
     assert computed(small_bundle, files_of(folder), cache)[0] == 16
 
 
+@pytest.mark.slow
 def test_a_copied_data_set_is_the_same(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
     computed(small_bundle, files_of(forty), tmp_path / "cache")
     shutil.copytree(forty, tmp_path / "set")
@@ -129,6 +134,7 @@ def test_a_copied_data_set_is_the_same(small_bundle: Path, forty: Path, tmp_path
     assert computed(small_bundle, files_of(tmp_path / "set"), tmp_path / "cache")[0] == 0
 
 
+@pytest.mark.slow
 def test_other_decoder_parameters_need_no_network_and_another_model_does(
     small_bundle: Path, forty: Path, tmp_path: Path
 ) -> None:
@@ -140,6 +146,7 @@ def test_other_decoder_parameters_need_no_network_and_another_model_does(
     assert computed(other, files_of(forty), tmp_path / "cache")[0] == 40
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_no_half_file(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
     files = files_of(forty)
     with room_for(4096), pytest.raises(DeepMarkError, match="cannot write"):
@@ -148,6 +155,7 @@ def test_a_full_disk_is_one_sentence_and_no_half_file(small_bundle: Path, forty:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.slow
 def test_a_file_that_goes_while_it_is_read_is_named(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
     with collect_heads(ModelRequest(small_bundle), files_of(forty), cache=tmp_path) as store:
         store.paths[1].unlink()
@@ -155,6 +163,7 @@ def test_a_file_that_goes_while_it_is_read_is_named(small_bundle: Path, forty: P
             list(store)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_pictures(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
     def peak(store: HeadStore) -> int:
         tracemalloc.start()
@@ -190,6 +199,7 @@ def test_a_worker_with_another_version_is_refused(small_bundle: Path, forty: Pat
         pass
 
 
+@pytest.mark.slow
 def test_processes_give_the_same_bytes(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
     def contents(name: str, spread: Spread) -> dict[str, bytes]:
         with collect_heads(ModelRequest(small_bundle), files_of(forty), spread=spread, cache=tmp_path / name) as store:

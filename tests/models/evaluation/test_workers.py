@@ -28,6 +28,7 @@ def test_no_task_is_no_process(tmp_path: Path) -> None:
     assert dict(do_in_processes(Squares(tmp_path), [], 4)) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_task_whose_process_is_killed_is_done_again(tmp_path: Path, times: int) -> None:
     assert dict(do_in_processes(Squares(tmp_path, deadly=3, times=times), NUMBERS, 2)) == SQUARES
@@ -35,6 +36,7 @@ def test_a_task_whose_process_is_killed_is_done_again(tmp_path: Path, times: int
     assert sorted(file.name for file in tmp_path.glob("4-*")) == ["4-1"]  # only the dead process's task
 
 
+@pytest.mark.slow
 def test_a_task_that_always_kills_its_process_is_named(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"killed by SIGKILL, 3 times at the number 3"):
         dict(do_in_processes(Squares(tmp_path, deadly=3, times=99), NUMBERS, 2))

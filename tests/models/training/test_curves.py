@@ -57,6 +57,7 @@ def test_the_curves_are_drawn_with_what_they_came_to(tmp_path: Path) -> None:
         assert text in drawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 2, 119, 1000])
 def test_any_number_of_steps_can_be_drawn_without_validation(tmp_path: Path, steps: int) -> None:
     draw_curves(_log(tmp_path, steps), tmp_path / "curves.png")

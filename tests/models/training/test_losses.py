@@ -87,6 +87,7 @@ def test_a_picture_without_garments_has_finite_losses() -> None:
     assert [losses[name].item() for name in ("wh", "hps", "reg", "hp_offset")] == [0, 0, 0, 0]
 
 
+@pytest.mark.slow
 def test_the_networks_losses_and_gradients_equal_those_of_dense_heads(batch: TrainingBatch) -> None:
     torch.manual_seed(1)
     network = MDLA34(head_channels(13, 62), head_conv=32).eval()  # eval: the same statistics both times

@@ -154,6 +154,7 @@ def test_bfloat16_gives_almost_the_losses_of_float32() -> None:
         assert rough[name].item() == pytest.approx(loss.item(), rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_run_with_another_number_of_pictures_is_not_resumed() -> None:
     training = _training()
     state = training.state()

@@ -156,6 +156,7 @@ print(resident_mib() - before)
 """
 
 
+@pytest.mark.slow
 def test_the_memory_of_this_process_grows_with_what_it_holds() -> None:
     # in a process of its own: this one has free memory that it would fill first
     child = subprocess.run([sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True)

@@ -35,6 +35,7 @@ def test_a_network_of_the_same_shape_is_taken_whole(tmp_path: Path) -> None:
     assert account.taken["hm"] == 4
 
 
+@pytest.mark.slow
 def test_other_groups_leave_only_the_last_convolutions_of_their_heads_fresh(tmp_path: Path) -> None:
     tensors = light_tensors(key_shapes("swap"))
     network, account = _start(tensors, tmp_path, groups=294)
@@ -53,6 +54,7 @@ def test_a_detection_network_has_no_landmark_heads(tmp_path: Path) -> None:
     assert account.taken["wh"] == 4
 
 
+@pytest.mark.slow
 def test_an_untrained_dcn_gives_exactly_its_plain_convolution(tmp_path: Path) -> None:
     tensors = light_tensors(key_shapes("dcn"), torch.float32)
     for name in tensors:

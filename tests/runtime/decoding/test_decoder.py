@@ -96,6 +96,7 @@ def test_an_object_is_what_its_cell_says() -> None:
     assert found.keypoint_scores[0].tolist() == [0, 0]
 
 
+@pytest.mark.slow
 def test_types_and_shapes_are_as_documented() -> None:
     found = decode(random_heads(), KeypointSchema.deepfashion2(), DecoderParams())
     count = len(found)
@@ -288,6 +289,7 @@ def test_every_technique_changes_something_on_its_own(params: DecoderParams) -> 
         assert_equal(decode(heads, schema, params), decode(heads, schema, BASELINE))
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 1000),

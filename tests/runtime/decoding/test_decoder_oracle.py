@@ -106,6 +106,7 @@ def assert_same(found: Detections, expected: list[Thing]) -> None:
         np.testing.assert_allclose(found.keypoint_scores[i], np.array(thing.values, np.float32), atol=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
 @given(data=st.data(), options=params())
 def test_small_networks_decode_as_specified(data: st.DataObject, options: DecoderParams) -> None:
@@ -114,6 +115,7 @@ def test_small_networks_decode_as_specified(data: st.DataObject, options: Decode
     assert_same(decode(maps, schema, options), decode_slowly(maps, schema, options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["coco", "deepfashion2"])
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), options=params())

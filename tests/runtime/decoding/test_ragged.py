@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ RANGES = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 6)), max_size=12)
 LISTS = st.lists(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), max_size=6), max_size=12)
 
 
+@pytest.mark.slow
 @given(ranges=RANGES)
 def test_ranges_are_written_out_one_after_the_other(ranges: list[tuple[int, int]]) -> None:
     starts = np.array([start for start, _ in ranges], np.intp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ LABELS = st.lists(
 POINTS = st.lists(st.tuples(COORDINATES, COORDINATES), max_size=20).map(lambda points: np.array(points).reshape(-1, 2))
 
 
+@pytest.mark.slow
 @given(labels=LABELS, picture=st.tuples(SIDES, SIDES), gap=st.floats(0, 10), avoid=POINTS)
 def test_no_label_leaves_the_picture_or_overlaps_another(
     labels: list[tuple[tuple[float, float], tuple[float, ...]]],

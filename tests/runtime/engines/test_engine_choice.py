@@ -148,6 +148,7 @@ def test_an_engine_that_is_not_installed_is_no_choice(tiny: Tiny, monkeypatch: p
         assert not engine.record.choice
 
 
+@pytest.mark.slow
 def test_auto_loads_what_was_remembered_and_the_record_says_so(tiny: Tiny, cache: Path) -> None:
     with load_engine(tiny.bundle, threads=1, backend="auto") as engine:
         first = engine.record

@@ -40,6 +40,7 @@ def picture(height: int = 64, width: int = 96, seed: int = 0) -> Image8:
 # --- results ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(64, 96), (32, 32), (96, 64), (160, 32)])
 def test_outputs_come_by_name_and_equal_the_graph_s(engine: Engine, tiny: Tiny, size: tuple[int, int]) -> None:
     x = noise(1, 3, *size)
@@ -74,6 +75,7 @@ def test_a_view_of_another_layout_in_memory_is_read_right(engine: Engine, tiny: 
     assert_close(engine.run(mirrored), truth(tiny.onnx, np.ascontiguousarray(mirrored)))
 
 
+@pytest.mark.slow
 def test_outputs_stay_when_the_next_run_and_the_end_of_the_engine_come(tiny: Tiny) -> None:
     for backend in BACKENDS:
         engine = load_engine(tiny.bundle, threads=1, backend=backend)
@@ -95,6 +97,7 @@ def test_heads_are_the_outputs_of_the_normalised_picture(engine: Engine, tiny: T
     assert heads.hm.shape == (2, 16, 24)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mnn", ".onnx"])
 def test_a_graph_that_gives_logits_gives_the_same_heads(tiny: Tiny, suffix: str) -> None:
     logits = tiny.logits_mnn if suffix == ".mnn" else tiny.logits_onnx
@@ -195,6 +198,7 @@ def test_outputs_of_other_names_are_refused_at_load(tiny: Tiny, tmp_path: Path, 
         load_engine(bundle, threads=1)
 
 
+@pytest.mark.slow
 @both
 def test_outputs_of_other_channels_are_refused_at_load(tiny: Tiny, tmp_path: Path, backend: Backend) -> None:
     odd = tmp_path / "odd.onnx"
@@ -284,6 +288,7 @@ def test_paths_with_spaces_and_other_alphabets_work(tiny: Tiny, tmp_path: Path, 
         assert engine.run(noise(1, 3, 32, 32))["hm"].shape == (2, 8, 8)
 
 
+@pytest.mark.slow
 @both
 def test_a_zip_loads_and_leaves_nothing_behind(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: Backend
@@ -302,6 +307,7 @@ def test_a_zip_loads_and_leaves_nothing_behind(
         assert_close(engine.run(x), truth(tiny.onnx, x))
 
 
+@pytest.mark.slow
 @both
 def test_loading_and_running_print_nothing(tiny: Tiny, backend: Backend) -> None:
     code = (

@@ -22,6 +22,7 @@ def engine(request: pytest.FixtureRequest, tiny: Tiny) -> Engine:
     return load_engine(tiny.bundle, threads=2, backend=request.param)
 
 
+@pytest.mark.slow
 def test_many_threads_may_share_an_engine(engine: Engine, tiny: Tiny) -> None:
     inputs = [noise(1, 3, *size, seed=seed) for seed in range(4) for size in [(64, 96), (32, 64)]]
     expected = [truth(tiny.onnx, x) for x in inputs]

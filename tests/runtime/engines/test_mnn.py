@@ -142,6 +142,7 @@ def test_one_session_serves_all_sizes(tiny: Tiny, monkeypatch: pytest.MonkeyPatc
     assert len(made) == 1
 
 
+@pytest.mark.slow
 def test_engines_can_come_and_go_in_any_order(tiny: Tiny) -> None:
     x = noise(1, 3, 64, 96)
     expected = truth(tiny.onnx, x)

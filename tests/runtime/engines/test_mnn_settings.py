@@ -36,6 +36,7 @@ def test_every_setting_runs_and_is_recorded(tiny: Tiny, winograd: int, memory: M
             np.testing.assert_allclose(head, expected[name], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_lower_level_takes_less_memory(demo_bundle: Path) -> None:
     memory = []
     for level in (3, 1, 0):

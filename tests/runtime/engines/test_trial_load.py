@@ -79,6 +79,7 @@ def test_a_sealed_bundle_around_a_crashing_model_raises_too(crashing: Path, tiny
         load_engine(bundle)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["mnn", "onnxruntime"])
 def test_the_second_load_starts_no_child(tiny: Tiny, children: list[list[str]], backend: Backend) -> None:
     for _ in range(2):
@@ -86,6 +87,7 @@ def test_the_second_load_starts_no_child(tiny: Tiny, children: list[list[str]], 
     assert len(children) == 1
 
 
+@pytest.mark.slow
 def test_each_file_engine_and_version_is_tried_for_itself(
     tiny: Tiny, children: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +108,7 @@ def test_what_is_remembered_is_one_empty_file(tiny: Tiny, own_cache: Path) -> No
     assert marker.stat().st_size == 0
 
 
+@pytest.mark.slow
 def test_without_a_cache_every_load_is_tried(
     tiny: Tiny, children: list[list[str]], own_cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -71,6 +71,7 @@ sides = st.integers(1, 14)
 absences = st.sets(st.sampled_from(["reg", "hm_hp", "hp_offset"])).map(lambda names: tuple(sorted(names)))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(0, 10**6), sides, sides, st.sampled_from([0, 1, 7, 30]), absences)
 def test_every_cell_is_what_the_convolutions_give_there(
@@ -80,6 +81,7 @@ def test_every_cell_is_what_the_convolutions_give_there(
     _assert_same_maps(sparse.dense(), dense_by_torch(sparse, arrays, heads))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(0, 10**6), sides, sides, st.sampled_from([0, 7]), absences, st.sampled_from(sorted(PARAMS)))
 def test_objects_are_those_of_the_whole_maps(

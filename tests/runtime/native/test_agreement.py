@@ -76,6 +76,7 @@ def counts(program: Path, one: Detections, other: Detections, top_k: int) -> tup
     return objects, kept
 
 
+@pytest.mark.slow
 def test_objects_that_moved_a_little_or_much_are_kept_or_lost_alike(agreement_run: Path) -> None:
     shares = []
     for seed, cells in enumerate((0.0, 0.05, 0.2, 0.4, 0.8, 1.5, 20.0)):
@@ -90,6 +91,7 @@ def test_objects_that_moved_a_little_or_much_are_kept_or_lost_alike(agreement_ru
     assert any(0.2 < share < 0.8 for share in shares)  # the rule is tried near its limit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("few", "many"), [(0, 0), (0, 12), (12, 0), (3, 40)])
 def test_lists_of_different_lengths(agreement_run: Path, few: int, many: int) -> None:
     rng = np.random.default_rng(9)

@@ -30,6 +30,7 @@ def test_the_same_ingredients_are_the_same_build(chain: ToolChain) -> None:
     assert build_key("host", chain) == build_key("host", chain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", ["g++.version", "g++.macros", "mnn.so"])
 def test_another_compiler_processor_or_library_is_another_build(chain: ToolChain, changed: str) -> None:
     before = build_key("host", chain)

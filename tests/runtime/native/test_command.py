@@ -34,6 +34,7 @@ def test_a_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert missing.value.hint
 
 
+@pytest.mark.slow
 def test_the_process_says_what_is_wrong_and_needs_no_click() -> None:
     script = (
         "import sys; sys.modules['click'] = None; import runpy; runpy.run_module(sys.argv.pop(1), run_name='__main__')"

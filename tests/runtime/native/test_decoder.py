@@ -20,6 +20,8 @@ from deepmark.runtime.heads.sparse import SparseHeads
 from deepmark.runtime.heads.weights import Branch, HeadWeights, LinearLayer
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
+pytestmark = pytest.mark.slow
+
 SCHEMAS = {
     "62": KeypointSchema.deepfashion2(62),
     "17": KeypointSchema.coco_person(),
@@ -192,7 +194,6 @@ def test_senseless_heads_are_refused(decode_run: Path, head: str, value: float) 
     assert done.stderr.count(b"\n") == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["random", "quantised"])
 def test_maps_of_full_size(decode_run: Path, kind: str) -> None:
     assert check(decode_run, make_heads(7, SCHEMAS["62"], (128, 128), kind), SCHEMAS["62"], DecoderParams()) == 100

@@ -15,6 +15,8 @@ from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines.mnn import MnnSession
 from deepmark.runtime.native import wheel
 
+pytestmark = pytest.mark.slow
+
 TOOLS = ("cmake", "g++", "nm")
 NATIVE = Path(wheel.__file__).parent
 HEIGHT, WIDTH = 64, 96

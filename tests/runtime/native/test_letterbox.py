@@ -27,6 +27,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("input_hw", [(64, 64), (96, 64), (64, 160), (256, 256)])
 @pytest.mark.parametrize(
     "image_hw", [(1, 1), (1, 50), (50, 1), (64, 64), (33, 47), (480, 640), (700, 301), (90, 900), (1201, 799)]

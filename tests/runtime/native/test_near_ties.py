@@ -19,6 +19,8 @@ from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = KeypointSchema.coco_person()
 CELLS = (9, 8)
 HEADS = ("hm", "wh", "hps", "reg", "hm_hp", "hp_offset")

@@ -15,6 +15,8 @@ from native_programs import READERS, compile_program
 from reader_files import noise, npz_of
 from tiny import make_manifest, write_bundle
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def read_run(tmp_path_factory: pytest.TempPathFactory) -> Path:

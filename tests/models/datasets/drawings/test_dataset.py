@@ -38,6 +38,7 @@ def _hashes(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_bytes_as_one(drawn: tuple[Path, DatasetSummary], tmp_path: Path) -> None:
     steps: list[int] = []
     write_dataset(tmp_path / "two", count=20, seed=7, size=96, workers=2, advance=lambda: steps.append(1))
@@ -156,6 +157,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_no_part_of_a_file(
     ]
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_whole_files_only(tmp_path: Path) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -168,6 +170,7 @@ def test_ctrl_c_leaves_whole_files_only(tmp_path: Path) -> None:
     assert all(cv2.imread(str(path)) is not None for path in (tmp_path / "image").iterdir())
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_an_error_that_says_so(tmp_path: Path) -> None:
     def kill() -> None:
         for child in multiprocessing.active_children():
@@ -177,6 +180,7 @@ def test_a_killed_process_is_an_error_that_says_so(tmp_path: Path) -> None:
         write_dataset(tmp_path, count=400, seed=0, size=64, workers=2, advance=kill)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
 def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     code = (

@@ -15,6 +15,8 @@ from deepmark.models.datasets.drawings.outfits import dress
 from deepmark.models.datasets.drawings.scene import Scene
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
+pytestmark = pytest.mark.slow
+
 Sketches = tuple[tuple[Scene, tuple[DrawnItem, ...]], ...]
 SCHEMA = KeypointSchema.deepfashion2()
 
