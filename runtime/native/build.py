@@ -8,15 +8,15 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, get_args
 
 from deepmark.errors import EngineError, UsageError
-from deepmark.files import cache_folder
+from deepmark.files import cache_folder, whole_folder
 from deepmark.runtime.native import android, wheel
 from deepmark.runtime.native.tool_chain import CROSS, Runtime, ToolChain, require_tool
 
@@ -72,12 +72,9 @@ def build_native(target: Target = "host") -> NativeBuild:
         try:
             folder = cache_folder() / "native" / f"{target}-{key[:24]}"
             if not folder.is_dir():
-                folder.parent.mkdir(parents=True, exist_ok=True)
                 _build(chain, folder)
         except (OSError, RuntimeError) as error:
-            raise EngineError(
-                f"cannot keep the build: {error}", hint="set DEEPMARK_CACHE to a folder with room"
-            ) from error
+            raise _cannot_keep(error) from error
     files = tuple(sorted(path.name for path in folder.iterdir()))
     digest = hashlib.sha256()
     for name in files:
@@ -113,11 +110,13 @@ def build_key(target: Target, chain: ToolChain) -> str:
 
 
 def _build(chain: ToolChain, folder: Path) -> None:
-    """Build into a folder beside the final one, and rename: a build is there whole or not at all."""
+    """Build the programs; the folder is there whole or not at all."""
     require_tool("cmake")
-    with tempfile.TemporaryDirectory(prefix="build-", dir=folder.parent) as scratch:
-        work, complete = Path(scratch) / "work", Path(scratch) / "complete"
-        complete.mkdir()
+    with (
+        whole_folder(folder, explain=lambda _, error: _cannot_keep(error)) as complete,
+        TemporaryDirectory(prefix="deepmark-") as scratch,
+    ):
+        work = Path(scratch) / "work"
         configure = ["cmake", "-S", str(_SOURCES), "-B", str(work), f"-DMNN_ENGINE={chain.library}"]
         configure += [*chain.cmake, f"-DDEEPMARK_FLAGS={';'.join(chain.flags)}", "-DDEEPMARK_PROGRAMS=ON"]
         built = list(PROGRAMS)
@@ -130,11 +129,10 @@ def _build(chain: ToolChain, folder: Path) -> None:
             _run(command)
         for path in [*(work / name for name in built), chain.library, *chain.companions]:
             shutil.copy2(path, complete / path.name)
-        try:
-            complete.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # otherwise another process was first
-                raise
+
+
+def _cannot_keep(error: OSError | RuntimeError) -> EngineError:
+    return EngineError(f"cannot keep the build: {error}", hint="set DEEPMARK_CACHE to a folder with room")
 
 
 def _run(command: list[str]) -> None:
