@@ -19,7 +19,7 @@ DEMO := build/demo
 # As many tests side by side as there are cores; those of one file stay together, for what they share.
 SIDE_BY_SIDE := -n logical --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo pictures test fast lint bench bench-baseline clean distclean
+.PHONY: demo pictures test fast lint lint-python lint-native bench bench-baseline clean distclean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -45,10 +45,15 @@ fast: lint
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow"
 
 lint: $(READY)
+	$(MAKE) --jobs 2 lint-python lint-native
+
+lint-python: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lint-native:
 	sh tools/lint_native.sh
 
 # Ratios of what takes turns: sparse to dense heads, decoding to network, one engine to the other, ours to a rival.
