@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +47,18 @@ def calibration() -> CalibrationSet:
     return CalibrationSet("drawings", tuple(picture.image for picture in drawn_pictures(4, 1, SIZE)))
 
 
+def _quantise(
+    source: Path,
+    target: Path,
+    calibration: CalibrationSet,
+    layers: Sequence[ConvLayer],
+    *,
+    float_layers: Sequence[ConvLayer] = (),
+) -> None:
+    """Quantise a model whose input is normalised as by default."""
+    quantise(source, target, calibration=calibration, preprocess=Preprocess(), layers=layers, float_layers=float_layers)
+
+
 def _run(path: Path) -> dict[str, np.ndarray]:
     image = drawn_pictures(1, 2, SIZE)[0].image
     with load_engine(path, threads=1) as engine:
@@ -58,14 +71,7 @@ def test_a_quantised_model_loads_carries_its_manifest_and_gives_nearly_the_same(
     logits: Path, layers: tuple[ConvLayer, ...], calibration: CalibrationSet, tmp_path: Path
 ) -> None:
     source = logits.with_suffix(".mnn")
-    quantise(
-        source,
-        tmp_path / "int8.mnn",
-        calibration=calibration,
-        preprocess=Preprocess(),
-        layers=layers,
-        float_layers=kept_layers(layers, ()),
-    )
+    _quantise(source, tmp_path / "int8.mnn", calibration, layers, float_layers=kept_layers(layers, ()))
     expected, found = _run(source), _run(tmp_path / "int8.mnn")
     for name, head in expected.items():
         error = np.abs(found[name] - head).max()
@@ -82,13 +88,8 @@ def test_outputs_are_not_rounded_to_8_bits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def values() -> int:
-        quantise(
-            logits.with_suffix(".mnn"),
-            tmp_path / "int8.mnn",
-            calibration=calibration,
-            preprocess=Preprocess(),
-            layers=layers,
-            float_layers=kept_layers(layers, ()),
+        _quantise(
+            logits.with_suffix(".mnn"), tmp_path / "int8.mnn", calibration, layers, float_layers=kept_layers(layers, ())
         )
         return len(np.unique(_run(tmp_path / "int8.mnn")["hps"][0]))
 
@@ -103,13 +104,7 @@ def test_the_same_pictures_give_the_same_bytes(
 ) -> None:
     digests = []
     for name in ("one.mnn", "two.mnn"):
-        quantise(
-            logits.with_suffix(".mnn"),
-            tmp_path / name,
-            calibration=calibration,
-            preprocess=Preprocess(),
-            layers=layers,
-        )
+        _quantise(logits.with_suffix(".mnn"), tmp_path / name, calibration, layers)
         digests.append(hashlib.sha256((tmp_path / name).read_bytes()).digest())
     assert digests[0] == digests[1]
 
@@ -122,14 +117,7 @@ def test_layers_kept_in_float_make_the_file_longer_by_their_weights(
     kept = choose_layers(layers, ["deep"])
     last = kept_layers(layers, ())
     for float_layers in (last, (*kept, *last)):
-        quantise(
-            logits.with_suffix(".mnn"),
-            tmp_path / "int8.mnn",
-            calibration=calibration,
-            preprocess=Preprocess(),
-            layers=layers,
-            float_layers=float_layers,
-        )
+        _quantise(logits.with_suffix(".mnn"), tmp_path / "int8.mnn", calibration, layers, float_layers=float_layers)
         sizes.append((tmp_path / "int8.mnn").stat().st_size)
     weights = sum(layer.weights for layer in kept)
     assert abs(sizes[1] - sizes[0] - 3 * weights) < 0.2 * 3 * weights + 512
@@ -147,14 +135,7 @@ def test_a_layer_that_the_quantiser_did_not_know_is_found_by_size(
     monkeypatch.setattr(to_mnn, "SCALES_SHARE", 1.0)
     misnamed = [replace(layer, tensor="nonsense", weights=10**6) for layer in layers]
     with pytest.raises(ConversionError, match="mnn -> int8: wrote"):
-        quantise(
-            logits.with_suffix(".mnn"),
-            tmp_path / "int8.mnn",
-            calibration=calibration,
-            preprocess=Preprocess(),
-            layers=misnamed,
-            float_layers=misnamed,
-        )
+        _quantise(logits.with_suffix(".mnn"), tmp_path / "int8.mnn", calibration, misnamed, float_layers=misnamed)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -172,13 +153,7 @@ def test_a_method_that_crashes_kills_its_child_and_not_us(
         json, "dumps", lambda request: honest({**request, "feature_quantize_method": method, "batch_size": 9})
     )
     with pytest.raises(ConversionError, match="mnn -> int8: the quantiser crashed with SIG"):
-        quantise(
-            logits.with_suffix(".mnn"),
-            tmp_path / "int8.mnn",
-            calibration=calibration,
-            preprocess=Preprocess(),
-            layers=layers,
-        )
+        _quantise(logits.with_suffix(".mnn"), tmp_path / "int8.mnn", calibration, layers)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -196,13 +171,7 @@ def test_a_picture_that_the_quantiser_cannot_read_is_an_error_where_it_goes_on(
 
     monkeypatch.setattr(cv2, "imwrite", broken)
     with pytest.raises(ConversionError, match="mnn -> int8: the quantiser"):
-        quantise(
-            logits.with_suffix(".mnn"),
-            tmp_path / "int8.mnn",
-            calibration=calibration,
-            preprocess=Preprocess(),
-            layers=layers,
-        )
+        _quantise(logits.with_suffix(".mnn"), tmp_path / "int8.mnn", calibration, layers)
 
 
 def test_a_hanging_quantiser_is_ended(
@@ -214,13 +183,7 @@ def test_a_hanging_quantiser_is_ended(
 ) -> None:
     monkeypatch.setattr(module, "QUANTISER", replace(QUANTISER, timeout_s=0.01))
     with pytest.raises(ConversionError, match=r"mnn -> int8: the quantiser did not finish within 0\.01 s"):
-        quantise(
-            logits.with_suffix(".mnn"),
-            tmp_path / "int8.mnn",
-            calibration=calibration,
-            preprocess=Preprocess(),
-            layers=layers,
-        )
+        _quantise(logits.with_suffix(".mnn"), tmp_path / "int8.mnn", calibration, layers)
 
 
 def test_layers_are_named_by_their_modules(layers: tuple[ConvLayer, ...]) -> None:
