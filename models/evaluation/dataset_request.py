@@ -13,13 +13,12 @@ from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
 from deepmark.models.datasets.deepfashion2.storage import read_password
 from deepmark.models.evaluation.heads_job import DEFAULT_SIZE, ModelRequest, PictureFiles, is_checkpoint
 from deepmark.models.evaluation.landmark_layout import require_same_classes
-from deepmark.models.evaluation.store import HeadStore, Spread, collect_heads, default_cache
+from deepmark.models.evaluation.store import HeadStore, Spread, collect_heads
 from deepmark.models.evaluation.truth import Truth, collect_truth
 from deepmark.models.size import parse_size
 from deepmark.runtime.bundle import Backend
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
-NO_CACHE = Path("none")
 _OF_MODEL = ("threads", "backend", "size", "schema", "workers", "dask", "cache")
 
 
@@ -55,7 +54,7 @@ class DatasetRequest:
         schema: CSV file with a checkpoint's keypoint schema; None for the built-in one.
         workers: number of processes, with one thread each; None for this process alone.
         dask: address of the scheduler of a Dask cluster; None for this machine.
-        cache: folder that keeps the network's outputs; `NO_CACHE` for none; None for the user's cache.
+        cache: folder that keeps the network's outputs; ``none`` for none; None for the user's cache.
     """
 
     annotations: Path
@@ -130,14 +129,13 @@ class DatasetRequest:
         size = parse_size(self.size) if self.size else DEFAULT_SIZE
         schema = KeypointSchema.from_csv(self.schema) if self.schema else None
         request = ModelRequest(model.resolve(), self.backend, size, schema)
-        cache = None if self.cache == NO_CACHE else self.cache or default_cache()
         with progress("looking at pictures", len(image_ids), "pictures") as advance:
             files = PictureFiles.of(dataset, self.images, image_ids, password=labelled.password, advance=advance)
         with collect_heads(
             request,
             files,
             spread=Spread(self.workers, self.threads, self.dask),
-            cache=cache,
+            cache=self.cache,
             check=lambda manifest: require_same_classes(manifest.keypoints, dataset.schema),
             progress=progress,
         ) as store:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from deepmark.runtime.engines.engine import Engine, EngineRecord
 from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.media.picture_file import decode_picture
+from deepmark.runtime.preprocess import PREPROCESSING
 from deepmark.runtime.transform import letterbox
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".bin", ".safetensors")
@@ -151,8 +153,11 @@ class HeadsJob:
         storage = open_storage(self.images, "image", password=self.password)
         with self.model.open(self.threads) as engine:
             if maker(engine.record) != self.made_by:
+                found = maker(engine.record)
+                others = [one for one in found if one not in self.made_by] or found
+                expected = [one for one in self.made_by if one not in found] or self.made_by
                 raise EngineError(
-                    f"a worker would run {', '.join(maker(engine.record))}, expected {', '.join(self.made_by)}",
+                    f"a worker would run {', '.join(others)}, expected {', '.join(expected)}",
                     hint="all workers must have the same model and the same versions, or their heads would differ",
                 )
             yield lambda chunk: encode([_heads(engine, self.reach, storage, file) for file in chunk])
@@ -163,8 +168,25 @@ class HeadsJob:
 
 
 def maker(record: EngineRecord) -> tuple[str, ...]:
-    """Name all that may change heads; the number of threads does not."""
-    return (record.backend, record.version, record.device, record.precision, record.model_sha256)
+    """Name all that may change heads, from a picture's file on; the number of threads does not.
+
+    OpenCV decodes and warps pictures, and its builds bring several versions of each format's library. NumPy computes a
+    part of sparse heads.
+    """
+    import cv2
+    import numpy as np
+
+    build = hashlib.sha256(cv2.getBuildInformation().encode()).hexdigest()[:8]
+    return (
+        f"{record.backend} {record.version}",
+        *(f"{name} {value}" for name, value in sorted(record.settings.items())),
+        record.device,
+        record.precision,
+        f"model {record.model_sha256}",
+        f"OpenCV {cv2.__version__} of build {build}",
+        f"NumPy {np.__version__}",
+        f"pre-processing {PREPROCESSING}",
+    )
 
 
 def _heads(engine: Engine, reach: Reach, storage: Storage, file: PictureFile) -> PictureHeads:

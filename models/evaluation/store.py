@@ -1,11 +1,11 @@
 """Heads of many pictures on disk: computed once, read as often as a table or a search asks for them.
 
 A file holds the heads of `CHUNK` pictures, under a name that follows from all that decides them: the model file, what
-runs it, how pictures become its input, and the pictures' contents. So whatever ended an evaluation, the next one goes
-on where it was; another model, another version, a changed picture make other files; and decoder parameters, which
-decide nothing here, may change::
+runs it, what reads pictures and makes its input of them, and the pictures' contents. So whatever ended an evaluation,
+the next one goes on where it was; another model, another version, a changed picture make other files; and decoder
+parameters, which decide nothing here, may change::
 
-    with collect_heads(request, files, spread=Spread(workers=2), cache=default_cache()) as store:
+    with collect_heads(request, files, spread=Spread(workers=2)) as store:
         for picture in store:
             detections = picture.detect(params)
 
@@ -22,7 +22,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ import msgspec
 
 from deepmark.console import Progress, no_progress
 from deepmark.errors import DataError
-from deepmark.files import cache_folder, write_whole
+from deepmark.files import cache_folder, cannot_write, write_whole
 from deepmark.models.evaluation.compact_heads import Reach
 from deepmark.models.evaluation.heads_job import CHUNK, Chunk, HeadsJob, ModelRequest, PictureFiles, maker
 from deepmark.models.evaluation.picture_heads import PictureHeads, decode
@@ -38,6 +38,7 @@ from deepmark.models.evaluation.workers import Done, do_here, do_in_processes
 from deepmark.runtime.engines.engine import EngineRecord
 from deepmark.runtime.manifest import Manifest
 
+NO_CACHE = Path("none")
 MOST_BYTES = 20 * 2**30  # the validation set of DeepFashion2 takes 6-10 GB a model
 IN_USE_S = 24 * 3600.0  # a folder used so recently may belong to a program that runs
 SUFFIX = ".heads"
@@ -111,32 +112,13 @@ class HeadStore:
         return decode(path.read_bytes(), self.manifest.keypoints, self.reach, (size.height, size.width))
 
 
-def default_cache() -> Path:
-    """The folder for heads in the user's cache.
-
-    Raises:
-        DataError: this user has no home folder.
-    """
-    try:
-        return cache_folder() / "heads"
-    except RuntimeError as error:
-        raise DataError(f"there is no cache folder: {error}", hint="give --cache DIR, or --cache none") from error
-
-
-def _own_cache() -> Path | None:
-    try:
-        return default_cache()
-    except DataError:
-        return None
-
-
 @contextmanager
 def collect_heads(
     model: ModelRequest,
     files: PictureFiles,
     *,
     spread: Spread | None = None,
-    cache: Path | None,
+    cache: Path | None = None,
     check: Callable[[Manifest], None] = lambda _: None,
     progress: Progress = no_progress,
 ) -> Iterator[HeadStore]:
@@ -146,8 +128,9 @@ def collect_heads(
         model: model to run.
         files: pictures to look at.
         spread: processes to compute in; None for this process alone.
-        cache: folder to keep heads in; None for a temporary one, which goes when the block ends. The user's cache
-            folder is kept from growing, others are not.
+        cache: folder to keep heads in; `NO_CACHE` for a temporary one, which goes when the block ends; None for the
+            user's cache, which is kept from growing. Where that cannot be written, a warning says so, and a temporary
+            folder takes its place.
         check: function that raises for a model that is not to be run.
         progress: function that shows the progress.
 
@@ -162,15 +145,45 @@ def collect_heads(
     check(manifest)
     reach = Reach.of(manifest.decoder)
     job = HeadsJob(model, maker(record), spread.threads if here else 1, reach, files.images, files.password)
-    with tempfile.TemporaryDirectory(prefix="deepmark-") as temporary:
-        folder = (Path(temporary) if cache is None else cache) / _model_key(manifest, record, reach)
+    with _open_folder(cache, _model_key(manifest, record, reach)) as folder:
         chunks = {folder / f"{_key(chunk)}{SUFFIX}": chunk for chunk in _chunks(files)}
         image_ids = tuple(file.image_id for file in files.files)
         store = HeadStore(manifest, record, reach, image_ids, tuple(chunks))
-        if cache is not None and cache == _own_cache():
-            make_room(cache, folder)
         _fill(store, chunks, job, spread, progress)
         yield store
+
+
+@contextmanager
+def _open_folder(cache: Path | None, name: str) -> Iterator[Path]:
+    """Choose the folder for the heads of one model: that of this name in a cache, or a temporary one."""
+    if cache is None:
+        cache = _users_cache(name) or NO_CACHE
+    if cache != NO_CACHE:
+        yield cache / name
+        return
+    with tempfile.TemporaryDirectory(prefix="deepmark-") as temporary:
+        yield Path(temporary) / name
+
+
+def _users_cache(name: str) -> Path | None:
+    """Make a folder of this name in the user's cache and give the cache; None, and a warning, where that cannot be."""
+    cache = None
+    try:
+        cache = cache_folder() / "heads"
+        (cache / name).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache / name):
+            pass
+    except (RuntimeError, OSError) as error:
+        why = f"{cache}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        logger.warning(
+            "the cache folder cannot be written (%s): outputs of the network go to %s and are removed at the end;"
+            " --cache DIR keeps them, and DEEPMARK_CACHE names another cache folder",
+            why,
+            tempfile.gettempdir(),
+        )
+        return None
+    make_room(cache, cache / name)
+    return cache
 
 
 def _fill(store: HeadStore, chunks: Mapping[Path, Chunk], job: HeadsJob, spread: Spread, progress: Progress) -> None:
@@ -181,6 +194,11 @@ def _fill(store: HeadStore, chunks: Mapping[Path, Chunk], job: HeadsJob, spread:
         logger.info("heads of %d pictures were there, in %s", found, next(iter(chunks)).parent)
     if not missing:
         return
+    folder = next(iter(chunks)).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)  # before hours of work that could not be kept
+    except OSError as error:
+        raise cannot_write(folder, error) from error
     with (
         progress("detecting", len(store) - found, "pictures") as advance,
         closing(_spread(job, list(missing), spread)) as done,
@@ -229,24 +247,37 @@ def make_room(cache: Path, keep: Path, *, most: int = MOST_BYTES, now: float | N
     """
     now = time.time() if now is None else now
     keep.mkdir(parents=True, exist_ok=True)
-    os.utime(keep, (now, now))
-    sizes = {folder: size for folder in cache.iterdir() if (size := _size(folder)) is not None}
-    total = sum(sizes.values())
-    for folder in sorted(sizes, key=lambda one: one.stat().st_mtime):
+    with suppress(PermissionError):  # another user's folder, in which this one may write
+        os.utime(keep, (now, now))
+    folders = [one for folder in cache.iterdir() if (one := _measure(folder)) is not None]
+    total = sum(one.size for one in folders)
+    for one in sorted(folders, key=lambda one: one.used_at):
         if total <= most:
             return
-        if folder == keep or now - folder.stat().st_mtime < IN_USE_S:
+        if one.path == keep or now - one.used_at < IN_USE_S:
             continue
-        logger.info("removing %s, %.1f GB of heads that were not used for longest", folder, sizes[folder] / 1e9)
-        shutil.rmtree(folder, ignore_errors=True)
-        total -= sizes[folder]
+        logger.info("removing %s, %.1f GB of heads that were not used for longest", one.path, one.size / 1e9)
+        shutil.rmtree(one.path, ignore_errors=True)
+        total -= one.size
 
 
-def _size(folder: Path) -> int | None:
-    """Count the bytes of a folder of heads; None if it is none."""
-    if not folder.is_dir():
+@dataclass(frozen=True, slots=True)
+class _CachedModel:
+    """A folder of heads: its size in bytes, and when it was last used in seconds since 1970."""
+
+    path: Path
+    size: int
+    used_at: float
+
+
+def _measure(folder: Path) -> _CachedModel | None:
+    """Look at a folder of heads; None if it is none, may not be read, or is just being removed by another program."""
+    try:
+        if not folder.is_dir():
+            return None
+        files = list(folder.iterdir())
+        if not all(file.suffix == SUFFIX for file in files):
+            return None
+        return _CachedModel(folder, sum(file.stat().st_size for file in files), folder.stat().st_mtime)
+    except OSError:
         return None
-    files = list(folder.iterdir())
-    if not all(file.suffix == SUFFIX for file in files):
-        return None
-    return sum(file.stat().st_size for file in files)

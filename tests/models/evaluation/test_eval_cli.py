@@ -393,3 +393,20 @@ def test_no_detections_are_saved_as_an_empty_list(tmp_path: Path) -> None:
 
     assert msgspec.json.decode((tmp_path / "found.json").read_bytes()) == []
     assert sum(map(len, load_results(tmp_path / "found.json", [1], schema))) == 0
+
+
+def test_a_cache_folder_that_cannot_be_made_is_said_and_no_reason_to_stop(
+    deepmark: Deepmark,
+    small_bundle: Path,
+    small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("DEEPMARK_CACHE", str(write(tmp_path / "file", "in the way") / "cache"))
+
+    outcome = deepmark("eval", small_bundle, "--images", small, "--annotations", small, "--json")
+
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["accuracy"]["pictures"] == 2
+    assert "the cache folder cannot be written" in caplog.text

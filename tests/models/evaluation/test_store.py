@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tracemalloc
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from full_disk import room_for
@@ -16,13 +18,17 @@ from full_disk import room_for
 from deepmark.console import Advance
 from deepmark.errors import DataError, DeepMarkError
 from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
-from deepmark.models.evaluation.heads_job import ModelRequest, PictureFiles
+from deepmark.models.evaluation.heads_job import ModelRequest, PictureFiles, maker
 from deepmark.models.evaluation.prediction import detect_all, find_all
 from deepmark.models.evaluation.results import ClassResults
-from deepmark.models.evaluation.store import HeadStore, Spread, collect_heads
+from deepmark.models.evaluation.store import NO_CACHE, HeadStore, Spread, collect_heads
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detector import Detector
 from deepmark.runtime.keypoints.schema import KeypointSchema
+from deepmark.runtime.manifest import Preprocess
+from deepmark.runtime.media.picture_file import decode_picture
+from deepmark.runtime.preprocess import PREPROCESSING, normalise
+from deepmark.runtime.transform import letterbox
 
 SCHEMA = KeypointSchema.deepfashion2()
 
@@ -46,7 +52,7 @@ def files_of(folder: Path, count: int | None = None) -> PictureFiles:
     return PictureFiles.of(dataset, folder, dataset.ids[:count])
 
 
-def computed(bundle: Path, files: PictureFiles, cache: Path | None) -> tuple[int, tuple[ClassResults, ...]]:
+def computed(bundle: Path, files: PictureFiles, cache: Path | None = None) -> tuple[int, tuple[ClassResults, ...]]:
     """Say how many pictures the network looked at, and what was found."""
     counting = Counting()
     with collect_heads(ModelRequest(bundle), files, cache=cache, progress=counting) as store:
@@ -91,7 +97,7 @@ def test_what_is_there_is_not_computed_again(small_bundle: Path, forty: Path, tm
 
 
 def test_without_a_cache_nothing_stays(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
-    with collect_heads(ModelRequest(small_bundle), files_of(forty, 3), cache=None) as store:
+    with collect_heads(ModelRequest(small_bundle), files_of(forty, 3), cache=NO_CACHE) as store:
         paths = store.paths
         assert all(path.exists() for path in paths)
 
@@ -144,6 +150,101 @@ def test_other_decoder_parameters_need_no_network_and_another_model_does(
     other = deepfashion2_bundle(tmp_path / "other", KeypointSchema.deepfashion2(81))
 
     assert computed(other, files_of(forty), tmp_path / "cache")[0] == 40
+
+
+@pytest.mark.parametrize("changed", ["OpenCV", "build", "NumPy", "pre-processing"])
+def test_what_reads_pictures_makes_other_heads_and_going_back_finds_the_old_ones(
+    small_bundle: Path, forty: Path, tmp_path: Path, changed: str
+) -> None:
+    files = files_of(forty, 1)
+    assert computed(small_bundle, files, tmp_path)[0] == 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        if changed == "OpenCV":
+            patch.setattr("cv2.__version__", "4.0.1")
+        elif changed == "build":
+            patch.setattr("cv2.getBuildInformation", lambda: "libjpeg-turbo (ver 1.0)")
+        elif changed == "NumPy":
+            patch.setattr("numpy.__version__", "1.0.1")
+        else:
+            patch.setattr("deepmark.models.evaluation.heads_job.PREPROCESSING", PREPROCESSING + 1)
+        assert computed(small_bundle, files, tmp_path)[0] == 1
+
+    assert computed(small_bundle, files, tmp_path)[0] == 0
+
+
+def test_settings_of_the_engine_make_other_heads_and_threads_do_not(small_bundle: Path) -> None:
+    with ModelRequest(small_bundle).open(1) as engine:
+        record = engine.record
+
+    assert maker(replace(record, settings={**record.settings, "winograd_level": 0})) != maker(record)
+    assert maker(replace(record, threads=4, threads_asked=8)) == maker(record)
+
+
+def exact_picture(kind: str) -> bytes:
+    """A picture of 64 x 64 pixels that every decoder gives the same pixels of, in a JPEG too: its blocks are flat."""
+    grey = np.add.outer(np.arange(8, dtype=np.uint8) * 8, np.arange(8, dtype=np.uint8) * 16).repeat(8, 0).repeat(8, 1)
+    colours = np.dstack([grey, grey.T, 255 - grey])
+    if kind == "turned jpeg":
+        plain = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+        tags = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+        return plain[:2] + b"\xff\xe1" + (len(tags) + 2).to_bytes(2, "big") + tags + plain[2:]
+    pixels = {
+        "colours": colours,
+        "grey": grey,
+        "transparent": np.dstack([colours, grey]),
+        "16 bits": colours.astype(np.uint16) * 257,
+    }[kind]
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def test_the_number_of_the_pre_processing_rises_when_the_network_is_given_other_numbers() -> None:
+    """After a change: raise `PREPROCESSING`, then put the new digest here."""
+    digest = hashlib.sha256()
+    for kind in ("colours", "grey", "transparent", "16 bits", "turned jpeg"):
+        picture, _ = letterbox(decode_picture(exact_picture(kind), source=kind), (64, 64))
+        digest.update(normalise(picture, Preprocess()).tobytes())
+
+    assert (PREPROCESSING, digest.hexdigest()[:16]) == (1, "e0f2460535d90ab9")
+
+
+@pytest.mark.parametrize("why", ["a file in the way", "no home"])
+def test_without_a_cache_folder_heads_go_to_a_temporary_one_and_a_warning_says_so(
+    small_bundle: Path, forty: Path, tmp_path: Path, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.MonkeyPatch.context() as patch:
+        if why == "no home":
+            patch.setattr("deepmark.models.evaluation.store.cache_folder", no_home)
+        else:
+            patch.setenv("DEEPMARK_CACHE", str(tmp_path / "file" / "cache"))
+        assert computed(small_bundle, files_of(forty, 1))[0] == 1
+
+    assert [one.getMessage().partition(": outputs")[0] for one in caplog.records if one.levelname == "WARNING"] == [
+        "the cache folder cannot be written (Could not determine home directory.)"
+        if why == "no home"
+        else f"the cache folder cannot be written ({tmp_path / 'file' / 'cache' / 'heads'}: Not a directory)"
+    ]
+
+
+def no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_a_cache_folder_that_was_asked_for_and_cannot_be_made_is_refused_before_the_work(
+    small_bundle: Path, forty: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    counting = Counting()
+    with (
+        pytest.raises(DeepMarkError, match=r"cannot write .*file/cache"),
+        collect_heads(
+            ModelRequest(small_bundle), files_of(forty), cache=tmp_path / "file" / "cache", progress=counting
+        ),
+    ):
+        pass
+
+    assert counting.pictures == 0
 
 
 @pytest.mark.slow
