@@ -21,7 +21,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fake_phone import PERSONALITIES, FakePhone, Faults
+from fake_phone import FakePhone, Faults
+from phone_profiles import PERSONALITIES
 
 VERSION, MAX_PAYLOAD = 0x01000001, 256 * 1024
 CNXN, AUTH, OPEN, OKAY, CLSE, WRTE = (int.from_bytes(name, "little") for name in

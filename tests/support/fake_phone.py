@@ -15,6 +15,8 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from phone_profiles import PERSONALITIES
+
 _ROOTS = ("/data/local/tmp", "/sys/", "/proc/meminfo", "/proc/sys/kernel/random/boot_id")
 EMULATOR = "qemu-aarch64-static -cpu cortex-a76"
 
@@ -34,60 +36,6 @@ class Faults:
     cut_output: dict[str, int] = field(default_factory=dict)  # part of a command -> bytes that arrive
 
 
-@dataclass(frozen=True)
-class Personality:
-    """One phone: its properties, clusters (cores, MHz) from the slowest, and what can be read."""
-
-    features: str
-    properties: dict[str, str]
-    clusters: tuple[tuple[int, int], ...]
-    memory_kib: int = 7_800_000
-    readable: bool = True
-    thermal: bool = True
-    time_in_state: bool = True
-
-
-_V1 = ""
-_ANDROID_10 = "shell_v2,cmd,stat_v2,fixed_push_mkdir,apex"
-_ANDROID_14 = "shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir,apex,abb,fixed_push_symlink_timestamp,abb_exec,sendrecv_v2"
-
-PERSONALITIES = {
-    "p40": Personality(
-        _ANDROID_10,
-        {
-            "ro.product.manufacturer": "HUAWEI",
-            "ro.product.model": "ELS-NX9",
-            "ro.product.device": "HWELS",
-            "ro.board.platform": "kirin990",
-            "ro.hardware": "kirin990",
-            "ro.build.version.release": "10",
-            "ro.build.version.sdk": "29",
-            "ro.build.version.emui": "EmotionUI_10.1.0",
-            "ro.build.fingerprint": "HUAWEI/ELS-NX9/HWELS:10/HUAWEIELS-N29/10.1.0.131C431:user/release-keys",
-            "ro.product.cpu.abilist": "arm64-v8a,armeabi-v7a,armeabi",
-        },
-        ((4, 1950), (2, 2360), (2, 2860)),
-    ),
-    "pixel": Personality(
-        _ANDROID_14,
-        {
-            "ro.product.manufacturer": "Google",
-            "ro.product.model": "Pixel 8",
-            "ro.product.device": "shiba",
-            "ro.board.platform": "zuma",
-            "ro.hardware": "shiba",
-            "ro.soc.model": "Tensor G3",
-            "ro.build.version.release": "14",
-            "ro.build.version.sdk": "34",
-            "ro.build.fingerprint": "google/shiba/shiba:14/UD1A.230803.041/10808477:user/release-keys",
-            "ro.product.cpu.abilist": "arm64-v8a",
-        },
-        ((4, 1704), (4, 2367), (1, 2914)),
-        time_in_state=False,
-    ),
-    "silent": Personality(_V1, {}, ((8, 2000),), readable=False, thermal=False, time_in_state=False),
-}
-
 _PROGRAMS = {
     "getprop": 'cat "$PHONE/props/$1" 2>/dev/null || echo',
     "dumpsys": """case $1 in
@@ -105,13 +53,14 @@ delete) rm -f "$PHONE/settings/$2.$3" ;;
 esac""",
     "svc": """[ "$1 $2" = "power stayon" ] && case $3 in usb) echo 2 ;; true) echo 7 ;; *) echo 0 ;; esac \
 > "$PHONE/settings/global.stay_on_while_plugged_in" """,
-    "input": """[ "$2" = 224 ] && sed -i 's/mWakefulness=.*/mWakefulness=Awake/' "$PHONE/dumpsys/power"
-[ "$2" = 223 ] && sed -i 's/mWakefulness=.*/mWakefulness=Asleep/' "$PHONE/dumpsys/power"
-exit 0""",
+    "input": """case $2 in 224) to=Awake ;; 223) to=Asleep ;; *) exit 0 ;; esac
+sed -i "s/^\\(.*Wakefulness[^=]*\\)=[A-Z].*/\\1=$to/" "$PHONE/dumpsys/power" """,
+    "uname": 'cat "$PHONE/state/kernel"',
     "df": 'cat "$PHONE/state/df"',
     "taskset": """echo "$1" > "$PHONE/state/mask"; export FAKE_MASK="$1"; shift
 row=2; [ -r "$PHONE/state/throttled" ] && row=1 # each run counts as 1 s at the highest frequency, or at half of it
-for f in "$PHONE"/sys/devices/system/cpu/cpufreq/policy*/stats/time_in_state; do
+cpus="$PHONE/sys/devices/system/cpu"
+for f in "$cpus"/cpufreq/policy*/stats/time_in_state "$cpus"/cpu[0-9]*/cpufreq/stats/time_in_state; do
   [ -r "$f" ] && awk -v row=$row '{ print $1, $2 + (NR == row ? 100 : 0) }' "$f" > "$f.new" && mv "$f.new" "$f"
 done
 exec "$@"
@@ -135,16 +84,25 @@ class FakePhone:
         for name, script in _PROGRAMS.items():
             self.write(f"bin/{name}", f"#!/bin/sh\n{script}\n")
             (self.root / "bin" / name).chmod(0o755)
-        for name, value in {**own.properties, "ro.deepmark.emulated": "1"}.items():
+        number = {"ro.serialno": secrets.token_hex(6).upper()} if own.properties else {}
+        for name, value in {**own.properties, **number, "ro.deepmark.emulated": "1"}.items():
             self.write(f"props/{name}", value + "\n")
         self.write("state/df", "Filesystem 1K-blocks Used Available Use% Mounted on\n"
                    "/dev/block/dm-5 112000000 40000000 72000000 36% /data/local/tmp\n")  # fmt: skip
         self.reboot()
-        if not own.readable:
-            return
+        if own.readable:
+            self._lay_out_readings()
+
+    def _lay_out_readings(self) -> None:
+        own = self.personality
+        self.write("state/kernel", own.kernel + "\n")
         self.write("proc/meminfo", f"MemTotal: {own.memory_kib} kB\nMemAvailable: {own.memory_kib // 2} kB\n")
         self.battery(celsius=29.0)
-        self.write("dumpsys/power", "POWER MANAGER\n  mWakefulness=Awake\n")
+        self.screen("Awake")
+        for name, value in own.settings.items():
+            self.write(f"settings/{name}", value + "\n")
+        if own.gpu_hz is not None:
+            self.write("sys/class/devfreq/gpufreq/cur_freq", f"{own.gpu_hz}\n")
         self.setting("low_power", "0")
         self.setting("stay_on_while_plugged_in", "0")
         if own.thermal:
@@ -165,10 +123,13 @@ class FakePhone:
                     "related_cpus": " ".join(map(str, cores)),
                 }.items():
                     self.write(f"{folder}/{name}", f"{text}\n")
-            if self.personality.time_in_state:
-                path = f"sys/devices/system/cpu/cpufreq/policy{first}/stats/time_in_state"
+            where = self.personality.time_in_state
+            owners = {"policy": [f"cpufreq/policy{first}"], "cpu": [f"cpu{core}/cpufreq" for core in cores]}
+            for owner in owners.get(where, []):
+                path = f"sys/devices/system/cpu/{owner}/stats/time_in_state"
                 self.write(path, f"{mhz * 500} 1000\n{mhz * 1000} 9000\n")
             first += count
+        self.write("sys/devices/system/cpu/online", f"0-{first - 1}\n")
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name
@@ -176,16 +137,12 @@ class FakePhone:
         path.write_text(text)
 
     def battery(self, *, celsius: float, level: int = 80, usb: bool = True, cooling: bool = False) -> None:
-        powered = "true" if usb else "false"
-        self.write("dumpsys/battery", f"Current Battery Service state:\n  AC powered: false\n  USB powered: {powered}\n"
-                   f"  level: {level}\n  scale: 100\n  temperature: {celsius * 10:.0f}\n")  # fmt: skip
+        self.write("dumpsys/battery", self.personality.battery(celsius, level, usb=usb))
         if cooling:
             self.write("state/cooling", "")
 
-    def thermal(self, status: int) -> None:
-        self.write(
-            "dumpsys/thermalservice", f"IsStatusOverride: false\nThermal Status: {status}\nCached temperatures:\n"
-        )
+    def thermal(self, status: int, *, skin: float = 31.5) -> None:
+        self.write("dumpsys/thermalservice", self.personality.thermal_service(status, skin=skin))
 
     def setting(self, name: str, value: str) -> None:
         self.write(f"settings/global.{name}", value + "\n")
@@ -196,7 +153,7 @@ class FakePhone:
         self.write(f"sys/devices/system/cpu/cpu{last}/cpufreq/scaling_max_freq", f"{mhz * 1000}\n")
 
     def screen(self, state: str) -> None:
-        self.write("dumpsys/power", f"POWER MANAGER\n  mWakefulness={state}\n")
+        self.write("dumpsys/power", self.personality.power(state))
 
     def program(self, name: str, script: str) -> None:
         """Put a program before the machine's own, or in place of an emulated one."""
