@@ -7,7 +7,6 @@ animation the first frame is taken. A CMYK JPEG is converted by the plain formul
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from deepmark.errors import DataError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.native_libraries import captured_stderr
 
-MAX_PIXELS = 2**28  # 268 million, more than any camera; in memory 800 MB
+MAX_PIXELS = 2**28  # 268 million, more than any camera; in memory 800 MB. OpenCV is told in deepmark/__init__.py
 MAX_BYTES = 2**30
 
 READ_HINT = "check its name, and whether you may read it"
@@ -29,11 +28,6 @@ _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PAPER = 255  # behind transparent pixels
 _BAND = 256  # rows
 _JPEG_QUALITY = 95
-
-
-def allow_large_pictures() -> None:
-    """Let OpenCV read pictures of up to `MAX_PIXELS`; it reads this when it is imported, so call it before that."""
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
 
 
 def read_picture(path: Path) -> Image8:

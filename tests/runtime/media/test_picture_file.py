@@ -166,6 +166,14 @@ def test_a_pixel_bomb_in_another_format_is_left_to_opencv() -> None:
         decode_picture(bomb, source="it.pgm")
 
 
+def test_opencv_has_our_limit_in_every_command() -> None:
+    """It reads the limit when it is imported; its own is four times as high."""
+    above = f"P5 {MAX_PIXELS >> 10} {(1 << 10) + 1} 255\n".encode() + bytes(100)
+
+    with pytest.raises(DataError, match="more pixels than OpenCV reads"):
+        decode_picture(above, source="it.pgm")
+
+
 @pytest.mark.parametrize("name", ["Übung.png", "服装.png", "a b'c\".png", "%d.png", "[1].png"])
 def test_any_file_name_will_do(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
