@@ -35,6 +35,7 @@ NATIVE_TOOLS = (  # program, Debian's package, what for
 
 PACKAGES = (  # distribution, module to load where that is part of the check, what needs it, how to get it
     ("numpy", "numpy", _DETECT, "pip install numpy"),
+    ("pillow", "PIL.Image", _DETECT, "pip install pillow"),
     ("mnn", "MNN", _DETECT, "pip install mnn"),
     ("onnxruntime", None, f"{_EXPORT}; detect with .onnx models", "pip install onnxruntime"),
     ("torch", None, f"{_EXPORT}, inspect", "pip install 'deepmark-export[export]'"),

@@ -170,11 +170,12 @@ class HeadsJob:
 def maker(record: EngineRecord) -> tuple[str, ...]:
     """Name all that may change heads, from a picture's file on; the number of threads does not.
 
-    OpenCV decodes and warps pictures, and its builds bring several versions of each format's library. NumPy computes a
-    part of sparse heads.
+    OpenCV decodes JPEG files and warps pictures, Pillow decodes the others; their builds bring several versions of each
+    format's library. NumPy computes a part of sparse heads.
     """
     import cv2
     import numpy as np
+    import PIL
 
     build = hashlib.sha256(cv2.getBuildInformation().encode()).hexdigest()[:8]
     return (
@@ -184,6 +185,7 @@ def maker(record: EngineRecord) -> tuple[str, ...]:
         record.precision,
         f"model {record.model_sha256}",
         f"OpenCV {cv2.__version__} of build {build}",
+        f"Pillow {PIL.__version__}",
         f"NumPy {np.__version__}",
         f"pre-processing {PREPROCESSING}",
     )

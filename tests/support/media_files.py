@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from deepmark.runtime.arrays import Image8
 
 Image16 = npt.NDArray[np.uint16]
+ORIENTATION = 0x0112  # EXIF's tag
+
+STORED: dict[int, Callable[[Image8], Image8]] = {  # how a camera stores a picture with each EXIF orientation
+    1: lambda image: image,
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.transpose(1, 0, 2),
+    6: lambda image: np.rot90(image, 1),
+    7: lambda image: image.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda image: np.rot90(image, -1),
+}
 
 
 def encoded(image: Image8 | Image16, suffix: str = ".png") -> bytes:
@@ -27,13 +43,62 @@ def read_image(path: Path) -> Image8:
     return image.astype(np.uint8, copy=False)
 
 
-def jpeg_with_orientation(image: Image8, orientation: int) -> bytes:
-    """A JPEG file with an EXIF segment that says how to turn it."""
-    entry = struct.pack("<HHII", 0x0112, 3, 1, orientation)
-    tiff = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 1) + entry + struct.pack("<I", 0)
-    payload = b"Exif\0\0" + tiff
+def jpeg_with_orientation(image: Image8, orientation: int, *, order: str = "II") -> bytes:
+    """A JPEG file with an EXIF segment that says how to turn it, in Intel's or Motorola's order of bytes (``"MM"``)."""
+    first = "<" if order == "II" else ">"
+    entry = struct.pack(f"{first}HHIHH", ORIENTATION, 3, 1, orientation, 0)
+    directory = struct.pack(f"{first}HIH", 42, 8, 1) + entry + struct.pack(f"{first}I", 0)
+    payload = b"Exif\0\0" + order.encode() + directory
     content = encoded(image, ".jpg")
     return content[:2] + b"\xff\xe1" + struct.pack(">H", len(payload) + 2) + payload + content[2:]
+
+
+def stored_with_orientation(image: Image8, kind: str, orientation: int) -> bytes:
+    """A file of this kind, ``"PNG"`` for example, of a picture (BGR or BGRA) that is stored with this orientation.
+
+    Of an AVIF Pillow writes the orientation as its container has it: a rotation (irot) and a mirroring (imir).
+    """
+    stored = STORED[orientation](image)
+    rgb = stored[:, :, [2, 1, 0, 3][: image.shape[2]]]
+    tags = Image.Exif()
+    tags[ORIENTATION] = orientation
+    options: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": 95, "exif": tags},
+        "PNG": {"exif": tags},
+        "WEBP": {"lossless": True, "exif": tags},
+        "AVIF": {"quality": 95, "speed": 10, "exif": tags},
+        "TIFF": {"tiffinfo": {ORIENTATION: orientation}},
+    }
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(rgb)).save(stream, kind, **options[kind])
+    return stream.getvalue()
+
+
+def bmp(image: Image8) -> bytes:
+    """A BMP file of a picture with four channels, as Windows 3 has them: the fourth byte is unused."""
+    height, width = image.shape[:2]
+    pixels = image[::-1].tobytes()
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 32, 0, len(pixels), 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", 54 + len(pixels), 0, 0, 54) + header + pixels
+
+
+def tiff(colours: tuple[int, ...], depth: int = 8, *, tags: dict[int, int] | None = None) -> bytes:
+    """A TIFF file of 4 x 4 pixels of one colour (red first; two numbers: grey), with additional tags."""
+    samples, kind = len(colours), {8: "B", 16: "H"}[depth]
+    pixels = struct.pack(f"<{samples}{kind}", *colours) * 16
+    photometric = 2 if samples > 2 else 1
+    depths = depth | depth << 16 if samples == 2 else 0  # two fit into the entry
+    entries = {256: 4, 257: 4, 258: depths, 259: 1, 262: photometric, 273: 0, 277: samples, 278: 4, 279: len(pixels)}
+    entries |= tags or {}
+    end = 8 + 2 + 12 * len(entries) + 4
+    entries[258] = entries[258] or end
+    entries[273] = end + 2 * samples
+    rows = [
+        struct.pack("<HHII", tag, 4 if tag in {254, 273, 279, 50706} else 3, samples if tag == 258 else 1, value)
+        for tag, value in sorted(entries.items())
+    ]
+    directory = struct.pack("<H", len(rows)) + b"".join(rows) + struct.pack("<I", 0)
+    return b"II*\0" + struct.pack("<I", 8) + directory + struct.pack(f"<{samples}H", *[depth] * samples) + pixels
 
 
 def png(width: int, height: int, colour_type: int, rows: bytes, depth: int = 8) -> bytes:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 import numpy as np
 
 from deepmark.errors import DataError
-from deepmark.models.datasets.deepfashion2.json_faults import field_first, why_no_json, without_bom
+from deepmark.models.datasets.deepfashion2.json_faults import field_first, why_no_json
 from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
+from deepmark.runtime.media.picture_size import PictureSize
 
 ATTRIBUTES = ("scale", "occlusion", "zoom_in", "viewpoint")
 UNLABELLED, OCCLUDED, VISIBLE = 0, 1, 2  # a landmark's v
@@ -34,13 +35,6 @@ _ITEM = re.compile(r"item(\d+)")
 _ITEM_KEY = re.compile(rb'"(item\d+)"\s*:')
 
 
-class PictureSize(NamedTuple):
-    """Of a picture, in pixels."""
-
-    height: int
-    width: int
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Item:
     """One labelled garment. Its outline is in the file too, but nothing here needs it.
@@ -53,8 +47,7 @@ class Item:
         occlusion: 1 slight, 2 medium, 3 heavy; 0 where it is not known.
         zoom_in: 1 none, 2 medium, 3 large; 0 where it is not known.
         viewpoint: 1 not worn, 2 from the front, 3 from the side or behind; 0 where it is not known.
-        style: above 0 for garments that can be the same as another of their pair; 0 for all others, and where it is
-            not known.
+        style: above 0 for garments that can be the same as another of their pair; 0 for all others.
     """
 
     category_id: int
@@ -98,7 +91,7 @@ class _RawItem(msgspec.Struct):
     occlusion: Literal[1, 2, 3]
     zoom_in: Literal[1, 2, 3]
     viewpoint: Literal[1, 2, 3]
-    style: int | None = 0
+    style: int = 0
 
 
 def read_annotation(
@@ -111,15 +104,15 @@ def read_annotation(
         image_id: number in the file's name.
         source: name of the file in errors.
         schema: classes and their landmarks.
-        size: size of the picture, which the boxes are held against; None where there is no picture.
+        size: size of the picture as it is shown, which the boxes are held against; None where there is no picture.
 
     Raises:
         DataError: names the file, the field, what it must be and what it is.
     """
-    content = without_bom(content)
     try:
         parts = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
         head = msgspec.json.decode(content, type=_Head)
+        names = sorted((name for name in parts if _ITEM.fullmatch(name)), key=lambda name: int(name[4:]))
     except msgspec.ValidationError as error:
         raise DataError(f"{source}: {field_first(error)}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -127,7 +120,6 @@ def read_annotation(
     keys = [key.decode() for key in _ITEM_KEY.findall(content)]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
         raise DataError(f"{source}: {twice} stands there twice")
-    names = [name for name in parts if _ITEM.fullmatch(name)]  # in the file's order, as the official converter goes
     items = tuple(_item(parts[name], f"{source}: {name}", schema, size) for name in names)
     return Annotation(image_id, head.source, head.pair_id, items)
 
@@ -148,7 +140,7 @@ def _item(raw: msgspec.Raw, where: str, schema: KeypointSchema, size: PictureSiz
         occlusion=item.occlusion,
         zoom_in=item.zoom_in,
         viewpoint=item.viewpoint,
-        style=item.style or 0,
+        style=item.style,
     )
 
 
@@ -199,21 +191,31 @@ def check_inside(box: tuple[float, float, float, float], field: str, size: Pictu
     Args:
         box: x1, y1, x2, y2 in pixels.
         field: name of the box in errors.
-        size: size of the picture; None where nobody knows.
+        size: size of the picture as it is shown; None where nobody knows.
 
     Raises:
         DataError: says what the box is.
     """
-    x1, y1, x2, y2 = box
     if size is None:
-        if x2 <= 0 or y2 <= 0:
+        if box[2] <= 0 or box[3] <= 0:
             raise DataError(f"{field} lies outside the picture: {numbers(box)}")
         return
-    x_slack, y_slack = _OVERHANG * size.width, _OVERHANG * size.height
-    reaches_in = x1 < size.width and y1 < size.height and x2 > 0 and y2 > 0
-    stays_in = min(x1 + x_slack, y1 + y_slack) >= 0 and x2 <= size.width + x_slack and y2 <= size.height + y_slack
-    if not (reaches_in and stays_in):
-        raise DataError(f"{field} lies outside the picture of {size.width}x{size.height}: {numbers(box)}")
+    if _lies_in(box, size.height, size.width):
+        return
+    height, width = size.stored
+    if (height, width) != (size.height, size.width) and _lies_in(box, height, width):
+        raise DataError(
+            f"{field} fits the picture of {width}x{height} as it is stored, but not as it is shown,"
+            f" {size.width}x{size.height} (orientation {size.orientation}): {numbers(box)}"
+        )
+    raise DataError(f"{field} lies outside the picture of {size.width}x{size.height}: {numbers(box)}")
+
+
+def _lies_in(box: tuple[float, float, float, float], height: int, width: int) -> bool:
+    x1, y1, x2, y2 = box
+    x_slack, y_slack = _OVERHANG * width, _OVERHANG * height
+    reaches_in = x1 < width and y1 < height and x2 > 0 and y2 > 0
+    return reaches_in and min(x1 + x_slack, y1 + y_slack) >= 0 and x2 <= width + x_slack and y2 <= height + y_slack
 
 
 def numbers(box: tuple[float, ...]) -> str:

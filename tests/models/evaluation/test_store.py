@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from full_disk import room_for
+from media_files import stored_with_orientation
 
 from deepmark.console import Advance
 from deepmark.errors import DataError, DeepMarkError
@@ -152,7 +153,7 @@ def test_other_decoder_parameters_need_no_network_and_another_model_does(
     assert computed(other, files_of(forty), tmp_path / "cache")[0] == 40
 
 
-@pytest.mark.parametrize("changed", ["OpenCV", "build", "NumPy", "pre-processing"])
+@pytest.mark.parametrize("changed", ["OpenCV", "build", "Pillow", "NumPy", "pre-processing"])
 def test_what_reads_pictures_makes_other_heads_and_going_back_finds_the_old_ones(
     small_bundle: Path, forty: Path, tmp_path: Path, changed: str
 ) -> None:
@@ -164,6 +165,8 @@ def test_what_reads_pictures_makes_other_heads_and_going_back_finds_the_old_ones
             patch.setattr("cv2.__version__", "4.0.1")
         elif changed == "build":
             patch.setattr("cv2.getBuildInformation", lambda: "libjpeg-turbo (ver 1.0)")
+        elif changed == "Pillow":
+            patch.setattr("PIL.__version__", "1.0.1")
         elif changed == "NumPy":
             patch.setattr("numpy.__version__", "1.0.1")
         else:
@@ -189,6 +192,8 @@ def exact_picture(kind: str) -> bytes:
         plain = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
         tags = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
         return plain[:2] + b"\xff\xe1" + (len(tags) + 2).to_bytes(2, "big") + tags + plain[2:]
+    if kind == "turned transparent":
+        return stored_with_orientation(np.dstack([colours, grey]), "PNG", 6)
     pixels = {
         "colours": colours,
         "grey": grey,
@@ -201,11 +206,11 @@ def exact_picture(kind: str) -> bytes:
 def test_the_number_of_the_pre_processing_rises_when_the_network_is_given_other_numbers() -> None:
     """After a change: raise `PREPROCESSING`, then put the new digest here."""
     digest = hashlib.sha256()
-    for kind in ("colours", "grey", "transparent", "16 bits", "turned jpeg"):
+    for kind in ("colours", "grey", "transparent", "16 bits", "turned jpeg", "turned transparent"):
         picture, _ = letterbox(decode_picture(exact_picture(kind), source=kind), (64, 64))
         digest.update(normalise(picture, Preprocess()).tobytes())
 
-    assert (PREPROCESSING, digest.hexdigest()[:16]) == (1, "e0f2460535d90ab9")
+    assert (PREPROCESSING, digest.hexdigest()[:16]) == (2, "c642281ccdb1f0dc")
 
 
 @pytest.mark.parametrize("why", ["a file in the way", "no home"])
