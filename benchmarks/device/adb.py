@@ -13,41 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepmark.benchmarks.device.bounded_process import ProcessEnd, clean, one_line, run_bounded
+from deepmark.benchmarks.device.listed_phones import ListedPhone, name_of, read_listing
 from deepmark.errors import DeviceError, PhoneLostError
 
 SENTINEL = "DM_RC="
-READY = "device"
 _CUT = re.compile(r"closed|not found|EOF|offline|protocol fault|reset|failed to read|connect failed")
+# adb 29: "error: device offline"; adb 34 and later: "adb: device offline"; on Windows "adb.exe: ..."
+_REASON = re.compile(r"^(?:adb(?:\.exe)?: error: |adb(?:\.exe)?: |error: )(.*)", re.MULTILINE)
 _ANSWER_S = 20.0
 _PUSH_S = 300.0
-_STATES = {
-    "offline": ("does not answer (offline)", "unplug it and plug it in again; adb kill-server"),
-    "unauthorized": (
-        "has not allowed this computer (unauthorized)",
-        "unlock the phone and confirm “Allow USB debugging?”",
-    ),
-    "authorizing": ("is still being asked (authorizing)", "unlock the phone and confirm “Allow USB debugging?”"),
-    "connecting": ("is still connecting", "wait a moment; adb devices"),
-    "no permissions": ("may not be opened by this user (no permissions)", "add udev rules for it; adb devices"),
-    "recovery": ("is in recovery", "start Android on it"),
-    "sideload": ("is in sideload mode", "start Android on it"),
-    "bootloader": ("is in its boot loader", "start Android on it"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ListedPhone:
-    """A line of ``adb devices``.
-
-    Attributes:
-        serial: serial number of the device, or host:port.
-        state: state in adb's words; `READY` where it can be used.
-        model: name of the model in adb's words; empty where adb shows none.
-    """
-
-    serial: str
-    state: str
-    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,39 +55,7 @@ def list_phones(adb: str) -> tuple[ListedPhone, ...]:
     text = clean(ended.out)
     if ended.code or "List of devices" not in text:
         raise _no_server(ended)
-    found = []
-    for line in text.partition("List of devices attached")[2].splitlines():
-        matched = re.match(r"(\S+)\s+(no permissions|\S+)(.*)", line)
-        if matched and not line.startswith("*"):
-            serial, state, rest = matched.groups()
-            model = re.search(r"model:(\S+)", rest)
-            found.append(ListedPhone(serial, state, model.group(1) if model else ""))
-    return tuple(found)
-
-
-def choose_phone(devices: tuple[ListedPhone, ...], serial: str | None) -> ListedPhone:
-    """Return the device to use: the one of that serial, or the only one there is.
-
-    Raises:
-        DeviceError: there is none, several, or it is in no state to be used.
-    """
-    named = ", ".join(f"{one.serial} ({one.model or one.state})" for one in devices)
-    if serial is not None:
-        chosen = next((one for one in devices if one.serial == serial), None)
-        if chosen is None:
-            found = f"there: {named}" if devices else "there is none at all"
-            raise DeviceError(f"no phone with the serial {serial}; {found}", hint="deepmark device lists them")
-    elif not devices:
-        hint = "plug it in and turn on USB debugging (docs/phone.md)"
-        raise DeviceError("no phone is connected", hint=hint)
-    elif len(devices) > 1:
-        raise DeviceError(f"{len(devices)} phones are connected: {named}", hint="choose one with --serial")
-    else:
-        chosen = devices[0]
-    if chosen.state != READY:
-        what, hint = _STATES.get(chosen.state, (f"is in the state {chosen.state}", "adb devices"))
-        raise DeviceError(f"the phone {chosen.serial} {what}", hint=hint)
-    return chosen
+    return read_listing(text.partition("List of devices attached")[2])
 
 
 class Adb:
@@ -122,10 +64,13 @@ class Adb:
     Args:
         adb: path of the program.
         serial: serial number of the device.
+        transport: adb's number of the connection, to reach it by; None where the serial number is the device's alone.
     """
 
-    def __init__(self, adb: str, serial: str) -> None:
+    def __init__(self, adb: str, serial: str, transport: str | None = None) -> None:
         self.path, self.serial = adb, serial
+        self.name = name_of(serial, transport)
+        self._command = [adb, "-s", serial] if transport is None else [adb, "-t", transport]
 
     def shell(self, command: str, timeout_s: float = _ANSWER_S) -> ShellAnswer:
         """Run a command line on the device; a status other than 0 is an answer, not an error.
@@ -134,15 +79,15 @@ class Adb:
             PhoneLostError: the connection ended before the command did, or it did not end in time.
             DeviceError: the device printed without end.
         """
-        ended = _run([self.path, "-s", self.serial, "shell", f"{command}; echo {SENTINEL}$?"], timeout_s)
+        ended = _run([*self._command, "shell", f"{command}; echo {SENTINEL}$?"], timeout_s)
         if ended.flooded:
             raise DeviceError(
-                f"the phone {self.serial} printed more than {len(ended.out) >> 20} MB and was stopped",
+                f"the phone {self.name} printed more than {len(ended.out) >> 20} MB and was stopped",
                 hint="something on the phone writes into the shell of adb; restart the phone",
             )
         if ended.timed_out:
             raise PhoneLostError(
-                f"the phone {self.serial} did not answer within {timeout_s:.0f} s",
+                f"the phone {self.name} did not answer within {timeout_s:.0f} s",
                 hint="unlock it, check the cable, and try again",
             )
         out = clean(ended.out)
@@ -173,11 +118,11 @@ class Adb:
         """Wait for a device that went away; return whether it is there again."""
         if re.fullmatch(r"\S+:\d+", self.serial):  # over a network adb forgets it
             _run([self.path, "connect", self.serial], timeout_s)
-        ended = _run([self.path, "-s", self.serial, "wait-for-device"], timeout_s)
+        ended = _run([*self._command, "wait-for-device"], timeout_s)
         return ended.code == 0 and not ended.timed_out
 
     def _transfer(self, arguments: list[str], failed: str) -> None:
-        ended = _run([self.path, "-s", self.serial, *arguments], _PUSH_S)
+        ended = _run([*self._command, *arguments], _PUSH_S)
         if ended.code == 0:
             return
         printed = f"{clean(ended.out)}\n{clean(ended.err)}"
@@ -192,10 +137,10 @@ class Adb:
         raise DeviceError(f"{failed}: {one_line(refusal.group(0))}", hint="adb devices")
 
     def _lost(self, printed: str) -> PhoneLostError:
-        reason = re.search(r"error: .*", printed)
-        detail = f" ({one_line(reason.group(0))})" if reason else ""
+        reason = _REASON.search(printed)
+        detail = f" ({one_line(reason.group(1))})" if reason else ""
         return PhoneLostError(
-            f"the connection to the phone {self.serial} was lost{detail}", hint="check the cable; adb devices"
+            f"the connection to the phone {self.name} was lost{detail}", hint="check the cable; adb devices"
         )
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 
 from deepmark import __version__
-from deepmark.benchmarks.device.adb import Adb, choose_phone, find_adb, list_phones
-from deepmark.benchmarks.device.connected_phones import phone_lock
+from deepmark.benchmarks.device.adb import find_adb
+from deepmark.benchmarks.device.connected_phones import phone_lock, reach_phone
 from deepmark.benchmarks.device.probe import read_identity, read_state
 from deepmark.benchmarks.device.programs import PhoneBuild, PhonePrograms, Power, Precision, build_for_phone
 from deepmark.benchmarks.device.remote_folder import RECONNECT_S, RemoteFolder, prepared_folder
@@ -84,17 +84,16 @@ def run_on_phone(request: PhoneRequest) -> BenchResult:
     failures += unfit
     if not entered:
         raise BundleError(failures[0].error, hint=failures[0].hint)
-    path = find_adb()
-    listed = choose_phone(list_phones(path), request.serial)
-    adb = Adb(path, listed.serial)
-    with phone_lock(listed.serial), tempfile.TemporaryDirectory(prefix="deepmark-phone-") as folder:
+    phone = reach_phone(find_adb(), request.serial)
+    adb = phone.adb
+    with phone_lock(phone.number, adb.name), tempfile.TemporaryDirectory(prefix="deepmark-phone-") as folder:
         identity = read_identity(adb)
         _require_usable(identity, read_state(adb))
         entries = _entries(request, entered, "EMULATED " if identity.emulated else "")
         build = request.build()
         pictures = samples.gather(request.images, usable)
         request.on_message(f"measuring on {identity.title}; runtime: {build.runtime}")
-        cores = _cores(identity, max(request.threads))
+        cores = identity.cores_for(max(request.threads))
         created = datetime.now(UTC).isoformat(timespec="seconds")
         with prepared_folder(adb, build.sha256[:12], keep=request.keep, reconnect_s=request.reconnect_s) as remote:
             programs = PhonePrograms(remote, build, cores)
@@ -159,12 +158,6 @@ def _entries(request: PhoneRequest, entered: Sequence[Contestant], mark: str) ->
     return sorted(found, key=lambda one: one.base.contestant_group)
 
 
-def _cores(identity: PhoneIdentity, threads: int) -> tuple[int, ...]:
-    """The big cores; all of them where there are fewer than threads."""
-    everything = tuple(sorted(core for one in identity.clusters for core in one.cores))
-    return identity.big_cores if len(identity.big_cores) >= threads else everything
-
-
 def _copy(
     target: RemoteFolder,
     build: PhoneBuild,
@@ -196,7 +189,7 @@ def _write(path: Path, content: bytes) -> Path:
 
 
 def _machine(identity: PhoneIdentity, start: PhoneState, build: PhoneBuild) -> Machine:
-    cores = sum(len(one.cores) for one in identity.clusters)
+    cores = len(identity.all_cores)
     abi = identity.abis[0] if identity.abis else "arm64"
     return Machine(
         cpu=identity.title,

@@ -1,7 +1,7 @@
-"""Ask a phone what it is and how it is, with commands that work without root on Android 10 and later.
+"""Ask a phone what it is and how it is, with commands that work without root on Android 8 and later.
 
 One remote command asks everything, so that looking disturbs a measurement little. Sections are set apart by a random
-token: what a phone prints inside one can not pretend to be another.
+token: what a phone prints inside one can not pretend to be another. What the answers mean is in `readings`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from deepmark.benchmarks.device import readings
 from deepmark.benchmarks.device.adb import Adb
-from deepmark.benchmarks.result.phone import CoreCluster, PhoneIdentity, PhoneState
+from deepmark.benchmarks.result.phone import PhoneIdentity, PhoneState, soc_name
 
 REMOTE_ROOT = "/data/local/tmp"
-SOCS = {"kirin990": "Kirin 990", "kirin9000": "Kirin 9000", "zuma": "Tensor G3", "kona": "Snapdragon 865"}
 _CPU = "/sys/devices/system/cpu"
 _PROPERTIES = (
+    "ro.serialno",
     "ro.product.manufacturer",
     "ro.product.model",
     "ro.product.device",
@@ -26,6 +28,7 @@ _PROPERTIES = (
     "ro.build.version.release",
     "ro.build.version.sdk",
     "ro.build.version.emui",
+    "hw_sc.build.platform.version",
     "ro.build.fingerprint",
     "ro.product.cpu.abilist",
     "ro.deepmark.emulated",
@@ -35,16 +38,58 @@ _CORES = (
     'echo "${c##*/cpu} $(cat $f/cpuinfo_max_freq || echo -) $(cat $f/scaling_max_freq || echo -) '
     '$(cat $f/scaling_governor || echo -)"; done'
 )
+_MEMORY = "cat /proc/meminfo"
+_SAVER = (  # a setting takes up to a second on old phones, so only the maker's own is asked
+    "echo low_power=$(settings get global low_power); case $(getprop ro.product.manufacturer) in "
+    "HUAWEI|HONOR) n=SmartModeStatus;; Xiaomi) n=POWER_SAVE_MODE_OPEN;; samsung) n=psm_switch;; *) n=;; esac; "
+    '[ -z "$n" ] || echo $n=$(settings get system $n)'
+)
 _STATE_COMMANDS = {
     "cores": _CORES,
+    "online": f"cat {_CPU}/online",
     "battery": "dumpsys battery",
     "thermal": "dumpsys thermalservice",
-    "power": "dumpsys power | grep mWakefulness=",
-    "saver": "settings get global low_power",
-    "memory": "cat /proc/meminfo",
+    "power": "dumpsys power | grep Wakefulness",
+    "saver": _SAVER,
+    "gpu": "cat /sys/class/devfreq/gpufreq/cur_freq",
+    "memory": _MEMORY,
     "room": f"df -k {REMOTE_ROOT}",
 }
-_TIME_IN_STATE = f"for p in {_CPU}/cpufreq/policy*; do echo policy ${{p##*/policy}}; cat $p/stats/time_in_state; done"
+_TIMES = (
+    f"for f in {_CPU}/cpufreq/policy* {_CPU}/cpu[0-9]*/cpufreq; do "
+    "[ -r $f/stats/time_in_state ] || continue; n=${f##*/policy}; n=${n##*/cpu/cpu}; "
+    "echo core ${n%%/*} of $(cat $f/related_cpus); cat $f/stats/time_in_state; done"
+)
+_BOOT = "cat /proc/sys/kernel/random/boot_id"
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """What tells one phone from another, whatever its connection is called.
+
+    Attributes:
+        serial: serial number in the phone's own words; empty where it does not tell. Cheap phones share one.
+        boot: identity of its last start; empty where it cannot be read.
+    """
+
+    serial: str
+    boot: str
+
+    @property
+    def is_known(self) -> bool:
+        """Whether two connections with this same number are certainly one phone's."""
+        return bool(self.serial and self.boot)
+
+
+def read_number(adb: Adb) -> PhoneNumber:
+    """Ask which phone it is.
+
+    Raises:
+        DeviceError: it went away.
+    """
+    answers = _ask(adb, {"serial": "getprop ro.serialno", "boot": _BOOT})
+    serial = _first(answers["serial"]) or ""
+    return PhoneNumber("" if serial == "unknown" else serial, _first(answers["boot"]) or "")
 
 
 def read_identity(adb: Adb) -> PhoneIdentity:
@@ -54,27 +99,29 @@ def read_identity(adb: Adb) -> PhoneIdentity:
         DeviceError: it went away.
     """
     answers = _ask(
-        adb, {name: f"getprop {name}" for name in _PROPERTIES} | {"cores": _CORES, "memory": _STATE_COMMANDS["memory"]}
+        adb,
+        {name: f"getprop {name}" for name in _PROPERTIES} | {"cores": _CORES, "memory": _MEMORY, "kernel": "uname -r"},
     )
     values = {name: _first(answers[name]) for name in _PROPERTIES}
-    platform = values["ro.board.platform"]
-    memory = _number(answers["memory"], r"MemTotal:\s*(\d+)")
-    sdk = values["ro.build.version.sdk"]
+    platform, sdk = values["ro.board.platform"], values["ro.build.version.sdk"]
+    clusters = readings.clusters(answers["cores"])
     return PhoneIdentity(
-        serial=adb.serial,
+        serial=values["ro.serialno"] or adb.serial,
         manufacturer=values["ro.product.manufacturer"],
         model=values["ro.product.model"],
         device=values["ro.product.device"],
         platform=platform,
-        soc=SOCS.get(platform or "") or values["ro.soc.model"] or platform or values["ro.hardware"],
+        soc=soc_name(platform, clusters) or values["ro.soc.model"] or platform or values["ro.hardware"],
         android=values["ro.build.version.release"],
         sdk=int(sdk) if sdk and re.fullmatch(r"\d{1,3}", sdk) else None,
         emui=values["ro.build.version.emui"],
+        harmony=values["hw_sc.build.platform.version"],
+        kernel=_first(answers["kernel"]),
         fingerprint=values["ro.build.fingerprint"],
         abis=tuple(filter(None, (values["ro.product.cpu.abilist"] or "").split(","))),
         emulated=values["ro.deepmark.emulated"] == "1",
-        clusters=clusters(answers["cores"]),
-        memory_mib=None if memory is None else int(memory) >> 10,
+        clusters=clusters,
+        memory_mib=readings.memory_mib(answers["memory"], "MemTotal"),
     )
 
 
@@ -85,90 +132,30 @@ def read_state(adb: Adb) -> PhoneState:
         DeviceError: it went away.
     """
     answers = _ask(adb, _STATE_COMMANDS)
-    temperature = _number(answers["battery"], r"\btemperature: (-?\d{1,5})\b")
-    thermal = _number(answers["thermal"], r"Thermal Status: ([0-6])\b")
-    saver = _first(answers["saver"])
-    screen = re.search(r"mWakefulness=(\w{1,20})", answers["power"])
-    available = _number(answers["memory"], r"MemAvailable:\s*(\d+)")
-    percent = _number(answers["battery"], r"\blevel: (\d{1,3})\b")
+    battery, thermal = readings.battery(answers["battery"]), readings.thermal(answers["thermal"])
     return PhoneState(
-        battery_c=None if temperature is None else temperature / 10,
-        battery_percent=None if percent is None else int(percent),
-        thermal_status=None if thermal is None else int(thermal),
-        saver={"0": False, "1": True}.get(saver or ""),
-        screen=screen.group(1) if screen else None,
-        capped_mhz=_caps(answers["cores"]),
-        memory_available_mib=None if available is None else int(available) >> 10,
-        room_mib=_room(answers["room"]),
+        battery_c=battery.celsius,
+        battery_percent=battery.percent,
+        skin_c=thermal.skin_c,
+        thermal_status=thermal.status,
+        saver=readings.saver(answers["saver"]),
+        screen=readings.screen(answers["power"]),
+        capped_mhz=readings.caps(answers["cores"]),
+        cores_off=readings.cores_off(answers["cores"], answers["online"]),
+        gpu_mhz=readings.gpu_mhz(answers["gpu"]),
+        memory_available_mib=readings.memory_mib(answers["memory"], "MemAvailable"),
+        room_mib=readings.room_mib(answers["room"]),
+        notes=tuple(filter(None, (battery.note, thermal.note))),
     )
 
 
 def times_in_state(adb: Adb) -> dict[str, dict[int, int]]:
-    """Return what the kernel counted: policy -> frequency, kHz -> time at it, 10 ms; {} where it cannot be read."""
-    found: dict[str, dict[int, int]] = {}
-    policy = ""
-    for line in _ask(adb, {"times": _TIME_IN_STATE})["times"].splitlines():
-        if matched := re.fullmatch(r"policy (\d{1,3})", line):
-            policy = matched.group(1)
-        elif policy and (matched := re.fullmatch(r"(\d{1,9}) (\d{1,18})", line)):
-            found.setdefault(policy, {})[int(matched.group(1))] = int(matched.group(2))
-    return found
+    """Return what the kernel counted: cluster's first core -> frequency, kHz -> time at it, 10 ms.
 
-
-def mean_mhz(before: Mapping[str, Mapping[int, int]], after: Mapping[str, Mapping[int, int]]) -> dict[str, float]:
-    """Mean frequency between two answers of `times_in_state`; policies whose counters stood still are left out."""
-    found = {}
-    for policy, times in after.items():
-        spent = {khz: count - before.get(policy, {}).get(khz, 0) for khz, count in times.items()}
-        total = sum(spent.values())
-        if total > 0 and min(spent.values()) >= 0:
-            found[policy] = round(sum(khz * count for khz, count in spent.items()) / total / 1000, 1)
-    return found
-
-
-def clusters(text: str) -> tuple[CoreCluster, ...]:
-    """Return the cores by what they can do, the slowest first; one cluster of all where no frequency can be read."""
-    kinds: dict[float | None, list[tuple[int, str]]] = {}
-    for core, most, _, governor in _cores(text):
-        kinds.setdefault(most, []).append((core, governor))
-    if None in kinds and len(kinds) > 1:  # some cores are off: which kind they are nobody knows, so they are not used
-        del kinds[None]
-    return tuple(
-        CoreCluster(
-            cores=tuple(sorted(core for core, _ in members)),
-            max_mhz=most,
-            governor=next((name for _, name in members if name != "-"), None),
-        )
-        for most, members in sorted(kinds.items(), key=lambda one: one[0] or 0.0)
-    )
-
-
-def _caps(text: str) -> dict[str, float]:
-    capped = {}
-    for core, most, now, _ in _cores(text):
-        if most is not None and now is not None and now < most:
-            capped[str(core)] = now
-    return capped
-
-
-def _cores(text: str) -> list[tuple[int, float | None, float | None, str]]:
-    found = []
-    for line in text.splitlines():
-        if matched := re.fullmatch(r"(\d{1,3}) (\d{1,9}|-) (\d{1,9}|-) ([\w-]{1,40})", line.strip()):
-            core, most, now, governor = matched.groups()
-            found.append((int(core), _mhz(most), _mhz(now), governor))
-    return found
-
-
-def _mhz(khz: str) -> float | None:
-    return None if khz == "-" else int(khz) / 1000
-
-
-def _room(text: str) -> int | None:
-    fields = [line.split() for line in text.splitlines()][-1:]
-    if fields and len(fields[0]) >= 5 and fields[0][3].isdigit():
-        return int(fields[0][3]) >> 10
-    return None
+    Raises:
+        DeviceError: it went away.
+    """
+    return readings.times_at_clocks(_ask(adb, {"times": _TIMES})["times"])
 
 
 def _ask(adb: Adb, commands: Mapping[str, str]) -> dict[str, str]:
@@ -186,8 +173,3 @@ def _first(text: str) -> str | None:
     """Return the first line, no longer than a name is; None where there is none."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[0][:120] if lines and lines[0] != "null" else None
-
-
-def _number(text: str, pattern: str) -> float | None:
-    matched = re.search(pattern, text)
-    return float(matched.group(1)) if matched else None

@@ -9,8 +9,9 @@ from itertools import groupby
 
 from deepmark.benchmarks.device.adb import Adb
 from deepmark.benchmarks.device.events import BenchOutput
-from deepmark.benchmarks.device.probe import mean_mhz, read_state, times_in_state
+from deepmark.benchmarks.device.probe import read_state, times_in_state
 from deepmark.benchmarks.device.programs import PhonePrograms, Power, Precision
+from deepmark.benchmarks.device.readings import mean_mhz
 from deepmark.benchmarks.result.document import (
     BenchPlan,
     ContestantResult,
@@ -51,7 +52,7 @@ class Cooling:
     """How to wait.
 
     Attributes:
-        tolerance_c: degrees that the battery may be warmer than at the first turn.
+        tolerance_c: degrees that the battery, and the shell, may be warmer than at the first turn.
         longest_s: longest wait in seconds; then the measurement goes on, and the result says that it was hot.
         blind_s: pause between rounds where no temperature can be read, in seconds.
         look_every_s: time between two looks at the phone, in seconds.
@@ -64,19 +65,19 @@ class Cooling:
     look_every_s: float = 5.0
     sleep: Callable[[float], None] = time.sleep
 
-    def wait(self, adb: Adb, goal_c: float | None, on_message: Callable[[str], None]) -> tuple[PhoneState, float]:
+    def wait(self, adb: Adb, goal: PhoneState | None, on_message: Callable[[str], None]) -> tuple[PhoneState, float]:
         """Wait until the phone is cool; return its state and how long it took.
 
         Args:
             adb: connection to the phone.
-            goal_c: temperature of the battery at the first turn, in degrees; None before that.
+            goal: state at the first turn, whose temperatures of battery and shell are to be reached; None before that.
             on_message: function that gets a line once a minute: what is waited for.
         """
         waited = 0.0
         state = read_state(adb)
-        if state.battery_c is None and goal_c is None and state.thermal_status is None:
+        if state.battery_c is None and goal is None and state.thermal_status is None:
             return state, waited
-        while (why := _reason_to_wait(state, goal_c, self.tolerance_c)) and waited < self.longest_s:
+        while (why := reason_to_wait(state, goal, self.tolerance_c)) and waited < self.longest_s:
             if waited % 60 < self.look_every_s:
                 on_message(f"waiting for the phone to cool down: {why}")
             self.sleep(self.look_every_s)
@@ -85,11 +86,22 @@ class Cooling:
         return state, waited
 
 
-def _reason_to_wait(state: PhoneState, goal_c: float | None, tolerance_c: float) -> str | None:
+def reason_to_wait(state: PhoneState, goal: PhoneState | None, tolerance_c: float) -> str | None:
+    """Name what is too warm for a turn; None where nothing is.
+
+    Args:
+        state: state of the phone now.
+        goal: state at the first turn; None before that.
+        tolerance_c: degrees that the battery, and the shell, may be warmer than then.
+    """
     reason = next(temperature_reasons(state), None)
-    if reason is None and goal_c is not None and state.battery_c is not None and state.battery_c > goal_c + tolerance_c:
-        return f"its battery has {state.battery_c:.1f} °C, at the first turn it had {goal_c:.1f} °C"
-    return reason
+    if reason is not None or goal is None:
+        return reason
+    # Never the GPU's sensor: it falls within seconds, while the body stays warm.
+    for part, now, then in (("battery", state.battery_c, goal.battery_c), ("shell", state.skin_c, goal.skin_c)):
+        if now is not None and then is not None and now > then + tolerance_c:
+            return f"its {part} has {now:.1f} °C, at the first turn it had {then:.1f} °C"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +159,14 @@ def measure(
     failures: list[Failure] = []
     start = time.monotonic()
     total, done = len(entries) * settings.plan.rounds, 0
-    goal: float | None = None
+    goal: PhoneState | None = None
     for _, group in groupby(entries, key=lambda one: one.base.contestant_group):
         running = [_Running(one) for one in group]
         for number in range(settings.plan.rounds):
             state, waited = settings.cooling.wait(programs.folder.adb, goal, settings.on_message)
             if goal is None:
-                goal = state.battery_c
-            elif state.battery_c is None and number:
+                goal = state
+            elif state.battery_c is None and state.skin_c is None and number:
                 settings.cooling.sleep(settings.cooling.blind_s)
                 waited += settings.cooling.blind_s
             for one in list(running):

@@ -16,7 +16,7 @@ from deepmark.benchmarks.report.paper import (
     paper_gflops,
     standing,
 )
-from deepmark.benchmarks.report.phone_tables import TURN_COLUMNS, cores_text, identity_rows, state_text, turn_rows
+from deepmark.benchmarks.report.phone_tables import TURN_COLUMNS, bound_row, identity_rows, state_text, turn_rows
 from deepmark.benchmarks.report.tables import ratio_text
 from deepmark.benchmarks.result.document import PHASES, BenchResult, ContestantResult
 from deepmark.benchmarks.result.figures import ContestantFigures, against_fastest, contestant_figures, savings
@@ -177,16 +177,15 @@ def _stability_table(found: Sequence[ContestantFigures]) -> Table:
 
 def _phone_section(phone: Phone, contestants: Sequence[ContestantResult]) -> Section:
     """Lay the phone out."""
+    turns = [(one.name, one.rounds) for one in contestants]
     facts: dict[str, str] = {
-        **dict(identity_rows(phone.identity)),
+        **dict([*identity_rows(phone.identity), bound_row(phone, turns)]),
         "at the start": state_text(phone.start),
         "runtime": f"{phone.runtime}, sha256 {phone.runtime_sha256[:16]}, power {phone.power}",
-        "bound to": f"cores {cores_text(phone.cores)}",
         **{f"{name}: test vectors": f"{count} equal on the phone" for name, count in phone.verified.items()},
     }
-    turns = turn_rows([(one.name, one.rounds) for one in contestants])
     intro = f"{_EMULATED if phone.identity.emulated else ''}{_PHONE}"
-    table = Table("Turns", TURN_COLUMNS, tuple(turns))
+    table = Table("Turns", TURN_COLUMNS, tuple(turn_rows(turns)))
     return Section("The phone", intro, (Facts({**facts}), phone_chart(contestants), table))
 
 

@@ -14,6 +14,7 @@ from deepmark.benchmarks.report.paper import (
     standing,
 )
 from deepmark.benchmarks.report.phone_tables import print_phone, print_turns
+from deepmark.benchmarks.report.public_figures import public_figure_hints
 from deepmark.benchmarks.result.diff import Change
 from deepmark.benchmarks.result.document import PHASES, BenchResult, Machine
 from deepmark.benchmarks.result.figures import ContestantFigures, against_fastest, contestant_figures, savings
@@ -24,15 +25,18 @@ from deepmark.console import print_table, say
 def print_result(result: BenchResult) -> None:
     """Print times, memory, and what speaks against them."""
     found = contestant_figures(result)
+    turns = [(one.name, one.rounds) for one in result.contestants]
     if result.phone is None:
         say(f"{machine_line(result.machine)}; {result.created}")
     else:
-        print_phone(result.phone, result.created)
+        print_phone(result.phone, result.created, turns)
     say(f"pictures: {len(result.pictures.sizes)}, {result.pictures.source}")
     _print_times(found)
     _print_memory(found)
     if result.phone is not None:
-        print_turns([(one.name, one.rounds) for one in result.contestants])
+        print_turns(turns)
+        for hint in public_figure_hints(result):
+            say(f"hint: {hint}")
     for one in against_fastest(result):
         say(f"{one.name}: a whole frame takes {ratio_text(one.ratio)} of {one.rival}, the fastest rival")
     for row in found:

@@ -9,12 +9,11 @@ dropped for it: an unstable result is shown as one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deepmark.benchmarks.result.document import BenchResult, ContestantResult
-from deepmark.benchmarks.result.phone import PhoneIdentity, PhoneState, PhoneTurn
+from deepmark.benchmarks.result.phone import PhoneIdentity, PhoneState, PhoneTurn, cores_of
 from deepmark.benchmarks.result.statistics import drift, summarise
 from deepmark.errors import DeepMarkError, UnstableError
 
@@ -114,7 +113,7 @@ def phone_reasons(turns: Sequence[PhoneTurn], bound: tuple[int, ...]) -> Iterato
     hot = [reason for state in states for reason in temperature_reasons(state)]
     if hot:
         yield hot[0]
-    capped = {core: mhz for state in states for core, mhz in state.capped_mhz.items()}
+    capped = {core: mhz for state in states for core, mhz in (state.capped_mhz or {}).items()}
     if capped:
         core, mhz = min(capped.items(), key=lambda one: one[1])
         yield f"the phone held its clocks down: core {core} at {mhz:.0f} MHz"
@@ -129,22 +128,14 @@ def phone_reasons(turns: Sequence[PhoneTurn], bound: tuple[int, ...]) -> Iterato
     if bound:
         allowed = set.intersection(*(cores_of(turn.cpus_allowed) or set(bound) for turn in turns)) if turns else set()
         used = {core for turn in turns for core in turn.cpus_used}
-        if lost := set(bound) - allowed:
-            yield f"the phone withheld cores: {_shown(lost)} of {_shown(set(bound))}"
-        if strange := used - set(bound):
-            yield f"it ran on cores {_shown(strange)}, and was bound to {_shown(set(bound))}"
-
-
-def cores_of(text: str) -> set[int]:
-    """Read a list as the kernel writes it: ``0,4-7``; empty where it is none."""
-    found: set[int] = set()
-    for part in text.split(","):
-        matched = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part.strip())
-        if matched is None:
-            return set()
-        first, last = matched.group(1), matched.group(2) or matched.group(1)
-        found |= set(range(int(first), int(last) + 1))
-    return found
+        asked = set(bound)
+        if lost := asked - allowed:
+            yield f"the phone withheld cores: {_shown(lost)} of {_shown(asked)}"
+        if off := asked & {core for state in states for core in state.cores_off}:
+            yield f"the phone switched cores off: {_shown(off)} of {_shown(asked)}"
+        if strange := used - asked:
+            got = f"the kernel widened that to {_shown(allowed)}" if strange <= allowed else "the phone ignored it"
+            yield f"it ran on cores {_shown(strange)} and was to be bound to {_shown(asked)}: {got}"
 
 
 def _shown(cores: set[int]) -> str:

@@ -172,6 +172,11 @@ class FakePhone:
         assert self.left() == []
         assert (self.root / "settings/global.stay_on_while_plugged_in").read_text().strip() == "0"
 
+    @property
+    def number(self) -> str:
+        """Its serial number in its own words."""
+        return (self.root / "props/ro.serialno").read_text().strip()
+
     def left(self) -> list[str]:
         """Names that stand in /data/local/tmp."""
         return sorted(one.name for one in (self.root / "data/local/tmp").iterdir())

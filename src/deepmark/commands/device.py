@@ -43,10 +43,12 @@ def command(as_json: bool) -> None:
 
 
 def _print(phones: tuple[ConnectedPhone, ...]) -> None:
-    from deepmark.benchmarks.report.phone_tables import identity_rows, state_text
+    from deepmark.benchmarks.report.phone_tables import choice_row, identity_rows, state_text
 
     for one in phones:
-        say(f"{one.serial}: {one.identity.title if one.identity else one.state}")
+        names = ", also ".join((one.serial, *one.also))
+        say(f"{names}: {one.identity.title if one.identity else one.state}")
         if one.identity is not None and one.now is not None:
-            print_table(("", ""), [*identity_rows(one.identity), ("now", state_text(one.now))])
+            rows = [*identity_rows(one.identity), choice_row(one.identity), ("now", state_text(one.now))]
+            print_table(("", ""), rows)
         say("  fit for measuring" if one.fit else f"  not fit for measuring: {'; '.join(one.reasons)}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import subprocess
 import threading
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import pytest
 from fake_adbd import Plug
 from fake_phone import Faults
 
-from deepmark.benchmarks.device.adb import Adb, ListedPhone, choose_phone, find_adb, list_phones
+from deepmark.benchmarks.device.adb import Adb, find_adb, list_phones
 from deepmark.benchmarks.device.bounded_process import clean, one_line
+from deepmark.benchmarks.device.listed_phones import choose_phone
 from deepmark.errors import DeviceError, PhoneLostError
 
 
@@ -51,19 +54,6 @@ def test_where_there_is_no_adb_the_hint_is_how_to_get_it(monkeypatch: pytest.Mon
     assert caught.value.exit_code == 4
 
 
-def test_no_device_and_several_devices_are_errors_that_say_so() -> None:
-    one, two = ListedPhone("A1", "device", "ELS_NX9"), ListedPhone("B2", "device", "")
-
-    with pytest.raises(DeviceError, match="no phone is connected"):
-        choose_phone((), None)
-    with pytest.raises(DeviceError, match=r"2 phones are connected: A1 \(ELS_NX9\), B2") as caught:
-        choose_phone((one, two), None)
-    assert "--serial" in str(caught.value.hint)
-    assert choose_phone((one, two), "B2") is two
-    with pytest.raises(DeviceError, match="no phone with the serial C3; there: A1"):
-        choose_phone((one, two), "C3")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("state", ["unauthorized", "offline"])
 def test_a_phone_that_cannot_be_used_is_refused_with_its_state(plug: Plug, adb_server: str, state: str) -> None:
@@ -71,6 +61,29 @@ def test_a_phone_that_cannot_be_used_is_refused_with_its_state(plug: Plug, adb_s
 
     with pytest.raises(DeviceError, match=state):
         choose_phone(list_phones(adb_server), phone.serial)
+
+
+@pytest.mark.parametrize("printed", ["error: device offline", "adb: device offline", "adb.exe: device offline"])
+def test_why_adb_lost_a_phone_is_told_in_every_versions_words(tmp_path: Path, printed: str) -> None:
+    (tmp_path / "adb").write_text(f"#!/bin/sh\necho '{printed}' >&2\nexit 1\n")
+    (tmp_path / "adb").chmod(0o755)
+
+    with pytest.raises(PhoneLostError, match=r"was lost \(device offline\)"):
+        Adb(str(tmp_path / "adb"), "8ABX0T1QZ").shell("true")
+
+
+def test_a_phone_is_reached_by_its_connection_where_its_serial_number_is_anothers_too(
+    plug: Plug, adb_server: str
+) -> None:
+    plug("pixel")
+    device = plug("p40")
+    listed = subprocess.run([adb_server, "devices", "-l"], capture_output=True, text=True, timeout=30).stdout
+    (number,) = re.findall(rf"{re.escape(device.serial)} .* transport_id:(\d+)", listed)
+
+    adb = Adb(adb_server, "(no serial number)", number)
+
+    assert adb.shell("getprop ro.product.model").out == "ELS-NX9\n"
+    assert adb.name == f"transport_id:{number}"
 
 
 def test_unplugged_during_a_command(plug: Plug, adb_server: str) -> None:

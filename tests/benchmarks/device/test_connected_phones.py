@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
+import pytest
 from fake_adbd import Plug
 from fake_phone import Faults
 from outcome import Deepmark
+
+from deepmark.benchmarks.device.connected_phones import phone_lock, reach_phone
+from deepmark.errors import DeviceError
 
 
 def test_no_phone_is_exit_status_4(adb_server: str, deepmark: Deepmark) -> None:
@@ -20,7 +25,7 @@ def test_phones_are_listed_with_what_they_are_and_whether_they_are_fit(plug: Plu
     done = deepmark("device")
 
     assert done.code == 0
-    assert f"{good.serial}: EMULATED HUAWEI ELS-NX9 (Kirin 990)" in done.err
+    assert f"{good.serial}: EMULATED HUAWEI ELS-NX9 (Kirin 990 5G)" in done.err
     assert "cores 4, 5, 6, 7 (mask f0)" in done.err
     assert "fit for measuring" in done.err
     assert "not fit for measuring: its battery has 42.0 °C" in done.err
@@ -34,3 +39,29 @@ def test_a_phone_that_did_not_allow_it_is_listed_too(plug: Plug, deepmark: Deepm
     (phone,) = json.loads(done.out)["phones"]
     assert (done.code, phone["state"], phone["fit"]) == (0, "unauthorized", False)
     assert "Allow USB debugging" in phone["reasons"][0]
+
+
+def test_one_phone_under_two_names_is_one_phone(plug: Plug, deepmark: Deepmark, adb_server: str) -> None:
+    device = plug("p40")
+    other = f"localhost:{device.port}"
+    subprocess.run([adb_server, "connect", other], capture_output=True, timeout=30)
+    try:
+        done = deepmark("device", "--json")
+        reached, named = reach_phone(adb_server, None), reach_phone(adb_server, other)
+    finally:
+        subprocess.run([adb_server, "disconnect", other], capture_output=True, timeout=30)
+
+    (phone,) = json.loads(done.out)["phones"]
+    assert {phone["serial"], *phone["also"]} == {device.serial, other}
+    assert named.adb.serial == other
+    assert reached.number == named.number == device.phone.number
+    with phone_lock(reached.number, "it"), pytest.raises(DeviceError, match="another deepmark bench"):
+        phone_lock(named.number, "it").__enter__()
+
+
+@pytest.mark.slow
+def test_two_phones_that_share_a_serial_number_are_two(plug: Plug, deepmark: Deepmark) -> None:
+    for _ in range(2):
+        plug("p40").phone.write("props/ro.serialno", "0123456789ABCDEF\n")
+
+    assert len(json.loads(deepmark("device", "--json").out)["phones"]) == 2

@@ -180,7 +180,7 @@ def test_ctrl_c_during_a_turn_stops_it(plug: Plug, bench: Bench) -> None:
 def test_a_second_benchmark_on_the_same_phone_is_refused(plug: Plug, bench: Bench) -> None:
     device = plug()
 
-    with phone_lock(device.serial), pytest.raises(DeviceError, match="another deepmark bench"):
+    with phone_lock(device.phone.number, "it"), pytest.raises(DeviceError, match="another deepmark bench"):
         bench(device.serial)
 
     assert device.phone.pushed == []

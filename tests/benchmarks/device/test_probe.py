@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from fake_adbd import Plug
+from made_phones import made_identity
 
 from deepmark.benchmarks.device.adb import Adb
-from deepmark.benchmarks.device.probe import clusters, mean_mhz, read_identity, read_state, times_in_state
+from deepmark.benchmarks.device.probe import read_identity, read_state, times_in_state
 from deepmark.benchmarks.report.phone_tables import identity_rows, state_text
 from deepmark.benchmarks.result.phone import core_mask
 from deepmark.benchmarks.result.verdict import obstacles, temperature_reasons, unusable
@@ -17,7 +18,7 @@ def test_a_p40_pro(plug: Plug, adb_server: str) -> None:
 
     phone, now = read_identity(adb), read_state(adb)
 
-    assert phone.title == "EMULATED HUAWEI ELS-NX9 (Kirin 990)"
+    assert phone.title == "EMULATED HUAWEI ELS-NX9 (Kirin 990 5G)"
     assert (phone.android, phone.sdk, phone.emui) == ("10", 29, "EmotionUI_10.1.0")
     assert [(one.cores, one.max_mhz) for one in phone.clusters] == [
         ((0, 1, 2, 3), 1950.0),
@@ -35,6 +36,128 @@ def test_a_p40_pro(plug: Plug, adb_server: str) -> None:
     assert now.room_mib == 70312
     assert unusable(phone) is None
     assert not [*obstacles(now), *temperature_reasons(now)]
+
+
+@pytest.mark.parametrize(
+    ("personality", "title", "system", "mask", "clock"),
+    [
+        ("mi_a1", "Xiaomi Mi A1 (msm8953)", "8.1.0 (API 27); kernel 3.18.71-perf", "ff", {"0", "4"}),
+        (
+            "p40",
+            "HUAWEI ELS-NX9 (Kirin 990 5G)",
+            "10 (API 29), EmotionUI_10.1.0; kernel 4.14.116",
+            "f0",
+            {"0", "4", "6"},
+        ),
+        (
+            "p40_harmony",
+            "HUAWEI ELS-AN00 (Kirin 990 5G)",
+            "12 (API 31), EmotionUI_14.0.0, HarmonyOS 4.0.0; kernel 5.10.43",
+            "f0",
+            {"0", "4", "6"},
+        ),
+        ("pixel9", "Google Pixel 9 (Tensor G4)", "16 (API 36); kernel 6.1.134-android14-11", "f0", {"0", "4", "7"}),
+        ("samsung", "samsung SM-G991B (s5e9840)", "14 (API 34); kernel 5.4.242", "f0", {"0", "4", "7"}),
+        ("miui", "Xiaomi 2211133G (SM8550)", "13 (API 33); kernel 5.15.78-android13-8", "f8", {"0", "3", "7"}),
+    ],
+)
+def test_each_android_is_read(
+    plug: Plug, adb_server: str, personality: str, title: str, system: str, mask: str, clock: set[str]
+) -> None:
+    device = plug(personality)
+    adb = Adb(adb_server, device.serial)
+
+    phone, now = read_identity(adb), read_state(adb)
+
+    assert phone.title == f"EMULATED {title}"
+    assert ("Android", system) in identity_rows(phone)
+    assert phone.serial == device.phone.number
+    assert core_mask(phone.cores_for(4)) == mask
+    assert set(times_in_state(adb)) == clock
+    assert (now.battery_c, now.battery_percent, now.saver, now.screen) == (29.0, 80, False, "Awake")
+    assert (now.skin_c, now.thermal_status) == ((None, None) if personality == "mi_a1" else (31.5, 0))
+    assert now.gpu_mhz == (166.0 if personality.startswith("p40") else None)
+    assert (now.capped_mhz, now.cores_off, now.notes) == ({}, (), ())
+
+
+@pytest.mark.parametrize(
+    ("personality", "setting", "value"),
+    [
+        ("p40", "system.SmartModeStatus", "4"),
+        ("p40_harmony", "system.SmartModeStatus", "4"),
+        ("miui", "system.POWER_SAVE_MODE_OPEN", "1"),
+        ("samsung", "system.psm_switch", "1"),
+        ("pixel", "global.low_power", "1"),
+    ],
+)
+def test_the_makers_own_battery_saver_is_refused(
+    plug: Plug, adb_server: str, personality: str, setting: str, value: str
+) -> None:
+    device = plug(personality)
+    device.phone.write(f"settings/{setting}", f"{value}\n")
+
+    now = read_state(Adb(adb_server, device.serial))
+
+    assert [*obstacles(now)] == ["the battery saver is on"]
+    assert "saver on" in state_text(now)
+
+
+def test_a_device_without_a_battery_is_fit(plug: Plug, adb_server: str) -> None:
+    device = plug()
+    device.phone.battery(celsius=0, level=0)
+    dump = (device.phone.root / "dumpsys/battery").read_text()
+    device.phone.write("dumpsys/battery", dump.replace("present: true", "present: false"))
+
+    now = read_state(Adb(adb_server, device.serial))
+
+    assert not [*obstacles(now), *temperature_reasons(now)]
+    assert "not believed: it has no battery" in state_text(now)
+
+
+def test_what_testers_set_by_hand_is_told_and_not_believed(plug: Plug, adb_server: str) -> None:
+    device = plug()
+    for name, old, new in (
+        ("battery", "state:\n", "state:\n  (UPDATES STOPPED -- use 'reset' to restart)\n"),
+        ("thermalservice", "IsStatusOverride: false", "IsStatusOverride: true"),
+    ):
+        dump = (device.phone.root / "dumpsys" / name).read_text()
+        device.phone.write(f"dumpsys/{name}", dump.replace(old, new))
+
+    now = read_state(Adb(adb_server, device.serial))
+
+    assert (now.battery_c, now.battery_percent, now.thermal_status) == (None, None, None)
+    assert "dumpsys battery reset" in state_text(now)
+    assert "thermalservice reset" in state_text(now)
+
+
+def test_a_core_that_a_hot_phone_switched_off_is_seen(plug: Plug, adb_server: str) -> None:
+    device = plug()
+    device.phone.write("sys/devices/system/cpu/online", "0-6\n")
+
+    now = read_state(Adb(adb_server, device.serial))
+
+    assert now.cores_off == (7,)
+    assert "cores off: 7" in state_text(now)
+
+
+@pytest.mark.parametrize(
+    ("platform", "counts", "threads", "cores"),
+    [
+        ("kirin990", (4, 2, 2), 4, (4, 5, 6, 7)),
+        ("kirin990", (4, 2, 2), 1, (4, 5, 6, 7)),
+        ("kirin990", (4, 2, 2), 6, tuple(range(8))),
+        ("kirin810", (6, 2), 1, tuple(range(8))),  # its kernel would widen 6, 7 alone
+        ("sm6375", (6, 2), 2, (6, 7)),
+        ("sm6375", (6, 2), 4, tuple(range(8))),
+        ("kirin970", (4, 4), 4, (4, 5, 6, 7)),
+        ("msm8953", (8,), 4, tuple(range(8))),
+        ("silent", (), 4, ()),
+    ],
+)
+def test_the_choice_of_cores(platform: str, counts: tuple[int, ...], threads: int, cores: tuple[int, ...]) -> None:
+    phone = made_identity(counts, platform=platform)
+
+    assert phone.cores_for(threads) == cores
 
 
 def test_a_pixel_has_one_fastest_core_and_four_big_ones(plug: Plug, adb_server: str) -> None:
@@ -98,15 +221,3 @@ def test_a_property_cannot_pretend_to_be_another(plug: Plug, adb_server: str) ->
     phone = read_identity(Adb(adb_server, device.serial))
 
     assert (phone.model, phone.platform) == ("X", "other")
-
-
-def test_mean_frequency_is_weighed_by_time() -> None:
-    assert mean_mhz({"4": {1_000_000: 10, 2_000_000: 10}}, {"4": {1_000_000: 20, 2_000_000: 40}}) == {"4": 1750.0}
-    assert mean_mhz({"4": {1_000_000: 10}}, {"4": {1_000_000: 10}}) == {}
-    assert mean_mhz({"4": {1_000_000: 10}}, {"4": {1_000_000: 5}}) == {}  # counters begin anew after a reboot
-
-
-def test_cores_that_are_off_are_left_out() -> None:
-    text = "0 1950000 1950000 schedutil\n1 - - -\n4 2860000 2860000 schedutil\nnoise\n"
-
-    assert [(one.cores, one.max_mhz) for one in clusters(text)] == [((0,), 1950.0), ((4,), 2860.0)]

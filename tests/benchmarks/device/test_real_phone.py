@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deepmark.benchmarks.device.adb import Adb, choose_phone, find_adb, list_phones
+from deepmark.benchmarks.device.adb import Adb, find_adb
 from deepmark.benchmarks.device.benchmark import PhoneRequest, run_on_phone
+from deepmark.benchmarks.device.connected_phones import reach_phone
 from deepmark.benchmarks.device.probe import REMOTE_ROOT, read_identity, read_state
 from deepmark.benchmarks.result.document import BenchPlan
 from deepmark.benchmarks.result.verdict import unusable
@@ -23,8 +24,7 @@ pytestmark = [
 
 @pytest.fixture
 def phone() -> Adb:
-    adb = find_adb()
-    return Adb(adb, choose_phone(list_phones(adb), SERIAL).serial)
+    return reach_phone(find_adb(), SERIAL).adb
 
 
 def test_the_phone_can_be_asked_what_it_is(phone: Adb) -> None:
