@@ -7,7 +7,7 @@ What is compared, exactly:
   times).
 * An object that scores at least `SCORE_FLOOR` on either side must have a partner on the other side: the same class in
   the same heatmap cell. The partner may lie below the floor, and beyond ``top_k``: both sides decode twice ``top_k``
-  peaks, so that neither limit makes an object disappear by rounding.
+  peaks (without technique 4 of each landmark map too), so that neither limit makes an object disappear by rounding.
 * Of partners, every landmark and box corner must be equal within a distance, every final score within
   `SCORE_TOLERANCE`.
 * A decoder chooses: one cell is the maximum and its neighbour is not, one peak wins, a value is above 0.1 or is not.

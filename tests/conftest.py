@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
 import os
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from deepmark.runtime.native import NativeBuild
 
 ROOT = Path(__file__).resolve().parent.parent
+
+importlib.import_module("deepmark")  # before any test imports ONNX Runtime or OpenCV: they read switches that it sets
 
 # One thread a process: several processes run side by side, and torch's threads wait for each other more than they work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

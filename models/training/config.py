@@ -135,7 +135,7 @@ def read_options(path: Path) -> dict[str, Any]:
         UsageError: it is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:  # of TOML, or of UTF-8

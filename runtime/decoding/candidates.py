@@ -13,6 +13,7 @@ import numpy as np
 from deepmark.runtime.arrays import F32, Index, Mask
 from deepmark.runtime.decoding.padded import PaddedMaps
 from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.decoding.ragged import highest_of_each
 
 UNDERFLOW = np.float32(1e-12)  # what a rescored value must be above where the threshold is held against the raw one
 LOOSER = np.float32(0.999)  # nine weights may add up to a hair more than 1: a looser net loses no cell
@@ -54,12 +55,13 @@ class Candidates:
 def find_candidates(heatmap: F32, used: Mask, params: DecoderParams) -> Candidates:
     """List the cells of the ``used`` groups that may become landmarks under ``params``.
 
-    With technique 4 every cell above the threshold may; without it, only the local maxima (CenterNet).
+    With technique 4 every cell above the threshold may; without it, only the ``top_k`` highest local maxima above it of
+    each group, of equal ones the first (CenterNet).
 
     Args:
         heatmap: (G, H, W) ``hm_hp``, probabilities.
         used: (G,) whether any object asks for the group; the other maps are neither blurred nor listed.
-        params: threshold, blur and technique 4.
+        params: threshold, blur, technique 4 and ``top_k``.
     """
     groups, height, width = heatmap.shape
     threshold = np.float32(params.keypoint_threshold)
@@ -76,6 +78,9 @@ def find_candidates(heatmap: F32, used: Mask, params: DecoderParams) -> Candidat
         passes &= _is_local_maximum(cells, values, padded)
     cells, values = cells[passes], values[passes]
     channel, y, x = padded.locate(cells)
+    if not params.mask:
+        highest = highest_of_each(channel, values, params.top_k)
+        values, channel, y, x = values[highest], channel[highest], y[highest], x[highest]
     row = searched.take(channel) * height + y
     row_starts = np.zeros(groups * height + 1, np.intp)
     np.cumsum(np.bincount(row, minlength=groups * height), out=row_starts[1:])

@@ -24,7 +24,8 @@ class DecoderParams:
         gamma: weight of the refined against the coarse position, Eq. (3), in [0, 1].
         mask: technique 4, Eq. (4): the landmark is the maximum of the heatmap under a Gaussian around the coarse
             position; otherwise the local maximum nearest to the coarse position (CenterNet).
-        top_k: number of centre peaks that are decoded, >= 1 (K in the paper).
+        top_k: number of centre peaks that are decoded, >= 1 (K in the paper); without technique 4 also the number of
+            local maxima of each landmark map that are looked at (CenterNet).
         keypoint_threshold: value that a landmark's heatmap must exceed, in (0, 1).
         nms: suppression per class: ``"soft"`` (Gaussian, the paper's) or ``"hard"``; None for none.
         score_threshold: floor on the final score; objects that cannot reach it are skipped exactly.

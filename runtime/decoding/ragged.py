@@ -43,3 +43,25 @@ def argmax_of_each(owner: Index, values: F32) -> Index:
     counts = np.diff(starts, append=len(owner))
     is_largest = np.flatnonzero(values == np.repeat(largest, counts))
     return is_largest[np.searchsorted(is_largest, starts)]  # the first at or after the start of each
+
+
+def highest_of_each(owner: Index, values: F32, count: int) -> Index:
+    """Find the ``count`` largest values of every owner; of equal ones the first.
+
+    Args:
+        owner: (n,) owner of each value, ascending.
+        values: (n,) finite numbers.
+        count: most values of an owner, >= 1.
+
+    Returns:
+        (m,) positions in ``values``, ascending.
+
+    >>> highest_of_each(np.array([0, 0, 2, 2, 2]), np.float32([1, 1, 3, 5, 3]), 2)
+    array([0, 1, 2, 3])
+    """
+    counts = np.bincount(owner)
+    if not len(owner) or counts.max() <= count:
+        return np.arange(len(owner))
+    order = np.lexsort((-values, owner))  # stable; owners stay where they are
+    rank = np.arange(len(owner)) - np.repeat(counts.cumsum() - counts, counts)
+    return np.sort(order[rank < count])

@@ -71,7 +71,7 @@ class OnnxRuntimeSession:
 
 
 def _import_onnxruntime() -> Any:
-    """Import ONNX Runtime, without its telemetry.
+    """Import ONNX Runtime, which the environment that `deepmark` sets keeps from reporting to its maker.
 
     Raises:
         EngineError: it is not installed.
@@ -82,7 +82,7 @@ def _import_onnxruntime() -> Any:
         raise EngineError(
             f"the engine ONNX Runtime is not usable: {error}", hint="pip install onnxruntime, or use the .mnn model"
         ) from error
-    onnxruntime.disable_telemetry_events()
+    onnxruntime.disable_telemetry_events()  # stops some of it where a program imported ONNX Runtime before us
     onnxruntime.set_default_logger_severity(_SEVERITY_ERROR)  # it warns of graphics cards that it does not find
     return onnxruntime
 

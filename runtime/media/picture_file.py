@@ -8,7 +8,6 @@ colour profile.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from deepmark.errors import DataError
@@ -16,7 +15,7 @@ from deepmark.files import printable
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.file_kinds import JPEG, FileKind, kind_of
 from deepmark.runtime.media.jpeg_picture import decode_jpeg, read_jpeg_header
-from deepmark.runtime.media.picture_size import MAX_PIXELS, PictureSize
+from deepmark.runtime.media.picture_size import PictureSize
 from deepmark.runtime.native_libraries import captured_stderr
 
 MAX_BYTES = 2**30
@@ -24,11 +23,6 @@ MAX_BYTES = 2**30
 READ_HINT = "check its name, and whether you may read it"
 _COPY_HINT = "copy it again: this is not the picture that it was"
 _JPEG_QUALITY = 95
-
-
-def allow_large_pictures() -> None:
-    """Let OpenCV read pictures of up to `MAX_PIXELS`; it reads this when it is imported, so call it before that."""
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
 
 
 def read_picture(path: Path) -> Image8:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from deepmark.errors import DataError
 
-MAX_PIXELS = 2**28  # 268 million, more than any camera; in memory 800 MB
+MAX_PIXELS = 2**28  # 268 million, more than any camera; in memory 800 MB. OpenCV is told in deepmark/__init__.py
 UPRIGHT = 1
 ORIENTATIONS = range(1, 9)  # EXIF's, tag 0x0112
 _LYING = frozenset((5, 6, 7, 8))  # width and height change places

@@ -9,4 +9,11 @@ The parts, each of which imports only those above it::
     deepmark.commands    the command line
 """
 
+import os
+
 __version__ = "0.1.0"
+
+# Some libraries read a switch once, when they are imported. So it is set here, before anything of ours imports them,
+# and in the environment, so that every child process has it too.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # a call after the import of ONNX Runtime stops only some of its reports
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**28))  # `MAX_PIXELS` of deepmark.runtime.media.picture_size

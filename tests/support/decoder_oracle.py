@@ -18,6 +18,9 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 f32 = np.float32
 NOTHING = f32(0)
 
+Point = tuple[np.float32, np.float32]
+Peak = tuple[Point, np.float32]  # position and value
+
 
 @dataclass
 class Thing:
@@ -26,7 +29,7 @@ class Thing:
     box: tuple[np.float32, ...]
     score: np.float32 = NOTHING
     keypoints_score: float = 0.0
-    keypoints: list[tuple[np.float32, np.float32]] = field(default_factory=list)
+    keypoints: list[Point] = field(default_factory=list)
     values: list[np.float32] = field(default_factory=list)
     refined: list[bool] = field(default_factory=list)
 
@@ -34,8 +37,12 @@ class Thing:
 def decode_slowly(heads: Heads, schema: KeypointSchema, params: DecoderParams) -> list[Thing]:
     hm = blurred(heads.hm, params.sigma_center, params.border)
     hm_hp = None if heads.hm_hp is None else blurred(heads.hm_hp, params.sigma_keypoint, params.border)
+    peaks: list[list[Peak]] = []
+    if hm_hp is not None and not params.mask:
+        peaks = [highest_peaks(heads, hm_hp, group, params) for group in range(len(hm_hp))]
     things = [
-        make_thing(heads, hm_hp, schema, params, class_id, y, x, score) for score, class_id, y, x in centres(hm, params)
+        make_thing(heads, hm_hp, peaks, schema, params, class_id, y, x, score)
+        for score, class_id, y, x in centres(hm, params)
     ]
     things = [thing for thing in things if thing.score >= f32(params.score_threshold)]
     things.sort(key=lambda thing: -thing.score)  # stable
@@ -100,6 +107,7 @@ def centres(hm: np.ndarray, params: DecoderParams) -> list[tuple[np.float32, int
 def make_thing(
     heads: Heads,
     hm_hp: np.ndarray | None,
+    peaks: list[list[Peak]],
     schema: KeypointSchema,
     params: DecoderParams,
     class_id: int,
@@ -115,9 +123,10 @@ def make_thing(
     for group in schema.groups[class_id]:
         coarse = (f32(x) + heads.hps[2 * group, y, x], f32(y) + heads.hps[2 * group + 1, y, x])
         found = None
-        if hm_hp is not None:
-            search = highest_under_mask if params.mask else nearest_peak
-            found = search(heads, hm_hp, group, coarse, w, h, params)
+        if hm_hp is not None and params.mask:
+            found = highest_under_mask(heads, hm_hp, group, coarse, w, h, params)
+        elif hm_hp is not None:
+            found = nearest_peak(peaks[group], coarse, w, h)
         if found is not None and inside(found[0], thing.box):
             (px, py), value = found
             gamma = f32(params.gamma)
@@ -137,7 +146,7 @@ def make_thing(
     return thing
 
 
-def inside(point: tuple[np.float32, np.float32], box: tuple[np.float32, ...]) -> bool:
+def inside(point: Point, box: tuple[np.float32, ...]) -> bool:
     return bool(box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3])
 
 
@@ -148,7 +157,7 @@ def passes(heads: Heads, group: int, y: int, x: int, value: np.float32, params: 
     return bool(value > f32(params.keypoint_threshold))
 
 
-def position(heads: Heads, y: int, x: int) -> tuple[np.float32, np.float32]:
+def position(heads: Heads, y: int, x: int) -> Point:
     if heads.hp_offset is None:
         return f32(x) + f32(0.5), f32(y) + f32(0.5)
     return f32(x) + heads.hp_offset[0, y, x], f32(y) + heads.hp_offset[1, y, x]
@@ -158,11 +167,11 @@ def highest_under_mask(
     heads: Heads,
     hm_hp: np.ndarray,
     group: int,
-    coarse: tuple[np.float32, np.float32],
+    coarse: Point,
     w: np.float32,
     h: np.float32,
     params: DecoderParams,
-) -> tuple[tuple[np.float32, np.float32], np.float32] | None:
+) -> Peak | None:
     s = max(min(w, h) / f32(9), f32(1 / 6))
     mx, my = math.floor(coarse[0]), math.floor(coarse[1])
     best, where = f32(0), None
@@ -175,28 +184,27 @@ def highest_under_mask(
     return None if where is None else (position(heads, *where), best)
 
 
-def nearest_peak(
-    heads: Heads,
-    hm_hp: np.ndarray,
-    group: int,
-    coarse: tuple[np.float32, np.float32],
-    w: np.float32,
-    h: np.float32,
-    params: DecoderParams,
-) -> tuple[tuple[np.float32, np.float32], np.float32] | None:
+def nearest_peak(peaks: list[Peak], coarse: Point, w: np.float32, h: np.float32) -> Peak | None:
     nearest, found = f32(math.inf), None
-    for y in range(hm_hp.shape[1]):
-        for x in range(hm_hp.shape[2]):
-            value = hm_hp[group, y, x]
-            if not is_local_maximum(hm_hp[group], y, x) or not passes(heads, group, y, x, value, params):
-                continue
-            px, py = position(heads, y, x)
-            squared = (px - coarse[0]) * (px - coarse[0]) + (py - coarse[1]) * (py - coarse[1])
-            if squared < nearest:
-                nearest, found = squared, ((px, py), value)
+    for (px, py), value in peaks:
+        squared = (px - coarse[0]) * (px - coarse[0]) + (py - coarse[1]) * (py - coarse[1])
+        if squared < nearest:
+            nearest, found = squared, ((px, py), value)
     if found is None or np.sqrt(nearest) > f32(0.3) * max(w, h):
         return None
     return found
+
+
+def highest_peaks(heads: Heads, hm_hp: np.ndarray, group: int, params: DecoderParams) -> list[Peak]:
+    """The K highest local maxima of one map that pass; of equal ones the first; in the order of their cells."""
+    cells = [
+        (y, x)
+        for y in range(hm_hp.shape[1])
+        for x in range(hm_hp.shape[2])
+        if passes(heads, group, y, x, hm_hp[group, y, x], params) and is_local_maximum(hm_hp[group], y, x)
+    ]
+    cells.sort(key=lambda cell: -hm_hp[group][cell])  # stable
+    return [(position(heads, y, x), hm_hp[group, y, x]) for y, x in sorted(cells[: params.top_k])]
 
 
 def suppressed(things: list[Thing], class_id: int, params: DecoderParams) -> list[tuple[float, Thing]]:

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from deepmark.errors import DataError
-from deepmark.models.datasets.deepfashion2.json_faults import field_first, why_no_json
+from deepmark.models.datasets.deepfashion2.json_faults import field_first, why_no_json, without_bom
 from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.media.picture_size import PictureSize
@@ -47,7 +47,8 @@ class Item:
         occlusion: 1 slight, 2 medium, 3 heavy; 0 where it is not known.
         zoom_in: 1 none, 2 medium, 3 large; 0 where it is not known.
         viewpoint: 1 not worn, 2 from the front, 3 from the side or behind; 0 where it is not known.
-        style: above 0 for garments that can be the same as another of their pair; 0 for all others.
+        style: above 0 for garments that can be the same as another of their pair; 0 for all others, and where it is
+            not known.
     """
 
     category_id: int
@@ -91,7 +92,7 @@ class _RawItem(msgspec.Struct):
     occlusion: Literal[1, 2, 3]
     zoom_in: Literal[1, 2, 3]
     viewpoint: Literal[1, 2, 3]
-    style: int = 0
+    style: int | None = 0
 
 
 def read_annotation(
@@ -109,10 +110,10 @@ def read_annotation(
     Raises:
         DataError: names the file, the field, what it must be and what it is.
     """
+    content = without_bom(content)
     try:
         parts = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
         head = msgspec.json.decode(content, type=_Head)
-        names = sorted((name for name in parts if _ITEM.fullmatch(name)), key=lambda name: int(name[4:]))
     except msgspec.ValidationError as error:
         raise DataError(f"{source}: {field_first(error)}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -120,6 +121,7 @@ def read_annotation(
     keys = [key.decode() for key in _ITEM_KEY.findall(content)]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
         raise DataError(f"{source}: {twice} stands there twice")
+    names = [name for name in parts if _ITEM.fullmatch(name)]  # in the file's order, as the official converter goes
     items = tuple(_item(parts[name], f"{source}: {name}", schema, size) for name in names)
     return Annotation(image_id, head.source, head.pair_id, items)
 
@@ -140,7 +142,7 @@ def _item(raw: msgspec.Raw, where: str, schema: KeypointSchema, size: PictureSiz
         occlusion=item.occlusion,
         zoom_in=item.zoom_in,
         viewpoint=item.viewpoint,
-        style=item.style,
+        style=item.style or 0,
     )
 
 

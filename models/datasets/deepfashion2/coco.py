@@ -1,7 +1,8 @@
 """DeepFashion2 as the official converter writes it for COCO's tools: all annotations in one JSON file.
 
 Landmarks stand in the layout of all classes, 294 with zeros outside the class's own range. The converter drops scale,
-occlusion, zoom-in and viewpoint, so nothing by these can be evaluated from such a file.
+occlusion, zoom-in and viewpoint, so nothing by these can be evaluated from such a file. Others write the same format
+with picture numbers of their own, paths in ``file_name``, or one file a class: all of that is read.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PureWindowsPath
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -23,13 +25,14 @@ from deepmark.models.datasets.deepfashion2.annotation import (
     check_inside,
     numbers,
 )
-from deepmark.models.datasets.deepfashion2.json_faults import field_first, why_no_json
+from deepmark.models.datasets.deepfashion2.json_faults import field_first, why_no_json, without_bom
 from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.media.picture_size import PictureSize
 
 _HINT = "expected the COCO format of the official converter: images, annotations and categories"
 _UNKNOWN = 0  # an attribute that the converter dropped
+ImageId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class _Document(msgspec.Struct):
@@ -39,7 +42,7 @@ class _Document(msgspec.Struct):
 
 
 class _Image(msgspec.Struct):
-    id: int
+    id: ImageId
     file_name: str | None = None
     width: int | None = None
     height: int | None = None
@@ -65,7 +68,7 @@ class _Entry(msgspec.Struct):
     keypoints: list[float]
     num_keypoints: int
     pair_id: int | None = None
-    style: int = 0
+    style: int | None = 0
 
 
 class CocoFile:
@@ -74,6 +77,7 @@ class CocoFile:
     Attributes:
         ids: numbers of the pictures, ascending, those without garments too.
         faults: sentences about what is wrong with the lists, before any annotation is read.
+        note: sentence about pictures whose ids are not the numbers in their files' names; empty where they are.
         has_attributes: False: scale, occlusion, zoom-in and viewpoint are not known.
 
     Raises:
@@ -85,7 +89,7 @@ class CocoFile:
     def __init__(self, path: Path, schema: KeypointSchema) -> None:
         self._path, self._schema = path, schema
         document = _read(path)
-        _check_categories(document.categories, str(path), schema)
+        self._categories = _read_categories(document.categories, str(path), schema)
         ends = accumulate(len(one.groups) for one in schema.classes)
         self._ranges = [slice(end - len(one.groups), end) for one, end in zip(schema.classes, ends, strict=True)]
         faults: list[str] = []
@@ -93,10 +97,16 @@ class CocoFile:
         self._images = self._index_images(document.images, faults)
         self._entries = self._index_entries(document.annotations, faults)
         self.ids, self.faults = tuple(sorted(self._images)), tuple(faults)
+        self.note = self._other_numbers()
 
     def label(self, image_id: int) -> str:
         """Give the file, and the picture's number."""
         return f"{self._path}: image {image_id}"
+
+    def picture_name(self, image_id: int) -> str | None:
+        """Give the name of a picture's file, without folders; None where the file does not say."""
+        name = self._images[image_id].file_name
+        return None if name is None else _base_name(name)
 
     def read(self, image_id: int, size: PictureSize | None) -> Annotation:
         """Read and check the annotations of a picture; ``size`` None for what the file says itself.
@@ -126,11 +136,21 @@ class CocoFile:
                 continue
             if image.id in found:
                 faults.append(f"{where}.id is {image.id}, as that of an image before it")
-            elif image.file_name is not None and _number(image.file_name) != image.id:
-                faults.append(f"{where}.file_name must be the image's number {image.id:06d}, found {image.file_name!r}")
+            elif image.file_name is not None and not _base_name(image.file_name):
+                faults.append(f"{where}.file_name must be the name of a picture, found {image.file_name!r}")
             else:
                 found[image.id] = image
         return found
+
+    def _other_numbers(self) -> str:
+        for image_id in self.ids:
+            name = self.picture_name(image_id)
+            if name is not None and picture_number(name) not in {image_id, None}:
+                return (
+                    f"{self._path}: the numbers of its pictures are not those in their names (image {image_id} is"
+                    f" {name}); detections must have the numbers of this file"
+                )
+        return ""
 
     def _index_entries(
         self, raws: Sequence[msgspec.Raw], faults: list[str]
@@ -162,6 +182,8 @@ class CocoFile:
             raise DataError(f"{where}.{field_first(error)}") from error
         if not 1 <= entry.category_id <= len(self._ranges):
             raise DataError(f"{where}.category_id must be 1-{len(self._ranges)}, found {entry.category_id}")
+        if entry.category_id not in self._categories:
+            raise DataError(f"{where}.category_id {entry.category_id} is not among the categories")
         if entry.iscrowd != 0:
             raise DataError(f"{where}.iscrowd must be 0, as in the official files, found {entry.iscrowd}")
         item = Item(
@@ -172,7 +194,7 @@ class CocoFile:
             occlusion=_UNKNOWN,
             zoom_in=_UNKNOWN,
             viewpoint=_UNKNOWN,
-            style=entry.style,
+            style=entry.style or 0,
         )
         return item, entry.pair_id
 
@@ -220,6 +242,7 @@ def _read(path: Path) -> _Document:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    content = without_bom(content)
     try:
         return msgspec.json.decode(content, type=_Document)
     except msgspec.ValidationError as error:
@@ -228,24 +251,43 @@ def _read(path: Path) -> _Document:
         raise DataError(f"{path}: {why_no_json(content, error)}", hint=_HINT) from error
 
 
-def _check_categories(raws: Sequence[msgspec.Raw], source: str, schema: KeypointSchema) -> None:
-    """Refuse a file whose category numbers mean other classes; both namings are known."""
-    found: dict[int, str] = {}
+def _read_categories(raws: Sequence[msgspec.Raw], source: str, schema: KeypointSchema) -> frozenset[int]:
+    """Give the numbers of the categories; they may be some of the schema's, under either name.
+
+    Raises:
+        DataError: there is none, or a number means another class; names what was found.
+    """
+    names = {number: {name, CONVERTER_NAMES.get(name, name)} for number, name in enumerate(schema.class_names, 1)}
+    found: set[int] = set()
     for at, raw in enumerate(raws):
+        where = f"{source}: categories[{at}]"
         try:
             category = msgspec.json.decode(raw, type=_Category)
         except msgspec.ValidationError as error:
-            raise DataError(f"{source}: categories[{at}].{field_first(error)}", hint=_HINT) from error
+            raise DataError(f"{where}.{field_first(error)}", hint=_HINT) from error
         if category.id in found:
-            raise DataError(f"{source}: categories[{at}].id is {category.id}, as that of a category before it")
-        found[category.id] = category.name
-    for number, name in enumerate(schema.class_names, 1):
-        if found.pop(number, None) not in {name, CONVERTER_NAMES.get(name, name)}:
-            raise DataError(f"{source}: category {number} must be there, and its name {name!r}", hint=_HINT)
-    if found:
-        raise DataError(f"{source}: categories must be 1-{len(schema.classes)}, found {min(found)} too", hint=_HINT)
+            raise DataError(f"{where}.id is {category.id}, as that of a category before it")
+        if category.id not in names:
+            raise DataError(f"{where}.id must be 1-{len(names)}, found {category.id} for {category.name!r}", hint=_HINT)
+        if category.name not in names[category.id]:
+            right = next((number for number, known in names.items() if category.name in known), None)
+            other = f", whose id is {right}" if right else ""
+            raise DataError(
+                f"{where}.name must be {schema.class_names[category.id - 1]!r} for id {category.id}, found"
+                f" {category.name!r}{other}",
+                hint=_HINT,
+            )
+        found.add(category.id)
+    if not found:
+        raise DataError(f"{source}: categories is empty", hint=_HINT)
+    return frozenset(found)
 
 
-def _number(file_name: str) -> int | None:
-    stem = PurePath(file_name).stem
+def _base_name(path: str) -> str:
+    return PureWindowsPath(path).name  # takes both kinds of separators
+
+
+def picture_number(name: str) -> int | None:
+    """Give the number in the name of a picture's file; None where the name is no number."""
+    stem = PurePath(name).stem
     return int(stem) if stem.isascii() and stem.isdigit() else None

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.deepfashion2.annotation import Annotation, read_annotation
-from deepmark.models.datasets.deepfashion2.coco import CocoFile
+from deepmark.models.datasets.deepfashion2.coco import CocoFile, picture_number
 from deepmark.models.datasets.deepfashion2.storage import Storage, open_storage
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.media.picture_size import UPRIGHT, PictureSize
@@ -44,12 +44,18 @@ class AnnotationSource(Protocol):
     Attributes:
         ids: numbers of the pictures that are described, ascending.
         faults: a sentence for everything that is wrong before any annotation is read.
+        note: a sentence about what users should know of the numbers; empty for nothing.
         has_attributes: whether items say scale, occlusion, zoom-in and viewpoint.
     """
 
     ids: tuple[int, ...]
     faults: tuple[str, ...]
+    note: str
     has_attributes: bool
+
+    def picture_name(self, image_id: int) -> str | None:
+        """Give the name of a picture's file; None where the number is all that is known."""
+        ...
 
     def label(self, image_id: int) -> str:
         """Say where an annotation lies, for errors."""
@@ -64,11 +70,16 @@ class AnnotationFiles:
     """One file a picture, as the data set was released."""
 
     has_attributes = True
+    note = ""
 
     def __init__(self, files: Storage, schema: KeypointSchema) -> None:
         self._files, self._schema = files, schema
         self._names, faults = _by_number(files, (ANNOTATION_SUFFIX,))
         self.ids, self.faults = tuple(sorted(self._names)), tuple(faults)
+
+    def picture_name(self, image_id: int) -> str | None:  # noqa: ARG002
+        """Give None: a picture has its annotation's number."""
+        return None
 
     def label(self, image_id: int) -> str:
         """Give the file's path."""
@@ -92,14 +103,14 @@ class Dataset:
 
     def __init__(self, annotations: AnnotationSource, pictures: Storage | None, schema: KeypointSchema) -> None:
         self.schema = schema
-        self.ids, self.has_attributes = annotations.ids, annotations.has_attributes
+        self.ids, self.has_attributes, self.note = annotations.ids, annotations.has_attributes, annotations.note
         self.has_pictures = pictures is not None
         self._annotations, self._pictures = annotations, pictures
         self._index_faults = annotations.faults
-        self._picture_names: Mapping[int, str] = {}
+        self._files = _PictureIndex({}, {}, ())
         if pictures is not None:
-            self._picture_names, faults = _by_number(pictures, PICTURE_SUFFIXES)
-            self._index_faults += tuple(faults)
+            self._files = _find_pictures(annotations, pictures)
+            self._index_faults += self._files.faults
 
     def annotation(self, image_id: int) -> Annotation:
         """Read and check one annotation; its boxes against the picture too, where there are pictures.
@@ -118,12 +129,12 @@ class Dataset:
             DataError: it cannot be read.
         """
         assert self._pictures is not None
-        name = self._picture_names[image_id]
+        name = self._files.names[image_id]
         return self._pictures.read(name), self._pictures.label(name)
 
     def picture_name(self, image_id: int) -> str:
         """Give a picture's file name, by which `open_storage` finds it too."""
-        return self._picture_names[image_id]
+        return self._files.names[image_id]
 
     def picture_fingerprint(self, image_id: int) -> str:
         """Tell a picture's content from any other.
@@ -132,7 +143,7 @@ class Dataset:
             DataError: it cannot be read.
         """
         assert self._pictures is not None
-        return self._pictures.fingerprint(self._picture_names[image_id])
+        return self._pictures.fingerprint(self._files.names[image_id])
 
     def read_all(self, *, skip_bad: bool = False, advance: Callable[[], None] = lambda: None) -> Labels:
         """Read all annotations, and say how many pictures are to be turned.
@@ -172,10 +183,9 @@ class Dataset:
 
         if self._pictures is None:
             return None
-        name = self._picture_names.get(image_id)
-        if name is None:
-            where = self._annotations.label(image_id)
-            raise DataError(f"{where}: its picture {image_id:06d}{PICTURE_SUFFIXES[0]} is missing")
+        if fault := self._files.missing.get(image_id):
+            raise DataError(f"{self._annotations.label(image_id)}: {fault}")
+        name = self._files.names[image_id]
         for most in _HEADER_BYTES:
             if size := size_in_start(self._pictures.read(name, most)):
                 return size
@@ -210,7 +220,10 @@ def open_dataset(
     pictures = None if images is None else open_storage(images, "image", password=password)
     dataset = Dataset(labels, pictures, schema)
     if not dataset.ids:
-        raise DataError(f"{annotations} holds no annotation", hint="expected annos/NNNNNN.json")
+        if labels.faults:
+            raise _refusal(list(labels.faults), 0)
+        what = "images is empty" if isinstance(labels, CocoFile) else "expected annos/NNNNNN.json"
+        raise DataError(f"{annotations} holds no annotation", hint=what)
     if pictures is not None and not any(_is(name, PICTURE_SUFFIXES) for name in pictures.names()):
         raise DataError(f"{images} holds no picture", hint="expected image/NNNNNN.jpg")
     return dataset
@@ -220,18 +233,61 @@ def _is(name: str, suffixes: Iterable[str]) -> bool:
     return PurePath(name).suffix.lower() in suffixes
 
 
+@dataclass(frozen=True, slots=True)
+class _PictureIndex:
+    """Which file is the picture of each annotation.
+
+    Attributes:
+        names: number of a picture -> name of its file.
+        missing: number of a picture that has no file of its own -> what is wrong.
+        faults: sentences about files that are nobody's, for their names.
+    """
+
+    names: Mapping[int, str]
+    missing: Mapping[int, str]
+    faults: tuple[str, ...]
+
+
+def _find_pictures(annotations: AnnotationSource, pictures: Storage) -> _PictureIndex:
+    """Find the pictures that annotations name, or that have their numbers.
+
+    A picture that is named may have another suffix, or more or fewer zeros before its number.
+    """
+    files = frozenset(name for name in pictures.names() if _is(name, PICTURE_SUFFIXES))
+    by_number, faults = _by_number(pictures, PICTURE_SUFFIXES)
+    by_stem = {PurePath(name).stem: name for name in sorted(files)}
+    names: dict[int, str] = {}
+    missing: dict[int, str] = {}
+    owners: dict[str, int] = {}
+    named = False
+    for image_id in annotations.ids:
+        wanted = annotations.picture_name(image_id)
+        named = named or wanted is not None
+        wanted = wanted or f"{image_id:06d}{PICTURE_SUFFIXES[0]}"
+        number = picture_number(wanted)
+        other = by_stem.get(PurePath(wanted).stem) if number is None else by_number.get(number)
+        file = wanted if wanted in files else other
+        if file is None:
+            missing[image_id] = f"its picture {wanted} is missing"
+        elif file in owners:
+            missing[image_id] = f"its picture {file} is that of image {owners[file]} too"
+        else:
+            names[image_id], owners[file] = file, image_id
+    return _PictureIndex(names, missing, () if named else tuple(faults))  # of named pictures others may have any names
+
+
 def _by_number(files: Storage, suffixes: tuple[str, ...]) -> tuple[dict[int, str], list[str]]:
     """Map the number in each file's name to the name; say what has no number, or another's."""
     found: dict[int, str] = {}
     faults = []
     for name in sorted(name for name in files.names() if _is(name, suffixes)):
-        stem = PurePath(name).stem
-        if not (stem.isascii() and stem.isdigit()):
+        number = picture_number(name)
+        if number is None:
             faults.append(f"{files.label(name)}: its name must be a number, for example 000001{suffixes[0]}")
-        elif int(stem) in found:
-            faults.append(f"{files.label(name)} has the same image id {int(stem)} as {found[int(stem)]}")
+        elif number in found:
+            faults.append(f"{files.label(name)} has the same image id {number} as {found[number]}")
         else:
-            found[int(stem)] = name
+            found[number] = name
     return found, faults
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
@@ -17,6 +18,11 @@ def field_first(error: msgspec.ValidationError) -> str:
     if missing:
         return f"{missing[1]} is missing"
     return f"{field}: {message[0].lower()}{message[1:]}" if field else f"{message[0].lower()}{message[1:]}"
+
+
+def without_bom(content: bytes) -> bytes:
+    """Leave out the three bytes that some editors write before UTF-8."""
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def why_no_json(content: bytes, error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import zipfile
@@ -11,9 +12,12 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from deepmark.errors import DataError
+from deepmark.models.datasets.deepfashion2.json_faults import without_bom
 
 MAX_BYTES = 1 << 28  # of one file, unpacked
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError)
+_AES = 99  # "method" of a file that WinZip's way of AES encrypts (its AE-1 and AE-2)
+_STRONG = 0x40  # flag of PKWARE's own strong encryption
 
 
 class Storage(Protocol):
@@ -102,7 +106,7 @@ class ZipStorage:
         self._path, self._password = path, password
         try:
             self._archive = zipfile.ZipFile(path)
-        except _BROKEN as error:
+        except (*_BROKEN, NotImplementedError) as error:
             raise DataError(f"{path} is no zip, or a damaged one: {error}") from error
         self._entries = self._below(part)
         self.read(next(iter(self._entries)), 1)  # a wrong password would be the fault of every file
@@ -119,11 +123,22 @@ class ZipStorage:
         """
         info = self._entries[name]
         encrypted = bool(info.flag_bits & 0x1)
+        if info.compress_type == _AES or info.flag_bits & _STRONG:
+            raise DataError(
+                f"{self._path} is encrypted with AES, which Python's zipfile does not read: expected the old cipher of"
+                " zips",
+                hint="unpack it with its password, for example with 7z x, and give the folder",
+            )
         if encrypted and self._password is None:
             raise DataError(f"{self._path} is encrypted", hint="write its password to a file and give --password-file")
         try:
             with self._archive.open(info, pwd=self._password if encrypted else None) as stream:
                 return stream.read(most)
+        except NotImplementedError as error:
+            raise DataError(
+                f"{self.label(name)} is packed by method {info.compress_type}, which Python's zipfile does not read",
+                hint="unpack it, for example with 7z x, and give the folder",
+            ) from error
         except RuntimeError as error:
             if encrypted and "password" in str(error):
                 raise DataError(
@@ -165,9 +180,12 @@ def read_password(path: Path) -> bytes:
         DataError: the file cannot be read, or its first line is empty.
     """
     try:
-        lines = path.read_bytes().splitlines()
+        content = path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read the password file {path}: {error.strerror or error}") from error
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(f"the password file {path} is in UTF-16", hint="save it as plain text: ASCII or UTF-8")
+    lines = without_bom(content).splitlines()
     if not lines or not lines[0]:
         raise DataError(f"the first line of the password file {path} is empty")
     return lines[0]

@@ -16,6 +16,10 @@ bool any_above(const float* values, std::size_t count, float limit) {
     return above != 0;
 }
 
+bool higher(const Candidate& a, const Candidate& b) {
+    return a.value != b.value ? a.value > b.value : a.cell < b.cell;
+}
+
 }  // namespace
 
 void Candidates::find(const Map& heatmap, const std::vector<char>& used,
@@ -87,23 +91,40 @@ void Candidates::find_in(const float* map, int width, const DecoderParams& param
     if (!params.mask)
         for (std::size_t i = 0; i < near_cells_.size(); ++i)
             listed_[std::size_t(near_cells_[i])] = values_[i];
-    std::size_t next = 0;
-    for (int y = 0; y < height_; ++y) {
-        for (; next < near_cells_.size() && near_cells_[next] < (y + 2) * row; ++next) {
-            const int at = near_cells_[next];
-            const float value = values_[next];
-            const float* own = listed_.data() + at;
-            bool passes = (params.threshold_on_raw ? padded_[std::size_t(at)] : value) > threshold;
-            if (passes && !params.mask)  // cells that are not listed count as 0
-                for (int dy = -row; dy <= row; dy += row)
-                    for (int dx = -1; dx <= 1; ++dx) passes = passes && value >= own[dy + dx];
-            const int x = at % row - 1;
-            if (passes) cells.push_back({y * width + x, x, y, value});
-        }
-        row_starts_[first_row + std::size_t(y) + 1] = int(cells.size());
+    const std::size_t first = cells.size();
+    for (std::size_t i = 0; i < near_cells_.size(); ++i) {
+        const int at = near_cells_[i];
+        const float value = values_[i];
+        const float* own = listed_.data() + at;
+        bool passes = (params.threshold_on_raw ? padded_[std::size_t(at)] : value) > threshold;
+        if (passes && !params.mask)  // cells that are not listed count as 0
+            for (int dy = -row; dy <= row; dy += row)
+                for (int dx = -1; dx <= 1; ++dx) passes = passes && value >= own[dy + dx];
+        const int x = at % row - 1, y = at / row - 1;
+        if (passes) cells.push_back({y * width + x, x, y, value});
     }
-    if (!params.mask)
+    if (!params.mask) {
         for (int at : near_cells_) listed_[std::size_t(at)] = 0;
+        keep_highest(first, std::size_t(params.top_k));
+    }
+    std::size_t next = first;
+    for (int y = 0; y < height_; ++y) {
+        while (next < cells.size() && cells[next].y == y) ++next;
+        row_starts_[first_row + std::size_t(y) + 1] = int(next);
+    }
+}
+
+// Keep the `count` highest of the candidates from `first` on; their order stays.
+void Candidates::keep_highest(std::size_t first, std::size_t count) {
+    if (cells.size() - first <= count) return;
+    const auto begin = cells.begin() + std::ptrdiff_t(first);
+    ranked_.assign(begin, cells.end());
+    const auto last = ranked_.begin() + std::ptrdiff_t(count - 1);
+    std::nth_element(ranked_.begin(), last, ranked_.end(), higher);
+    const Candidate lowest = *last;
+    cells.erase(std::remove_if(begin, cells.end(),
+                               [&](const Candidate& one) { return higher(lowest, one); }),
+                cells.end());
 }
 
 }  // namespace deepmark

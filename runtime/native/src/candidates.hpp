@@ -20,7 +20,9 @@ public:
     float floor = 0;               // a landmark's final value must be above it
     float highest = 0;             // of all values
 
-    // List the cells of the groups with used[group] != 0 that may become landmarks.
+    // List the cells of the groups with used[group] != 0 that may become landmarks: all above the
+    // threshold, or without technique 4 the params.top_k highest local maxima of each group, of
+    // equal ones the first (CenterNet).
     void find(const Map& heatmap, const std::vector<char>& used, const DecoderParams& params);
 
     // Position of the first candidate at or after a row, 0 to height inclusive, of a group.
@@ -33,6 +35,7 @@ private:
     void find_in(const float* map, int width, const DecoderParams& params, float threshold,
                  std::size_t first_row);
     void mark_near(int width, float limit, bool neighbours);
+    void keep_highest(std::size_t first, std::size_t count);
 
     int height_ = 0;
     std::vector<int> row_starts_;
@@ -40,6 +43,7 @@ private:
     std::vector<unsigned char> above_, spread_, near_;
     std::vector<int> near_cells_;
     std::vector<float> values_;
+    std::vector<Candidate> ranked_;
 };
 
 }  // namespace deepmark

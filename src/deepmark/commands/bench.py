@@ -214,9 +214,6 @@ def command(
     if not models:
         raise UsageError("give a MODEL to measure", hint="deepmark bench --help")
     _check_options(device)
-    from deepmark.runtime.media.picture_file import allow_large_pictures
-
-    allow_large_pictures()
     from deepmark.benchmarks.report.result_files import ResultFiles
     from deepmark.benchmarks.result.document import BenchPlan
     from deepmark.benchmarks.result.verdict import require_reliable

@@ -81,9 +81,6 @@ def command(
 
     Exit status: 0 all inputs were processed, 1 some were not (they are named).
     """
-    from deepmark.runtime.media.picture_file import allow_large_pictures
-
-    allow_large_pictures()
     from deepmark.runtime.detection_run import DetectionRun
     from deepmark.runtime.detector import Detector
     from deepmark.runtime.engines.loading import load_engine

@@ -10,9 +10,9 @@ from pathlib import Path
 import coco_oracle
 import numpy as np
 import pytest
-from deepfashion2_files import SCHEMA, document, item
+from deepfashion2_files import SCHEMA, coco_document, document, item, write_set
 
-from deepmark.models.datasets.deepfashion2 import Annotation, read_annotation
+from deepmark.models.datasets.deepfashion2 import Annotation, open_dataset, read_annotation
 from deepmark.models.datasets.drawings import annotation as drawn
 from deepmark.models.datasets.drawings import sketch
 from deepmark.models.evaluation.coco_file import save_results
@@ -151,6 +151,27 @@ def test_items_without_a_visible_landmark(flag: int, tmp_path: Path) -> None:
         for chosen in (truth, visible):
             check(chosen, disturbed(truth, seed, copies=5), tmp_path)
     assert measure(truth, exact(truth), visible_only=True).classes[1].points is None
+
+
+@pytest.mark.parametrize("form", ["folder", "COCO file"])
+def test_two_items_that_are_overlapped_alike_go_by_the_files_order(form: str, tmp_path: Path) -> None:
+    """The official code lets the last of equals be found: the skirt of item1, here, which stands behind item2."""
+    boxes = {"item2": [360, 300, 560, 600], "item1": [300, 300, 500, 600]}
+    skirts = {"source": "user", "pair_id": 1} | {name: item(9, bounding_box=box) for name, box in boxes.items()}
+    if form == "folder":
+        labels = open_dataset(write_set(tmp_path, {1: skirts}, side=700))
+    else:
+        (tmp_path / "coco.json").write_text(json.dumps(coco_document({1: skirts}, side=700)))
+        labels = open_dataset(tmp_path / "coco.json")
+    truth = collect_truth(labels.read_all().annotations, SCHEMA)
+    builder = ResultsBuilder(SCHEMA)
+    for box, score in (([330, 300, 200, 300], 0.9), ([290, 300, 200, 300], 0.8)):
+        builder.add(8, ClassResults(np.array([1]), np.array([score]), np.array([box], float), np.zeros((1, 8, 2))))
+
+    report = check(truth, builder.build(), tmp_path)
+
+    assert report.map_box is not None
+    assert round(report.map_box.ap, 4) == 0.3535
 
 
 @pytest.mark.parametrize("shift", [0, 100, 1000])

@@ -76,6 +76,10 @@ def test_what_is_wrong_is_named_by_file_and_key(tmp_path: Path, text: str, messa
     assert stop.value.hint == hint
 
 
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    assert _run("--config", _file(tmp_path, "\ufefflr = 0.5"))["lr"] == 0.5
+
+
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot read .*none\.toml: No such file"):
         _run("--config", tmp_path / "none.toml")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from centernet_decoder import multi_pose_decode
+from crowded_maps import TOP_K, crowded_heads, crowded_sparse_heads
 from decoder_oracle import Thing, decode_slowly
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -124,3 +127,47 @@ def test_real_schemas_decode_as_specified(name: str, data: st.DataObject, option
     maps = data.draw(heads(schema, sides=st.integers(4, 8)))
     few = replace(options, top_k=min(options.top_k, 8))
     assert_same(decode(maps, schema, few), decode_slowly(maps, schema, few))
+
+
+def crowded_params(**changed: Any) -> DecoderParams:
+    return replace(DecoderParams.baseline(), top_k=TOP_K, **changed)
+
+
+def changed_landmarks(heads: Heads, params: DecoderParams) -> float:
+    """Tell how many of the K objects' landmarks would be others if every peak of a map counted."""
+    few = decode(heads, SCHEMAS["coco"], params)
+    all_peaks = decode(heads, SCHEMAS["coco"], replace(params, top_k=heads.hm.size))
+    np.testing.assert_array_equal(few.scores, all_peaks.scores[:TOP_K])  # the baseline's order: the same objects
+    pairs = zip(few.keypoints, all_peaks.keypoints[:TOP_K], strict=True)
+    return float(np.mean([(one != other).any(axis=1) for one, other in pairs]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("levels", [None, 8])
+@pytest.mark.parametrize("changed", [{}, {"sigma_keypoint": 0.9}, {"threshold_on": "raw", "sigma_keypoint": 0.9}])
+def test_of_a_crowded_landmark_map_only_the_k_highest_peaks_count(levels: int | None, changed: dict[str, Any]) -> None:
+    heads, params = crowded_heads(levels=levels), crowded_params(**changed)
+    assert_same(decode(heads, SCHEMAS["coco"], params), decode_slowly(heads, SCHEMAS["coco"], params))
+    assert changed_landmarks(heads, params) > 0.5
+
+
+@pytest.mark.parametrize("top_k", [1, TOP_K, 200])
+def test_the_baseline_is_what_centernets_own_code_gives_for_a_crowded_map(top_k: int) -> None:
+    heads = crowded_heads()
+    found = decode(heads, SCHEMAS["coco"], replace(DecoderParams.baseline(), top_k=top_k))
+    boxes, landmarks = multi_pose_decode(heads, top_k)
+    np.testing.assert_allclose(found.boxes, boxes[: len(found)], atol=1e-4)
+    np.testing.assert_allclose(np.stack(found.keypoints), landmarks[: len(found)], atol=1e-4)
+    assert len(found) >= min(top_k, 100)
+
+
+def test_only_the_k_highest_peaks_count_in_sparse_heads_too() -> None:
+    heads, params = crowded_sparse_heads(), crowded_params()
+    dense = heads.dense()
+    assert_same(decode(heads, SCHEMAS["coco"], params), decode_slowly(dense, SCHEMAS["coco"], params))
+    assert changed_landmarks(dense, params) > 0.5
+
+
+def test_under_the_mask_every_cell_counts_however_many_there_are() -> None:
+    heads, params = crowded_heads(), crowded_params(mask=True)
+    assert changed_landmarks(heads, params) == 0

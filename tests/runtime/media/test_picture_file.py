@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from media_files import encoded, jpeg_with_orientation, png
@@ -139,6 +140,14 @@ def test_a_pixel_bomb_in_another_format_is_refused_alike() -> None:
 
     with pytest.raises(DataError, match="60000x60000 pixels, the limit is"):
         decode_picture(bomb, source="it.pgm")
+
+
+def test_opencv_has_our_limit_in_every_command() -> None:
+    """It reads the limit when it is imported; its own is four times as high."""
+    above = f"P5 {MAX_PIXELS >> 10} {(1 << 10) + 1} 255\n".encode() + bytes(100)
+
+    with pytest.raises(cv2.error, match="PIXELS"):
+        cv2.imdecode(np.frombuffer(above, np.uint8), cv2.IMREAD_COLOR)
 
 
 @pytest.mark.parametrize("name", ["Übung.png", "服装.png", "a b'c\".png", "%d.png", "[1].png"])

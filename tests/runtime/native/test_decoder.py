@@ -6,9 +6,11 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from crowded_maps import TOP_K, crowded_heads, crowded_sparse_heads
 from native_decoder import changes, detections_of, encode_case, require_equal, run_case
 from native_programs import compile_program
 
@@ -192,6 +194,20 @@ def test_senseless_heads_are_refused(decode_run: Path, head: str, value: float) 
     assert done.returncode == 1
     assert f"head '{head}' must hold" in done.stderr.decode()
     assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("levels", [None, 8])
+@pytest.mark.parametrize("params", [{}, {"sigma_keypoint": 0.9}, {"threshold_on": "raw"}, {"mask": True}], ids=str)
+def test_of_a_crowded_landmark_map_only_the_k_highest_peaks_count(
+    decode_run: Path, levels: int | None, params: dict[str, Any]
+) -> None:
+    chosen = replace(DecoderParams.baseline(), top_k=TOP_K, **params)
+    assert check(decode_run, crowded_heads(levels=levels), SCHEMAS["17"], chosen) == TOP_K
+
+
+def test_only_the_k_highest_peaks_count_in_sparse_heads_too(decode_run: Path) -> None:
+    params = replace(DecoderParams.baseline(), top_k=TOP_K)
+    assert check(decode_run, crowded_sparse_heads(), SCHEMAS["17"], params) == TOP_K
 
 
 @pytest.mark.parametrize("kind", ["random", "quantised"])

@@ -48,12 +48,20 @@ def test_what_the_drawings_write_is_read_back_exactly() -> None:
                 assert getattr(one, name) == getattr(expected, name)
 
 
-def test_items_come_by_their_number_and_not_by_their_spelling() -> None:
-    numbered = {f"item{number}": item(1 + number % 13) for number in range(1, 13)}
+def test_items_come_in_the_files_order_as_in_the_official_conversion() -> None:
+    numbers = (12, 2, 1, 10)
 
-    found = read({"source": "user", "pair_id": 1, **dict(sorted(numbered.items()))})
+    found = read({"item7": item(5), "source": "user", **{f"item{one}": item(one) for one in numbers}, "pair_id": 1})
 
-    assert [one.category_id for one in found.items] == [1 + number % 13 for number in range(1, 13)]
+    assert [one.category_id for one in found.items] == [5, *numbers]
+
+
+def test_a_style_that_nobody_knows_is_none() -> None:
+    assert read(document(item(style=None))).items[0].style == 0
+
+
+def test_a_byte_order_mark_is_no_fault() -> None:
+    assert len(read(b"\xef\xbb\xbf" + json.dumps(document(item())).encode()).items) == 1
 
 
 def test_the_official_converters_names_are_taken_too() -> None:

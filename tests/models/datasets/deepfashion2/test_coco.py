@@ -137,8 +137,9 @@ def with_keypoint(at: int, value: float) -> Callable[[Document], None]:
         (drop("annotations", 0, "bbox"), ["annotations[0].bbox is missing"]),
         (drop("annotations", 0, "image_id"), ["annotations[0].image_id is missing"]),
         (change("images", 1, id=1, file_name="000001.jpg"), ["images[1].id is 1, as that of an image before it"]),
-        (change("images", 1, file_name="000009.jpg"), ["images[1].file_name must be the image's number 000002"]),
-        (change("images", 1, file_name="cat.jpg"), ["images[1].file_name", "'cat.jpg'"]),
+        (change("images", 1, file_name=""), ["images[1].file_name must be the name of a picture"]),
+        (change("images", 1, file_name=2), ["images[1].file_name", "expected `str"]),
+        (change("images", 1, id=-1), ["images[1].id", ">= 0"]),
         (drop("images", 0, "id"), ["images[0].id is missing"]),
     ],
 )
@@ -180,9 +181,10 @@ def test_a_picture_with_something_wrong_is_left_out_whole(tmp_path: Path) -> Non
         ([], ["expected `object`, got `array`", "official converter"]),
         ({"images": []}, ["annotations is missing"]),
         ({"images": {}, "annotations": [], "categories": []}, ["images: expected `array`"]),
-        ({"images": [], "annotations": [], "categories": []}, ["category 1 must be there"]),
+        ({"images": [], "annotations": [], "categories": []}, ["categories is empty"]),
         (coco_document({1: document(item(landmarks=[math.nan, 1, 2]))}), ["annotations[0].keypoints[0]", "nan"]),
-        (coco_document({}), ["holds no annotation"]),
+        (coco_document({}), ["holds no annotation", "images is empty"]),
+        (coco_document({}) | {"images": [{"id": "1"}]}, ["no annotation is usable", "images[0].id: expected `int`"]),
     ],
 )
 def test_what_is_no_such_file_is_refused(tmp_path: Path, content: object, words: list[str]) -> None:
@@ -198,16 +200,89 @@ def test_what_is_no_such_file_is_refused(tmp_path: Path, content: object, words:
 @pytest.mark.parametrize(
     ("categories", "words"),
     [
-        ([{"id": 1, "name": "person"}], "category 1 must be there, and its name 'short sleeve top'"),
-        ([{"id": 1, "name": "vest"}, {"id": 1, "name": "vest"}], r"categories\[1\].id is 1"),
+        ([{"id": 1, "name": "person"}], r"categories\[0\].name must be 'short sleeve top' for id 1, found 'person'"),
+        ([{"id": 1, "name": "skirt"}], "'short sleeve top' for id 1, found 'skirt', whose id is 9"),
+        ([{"id": 5, "name": "vest"}, {"id": 5, "name": "vest"}], r"categories\[1\].id is 5"),
         ([{"name": "vest"}], r"categories\[0\].id is missing"),
-        ([*coco_document({})["categories"], {"id": 14, "name": "hat"}], "must be 1-13, found 14 too"),
-        (coco_document({})["categories"][:12], "category 13 must be there"),
+        ([*coco_document({})["categories"], {"id": 14, "name": "hat"}], "must be 1-13, found 14 for 'hat'"),
+        (coco_document({})["categories"][:12], r"annotations\[2\].category_id 13 is not among the categories"),
     ],
 )
 def test_other_classes_are_refused(tmp_path: Path, categories: list[object], words: str) -> None:
     with pytest.raises(DataError, match=words):
         read(write(tmp_path, coco_document(DOCUMENTS) | {"categories": categories}))
+
+
+def test_some_of_the_classes_are_enough(tmp_path: Path) -> None:
+    content = coco_document(DOCUMENTS)
+    content["categories"] = [content["categories"][at] for at in (12, 0, 7)]
+
+    assert [len(one.items) for one in read(write(tmp_path, content)).annotations] == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("ids", "names"),
+    [
+        ((0, 1, 2), ("000001.jpg", "000002.jpg", "000007.jpg")),
+        ((101, 0, 2**40), ("image\\000001.jpg", "D:\\set\\image\\000002.jpg", "val/image/000007.jpg")),
+        ((7, 2, 1), ("1.png", "0002.jpg", "000007.JPG")),
+    ],
+)
+def test_pictures_are_found_by_their_names_and_not_by_their_numbers(
+    tmp_path: Path, ids: tuple[int, ...], names: tuple[str, ...]
+) -> None:
+    folder = write_set(tmp_path / "set", DOCUMENTS)
+    for number in DOCUMENTS:
+        picture = folder / "image" / f"{number:06d}.jpg"
+        picture.write_bytes(picture.read_bytes() + bytes([number]))  # behind the picture's end
+    content = coco_document(DOCUMENTS)
+    new = dict(zip(DOCUMENTS, ids, strict=True))
+    for image, name in zip(content["images"], names, strict=True):
+        image.update(id=new[image["id"]], file_name=name)
+    for entry in content["annotations"]:
+        entry["image_id"] = new[entry["image_id"]]
+
+    dataset = open_dataset(write(tmp_path, content), folder)
+
+    assert dataset.ids == tuple(sorted(ids))
+    assert [len(dataset.annotation(new[number]).items) for number in (1, 2, 7)] == [2, 0, 1]
+    assert [dataset.picture(new[number])[0][-1] for number in (1, 2, 7)] == [1, 2, 7]
+    assert f"image {min(ids)} is" in dataset.note
+    assert open_dataset(write(tmp_path, coco_document(DOCUMENTS)), folder).note == ""
+
+
+def test_pictures_may_have_any_names(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "set", DOCUMENTS)
+    names = {1: "red dress.jpg", 2: "a.b.jpg", 7: "7a.jpg"}
+    content = coco_document(DOCUMENTS)
+    for image in content["images"]:
+        (folder / "image" / f"{image['id']:06d}.jpg").rename(folder / "image" / names[image["id"]])
+        image["file_name"] = names[image["id"]]
+    dataset = open_dataset(write(tmp_path, content), folder)
+
+    assert [dataset.picture_name(number) for number in dataset.ids] == list(names.values())
+    assert len(dataset.read_all().annotations) == 3
+
+
+def test_one_picture_of_two_images_is_a_fault(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "set", DOCUMENTS)
+    content = coco_document(DOCUMENTS)
+    content["images"][1]["file_name"] = "shop/000001.jpg"
+    path = write(tmp_path, content)
+
+    with pytest.raises(DataError, match=r"image 2: its picture 000001\.jpg is that of image 1 too"):
+        read(path, folder)
+    assert len(read(path).annotations) == 3
+
+
+def test_what_is_not_known_may_be_null_and_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    content = coco_document(DOCUMENTS)
+    for entry in content["annotations"]:
+        entry.update(style=None, pair_id=None)
+
+    labels = read(write(tmp_path, b"\xef\xbb\xbf" + json.dumps(content).encode()))
+
+    assert {(item.style, one.pair_id) for one in labels.annotations for item in one.items} == {(0, None)}
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

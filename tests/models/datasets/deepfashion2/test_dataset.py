@@ -148,6 +148,22 @@ def test_an_encrypted_zip_without_the_password_is_one_error(tmp_path: Path) -> N
         open_dataset(packed, password=b"wrong")
 
 
+@pytest.mark.parametrize(("method", "words"), [(99, "is encrypted with AES"), (97, "is packed by method 97")])
+def test_a_zip_that_python_cannot_read_says_so_and_how_to_go_on(tmp_path: Path, method: int, words: str) -> None:
+    """Python reads the directory alone: there a zip of WinZip or 7-Zip has this method for each of its files."""
+    packed = tmp_path / "set.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("validation/annos/000001.json", "{}")
+        (info,) = archive.infolist()
+        info.compress_type, info.flag_bits = method, int(method == 99)
+
+    for password in (None, b"right"):
+        with pytest.raises(DataError, match=words) as caught:
+            open_dataset(packed, password=password)
+        assert "7z x" in str(caught.value.hint)
+        assert "damaged" not in str(caught.value)
+
+
 def test_faults_in_a_zip_are_named_by_zip_and_file(tmp_path: Path) -> None:
     packed = write_zip(tmp_path / "set.zip", write_set(tmp_path / "set", {1: BAD}), "train/", None)
 
@@ -172,6 +188,11 @@ def test_a_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     file = tmp_path / "password.txt"
     file.write_bytes(b"word with space \r\nsecond line\n")
     assert read_password(file) == b"word with space "
+    file.write_bytes(b"\xef\xbb\xbfsecret\r\n")
+    assert read_password(file) == b"secret"
+    file.write_bytes("secret".encode("utf-16"))
+    with pytest.raises(DataError, match="is in UTF-16"):
+        read_password(file)
     file.write_bytes(b"\n")
     with pytest.raises(DataError, match="is empty"):
         read_password(file)
