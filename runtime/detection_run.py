@@ -41,6 +41,7 @@ class _Frame(NamedTuple):
     source_index: int  # among all sources
     number: int
     image: Image8
+    seconds: float  # since the beginning of its source
     rate: float | None
 
 
@@ -68,12 +69,14 @@ class RunSummary:
         objects: number of garments found in them.
         failures: inputs that could not be processed, or not to their end, each with the reason.
         tiles: drawings of the first frame of every input, for a contact sheet; at most `MAX_TILES`.
+        notes: what is worth a word though nothing failed, one sentence each, which names its input.
     """
 
     frames: int = 0
     objects: int = 0
     failures: list[tuple[Source, DataError]] = field(default_factory=list)
     tiles: list[Tile] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def require_all(self, inputs: int) -> None:
         """Refuse a run that could not process all its inputs.
@@ -143,7 +146,7 @@ class DetectionRun:
     ) -> bool:
         """Process sources, each with its index. Returns whether to go on: False once the window was closed."""
         given_up: set[int] = set()  # indices of sources that shall not be read on
-        frames = _in_advance(self._detect(_in_advance(_read(sources, given_up), ahead)), ahead)
+        frames = _in_advance(self._detect(_in_advance(_read(sources, given_up, summary.notes), ahead)), ahead)
         with closing(frames):
             for (index, source), (_, arrivals) in zip(
                 sources, groupby(frames, lambda one: one.source_index), strict=True
@@ -186,12 +189,12 @@ class DetectionRun:
             for found in chain((first,), arrivals):
                 if isinstance(found, _Failure):
                     raise found.error
-                _, (_, number, image, _), detections = found
+                _, (_, number, image, seconds, _), detections = found
                 drawn = annotate(image, detections, self.detector.schema)
-                write(drawn)
+                write(drawn, seconds)
                 height, width = image.shape[:2]
                 objects = object_records(detections, self.detector.schema)
-                record = FrameRecord(source.name, number, width, height, name, objects)
+                record = FrameRecord(source.name, number, round(seconds, 3), width, height, name, objects)
                 append(record)
                 summary.frames += 1
                 summary.objects += len(detections)
@@ -208,15 +211,18 @@ def _index_of_camera(one: tuple[int, Source]) -> int | None:
     return index if isinstance(source, CameraSource) else None
 
 
-def _read(sources: Sequence[tuple[int, Source]], given_up: AbstractSet[int]) -> Generator[_Frame | _Failure]:
-    """Read all frames of all sources; each source gives at least one frame or failure."""
+def _read(
+    sources: Sequence[tuple[int, Source]], given_up: AbstractSet[int], notes: list[str]
+) -> Generator[_Frame | _Failure]:
+    """Read all frames of all sources; each source gives at least one frame or failure. Adds to ``notes``."""
     for index, source in sources:
         try:
             with open_source(source) as stream:
-                for number, image in enumerate(stream.frames):
-                    yield _Frame(index, number, image, stream.rate)
+                for number, (image, seconds) in enumerate(stream.frames):
+                    yield _Frame(index, number, image, seconds, stream.rate)
                     if index in given_up:
                         break
+                notes.extend(stream.notes)
         except DataError as error:
             yield _Failure(index, error)
 

@@ -77,10 +77,11 @@ class OutputFolder:
         return name
 
     @contextmanager
-    def writer(self, name: str, rate: float | None) -> Iterator[Callable[[Image8], None]]:
+    def writer(self, name: str, rate: float | None) -> Iterator[Callable[[Image8, float], None]]:
         """Yield a function that writes frames to the file ``name``: a video of this rate, or one picture (None).
 
-        A video that breaks off, by Ctrl-C or by an error in its source, is kept as far as it goes.
+        It takes a frame and its time in seconds. A video that breaks off, by Ctrl-C or by an error in its source, is
+        kept as far as it goes.
 
         Raises:
             DataError: the format cannot hold such a picture.
@@ -88,7 +89,7 @@ class OutputFolder:
         """
         target = self.path / name
         if rate is None:
-            yield lambda image: write_picture(target, image)
+            yield lambda image, _seconds: write_picture(target, image)
             return
         with whole_file(target, keep_part=True) as hidden, VideoFile(hidden, rate) as video:
             yield video.write

@@ -41,6 +41,8 @@ class FrameRecord(msgspec.Struct, frozen=True):
     Attributes:
         source: input as it was given.
         frame: 0-based number of the frame; 0 for a picture.
+        seconds: time of the frame since the beginning of its video, or since the first one of a camera, rounded to
+            0.001; 0 for a picture.
         width: width in pixels.
         height: height in pixels.
         output: name of the annotated file in the output folder.
@@ -49,6 +51,7 @@ class FrameRecord(msgspec.Struct, frozen=True):
 
     source: str
     frame: int
+    seconds: float
     width: int
     height: int
     output: str

@@ -1,6 +1,7 @@
 """Annotated videos: MPEG-4 in an .mp4 file, which every OpenCV wheel writes and every player plays.
 
-A side with an odd number of pixels loses its last one: the format has one colour value for 2 x 2 pixels.
+A side with an odd number of pixels loses its last one: the format has one colour value for 2 x 2 pixels. OpenCV writes
+frames at one rate only; a frame that is shown for longer than that stands there several times.
 """
 
 from __future__ import annotations
@@ -30,9 +31,16 @@ class VideoFile:
         self._path, self._rate = path, rate
         self._writer: Any = None
         self._frames = 0
+        self._last: Image8 | None = None
+        self._start_s = 0.0
 
-    def write(self, image: Image8) -> None:
-        """Append a frame, (H, W, 3) uint8, BGR.
+    def write(self, image: Image8, seconds: float) -> None:
+        """Append a frame; the one before it is held until then.
+
+        Args:
+            image: BGR picture, (H, W, 3) uint8, of the size of the first one.
+            seconds: time of the frame, later than that of the one before it. One that comes sooner than the rate
+                allows is written all the same, and the video catches up where frames come more slowly.
 
         Raises:
             DataError: no video can have frames of this size.
@@ -50,8 +58,16 @@ class VideoFile:
                     self._writer = None
                     self._path.unlink(missing_ok=True)  # it leaves an empty one
                     raise DataError(f"no video of {width}x{height} pixels can be written")
+                self._start_s = seconds
+            if self._last is not None:
+                self._append(self._last, round((seconds - self._start_s) * self._rate) - self._frames)
+            self._append(image, 1)
+        self._last = image
+
+    def _append(self, image: Image8, times: int) -> None:
+        for _ in range(times):
             self._writer.write(image)
-        self._frames += 1
+            self._frames += 1
 
     def close(self) -> None:
         """Finish the file.

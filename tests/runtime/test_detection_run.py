@@ -14,12 +14,12 @@ import pytest
 from detection_runs import make_picture, result_files, result_records, run_detection
 from full_disk import mounted
 from garments import OneGarment
-from media_files import cut, encoded, read_image, write_video
+from media_files import MEDIA, cut, encoded, read_image, write_video
 
 from deepmark.errors import DataError, DeepMarkError, UsageError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.media import sources
+from deepmark.runtime.media import video_stream
 from deepmark.runtime.media.sources import CameraSource, PictureSource, Source, VideoSource
 
 
@@ -108,6 +108,30 @@ def test_a_video_becomes_a_video_of_the_same_size_rate_and_length(tmp_path: Path
     assert result_files(tmp_path / "out") == {"v.mp4", "detections.jsonl"}
 
 
+def test_a_video_of_a_variable_rate_keeps_its_length_and_every_record_its_time(tmp_path: Path) -> None:
+    outcome = run_detection([VideoSource(MEDIA / "vfr.mkv")], tmp_path / "out")
+
+    assert (outcome.frames, outcome.failures) == (10, [])
+    assert ["vfr.mkv has 10 frames" in note for note in outcome.notes] == [True]
+    times = [record["seconds"] for record in result_records(tmp_path / "out")]
+    assert times == [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 4, 8]
+    written = cv2.VideoCapture(str(tmp_path / "out" / "vfr.mp4"))
+    assert written.get(cv2.CAP_PROP_FRAME_COUNT) / written.get(cv2.CAP_PROP_FPS) == pytest.approx(8 + 1 / 30)
+
+
+def test_a_video_that_cannot_be_read_costs_nobody_else_a_result(tmp_path: Path) -> None:
+    inputs: list[Source] = [
+        make_picture(tmp_path / "a.png"),
+        *(VideoSource(MEDIA / name) for name in ("interlaced_h264.mp4", "av1.mp4", "mirrored.mp4")),
+    ]
+
+    outcome = run_detection(inputs, tmp_path / "out")
+
+    assert [source.name.rpartition("/")[2] for source, _ in outcome.failures] == ["interlaced_h264.mp4", "av1.mp4"]
+    assert outcome.frames == 10
+    assert [record["seconds"] for record in result_records(tmp_path / "out")][:3] == [0, 0, 0.033]
+
+
 def test_a_video_cut_short_is_processed_as_far_as_it_goes(tmp_path: Path) -> None:
     video = VideoSource(cut(write_video(tmp_path / "v.avi", frames=20), 0.6))
 
@@ -121,7 +145,7 @@ def test_a_video_cut_short_is_processed_as_far_as_it_goes(tmp_path: Path) -> Non
 
 def test_a_video_too_small_for_the_format_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = VideoSource(write_video(tmp_path / "v.mp4", frames=2))
-    monkeypatch.setattr(sources, "_read_all", lambda *_: iter([np.zeros((1, 1, 3), np.uint8)]))
+    monkeypatch.setattr(video_stream, "_read_file", lambda *_: iter([(np.zeros((1, 1, 3), np.uint8), 0.0)]))
 
     outcome = run_detection([video], tmp_path / "out")
 
@@ -177,7 +201,9 @@ class _FakeCamera:
 def test_ctrl_c_ends_a_camera_and_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "VideoCapture", lambda _: _FakeCamera())
     recorded: list[np.ndarray] = []
-    monkeypatch.setattr("deepmark.runtime.media.output_folder.VideoFile.write", lambda _, image: recorded.append(image))
+    monkeypatch.setattr(
+        "deepmark.runtime.media.output_folder.VideoFile.write", lambda _, image, __: recorded.append(image)
+    )
 
     class Detector(OneGarment):
         def __call__(self, image: Image8) -> Detections:

@@ -18,7 +18,7 @@ from deepmark.runtime import detection_run
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing.overlay import annotate
-from deepmark.runtime.media import sources
+from deepmark.runtime.media import sources, video_stream
 from deepmark.runtime.media.picture_file import read_picture
 from deepmark.runtime.media.sources import PictureSource, Source, VideoSource
 
@@ -86,13 +86,13 @@ def test_only_a_few_frames_are_in_memory_at_once(tmp_path: Path, monkeypatch: py
     alive: list[weakref.ref[np.ndarray]] = []
     most = 0
 
-    def frames(*_: object) -> Iterator[np.ndarray]:
+    def frames(*_: object) -> Iterator[tuple[np.ndarray, float]]:
         nonlocal most
         for _number in range(40):
             frame = np.zeros((48, 64, 3), np.uint8)
             alive.append(weakref.ref(frame))
             most = max(most, sum(one() is not None for one in alive))
-            yield frame
+            yield frame, _number / 25
 
     class Detector(OneGarment):
         def __call__(self, image: Image8) -> Detections:
@@ -101,7 +101,7 @@ def test_only_a_few_frames_are_in_memory_at_once(tmp_path: Path, monkeypatch: py
             return found
 
     video = VideoSource(write_video(tmp_path / "v.mp4", frames=40))
-    monkeypatch.setattr(sources, "_read_all", frames)
+    monkeypatch.setattr(video_stream, "_read_file", frames)
 
     assert run_detection([video], tmp_path / "out", Detector()).frames == 40
 
@@ -116,13 +116,13 @@ def test_a_source_that_cannot_be_written_is_not_read_to_its_end(
 ) -> None:
     read: list[int] = []
 
-    def frames(*_: object) -> Iterator[np.ndarray]:
+    def frames(*_: object) -> Iterator[tuple[np.ndarray, float]]:
         for number in range(10_000):
             read.append(number)
-            yield np.zeros((1, 1, 3), np.uint8)  # too small for a video
+            yield np.zeros((1, 1, 3), np.uint8), number / 25  # too small for a video
 
     video = VideoSource(write_video(tmp_path / "v.mp4", frames=2))
-    monkeypatch.setattr(sources, "_read_all", frames)
+    monkeypatch.setattr(video_stream, "_read_file", frames)
 
     outcome = run_detection([video, make_picture(tmp_path / "a.png")], tmp_path / "out")
 

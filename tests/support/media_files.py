@@ -16,6 +16,7 @@ from PIL import Image
 
 from deepmark.runtime.arrays import Image8
 
+MEDIA = Path(__file__).resolve().parent.parent / "data" / "media"  # files of other tools; ref.png is what they show
 Image16 = npt.NDArray[np.uint16]
 ORIENTATION = 0x0112  # EXIF's tag
 
@@ -129,3 +130,58 @@ def cut(path: Path, share: float) -> Path:
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
     return path
+
+
+def with_turn(video: Path, target: Path, turn: tuple[int, int, int, int]) -> Path:
+    """Copy an .mp4 with another matrix in its track's header: a, b, c, d, whole numbers."""
+    content = bytearray(video.read_bytes())
+    at = content.index(b"tkhd") + 4 + 40
+    a, b, c, d = turn
+    content[at : at + 20] = struct.pack(">5i", a << 16, b << 16, 0, c << 16, d << 16)
+    target.write_bytes(content)
+    return target
+
+
+def with_video_elements(video: Path, target: Path, elements: bytes) -> Path:
+    """Copy an .mkv with other elements in the settings of its video track, and without its index."""
+
+    def own(settings: bytes) -> bytes:
+        """Those that stay: 0x54B2 is the unit of the size to show it in."""
+        return settings[: settings.index(b"\x54\xb2")] if b"\x54\xb0" in elements else settings
+
+    def rebuilt(content: bytes, path: tuple[bytes, ...]) -> bytes:
+        out, at = b"", 0
+        while at < len(content):
+            kind = content[at : at + 9 - content[at].bit_length()]
+            at += len(kind)
+            length = 9 - content[at].bit_length()
+            size = int.from_bytes(content[at : at + length], "big") & ((1 << 7 * length) - 1)
+            body = content[at + length : at + length + size]
+            at += length + size
+            if kind == path[0]:
+                out += ebml(kind, rebuilt(body, path[1:]) if path[1:] else own(body) + elements)
+            elif kind not in {b"\x11\x4d\x9b\x74", b"\x1c\x53\xbb\x6b", b"\xbf"}:  # positions and a checksum
+                out += ebml(kind, body)
+        return out
+
+    target.write_bytes(rebuilt(video.read_bytes(), (b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae", b"\xe0")))
+    return target
+
+
+def ebml(kind: bytes, body: bytes) -> bytes:
+    """An element of Matroska."""
+    return kind + (len(body) | 1 << 56).to_bytes(8, "big") + body
+
+
+def with_transfer(video: Path, target: Path, transfer: int) -> Path:
+    """Copy an .mp4 of H.264 with a ``colr`` box in its sample entry; its index must come last."""
+    content = video.read_bytes()
+    colour = struct.pack(">I4s4sHHHB", 19, b"colr", b"nclx", 9, transfer, 9, 0)
+    at = content.index(b"avcC") - 4
+    content = content[:at] + colour + content[at:]
+    for kind in (b"avc1", b"stsd", b"stbl", b"minf", b"mdia", b"trak", b"moov"):  # all that it lies in
+        start = content.index(kind) - 4
+        size = struct.unpack_from(">I", content, start)[0] + len(colour)
+        content = content[:start] + struct.pack(">I", size) + content[start + 4 :]
+    target.write_bytes(content)
+    return target

@@ -98,6 +98,8 @@ def command(
             listener = _Listener(advance, as_json)
             run = DetectionRun(detector, OutputFolder(output), listener, window, tiles=contact_sheet is not None)
             summary = run.run(sources)
+    for note in summary.notes:
+        say(f"note: {note}")
     if as_json and summary.frames:
         print_json(_document(model, output, detector, listener.records, summary))
     if contact_sheet:
@@ -151,5 +153,6 @@ def _document(
         "classes": classes,
         "frames": records,
         "failures": [{"source": source.name, "error": str(error)} for source, error in summary.failures],
+        "notes": summary.notes,
         "totals": {"frames": summary.frames, "objects": summary.objects, "failures": len(summary.failures)},
     }

@@ -18,6 +18,7 @@ from deepmark.runtime.media.sources import (
     find_sources,
     open_source,
 )
+from deepmark.runtime.media.video_stream import TimedImage
 
 PIXEL = encoded(np.zeros((1, 1, 3), np.uint8))
 
@@ -100,7 +101,8 @@ def test_a_picture_is_one_frame_without_a_rate(tmp_path: Path) -> None:
     with open_source(PictureSource(path)) as stream:
         assert (stream.length, stream.rate) == (1, None)
         (frame,) = stream.frames
-    assert (frame == np.full((3, 4, 3), 9)).all()
+    assert (frame.image == np.full((3, 4, 3), 9)).all()
+    assert frame.seconds == 0
 
 
 def test_a_video_gives_all_its_frames_and_its_rate(tmp_path: Path) -> None:
@@ -111,14 +113,14 @@ def test_a_video_gives_all_its_frames_and_its_rate(tmp_path: Path) -> None:
         frames = list(stream.frames)
 
     assert len(frames) == 12
-    assert {frame.shape for frame in frames} == {(48, 64, 3)}
+    assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
 
 
 def test_a_video_cut_short_gives_what_there_is_and_then_the_error(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = cut(write_video(tmp_path / "v.avi", frames=30), 0.6)
-    frames: list[np.ndarray] = []
+    frames: list[TimedImage] = []
 
     expected = pytest.raises(DataError, match=r"v\.avi is cut short: it should have 30 .* \d+ can be decoded")
 
