@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.formats import FP32, Precision
+from deepmark.exporter.formats import FP16, FP32, Precision
+from deepmark.exporter.half_weights import with_half_weights
 from deepmark.exporter.mnn_file import CONVERSION, with_fixed_uuid
 from deepmark.exporter.mnn_tool import MnnTool, last_words, run_tool
+from deepmark.exporter.to_onnx import check_weights, write_onnx
 
 if TYPE_CHECKING:
     import onnx
@@ -50,20 +52,25 @@ def convert_to_mnn(source: Path, target: Path, precision: Precision = FP32) -> N
         precision: precision that weights are stored in; not one that is calibrated.
 
     Raises:
-        ConversionError: the source cannot be read, holds an operator that MNN lacks or a weight that is not finite, or
-            the converter failed, hung, crashed, wrote no whole model or another precision than was asked for.
+        ConversionError: the source cannot be read, holds an operator that MNN lacks, or a weight that is not finite
+            or that the precision cannot hold, or the converter failed, hung, crashed, wrote no whole model or another
+            precision than was asked for.
     """
-    weights = _check_source(source)
+    model = _read_source(source)
+    weights = count_weights(model)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".mnn-") as folder:
         fresh = Path(folder) / "fresh.mnn"
-        files = ["--modelFile", str(source.resolve()), "--MNNModel", str(fresh.resolve())]
+        taken = source
+        if precision.name == FP16.name:
+            taken = Path(folder) / "halves.onnx"
+            write_onnx(with_half_weights(model), taken)
+        files = ["--modelFile", str(taken.resolve()), "--MNNModel", str(fresh.resolve())]
         arguments = ["-f", "ONNX", *files, "--bizCode", BIZ_CODE, *precision.flags]
         log = run_tool(CONVERTER, arguments, Path(folder))
         if not fresh.is_file():
             raise ConversionError("the converter wrote no file", stage=CONVERSION, hint=last_words(log))
         check_size(fresh, precision, weights=weights, besides=source.stat().st_size - 4 * weights, stage=CONVERSION)
-        model = with_fixed_uuid(fresh.read_bytes(), hashlib.sha256(source.read_bytes()).hexdigest())
-        fresh.write_bytes(model)
+        fresh.write_bytes(with_fixed_uuid(fresh.read_bytes(), hashlib.sha256(source.read_bytes()).hexdigest()))
         fresh.replace(target)
 
 
@@ -97,12 +104,10 @@ def check_size(path: Path, precision: Precision, *, weights: int, besides: int, 
         )
 
 
-def _check_source(source: Path) -> int:
-    """Refuse a source that the converter would misread; return the number of its weights."""
+def _read_source(source: Path) -> onnx.ModelProto:
+    """Read a source; refuse one that the converter would misread."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no stubs; onnx raises it
-
-    from deepmark.exporter.to_onnx import check_weights
 
     try:
         model = onnx.load(str(source), load_external_data=False)
@@ -112,7 +117,7 @@ def _check_source(source: Path) -> int:
         raise ConversionError(f"no file {source.name}", stage=CONVERSION) from error
     except (DecodeError, onnx.checker.ValidationError) as error:
         raise ConversionError(f"{source.name} is no valid ONNX model: {error}", stage=CONVERSION) from error
-    return count_weights(model)
+    return model
 
 
 def count_weights(model: onnx.ModelProto) -> int:

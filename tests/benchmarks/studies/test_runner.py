@@ -23,6 +23,7 @@ STUDIES = [
     "emulated_precisions",
     "graph_rewrites",
     "grouping",
+    "half_rounding",
     "label_reading",
     "memory_watch",
     "mnn_setting_costs",
