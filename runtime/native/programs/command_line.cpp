@@ -87,13 +87,6 @@ std::FILE* out() {
     return lines;
 }
 
-std::string shown(double value) {
-    if (!std::isfinite(value)) return "null";
-    char text[32];
-    std::snprintf(text, sizeof text, "%.9g", value);
-    return text;
-}
-
 Exit report(const std::string& message, const std::string& hint, Exit code) {
     std::string one_line = message;
     std::replace(one_line.begin(), one_line.end(), '\n', ' ');
@@ -102,6 +95,8 @@ Exit report(const std::string& message, const std::string& hint, Exit code) {
     std::fprintf(stderr, "error: %s\n", one_line.c_str());
     return code;
 }
+
+void Stdout::line(const std::string& json) { std::fprintf(out(), "%s\n", json.c_str()); }
 
 int guarded(Exit (*body)(int, char**), int count, char** words) {
     Exit code = failed;

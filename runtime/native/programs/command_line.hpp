@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "listener.hpp"
 #include "pipeline.hpp"
 
 namespace deepmark::program {
@@ -31,8 +32,10 @@ EngineSettings settings_of(Words& words);
 // Where JSON lines go. The process's own stdout leads to stderr: MNN prints lines there.
 std::FILE* out();
 
-// A float as JSON; null where it is not finite.
-std::string shown(double value);
+class Stdout : public Listener {
+public:
+    void line(const std::string& json) override;
+};
 
 // The contract's error: the last line of stdout, and the sentence on stderr.
 Exit report(const std::string& message, const std::string& hint, Exit code = failed);

@@ -214,4 +214,17 @@ std::string quoted(const std::string& text) {
     return out + '"';
 }
 
+std::string shown(double value) {
+    if (!std::isfinite(value)) return "null";
+    char text[32];
+    std::snprintf(text, sizeof text, "%.9g", value);
+    return text;
+}
+
+std::string fixed(double value, int digits) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.*f", digits, value);
+    return text;
+}
+
 }  // namespace deepmark

@@ -26,4 +26,10 @@ bool parse_json(const char* text, std::size_t size, Json& value, std::string& er
 // A string with its quotes; bytes above 127 stay as they are.
 std::string quoted(const std::string& text);
 
+// A number with nine digits; null where it is not finite.
+std::string shown(double value);
+
+// A finite number with so many digits behind the point.
+std::string fixed(double value, int digits);
+
 }  // namespace deepmark

@@ -11,6 +11,7 @@ std::unique_ptr<Pipeline> Pipeline::open(const std::string& path, const EngineSe
                                          int height, int width, std::string& error) {
     std::unique_ptr<Pipeline> made(new Pipeline);
     Bundle& bundle = made->bundle_;
+    made->asked_ = settings.precision;
     if (!Bundle::open(path, bundle, error)) return nullptr;
     made->height_ = height ? height : bundle.height;
     made->width_ = width ? width : bundle.width;
@@ -81,6 +82,17 @@ Map Pipeline::map_of(const std::string& name) const {
     if (!bundle_.channels.count(name)) return {};
     const Output* one = output(name);
     return {one->values.data(), one->channels, one->height, one->width};
+}
+
+const char* Pipeline::precision_used() const {
+    if (bundle_.precision == "int8") return "int8";
+#if defined(__aarch64__)
+    constexpr bool may_have_fp16 = true;
+#else
+    constexpr bool may_have_fp16 = false;
+#endif
+    return may_have_fp16 && asked_ == Precision::fp16 && engine_->has_extensions() ? "fp16"
+                                                                                   : "fp32";
 }
 
 Regressions& Pipeline::regressions() {

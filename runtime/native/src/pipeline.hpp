@@ -28,6 +28,9 @@ public:
 
     void set_params(const DecoderParams& params);
 
+    // Of the arithmetic, as far as MNN tells: fp32, fp16 or int8.
+    const char* precision_used() const;
+
     const Bundle& bundle() const { return bundle_; }
     const Engine& engine() const { return *engine_; }
     const Output* output(const std::string& name) const;
@@ -48,6 +51,7 @@ private:
     Suppressor suppressor_;
     DenseHeads dense_;
     std::unique_ptr<SparseHeads> sparse_;
+    Precision asked_ = Precision::fp32;
     int height_ = 0, width_ = 0;
     std::vector<float> table_;  // (3, 256): a pixel's value normalised
     Bytes warped_;

@@ -2,7 +2,7 @@
 
 #include <fstream>
 
-namespace deepmark::program {
+namespace deepmark {
 namespace {
 
 // The rest of the line that begins with `key`, without leading space.
@@ -32,4 +32,4 @@ std::string memory_now() {
 
 std::string cpus_allowed() { return field("/proc/self/status", "Cpus_allowed_list:"); }
 
-}  // namespace deepmark::program
+}  // namespace deepmark

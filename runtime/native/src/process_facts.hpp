@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace deepmark::program {
+namespace deepmark {
 
 // {"rss_kib":..,"hwm_kib":..,"pss_kib":..}; null where /proc does not say.
 std::string memory_now();
@@ -11,4 +11,4 @@ std::string memory_now();
 // "0-3,5", as the scheduler allows; empty where /proc does not say.
 std::string cpus_allowed();
 
-}  // namespace deepmark::program
+}  // namespace deepmark

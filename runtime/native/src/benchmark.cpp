@@ -1,0 +1,198 @@
+#include "benchmark.hpp"
+
+#include <dirent.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <set>
+
+#include "picture.hpp"
+#include "pipeline.hpp"
+#include "process_facts.hpp"
+#include "stopwatch.hpp"
+#include "techniques.hpp"
+
+namespace deepmark {
+namespace {
+
+#if defined(DEEPMARK_NDK)
+constexpr char runtime[] = "ndk";
+#else
+constexpr char runtime[] = "glibc-wheel";
+#endif
+#if defined(__aarch64__)
+constexpr char abi[] = "aarch64";
+#else
+constexpr char abi[] = "x86_64";
+#endif
+
+constexpr std::size_t block = 32;  // samples that are kept before they are written
+
+struct Sample {
+    double at, letterbox, network, decode;
+    std::size_t objects;
+    int cpu;
+};
+
+bool read_pictures(const std::string& folder, std::vector<Picture>& pictures, std::string& error) {
+    DIR* listing = opendir(folder.c_str());
+    if (!listing) {
+        error = folder + ": no folder of pictures";
+        return false;
+    }
+    std::vector<std::string> names;
+    while (const dirent* entry = readdir(listing)) {
+        const std::string name = entry->d_name;
+        if (name.size() > 4 && name.compare(name.size() - 4, 4, ".ppm") == 0) names.push_back(name);
+    }
+    closedir(listing);
+    std::sort(names.begin(), names.end());
+    for (const auto& name : names) {
+        Bytes content;
+        pictures.emplace_back();
+        if (!read_file(folder + "/" + name, std::size_t(1) << 30, content, error)) return false;
+        if (!read_ppm(content, pictures.back(), error)) {
+            error = folder + "/" + name + ": " + error;
+            return false;
+        }
+    }
+    if (pictures.empty()) error = folder + ": holds no *.ppm";
+    return !pictures.empty();
+}
+
+std::string without_slashes(std::string path) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    return path;
+}
+
+std::string start_line(const std::string& bundle, const BenchmarkSettings& settings) {
+    static const char* const powers[] = {"normal", "high", "low"};
+    const EngineSettings& engine = settings.engine;
+    return R"({"event":"start","format":"dm_bench/1","mnn_version":)" +
+           quoted(Engine::mnn_version()) + R"(,"runtime":")" + runtime + R"(","abi":")" + abi +
+           R"(","model":)" + quoted(bundle.substr(bundle.find_last_of('/') + 1)) +
+           R"(,"precision":")" + (engine.precision == Precision::fp16 ? "fp16" : "fp32") +
+           R"(","threads":)" + std::to_string(engine.threads) + R"(,"power":)" +
+           quoted(powers[int(engine.power)]) + R"(,"techniques":)" + quoted(settings.techniques) +
+           R"(,"cpus_allowed":)" + quoted(cpus_allowed()) + R"(,"memory":)" + memory_now() + "}";
+}
+
+std::string loaded_line(const Pipeline& pipeline, double load_ms) {
+    const Engine& engine = pipeline.engine();
+    return R"({"event":"loaded","load_ms":)" + fixed(load_ms, 3) + R"(,"precision_used":")" +
+           pipeline.precision_used() + R"(","backend":"CPU","threads_used":)" +
+           std::to_string(engine.threads_used()) + R"(,"mnn_memory_mib":)" +
+           shown(double(engine.memory_mib())) + R"(,"mnn_mflops":)" +
+           shown(double(engine.mflops())) + R"(,"memory":)" + memory_now() + "}";
+}
+
+void write(std::vector<Sample>& samples, Listener& listener) {
+    for (const Sample& one : samples)
+        listener.line(R"({"event":"sample","t_ms":)" + fixed(one.at, 3) + R"(,"letterbox_ms":)" +
+                      fixed(one.letterbox, 4) + R"(,"network_ms":)" + fixed(one.network, 4) +
+                      R"(,"decode_ms":)" + fixed(one.decode, 4) + R"(,"objects":)" +
+                      std::to_string(one.objects) + R"(,"cpu":)" + std::to_string(one.cpu) + "}");
+    samples.clear();
+}
+
+std::string end_line(int runs, double seconds, const std::set<int>& cpus) {
+    std::string used;
+    for (int cpu : cpus) used += (used.empty() ? "" : ",") + std::to_string(cpu);
+    return R"({"event":"end","runs":)" + std::to_string(runs) + R"(,"seconds":)" +
+           fixed(seconds, 3) + R"(,"cpus_used":[)" + used + R"(],"memory":)" + memory_now() + "}";
+}
+
+}  // namespace
+
+bool BenchmarkSettings::check(std::string& error) const {
+    const auto within = [&](const char* name, double value, double low, double high) {
+        if (!(value >= low && value <= high) && error.empty())
+            error = std::string(name) + " must be from " + shown(low) + " to " + shown(high) +
+                    ", found " + shown(value);
+    };
+    error.clear();
+    within("runs of the warm-up", warm_runs, 0, most_warm_runs);
+    within("seconds of the warm-up", warm_seconds, 0, most_seconds);
+    within("runs", runs, 0, most_runs);
+    within("seconds", seconds, 0, most_seconds);
+    if (threshold >= 0 || !(threshold < 0)) within("the threshold", threshold, 0, 1);
+    unsigned chosen = 0;
+    if (error.empty() && techniques != "manifest" && !read_techniques(techniques, chosen))
+        error = "techniques must be manifest, all, none or a list such as 1,2,4, found '" +
+                techniques + "'";
+    if (error.empty() && !runs && seconds <= 0) error = "runs or seconds must be above 0";
+    return error.empty();
+}
+
+BenchmarkEnd run_benchmark(const std::string& bundle_folder, const std::string& picture_folder,
+                           const BenchmarkSettings& settings, Listener& listener,
+                           Failure& failure) {
+    std::string error;
+    const auto fail = [&](const char* hint) {
+        failure = {error, hint};
+        return BenchmarkEnd::failed;
+    };
+    std::vector<Picture> pictures;
+    if (!settings.check(error)) return fail("choose another value");
+    if (!read_pictures(picture_folder, pictures, error)) return fail("make binary PPM pictures");
+    const std::string bundle = without_slashes(bundle_folder);
+    listener.line(start_line(bundle, settings));
+    const Stopwatch from_start;
+    auto pipeline = Pipeline::open(bundle, settings.engine, settings.height, settings.width, error);
+    if (!pipeline) return fail("copy the bundle again, or export it again");
+    DecoderParams params = pipeline->bundle().decoder;
+    unsigned chosen = 0;
+    if (settings.techniques != "manifest" && read_techniques(settings.techniques, chosen))
+        params = with_techniques(params, chosen);
+    if (settings.threshold >= 0) params.score_threshold = settings.threshold;
+    pipeline->set_params(params);
+    listener.line(loaded_line(*pipeline, from_start.ms()));
+    Detections found;
+    Sample sample{};
+    std::size_t turn = 0;
+    const auto run = [&] {
+        const Picture& picture = pictures[turn++ % pictures.size()];
+        sample.at = from_start.ms();
+        Stopwatch phase;
+        if (!pipeline->letterbox(picture.pixels.data(), picture.height, picture.width, error))
+            return false;
+        sample.letterbox = phase.lap_ms();
+        if (!pipeline->run_network(error)) return false;
+        sample.network = phase.lap_ms();
+        if (!pipeline->decode(found, error)) return false;
+        sample.decode = phase.lap_ms();
+        sample.objects = found.objects.size();
+        sample.cpu = sched_getcpu();
+        return true;
+    };
+    const Stopwatch warming;
+    int warmed = 0;
+    for (; warmed < settings.warm_runs || warming.ms() < 1000 * settings.warm_seconds; ++warmed) {
+        if (listener.cancelled()) return BenchmarkEnd::cancelled;
+        if (!run()) return fail("run dm_verify on the bundle");
+    }
+    listener.line(R"({"event":"warm","runs":)" + std::to_string(warmed) + R"(,"seconds":)" +
+                  fixed(warming.ms() / 1000, 3) + "}");
+    std::vector<Sample> samples;
+    samples.reserve(block);
+    std::set<int> cpus;
+    const int runs = settings.runs;
+    const double time_ms = 1000 * settings.seconds;
+    const Stopwatch measuring;
+    int done = 0;
+    turn = 0;
+    while ((!runs || done < runs) && (time_ms <= 0 || measuring.ms() < time_ms)) {
+        if (listener.cancelled()) return BenchmarkEnd::cancelled;
+        if (!run()) return fail("run dm_verify on the bundle");
+        samples.push_back(sample);
+        cpus.insert(sample.cpu);
+        ++done;
+        if (samples.size() == block) write(samples, listener);
+    }
+    const double took = measuring.ms() / 1000;
+    write(samples, listener);
+    listener.line(end_line(done, took, cpus));
+    return BenchmarkEnd::done;
+}
+
+}  // namespace deepmark

@@ -1,0 +1,36 @@
+// Times of one model in one process: every sample, phase by phase.
+#pragma once
+
+#include "deepmark/deepmark.hpp"
+#include "listener.hpp"
+
+namespace deepmark {
+
+constexpr int most_warm_runs = 1000000, most_runs = 100000000;
+constexpr double most_seconds = 86400;
+
+struct BenchmarkSettings {
+    EngineSettings engine;
+    int height = 0, width = 0;  // of the network's input; 0: the bundle's own
+    int warm_runs = 3;          // at least, as is warm_seconds; none of them is measured
+    double warm_seconds = 0;
+    int runs = 0;                         // at most; 0: what `seconds` allows
+    double seconds = 0;                   // at most; 0: what `runs` take
+    std::string techniques = "manifest";  // or what read_techniques reads
+    double threshold = -1;                // least score of an object; below 0: the bundle's own
+
+    // False: `error` says which is out of its range. The engine checks its own.
+    bool check(std::string& error) const;
+};
+
+enum class BenchmarkEnd { done, cancelled, failed };
+
+// Lines: events "start", "loaded", "warm", "sample" for each run, "end". Samples come in blocks, so
+// that none is taken while another is written.
+//
+// picture_folder: binary PPM files, *.ppm, which take turns.
+// failure: filled where it ends as `failed`.
+BenchmarkEnd run_benchmark(const std::string& bundle_folder, const std::string& picture_folder,
+                           const BenchmarkSettings& settings, Listener& listener, Failure& failure);
+
+}  // namespace deepmark
