@@ -31,8 +31,9 @@ CONVERTER_NAMES = {  # class -> its name in the official COCO converter; the ann
     "sling dress": "sling_dress",
 }  # the others are the same
 _OVERHANG = 0.02  # of the picture's side that a box may reach beyond it: people drew these boxes
-_ITEM = re.compile(r"item(\d+)")
-_ITEM_KEY = re.compile(rb'"(item\d+)"\s*:')
+_ITEM = re.compile(r"item[0-9]+")
+_ITEM_KEY = re.compile(rb'"(item[0-9]+)"\s*:')
+_GARMENT_FIELD = b'"category_id"'  # what stands in garments and in nothing else
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +122,9 @@ def read_annotation(
     keys = [key.decode() for key in _ITEM_KEY.findall(content)]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
         raise DataError(f"{source}: {twice} stands there twice")
+    for name, part in parts.items():
+        if _GARMENT_FIELD in bytes(part) and not _ITEM.fullmatch(name):
+            raise DataError(f"{source}: {name!r} holds a garment: expected a name such as item1, without anything else")
     names = [name for name in parts if _ITEM.fullmatch(name)]  # in the file's order, as the official converter goes
     items = tuple(_item(parts[name], f"{source}: {name}", schema, size) for name in names)
     return Annotation(image_id, head.source, head.pair_id, items)

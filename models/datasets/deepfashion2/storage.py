@@ -8,6 +8,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -18,6 +19,7 @@ MAX_BYTES = 1 << 28  # of one file, unpacked
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError)
 _AES = 99  # "method" of a file that WinZip's way of AES encrypts (its AE-1 and AE-2)
 _STRONG = 0x40  # flag of PKWARE's own strong encryption
+_TRIED = 8  # files that the password is tried on: one wrong password in 256 passes the check of one
 
 
 class Storage(Protocol):
@@ -109,7 +111,8 @@ class ZipStorage:
         except (*_BROKEN, NotImplementedError) as error:
             raise DataError(f"{path} is no zip, or a damaged one: {error}") from error
         self._entries = self._below(part)
-        self.read(next(iter(self._entries)), 1)  # a wrong password would be the fault of every file
+        for name in islice(self._entries, _TRIED):  # a wrong password would be the fault of every file
+            self.read(name, 0)
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the files."""
@@ -146,6 +149,11 @@ class ZipStorage:
                 ) from error
             raise DataError(f"{self.label(name)} is damaged: {error}") from error
         except (*_BROKEN, OSError) as error:
+            if encrypted:
+                raise DataError(
+                    f"{self.label(name)} is damaged, or the password is wrong: {error}",
+                    hint="the password is the first line of --password-file",
+                ) from error
             raise DataError(f"{self.label(name)} is damaged: {error}") from error
 
     def label(self, name: str) -> str:
@@ -161,8 +169,8 @@ class ZipStorage:
         found: dict[str, zipfile.ZipInfo] = {}
         folders = set()
         for info in self._archive.infolist():
-            inner = PurePosixPath(info.filename)
-            if not info.is_dir() and inner.parent.name == part and not inner.name.startswith("."):
+            inner = PurePosixPath(info.filename.replace("\\", "/"))  # some tools of Windows pack their own separator
+            if not info.filename.endswith(("/", "\\")) and inner.parent.name == part and not inner.name.startswith("."):
                 found[inner.name] = info
                 folders.add(inner.parent)
         if len(folders) > 1:

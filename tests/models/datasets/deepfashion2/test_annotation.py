@@ -127,6 +127,18 @@ def test_what_is_wrong_is_named_by_file_and_field(content: object, words: list[s
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["Item1", "item_1", "item 1", "item1a", "item\u0661", "garments"])
+def test_a_garment_under_another_name_is_not_left_out(name: str) -> None:
+    for value in (item(), [item()]):
+        content = {"source": "shop", "pair_id": 1, name: value}
+        with pytest.raises(DataError, match="holds a garment: expected a name such as item1"):
+            read(content)
+
+
+def test_what_holds_no_garment_may_have_any_name() -> None:
+    assert read({**document(item()), "item_count": 1, "Item1_comment": {"by": "me"}}).items
+
+
 def test_a_box_may_reach_a_little_beyond_its_picture() -> None:
     assert read(document(item(bounding_box=[-1, 20, 81, 60]))).items[0].box == (-1, 20, 81, 60)
 

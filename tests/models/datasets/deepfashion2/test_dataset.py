@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -182,6 +184,36 @@ def test_zips_that_are_none_or_hold_nothing_or_too_much_are_refused(tmp_path: Pa
     for name, words in (("none", "is no zip"), ("other", "holds no folder annos/"), ("two", "holds 2 folders annos/")):
         with pytest.raises(DataError, match=words):
             open_dataset(tmp_path / f"{name}.zip")
+
+
+def _password_that_passes(path: Path, number: int) -> bytes:
+    """A wrong password that the cipher's one byte of check lets through for a file of a zip."""
+    with zipfile.ZipFile(path) as archive:
+        info = archive.infolist()[number]
+        for one in range(10_000):
+            with suppress(RuntimeError), archive.open(info, pwd=b"wrong %d" % one):
+                return b"wrong %d" % one
+    raise AssertionError
+
+
+def test_a_wrong_password_that_passes_the_check_of_one_file_is_no_damage(tmp_path: Path) -> None:
+    packed = write_zip(tmp_path / "a.zip", write_set(tmp_path / "set", {1: GOOD, 2: GOOD}), "", b"right")
+    with pytest.raises(DataError, match="the password does not open"):
+        open_dataset(packed, password=_password_that_passes(packed, 0))
+
+    packed = write_zip(tmp_path / "b.zip", write_set(tmp_path / "one", {1: GOOD}), "", b"right")
+    labels = open_dataset(packed, password=_password_that_passes(packed, 0))
+    with pytest.raises(DataError, match="is damaged, or the password is wrong"):
+        labels.annotation(1)
+
+
+def test_a_zip_of_a_windows_tool_has_backslashes(tmp_path: Path) -> None:
+    packed = tmp_path / "a.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("validation\\annos\\"), b"")
+        archive.writestr(zipfile.ZipInfo("validation\\annos\\000001.json"), json.dumps(GOOD))
+
+    assert len(open_dataset(packed).annotation(1).items) == 2
 
 
 def test_a_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
