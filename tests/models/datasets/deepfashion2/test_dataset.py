@@ -197,7 +197,7 @@ def _password_that_passes(path: Path, number: int) -> bytes:
 
 
 def test_a_wrong_password_that_passes_the_check_of_one_file_is_no_damage(tmp_path: Path) -> None:
-    packed = write_zip(tmp_path / "a.zip", write_set(tmp_path / "set", {1: GOOD, 2: GOOD}), "", b"right")
+    packed = write_zip(tmp_path / "a.zip", write_set(tmp_path / "set", {1: GOOD, 2: document()}), "", b"right")
     with pytest.raises(DataError, match="the password does not open"):
         open_dataset(packed, password=_password_that_passes(packed, 0))
 
