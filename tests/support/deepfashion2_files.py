@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 import zlib
@@ -120,7 +121,8 @@ def _encrypt(plain: bytes, password: bytes) -> bytes:
     for byte in password:
         update(byte)
     out = bytearray()
-    for byte in bytes(11) + bytes([zlib.crc32(plain) >> 24]) + plain:
+    header = hashlib.sha256(plain).digest()[:11]  # real ones are random; without them all files would have one check
+    for byte in header + bytes([zlib.crc32(plain) >> 24]) + plain:
         low = (keys[2] | 2) & 0xFFFF
         out.append(byte ^ ((low * (low ^ 1)) >> 8 & 0xFF))
         update(byte)
