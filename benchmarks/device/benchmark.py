@@ -90,6 +90,7 @@ def run_on_phone(request: PhoneRequest) -> BenchResult:
         identity = read_identity(adb)
         _require_usable(identity, read_state(adb))
         entries = _entries(request, entered, "EMULATED " if identity.emulated else "")
+        request.on_message(f"{identity.title} can be measured on; building its programs, or taking those of the cache")
         build = request.build()
         pictures = samples.gather(request.images, usable)
         request.on_message(f"measuring on {identity.title}; runtime: {build.runtime}")

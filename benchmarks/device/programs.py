@@ -76,10 +76,14 @@ def build_for_phone() -> PhoneBuild:
     """Build with Android's tools where they are named, otherwise with Linux' C library, which comes along; cached.
 
     Raises:
-        DeepMarkError: a tool or MNN is missing, or the compiler failed.
+        EngineError: tools or MNN are missing, all of which it names, or the compiler failed.
     """
     from deepmark.runtime.native import android, build_native
+    from deepmark.runtime.phone_tools import missing_to_build
 
+    if missing := missing_to_build():
+        named = "; ".join(f"{part.found or f'{part.name} is missing'} ({part.remedy})" for part in missing)
+        raise EngineError(f"programs for a phone cannot be built here: {named}", hint="deepmark doctor --phone")
     return build_native("android" if android.is_wanted() else "aarch64-linux-gnu")
 
 

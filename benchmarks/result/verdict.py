@@ -143,9 +143,13 @@ def _shown(cores: set[int]) -> str:
 
 
 def unusable(identity: PhoneIdentity) -> str | None:
-    """Return why this program can not run there at all; None where it can, or where the phone does not say."""
-    if identity.abis and ABI not in identity.abis:
-        return f"it runs {', '.join(identity.abis)}, and {ABI} is needed"
+    """Return why this program can not run there at all; None where it can, or where the phone does not say.
+
+    The first instruction set is the processor's own; emulators on x86 name arm64-v8a behind it, which they translate.
+    """
+    if identity.abis and identity.abis[0] != ABI:
+        translated = f", translating {ABI}" if ABI in identity.abis else ""
+        return f"it runs {', '.join(one for one in identity.abis if one != ABI)}{translated}, and {ABI} is needed"
     return None
 
 

@@ -7,7 +7,6 @@ defines, so that no Python is there at run time.
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import subprocess
 import tempfile
@@ -17,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deepmark.errors import EngineError
+from deepmark.runtime.native.arm64_wheel import find_arm64_wheel
 from deepmark.runtime.native.tool_chain import CROSS, ToolChain, require_tool
 
-WHEEL_VARIABLE = "MNN_AARCH64_WHEEL"
 LOADER = "ld-linux-aarch64.so.1"
 CROSS_LIBRARIES = (
     LOADER,
@@ -65,21 +64,16 @@ def host_chain() -> ToolChain:
 
 @contextmanager
 def cross_chain() -> Iterator[ToolChain]:
-    """Build for arm64 Linux, on the wheel that `WHEEL_VARIABLE` names; the block's end removes what was unpacked.
+    """Build for arm64 Linux, on the wheel that `find_arm64_wheel` finds; the block's end removes what was unpacked.
 
     Raises:
         EngineError: a compiler or the wheel is missing, or it is none.
     """
     compiler = require_tool(f"{CROSS}-g++")
     require_tool(f"{CROSS}-gcc")
-    named = os.environ.get(WHEEL_VARIABLE, "")
-    if not Path(named).is_file():
-        raise EngineError(
-            f"{WHEEL_VARIABLE} must name MNN's wheel for aarch64, found {named!r}",
-            hint="tools/phone_toolchain.sh fetches it into build/wheels",
-        )
+    found = find_arm64_wheel()
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
-        library = _unpack(named, Path(folder))
+        library = _unpack(found, Path(folder))
         companions = (*_companions(library), *_cross_libraries())
         cmake = (
             *_cmake(library),
@@ -88,7 +82,7 @@ def cross_chain() -> Iterator[ToolChain]:
             f"-DCMAKE_C_COMPILER={CROSS}-gcc",
             f"-DCMAKE_CXX_COMPILER={CROSS}-g++",
         )
-        version = Path(named).name.split("-")[1]
+        version = found.name.split("-")[1]
         yield ToolChain("glibc-wheel", compiler, library, version, companions, cmake, needs_python=True)
 
 
@@ -100,7 +94,7 @@ def _cmake(library: Path) -> tuple[str, ...]:
     return (f"-DMNN_LIBRARIES={library.parent / 'mnn.libs'}",)
 
 
-def _unpack(named: str, folder: Path) -> Path:
+def _unpack(named: Path, folder: Path) -> Path:
     try:
         with zipfile.ZipFile(named) as archive:
             wanted = [name for name in archive.namelist() if name.endswith(".so") or name.startswith("mnn.libs/")]

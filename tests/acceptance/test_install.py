@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import venv
 import zipfile
@@ -58,6 +59,41 @@ def test_the_sdist_holds_the_tests_and_the_licence_but_no_weights(distributions:
 
     assert {"LICENSE", "README.md", "pyproject.toml", "tests/conftest.py", "tests/data/softnms39.npz"} <= names
     assert not [name for name in names if name.endswith((".pth", ".onnx", ".mnn"))]
+
+
+@pytest.fixture
+def installed(distributions: Path, tmp_path: Path) -> Path:
+    """Python of an environment with the wheel unpacked in it; what it needs is borrowed from the running one."""
+    venv.create(tmp_path / "env", with_pip=False)
+    (packages,) = (tmp_path / "env").glob("lib/python*/site-packages")
+    (wheel,) = distributions.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(packages)
+    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return tmp_path / "env" / "bin" / "python"
+
+
+def test_an_installed_wheel_says_what_a_phone_needs_and_fetches_it(installed: Path, tmp_path: Path) -> None:
+    wheels = ROOT / "build" / "wheels"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHONPATH", "MNN_"))}
+    shelf = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    environment = {**clean, **shelf, "DEEPMARK_CACHE": str(tmp_path / "cache")}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([installed, *words], capture_output=True, text=True, env=environment, cwd=tmp_path)
+
+    home = Path(run("-c", "import deepmark.runtime.native as native; print(native.__file__)").stdout.strip())
+    assert home.is_relative_to(tmp_path)
+    assert (home.parent / "CMakeLists.txt").is_file()
+    before = run("-m", "deepmark", "doctor", "--phone")
+    assert before.returncode == 1
+    assert "MNN for arm64: deepmark doctor --phone --fetch brings it" in before.stderr
+
+    if not any(wheels.glob("mnn-*aarch64*.whl")):
+        pytest.skip("needs build/wheels: tools/phone_toolchain.sh")
+    after = run("-m", "deepmark", "doctor", "--phone", "--fetch")
+    assert f"from {wheels} into {tmp_path / 'cache' / 'wheels'}" in after.stderr
+    found = run("-c", "from deepmark.runtime.native.arm64_wheel import find_arm64_wheel; print(find_arm64_wheel())")
+    assert Path(found.stdout.strip()).parent == tmp_path / "cache" / "wheels"
 
 
 def test_an_empty_environment_detects_after_pip_install(

@@ -13,7 +13,8 @@ import pytest
 from outcome import Deepmark
 
 from deepmark.runtime import installation
-from deepmark.runtime.installation import ToolChainPart, examine
+from deepmark.runtime.installation import examine
+from deepmark.runtime.tool_chain_part import ToolChainPart
 
 Pretend = Callable[..., None]
 
@@ -203,14 +204,49 @@ def test_the_doctor_imports_nothing_heavy() -> None:
     assert end.stdout.strip() == "[]"
 
 
-def test_the_arm64_library_is_where_its_variable_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_arm64_library_is_where_its_variable_says_or_in_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEEPMARK_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("MNN_AARCH64_WHEEL", raising=False)
     absent = _part("MNN for arm64")
     assert (absent.ok, absent.found) == (False, None)
-    assert "tools/phone_toolchain.sh" in str(absent.remedy)
+    assert "deepmark doctor --phone --fetch" in str(absent.remedy)
 
     monkeypatch.setenv("MNN_AARCH64_WHEEL", str(tmp_path / "mnn.whl"))
-    assert _part("MNN for arm64").found == f"{tmp_path / 'mnn.whl'} is no file"
+    assert f"found '{tmp_path / 'mnn.whl'}'" in str(_part("MNN for arm64").found)
 
     (tmp_path / "mnn.whl").write_bytes(b"x")
     assert (_part("MNN for arm64").ok, _part("MNN for arm64").remedy) == (True, None)
+
+
+def test_what_a_phone_needs_is_listed_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deepmark: Deepmark
+) -> None:
+    monkeypatch.setenv("DEEPMARK_CACHE", str(tmp_path))
+    for name in ("MNN_AARCH64_WHEEL", "ANDROID_NDK_HOME", "MNN_ANDROID"):
+        monkeypatch.delenv(name, raising=False)
+
+    done = deepmark("doctor", "--phone", "--json")
+
+    document = json.loads(done.out)
+    parts = {part["name"]: part for part in document["parts"]}
+    assert (done.code, document["ok"]) == (1, False)
+    assert [name for name, part in parts.items() if part["required"]] == [
+        "adb",
+        "cmake",
+        "nm",
+        "aarch64-linux-gnu-g++",
+        "MNN for arm64",
+    ]
+    assert "qemu-aarch64-static" not in parts
+    assert "error: deepmark bench --device adb cannot work here: " in done.err
+
+    monkeypatch.setenv("ANDROID_NDK_HOME", str(tmp_path))
+    document = json.loads(deepmark("doctor", "--phone", "--json").out)
+    assert [part["name"] for part in document["parts"] if part["required"]] == [
+        "adb",
+        "cmake",
+        "android ndk",
+        "MNN for Android",
+    ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deepmark.runtime import native
-from deepmark.runtime.native.wheel import WHEEL_VARIABLE
+from deepmark.runtime.native.arm64_wheel import WHEEL_VARIABLE
 
 PROGRAMS = Path(__file__).parent.parent / "runtime" / "native"
 SOURCES = Path(native.__file__).parent / "src"

@@ -203,7 +203,7 @@ def test_a_hot_phone_its_saver_and_a_full_one_are_reasons(plug: Plug, adb_server
     assert now.capped_mhz == {"7": 1500.0}
 
 
-@pytest.mark.parametrize("abis", ["armeabi-v7a,armeabi", "x86_64,x86"])
+@pytest.mark.parametrize("abis", ["armeabi-v7a,armeabi", "x86_64,x86", "x86_64,arm64-v8a"])
 def test_another_instruction_set_is_refused(plug: Plug, adb_server: str, abis: str) -> None:
     device = plug()
     device.phone.write("props/ro.product.cpu.abilist", abis)

@@ -14,7 +14,7 @@ from native_programs import require_cross_build
 from deepmark.errors import EngineError
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.native import build_native
-from deepmark.runtime.native.wheel import WHEEL_VARIABLE
+from deepmark.runtime.native.arm64_wheel import WHEEL_VARIABLE
 
 EMULATOR = "qemu-aarch64-static"
 
