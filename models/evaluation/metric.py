@@ -31,7 +31,9 @@ Kind = Literal["keypoints", "bbox"]
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # of OKS for landmarks, of IoU for boxes
 RECALLS = tuple(step / 100 for step in range(101))
-MOST_DETECTIONS = {"keypoints": 20, "bbox": 100}  # per picture and class, the best by score
+KINDS: tuple[Kind, ...] = ("keypoints", "bbox")
+KIND_NAMES: dict[Kind, str] = {"keypoints": "landmarks", "bbox": "boxes"}
+MOST_DETECTIONS: dict[Kind, int] = {"keypoints": 20, "bbox": 100}  # per picture and class, the best by score
 _IOU_50, _IOU_75 = 0, 5  # positions of these thresholds
 _NOTHING = -1  # precision where nothing was to be found
 
@@ -107,10 +109,13 @@ class ClassMetric:
         from hotcoco import COCO, COCOeval
 
         # The smallest layout that is exact is the class's own, a tenth of the 294. But COCO compares an item without
-        # any labelled landmark by all landmarks of the layout, zeros included, to see if a detection may be forgiven.
+        # any labelled landmark by all landmarks of the layout, whatever a detection has there, to see if it may be
+        # forgiven.
         wide = not bool(np.all(np.any(truth.keypoints[..., 2] > 0, axis=1)))
         sigmas = sigmas_294(self._schema) if wide else np.array(self._schema.classes[self._index].sigmas)
-        annotations = coco_annotations(truth, self._layout(wide)(truth.keypoints), self._index + 1)
+        widen = self._widen(wide)
+        keypoints = truth.keypoints if widen is None else widen(truth.keypoints)
+        annotations = coco_annotations(truth, keypoints, self._index + 1)
         expected = COCO({**self._base, "annotations": list(annotations)})
         curves: dict[Kind, F64 | None] = {}
         for kind in kinds:
@@ -125,15 +130,15 @@ class ClassMetric:
             curves[kind] = None if np.all(curve == _NOTHING) else curve
         return curves
 
-    def _layout(self, wide: bool) -> Widen:
-        return partial(to_294, class_index=self._index, schema=self._schema) if wide else np.asarray
+    def _widen(self, wide: bool) -> Widen | None:
+        return partial(to_294, class_index=self._index, schema=self._schema) if wide else None
 
     def _load(self, wide: bool) -> COCO:
         """Give hotcoco the detections in a file: as Python's objects they take five times the memory."""
         from hotcoco import COCO
 
         if wide not in self._found:
-            rows = coco_rows(self._results, self._index + 1, self._layout(wide))
+            rows = coco_rows(self._results, self._index + 1, self._widen(wide))
             with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
                 path = Path(folder) / "found.json"
                 try:

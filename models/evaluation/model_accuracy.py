@@ -1,18 +1,20 @@
-"""How good a model is on a labelled data set, or how good the detections in a file are."""
+"""How good a model is on a labelled data set, or how good the detections in files are."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deepmark.console import Progress, no_progress
 from deepmark.errors import UsageError
 from deepmark.files import printable
-from deepmark.models.evaluation.coco_file import load_results, save_results
+from deepmark.models.evaluation.coco_file import save_results
 from deepmark.models.evaluation.dataset_request import DatasetRequest, LabelledSet
-from deepmark.models.evaluation.metric import require_hotcoco
+from deepmark.models.evaluation.detection_files import MOST_FILES, load_detections
+from deepmark.models.evaluation.metric import KINDS, Kind, require_hotcoco
 from deepmark.models.evaluation.prediction import detect_all, with_techniques
 from deepmark.models.evaluation.report import AccuracyReport, measure, steps
 from deepmark.models.evaluation.report_page import REPORT_STEPS, write_report
@@ -22,6 +24,8 @@ from deepmark.models.evaluation.table2 import ROWS, Table2Row, make_table2
 from deepmark.models.evaluation.truth import Truth
 from deepmark.page import require_report
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccuracyRequest:
@@ -29,7 +33,8 @@ class AccuracyRequest:
 
     Attributes:
         model: bundle, bare model file, or checkpoint; None for ``detections``.
-        detections: file of detections in COCO's result format; None for ``model``.
+        detections: one file of detections in COCO's result format with landmarks, boxes or both, or two files with one
+            each; empty for ``model``.
         data: the labelled data set, and how the model is run on it.
         visible_only: whether occluded landmarks are left out of the metric.
         subsets: whether to evaluate by scale, occlusion, zoom-in and viewpoint, too.
@@ -40,7 +45,7 @@ class AccuracyRequest:
     """
 
     model: Path | None
-    detections: Path | None
+    detections: tuple[Path, ...]
     data: DatasetRequest
     visible_only: bool = False
     subsets: bool = False
@@ -56,8 +61,12 @@ class AccuracyRequest:
             UsageError: names the options.
             DeepMarkError: a library is not installed.
         """
-        if (self.model is None) == (self.detections is None):
+        if (self.model is None) != bool(self.detections):
             raise UsageError("give either MODEL or --detections", hint="deepmark eval --help")
+        if len(self.detections) > MOST_FILES:
+            raise UsageError(
+                f"--detections takes one file, or one with landmarks and one with boxes; found {len(self.detections)}"
+            )
         if self.model is None:
             given = {"techniques": self.techniques, "save": self.save, "table": self.table2 or None}
             useless = [f"--{name}" for name, value in given.items() if value is not None] + self.data.model_options()
@@ -75,25 +84,27 @@ class AccuracyMeasurement:
     """What was measured.
 
     Attributes:
-        evaluated: the model or the file of detections.
+        evaluated: the model or the files of detections, for people.
         annotations: the labels that it was held against.
         run: ``engine`` and ``decoder`` that made the detections; empty for detections out of a file.
         report: mAP by class, and by subset.
         table2: mAP with each technique by itself and with all; empty where they were not asked for.
         faults: sentences about the pictures that were left out.
+        doubts: sentences about what was read and is likely to mean something else.
     """
 
-    evaluated: Path
+    evaluated: str
     annotations: Path
     run: dict[str, object]
     report: AccuracyReport
     table2: tuple[Table2Row, ...]
     faults: tuple[str, ...]
+    doubts: tuple[str, ...]
 
     def document(self) -> dict[str, object]:
         """Return everything, for JSON."""
         return {
-            "evaluated": str(self.evaluated),
+            "evaluated": self.evaluated,
             "annotations": str(self.annotations),
             **self.run,
             "mAP_pt": self.report.map_pt.ap if self.report.map_pt else None,
@@ -101,6 +112,7 @@ class AccuracyMeasurement:
             "accuracy": self.report,
             **({"table2": self.table2} if self.table2 else {}),
             "skipped": self.faults,
+            "doubts": self.doubts,
         }
 
 
@@ -115,49 +127,90 @@ def measure_accuracy(request: AccuracyRequest, progress: Progress = no_progress)
         DeepMarkError: options contradict each other, a library or file is missing, or the model cannot be run.
     """
     request.check()
-    evaluated = request.model or request.detections
-    assert evaluated is not None
+    evaluated = ", ".join(printable(path) for path in request.detections or (request.model,) if path)
     labelled = request.data.read(progress, attributes=request.subsets)
     dataset, truth = labelled.dataset, labelled.truth
-    results, run, rows = _results(request, labelled, progress)
+    found = _read(request, labelled) if request.model is None else _run(request, request.model, labelled, progress)
+    if request.page is not None and (len(found.kinds) < len(KINDS) or found.box_results is not None):
+        raise UsageError("--report needs detections that have both landmarks and boxes, in one file")
     if request.save is not None:
-        save_results(request.save, results, dataset.schema)
+        save_results(request.save, found.results, dataset.schema)
     with progress("measuring", steps(truth), "classes") as advance:
-        report = measure(truth, results, visible_only=request.visible_only, subsets=request.subsets, advance=advance)
+        report = measure(
+            truth,
+            found.results,
+            kinds=found.kinds,
+            box_results=found.box_results,
+            visible_only=request.visible_only,
+            subsets=request.subsets,
+            advance=advance,
+        )
     if request.page is not None:
-        what = {"evaluated": printable(evaluated), "annotations": printable(request.data.annotations), **run}
+        what = {"evaluated": evaluated, "annotations": printable(request.data.annotations), **found.run}
         with progress("writing the report", REPORT_STEPS, "steps") as advance:
             write_report(
                 request.page,
                 report,
                 truth,
-                results,
+                found.results,
                 dataset,
                 run=what,
                 faults=labelled.faults,
-                table2=rows,
+                table2=found.table2,
                 advance=advance,
             )
-    return AccuracyMeasurement(evaluated, request.data.annotations, run, report, rows, labelled.faults)
+    return AccuracyMeasurement(
+        evaluated, request.data.annotations, found.run, report, found.table2, labelled.faults, found.doubts
+    )
 
 
-def _results(
-    request: AccuracyRequest, labelled: LabelledSet, progress: Progress
-) -> tuple[Sequence[ClassResults], dict[str, Any], tuple[Table2Row, ...]]:
-    """Return the detections, what made them, and table 2 where it was asked for."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What is measured.
+
+    Attributes:
+        results: detections, one entry per class.
+        box_results: detections whose boxes are measured, where they are others; None where they are not.
+        kinds: kinds of what the detections have.
+        run: what made them.
+        table2: rows of table 2, where they were asked for.
+        doubts: sentences about what is likely to mean something else.
+    """
+
+    results: Sequence[ClassResults]
+    box_results: Sequence[ClassResults] | None = None
+    kinds: Sequence[Kind] = KINDS
+    run: dict[str, Any] = field(default_factory=dict)
+    table2: tuple[Table2Row, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def _read(request: AccuracyRequest, labelled: LabelledSet) -> _Found:
     dataset, truth = labelled.dataset, labelled.truth
-    if request.model is None:
-        assert request.detections is not None
-        skipped = frozenset(dataset.ids).difference(truth.image_ids)
-        return load_results(request.detections, truth.image_ids, dataset.schema, skipped=skipped), {}, ()
-    with request.data.collect(request.model, labelled, progress) as store:
+    skipped = frozenset(dataset.ids).difference(truth.image_ids)
+    found = load_detections(request.detections, truth, skipped=skipped)
+    doubts = (*((dataset.note,) if dataset.note else ()), *found.doubts)
+    for doubt in doubts:
+        logger.warning("%s", doubt)
+    if found.points is None or found.boxes is None:
+        kind: Kind = "bbox" if found.points is None else "keypoints"
+        results = found.boxes if found.points is None else found.points
+        assert results is not None
+        return _Found(results, kinds=(kind,), doubts=doubts)
+    others = None if found.boxes is found.points else found.boxes
+    return _Found(found.points, others, doubts=doubts)
+
+
+def _run(request: AccuracyRequest, model: Path, labelled: LabelledSet, progress: Progress) -> _Found:
+    truth = labelled.truth
+    with request.data.collect(model, labelled, progress) as store:
         params = store.manifest.decoder
         if request.techniques is not None:
             params = with_techniques(params, request.techniques)
         with progress("decoding", len(store), "pictures") as advance:
             results = detect_all(store, truth.schema, params, advance)
         rows = _table2(store, truth, progress, visible_only=request.visible_only) if request.table2 else ()
-        return results, {"engine": store.record, "decoder": params}, rows
+        return _Found(results, run={"engine": store.record, "decoder": params}, table2=rows)
 
 
 def _table2(store: HeadStore, truth: Truth, progress: Progress, *, visible_only: bool) -> tuple[Table2Row, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from deepmark.models.evaluation.metric import AveragePrecision, ClassMetric, mean
+from deepmark.models.evaluation.metric import KINDS, AveragePrecision, ClassMetric, Kind, mean
 from deepmark.models.evaluation.results import ClassResults
 from deepmark.models.evaluation.truth import ClassTruth, Truth
 
@@ -42,9 +42,10 @@ class ClassAccuracy:
     Attributes:
         name: name of the class.
         items: number of its items in the data set.
-        detections: number of its detections.
-        points: average precision of landmarks; None where the data set has none of it to be found.
-        boxes: average precision of boxes; None where the data set has none of it to be found.
+        detections: number of its detections; of both files, where landmarks and boxes come from two.
+        points: average precision of landmarks; None where the data set has none of it to be found, or they are not
+            measured.
+        boxes: average precision of boxes; None where the data set has none of it to be found, or they are not measured.
     """
 
     name: str
@@ -83,9 +84,10 @@ class AccuracyReport:
         pictures: number of pictures that were evaluated.
         items: number of items in them.
         detections: number of detections in them.
+        kinds: kinds of what was measured: ``"keypoints"``, ``"bbox"`` or both.
         visible_only: whether ``map_pt`` and ``classes`` leave occluded landmarks out.
-        map_pt: mAP of landmarks over the classes that are in the data set; None where there is none.
-        map_box: mAP of boxes over the classes that are in the data set; None where there is none.
+        map_pt: mAP of landmarks over the classes that are in the data set; None where there is none, or not measured.
+        map_box: mAP of boxes over the classes that are in the data set; None where there is none, or not measured.
         classes: one row per class.
         subsets: one column per subset; empty unless asked for.
         overall: the column "overall" of Table 5, with both rows; None unless subsets were asked for.
@@ -94,6 +96,7 @@ class AccuracyReport:
     pictures: int
     items: int
     detections: int
+    kinds: tuple[Kind, ...]
     visible_only: bool
     map_pt: AveragePrecision | None
     map_box: AveragePrecision | None
@@ -106,6 +109,8 @@ def measure(
     truth: Truth,
     results: Sequence[ClassResults],
     *,
+    kinds: Sequence[Kind] = KINDS,
+    box_results: Sequence[ClassResults] | None = None,
     visible_only: bool = False,
     subsets: bool = False,
     advance: Callable[[], None] = lambda: None,
@@ -115,6 +120,8 @@ def measure(
     Args:
         truth: items to be found.
         results: detections, one entry per class.
+        kinds: kinds of what to measure: landmarks, boxes.
+        box_results: detections whose boxes are measured; None for those whose landmarks are.
         visible_only: whether to leave occluded landmarks out (the paper's .507 instead of .445).
         subsets: whether to evaluate Table 5's subsets too, with both kinds of landmarks.
         advance: function called after each of `steps` steps.
@@ -124,8 +131,12 @@ def measure(
     """
     rows = []
     for index, (expected, found) in enumerate(zip(truth.classes, results, strict=True)):
-        metric = ClassMetric(found, expected.image_ids, index, truth.schema)
-        rows.append(_class_row(metric, truth, index, len(found), visible_only=visible_only, subsets=subsets))
+        metrics = dict.fromkeys(kinds, ClassMetric(found, expected.image_ids, index, truth.schema))
+        count = len(found)
+        if box_results is not None:
+            metrics["bbox"] = ClassMetric(box_results[index], expected.image_ids, index, truth.schema)
+            count += len(box_results[index])
+        rows.append(_class_row(metrics, truth, index, count, visible_only=visible_only, subsets=subsets))
         advance()
     classes = tuple(row.accuracy for row in rows)
     parts = [_subset(name, [row.subsets[name] for row in rows]) for name in (SUBSET_NAMES if subsets else ())]
@@ -133,6 +144,7 @@ def measure(
         pictures=len(truth.image_ids),
         items=sum(one.items for one in classes),
         detections=sum(one.detections for one in classes),
+        kinds=tuple(kind for kind in KINDS if kind in metrics),
         visible_only=visible_only,
         map_pt=mean(one.points for one in classes),
         map_box=mean(one.boxes for one in classes),
@@ -164,11 +176,17 @@ class _ClassRow:
 
 
 def _class_row(
-    metric: ClassMetric, truth: Truth, index: int, detections: int, *, visible_only: bool, subsets: bool
+    metrics: Mapping[Kind, ClassMetric],
+    truth: Truth,
+    index: int,
+    detections: int,
+    *,
+    visible_only: bool,
+    subsets: bool,
 ) -> _ClassRow:
     """Measure a class in every way that is asked for, while its detections are loaded."""
     items = truth.classes[index]
-    average = metric.average_precision(items.visible_only() if visible_only else items, ("keypoints", "bbox"))
+    average = _averages(metrics, items.visible_only() if visible_only else items, KINDS)
     accuracy = ClassAccuracy(
         name=truth.schema.class_names[index],
         items=_count(items),
@@ -178,13 +196,24 @@ def _class_row(
     )
     names = SUBSET_NAMES if subsets else ()
     chosen = {name: items if name == OVERALL else items.only(name.attribute, name.number) for name in names}
-    both = {name: metric.average_precision(one, ("keypoints", "bbox")) for name, one in chosen.items()}
-    visible = {name: metric.average_precision(one.visible_only(), ("keypoints",)) for name, one in chosen.items()}
+    both = {name: _averages(metrics, one, KINDS) for name, one in chosen.items()}
+    visible = {name: _averages(metrics, one.visible_only(), ("keypoints",)) for name, one in chosen.items()}
     parts = {
         name: _Part(_count(one), both[name]["keypoints"], visible[name]["keypoints"], both[name]["bbox"])
         for name, one in chosen.items()
     }
     return _ClassRow(accuracy, parts)
+
+
+def _averages(
+    metrics: Mapping[Kind, ClassMetric], items: ClassTruth, kinds: Sequence[Kind]
+) -> dict[Kind, AveragePrecision | None]:
+    """Give the average precision of each kind; None of those that are not measured."""
+    found: dict[Kind, AveragePrecision | None] = dict.fromkeys(kinds)
+    for metric in dict.fromkeys(metrics.values()):  # one alone, where landmarks and boxes are of the same detections
+        own = [kind for kind in kinds if metrics.get(kind) is metric]
+        found |= metric.average_precision(items, own) if own else {}
+    return found
 
 
 def _count(items: ClassTruth) -> int:

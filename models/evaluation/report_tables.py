@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deepmark.console import print_table, say
-from deepmark.models.evaluation.metric import AveragePrecision
+from deepmark.models.evaluation.metric import KIND_NAMES, KINDS, AveragePrecision
 from deepmark.models.evaluation.report import AccuracyReport, SubsetAccuracy
 from deepmark.models.evaluation.table2 import PAPER_MODEL, Table2Row
 
@@ -28,6 +28,9 @@ def print_report(report: AccuracyReport, faults: Sequence[str]) -> None:
     for fault in faults:
         say(f"left out: {fault}")
     left_out = f"; {len(faults):,} left out" if faults else ""
+    for kind in KINDS:
+        if kind not in report.kinds:
+            say(f"not measured: {KIND_NAMES[kind]}, which no detection has")
     say(
         f"mAP_pt {_cells(report.map_pt)[0]}, mAP_box {_cells(report.map_box)[0]} on {report.pictures:,} pictures"
         f" with {report.items:,} garments, {report.detections:,} detections{left_out}"

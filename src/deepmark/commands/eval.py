@@ -28,6 +28,7 @@ Examples:
   deepmark eval model_best.pth --size 256 --images drawings --annotations drawings
   deepmark eval shirt.deepmark --images drawings --annotations drawings --report accuracy.html
   deepmark eval --detections found.json --annotations val-coco_style.json --visible-only
+  deepmark eval --detections keypoints.json --detections boxes.json --annotations val-coco_style.json
 """
 
 
@@ -35,7 +36,11 @@ Examples:
 @click.argument("model", type=READABLE, required=False)
 @labels_options(images_required=False)
 @click.option(
-    "--detections", metavar="FILE", type=READABLE, help="Detections in COCO's result format, instead of MODEL."
+    "--detections",
+    metavar="FILE",
+    type=READABLE,
+    multiple=True,
+    help="Detections in COCO's result format, instead of MODEL: landmarks, boxes or both; twice for one file of each.",
 )
 @faults_options
 @click.option("--visible-only", is_flag=True, help="Leave occluded landmarks out of the metric.")
@@ -58,7 +63,7 @@ Examples:
 def command(
     *,
     model: Path | None,
-    detections: Path | None,
+    detections: tuple[Path, ...],
     visible_only: bool,
     subsets: bool,
     techniques: frozenset[int] | None,
@@ -71,7 +76,10 @@ def command(
     """Measure MODEL on a data set in DeepFashion2's format: mAP of landmarks and of boxes, by class.
 
     MODEL is a bundle folder, a bundle zip (.deepmark.zip), a bare .mnn or .onnx file, or a checkpoint, which is run
-    by torch. With --detections no model is run: the file holds what some model found.
+    by torch. With --detections no model is run: the file holds what some model found, in the official formats: a JSON
+    list of {image_id, category_id, score} with keypoints (x, y, v of all 294 landmarks; they give mAP_pt), with bbox
+    (x, y, width, height; they give mAP_box), or with both. Landmarks of other classes than category_id count where a
+    garment has none that is labelled, as in the official code.
 
     mAP is the mean over the classes that occur in the data set. A subset ignores the garments outside it: what finds
     them is neither right nor wrong.

@@ -384,15 +384,20 @@ def test_a_file_that_cannot_be_written_is_one_line(
 
 
 def test_no_detections_are_saved_as_an_empty_list(tmp_path: Path) -> None:
-    from deepmark.models.evaluation.coco_file import load_results, save_results
+    from deepmark.models.evaluation.coco_file import save_results
+    from deepmark.models.evaluation.detection_files import load_detections
     from deepmark.models.evaluation.results import ResultsBuilder
+    from deepmark.models.evaluation.truth import collect_truth
     from deepmark.runtime.keypoints.schema import KeypointSchema
 
     schema = KeypointSchema.deepfashion2()
     save_results(tmp_path / "found.json", ResultsBuilder(schema).build(), schema)
 
     assert msgspec.json.decode((tmp_path / "found.json").read_bytes()) == []
-    assert sum(map(len, load_results(tmp_path / "found.json", [1], schema))) == 0
+    found = load_detections([tmp_path / "found.json"], collect_truth([], schema))
+    assert found.points is not None
+    assert found.boxes is found.points
+    assert sum(map(len, found.points)) == 0
 
 
 def test_a_cache_folder_that_cannot_be_made_is_said_and_no_reason_to_stop(

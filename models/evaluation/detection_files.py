@@ -1,0 +1,190 @@
+"""Detections in files, as DeepFashion2's official evaluation takes them: for landmarks, for boxes, or for both.
+
+Each file is a JSON list of objects with ``image_id``, ``category_id`` and ``score``, and with ``keypoints`` (x, y, v of
+294 landmarks), ``bbox`` (x, y, width, height) or both. The official formats are two: landmarks, and boxes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from deepmark.errors import DataError
+from deepmark.models.datasets.deepfashion2.annotation import VISIBLE
+from deepmark.models.datasets.deepfashion2.coco import ImageId
+from deepmark.models.datasets.deepfashion2.json_faults import field_first, why_no_json, without_bom
+from deepmark.models.evaluation.doubts import Doubts
+from deepmark.models.evaluation.landmark_layout import class_ranges
+from deepmark.models.evaluation.metric import KIND_NAMES, KINDS, Kind
+from deepmark.models.evaluation.results import ClassResults, ResultsBuilder, WideLandmarks
+from deepmark.models.evaluation.truth import Truth
+from deepmark.runtime.arrays import F64
+from deepmark.runtime.keypoints.schema import KeypointSchema
+
+MOST_FILES = 2
+_HINT = (
+    "expected COCO's result format: [{image_id, category_id, score, and keypoints (x, y, v of all landmarks), bbox"
+    " (x, y, width, height) or both}, ...]"
+)
+_SAME_SET = "detections and annotations must be of the same data set"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileDetections:
+    """What files say was found.
+
+    Attributes:
+        points: detections that have landmarks, one entry per class; None where no file has any.
+        boxes: detections that have boxes, one entry per class; None where no file has any.
+        doubts: sentences about what can be read, but is likely to mean something else.
+    """
+
+    points: tuple[ClassResults, ...] | None
+    boxes: tuple[ClassResults, ...] | None
+    doubts: tuple[str, ...]
+
+
+def load_detections(paths: Sequence[Path], truth: Truth, *, skipped: Collection[int] = ()) -> FileDetections:
+    """Read detections: one file with landmarks, boxes or both, or two files with one each.
+
+    Args:
+        paths: paths of one or two files.
+        truth: what is to be found in the pictures to evaluate.
+        skipped: numbers of further pictures of the data set, whose detections are left out.
+
+    Raises:
+        DataError: a file cannot be read, a detection does not fit the data set, or two files say the same; the message
+            names the file, the detection and the field.
+    """
+    files = [_read_file(path, truth, skipped) for path in paths]
+    found: dict[Kind, tuple[ClassResults, ...]] = {}
+    for path, file in zip(paths, files, strict=True):
+        kinds = file.kinds or tuple(kind for kind in KINDS if kind not in found) or KINDS
+        for kind in kinds:
+            if kind in found:
+                raise DataError(
+                    f"{path} has {KIND_NAMES[kind]}, as {paths[0]} has",
+                    hint="two files of detections must be one with landmarks alone and one with boxes alone",
+                )
+            found[kind] = file.results
+    doubts = tuple(doubt for file in files for doubt in file.doubts)
+    return FileDetections(found.get("keypoints"), found.get("bbox"), doubts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _File:
+    """One file.
+
+    Attributes:
+        kinds: kinds of what each of its detections has; empty for a file without detections.
+        results: detections, one entry per class; landmarks are zeros where there are none.
+        doubts: sentences about what is likely to mean something else.
+    """
+
+    kinds: tuple[Kind, ...]
+    results: tuple[ClassResults, ...]
+    doubts: tuple[str, ...]
+
+
+class _Row(msgspec.Struct):
+    image_id: ImageId
+    category_id: int
+    score: float
+    bbox: list[float] | None = None
+    keypoints: list[float] | None = None
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """Tell what it has; an empty list is nothing, as to the official code."""
+        return tuple(kind for kind in KINDS if getattr(self, kind))
+
+
+def _read_file(path: Path, truth: Truth, skipped: Collection[int]) -> _File:
+    builder, ranges, bare = ResultsBuilder(truth.schema), class_ranges(truth.schema), _bare(truth)
+    doubts = Doubts(str(path), truth)
+    kinds: tuple[Kind, ...] = ()
+    for number, row in enumerate(_rows(path, truth, skipped)):
+        kinds = kinds or row.kinds()
+        if row.kinds() != kinds:
+            raise _other_kinds(f"{path}: detection {number}", row.kinds(), kinds)
+        if row.image_id in skipped:
+            continue
+        index, wide = row.category_id - 1, None
+        points = np.zeros((truth.schema.num_landmarks, 2))
+        if row.keypoints:
+            points = np.array(row.keypoints).reshape(-1, 3)[:, :2]
+            if (row.image_id, index) in bare:
+                wide = WideLandmarks(np.zeros(1, np.int64), points[None])
+        box = np.array(row.bbox) if row.bbox else _extent(points)
+        boxed, pointed = box if row.bbox else None, points if row.keypoints else None
+        doubts.look(number, row.image_id, index, row.score, boxed, pointed)
+        ids, scores = np.array([row.image_id]), np.array([row.score])
+        builder.add(index, ClassResults(ids, scores, box[None], points[None, ranges[index]], wide))
+    return _File(kinds, builder.build(), doubts.sentences())
+
+
+def _bare(truth: Truth) -> frozenset[tuple[int, int]]:
+    """Name the pictures and classes with a garment without a visible landmark: all 294 of a detection may count."""
+    return frozenset(
+        (image_id, index)
+        for index, one in enumerate(truth.classes)
+        for image_id in one.image_ids[~np.any(one.keypoints[..., 2] == VISIBLE, axis=1)].tolist()
+    )
+
+
+def _extent(points: F64) -> F64:
+    """Give the box around all landmarks, (4,): what the official code takes where a file has no boxes."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    return np.concatenate([low, high - low])
+
+
+def _rows(path: Path, truth: Truth, skipped: Collection[int]) -> Iterator[_Row]:
+    try:
+        content = without_bom(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    try:
+        rows = msgspec.json.decode(content, type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        why = why_no_json(content, error)
+        if field := re.fullmatch(r"\[(\d+)\]\.(.+)", why):
+            raise DataError(f"{path}: detection {field[1]}: {field[2]}") from error
+        raise DataError(f"{path} is no list of detections: {why}", hint=_HINT) from error
+    known = frozenset(truth.image_ids).union(skipped)
+    for number, raw in enumerate(rows):
+        yield _read_row(raw, f"{path}: detection {number}", known, truth.schema)
+
+
+def _read_row(raw: msgspec.Raw, where: str, known: Collection[int], schema: KeypointSchema) -> _Row:
+    try:
+        row = msgspec.json.decode(raw, type=_Row)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{where}: {field_first(error)}", hint=_HINT) from error
+    if row.image_id not in known:
+        raise DataError(f"{where}: image_id {row.image_id} is no picture of the data set", hint=_SAME_SET)
+    if not 1 <= row.category_id <= len(schema.classes):
+        raise DataError(
+            f"{where}: category_id must be 1-{len(schema.classes)}, found {row.category_id}", hint=_SAME_SET
+        )
+    if not row.kinds():
+        raise DataError(f"{where}: keypoints and bbox are missing: one of them is needed", hint=_HINT)
+    if row.keypoints and len(row.keypoints) != 3 * schema.num_landmarks:
+        raise DataError(
+            f"{where}: keypoints must hold {3 * schema.num_landmarks} numbers, x, y, v for {schema.num_landmarks}"
+            f" landmarks, found {len(row.keypoints)}",
+            hint=_SAME_SET,
+        )
+    if row.bbox and (len(row.bbox) != 4 or min(row.bbox[2:]) < 0):
+        raise DataError(f"{where}: bbox must be x, y, width, height with sides of at least 0, found {row.bbox}")
+    return row
+
+
+def _other_kinds(where: str, found: Sequence[Kind], expected: Sequence[Kind]) -> DataError:
+    missing = [kind for kind in expected if kind not in found]
+    more = [kind for kind in found if kind not in expected]
+    what = f"{missing[0]} is missing, which those before have" if missing else f"it has {more[0]}, and none before has"
+    return DataError(f"{where}: {what}", hint="give landmarks and boxes in two files, with --detections twice")
