@@ -28,7 +28,12 @@ GIB = 1024**3
 MAX_BYTES = 2 * GIB  # mDLA-34 in float32 with Adam's state is 234 MB; float64 twice that
 PREFIXES = ("module.", "model.", "_orig_mod.")  # DataParallel, Lightning and the like, torch.compile
 AGAIN_HINT = "copy or download it again"
+MODERN_HINT = "load it where it was made, and save it again without pickle_protocol: torch.save(document, path)"
 SAVE_HINT = "save it again with only the weights: torch.save({'state_dict': model.state_dict()}, path)"
+
+_PROTOCOLS = (2, 3)  # of pickle, that torch's restricted unpickler reads
+_TORCH_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # a number that legacy files begin with, after the protocol
+_DEEPEST = 2  # mappings inside each other in which weights are looked for
 
 # What torch's restricted unpickler raises on damaged input, found by fuzzing (tests/models/test_checkpoint.py).
 _PARSE_ERRORS = (
@@ -176,9 +181,33 @@ def _unpickle(data: bytes, source: str) -> object:
                 f"{source} holds the Python object {python_object[1]}, which could run code; nothing of it was run",
                 hint=SAVE_HINT,
             ) from error
-        raise CheckpointError(
-            f"{source} is damaged, truncated, or was not written by torch.save", hint=AGAIN_HINT
-        ) from error
+        raise _unreadable(data, source) from error
+
+
+def _unreadable(data: bytes, source: str) -> CheckpointError:
+    """Say why torch may have refused a file, from the pickle in it."""
+    legacy = not data.startswith(b"PK")
+    content = data if legacy else _pickle_in_zip(data)
+    protocol = content[1] if content[:1] == b"\x80" and len(content) > 1 else None
+    if content[:1] in (b"(", b"c", b"}"):  # how a mapping begins where nothing says the protocol
+        protocol = 0
+    if legacy and _TORCH_MAGIC not in content[:64]:
+        return CheckpointError(
+            f"{source} is a pickle that torch.save did not write, or a damaged one",
+            hint="load it where it was made, and write it with torch.save({'state_dict': state_dict}, path)",
+        )
+    if protocol is not None and protocol not in _PROTOCOLS:
+        return CheckpointError(
+            f"{source} was saved with pickle protocol {protocol}, expected 2 or 3: torch reads no other without"
+            " running what is in it",
+            hint=MODERN_HINT,
+        )
+    return CheckpointError(f"{source} is damaged, truncated, or was not written by torch.save", hint=AGAIN_HINT)
+
+
+def _pickle_in_zip(data: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return archive.read(next(name for name in archive.namelist() if name.endswith("/data.pkl")))
 
 
 def _parse_safetensors(data: bytes, source: str) -> dict[str, Tensor]:
@@ -196,9 +225,12 @@ def _state_dict(document: object, source: str) -> tuple[dict[str, Tensor], tuple
     """Return the weights by name, and the names of what stands beside them."""
     weights: object = document
     besides: tuple[str, ...] = ()
-    if isinstance(document, Mapping) and "state_dict" in document:
-        weights = document["state_dict"]
-        besides = tuple(str(key) for key in document if key != "state_dict")
+    for _ in range(_DEEPEST):  # {"model": {"state_dict": ...}}
+        key = _weights_key(weights, source)
+        if key is None or not isinstance(weights, Mapping):
+            break
+        besides += tuple(str(one) for one in weights if one != key)
+        weights = weights[key]
     if not isinstance(weights, Mapping):
         raise CheckpointError(f"{source} holds a {type(weights).__name__}, not a state_dict", hint=SAVE_HINT)
     others = [name for name, value in weights.items() if not (isinstance(name, str) and isinstance(value, Tensor))]
@@ -214,6 +246,32 @@ def _state_dict(document: object, source: str) -> tuple[dict[str, Tensor], tuple
             hint="export from the checkpoint as it was trained, in float32, float16 or bfloat16",
         )
     return {name: tensor.detach() for name, tensor in weights.items()}, besides
+
+
+def _weights_key(document: object, source: str) -> str | None:
+    """Return the key under which a document has its weights; None where it is the weights, or nothing that we know.
+
+    CenterNet writes ``state_dict``; others write ``model``, ``net``, ``model_state_dict`` and many more.
+    """
+    if not isinstance(document, Mapping):
+        return None
+    if "state_dict" in document:
+        return "state_dict"
+    found = [key for key, value in document.items() if isinstance(key, str) and _holds_weights(value, _DEEPEST)]
+    if len(found) > 1:
+        raise CheckpointError(
+            f"{source} holds weights under {' and '.join(map(repr, found))}, and not under 'state_dict'",
+            hint=f"choose: torch.save({{'state_dict': torch.load(path)[{found[0]!r}]}}, another_path)",
+        )
+    return found[0] if found else None
+
+
+def _holds_weights(value: object, depth: int) -> bool:
+    if not isinstance(value, Mapping) or not value or not all(isinstance(key, str) for key in value):
+        return False
+    if all(isinstance(one, Tensor) for one in value.values()):
+        return True
+    return depth > 1 and any(_holds_weights(one, depth - 1) for one in value.values())
 
 
 def _is_plain(tensor: Tensor) -> bool:

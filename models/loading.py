@@ -23,6 +23,7 @@ CLASSIFIER = "base.fc."  # ImageNet's; comes with the pre-trained backbone, no d
 UNUSED = (CLASSIFIER, *DEAD)  # what a file may hold though no forward pass reads it
 COUNTERS = ".num_batches_tracked"  # batch normalisation's training counters
 DCN_MASK = 0.5  # DCNv2 multiplies by sigmoid(mask), and sigmoid(0) = 0.5
+FLOATS = frozenset((torch.float32, torch.float16, torch.bfloat16, torch.float64))
 LISTED = 10  # names in an error
 
 logger = logging.getLogger(__name__)
@@ -175,9 +176,10 @@ def _first(names: Iterable[str]) -> str:
 
 
 def _float32(name: str, tensor: Tensor, source: str) -> Tensor:
-    if not tensor.is_floating_point():
+    if tensor.dtype not in FLOATS:
         raise CheckpointError(
-            f"{source}: {name} must hold floating-point numbers, found {tensor.dtype}",
+            f"{source}: {name} must hold float32, float16, bfloat16 or float64, found"
+            f" {str(tensor.dtype).removeprefix('torch.')}",
             hint="export from the checkpoint as it was trained, before any quantisation",
         )
     return tensor.to(torch.float32).contiguous()

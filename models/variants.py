@@ -159,6 +159,13 @@ def _plain_variant(shapes: Shapes, source: str) -> Literal["A", "B", "C", "D"]:
         return "A" if f"{NODE}.conv.bias" in shapes else "B"
     if f"{NODE}.conv.0.weight" in shapes:
         kernel = "x".join(map(str, shapes[f"{NODE}.conv.0.weight"][2:])) or "?"
+        if kernel == "3x3":
+            raise CheckpointError(
+                f"{source} has blocks of layers where mDLA-34 has single convolutions: {NODE}.conv.0 is 3x3, expected"
+                f" {NODE}.conv",
+                hint="if they are a convolution, its normalisation and ReLU, rename .conv.0 to .conv and .conv.1 to"
+                " .actf.0",
+            )
         raise CheckpointError(
             f"{source} has {kernel} convolutions in the aggregation nodes (variant E, CenterTrack --dla_node conv);"
             " mDLA-34 has 3x3 ones",

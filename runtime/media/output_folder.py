@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from deepmark.errors import UsageError
-from deepmark.files import printable, whole_file, write_whole
+from deepmark.errors import DeepMarkError, UsageError
+from deepmark.files import printable, sole_use, whole_file, write_whole
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import encode_picture
 from deepmark.runtime.media.records import FrameRecord
@@ -39,12 +39,16 @@ class OutputFolder:
 
         Raises:
             UsageError: a source lies in the folder, and might be overwritten.
-            DeepMarkError: it cannot be made or written to.
+            DeepMarkError: it cannot be made or written to, or another run is writing to it.
         """
         self._refuse_sources(sources)
         new = not self.path.exists()
         try:
-            with whole_file(self.path / RECORDS_NAME, keep_part=True) as hidden, hidden.open("wb") as stream:
+            with (
+                whole_file(self.path / RECORDS_NAME, keep_part=True) as hidden,
+                self._alone(),
+                hidden.open("wb") as stream,
+            ):
 
                 def append(record: FrameRecord) -> None:
                     stream.write(msgspec.json.encode(record) + b"\n")
@@ -58,6 +62,16 @@ class OutputFolder:
             if new:
                 with suppress(OSError):  # not empty
                     self.path.rmdir()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with sole_use(self.path) as alone:
+            if not alone:
+                raise DeepMarkError(
+                    f"another run is writing to {self.path}, and each would replace the other's {RECORDS_NAME}",
+                    hint="choose another folder with --output, or wait",
+                )
+            yield
 
     def name_for(self, source: Source) -> str:
         """Choose the name of a source's output: its own, with a number where another source took that."""

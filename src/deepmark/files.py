@@ -231,6 +231,30 @@ def _try_lock(folder: Path) -> int | None:
 
 
 @contextmanager
+def sole_use(folder: Path) -> Iterator[bool]:
+    """Yield whether nobody else is in such a block with this folder.
+
+    The lock goes with the process, however it ends. On a file system without locks, and on Windows, the answer is yes.
+    """
+    fcntl = _locks()
+    if fcntl is None:
+        yield True
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except OSError:
+            pass
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Wait for the lock of a folder; a file system without locks is used without."""
     fcntl = _locks()

@@ -58,6 +58,57 @@ def test_pytorch_files_of_both_kinds_are_read(legacy: bool, bare: bool, tmp_path
     assert raw.besides == (() if bare else ("epoch", "optimizer"))
 
 
+@pytest.mark.parametrize(("protocol", "legacy"), [(0, False), (4, False), (4, True), (5, False), (5, True)])
+def test_another_pickle_protocol_is_named_and_is_no_damage(protocol: int, legacy: bool, tmp_path: Path) -> None:
+    file = io.BytesIO()
+    torch.save(WEIGHTS, file, pickle_protocol=protocol, _use_new_zipfile_serialization=not legacy)
+    path = tmp_path / "net.pth"
+    path.write_bytes(file.getvalue())
+
+    with pytest.raises(CheckpointError, match=f"saved with pickle protocol {protocol}, expected 2 or 3") as refusal:
+        read_checkpoint(path)
+    assert "pickle_protocol" in str(refusal.value.hint)
+
+
+def test_a_pickle_of_another_program_is_told_from_a_damaged_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    path.write_bytes(pickle.dumps({"a": [1.0, 2.0]}, 4))
+
+    with pytest.raises(CheckpointError, match=r"is a pickle that .* did not write"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("key", ["model", "net", "model_state_dict", "params_ema"])
+def test_weights_are_found_under_the_keys_of_other_tools(key: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    optimizer = {"state": {0: {"step": torch.ones(1), "exp_avg": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]}
+    for document in ({"epoch": 3, key: WEIGHTS, "optimizer": optimizer}, {"epoch": 3, key: {"state_dict": WEIGHTS}}):
+        path.write_bytes(saved(document))
+
+        raw = read_checkpoint(path)
+
+        assert_weights(raw.tensors)
+        assert raw.besides == tuple(one for one in document if one != key)
+
+
+def test_of_two_sets_of_weights_none_is_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    path.write_bytes(saved({"model": WEIGHTS, "ema": WEIGHTS}))
+
+    with pytest.raises(CheckpointError, match="holds weights under 'model' and 'ema', and not under 'state_dict'"):
+        read_checkpoint(path)
+
+
+def test_a_document_that_holds_itself_comes_to_an_end(tmp_path: Path) -> None:
+    document: dict[str, object] = {}
+    document["state_dict"] = document
+    path = tmp_path / "net.pth"
+    path.write_bytes(saved(document))
+
+    with pytest.raises(CheckpointError, match="holds no tensors"):
+        read_checkpoint(path)
+
+
 def test_safetensors_files_are_read_whatever_they_are_called(tmp_path: Path) -> None:
     save_file(dict(WEIGHTS), tmp_path / "net.pth")
 

@@ -269,11 +269,12 @@ def test_negative_variances_are_refused(light: Tensors, tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "net.pth")
 
 
-def test_integer_weights_are_refused(light: Tensors, tmp_path: Path) -> None:
-    light["wh.2.bias"] = torch.zeros(2, dtype=torch.int8)
+@pytest.mark.parametrize("dtype", [torch.int8, torch.float8_e4m3fn])
+def test_weights_of_other_types_are_refused(dtype: torch.dtype, light: Tensors, tmp_path: Path) -> None:
+    light["wh.2.bias"] = torch.zeros(2, dtype=dtype)
     torch.save(light, tmp_path / "net.pth")
 
-    with pytest.raises(CheckpointError, match=r"wh\.2\.bias must hold floating-point numbers, found torch\.int8"):
+    with pytest.raises(CheckpointError, match=r"must hold float32, .* or float64, found (int8|float8_e4m3fn)"):
         load_checkpoint(tmp_path / "net.pth")
 
 

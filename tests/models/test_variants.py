@@ -129,6 +129,7 @@ def head(name: str, **shapes: tuple[int, ...]) -> Shapes:
 
 
 REFUSED: dict[str, tuple[Callable[[], Shapes], str]] = {
+    "E with 3x3": (lambda: replaced(".conv.", ".conv.0."), r"where mDLA-34 has single convolutions: .*conv\.0 is 3x3"),
     "E": (centertrack_nodes, r"1x1 convolutions in the aggregation nodes \(variant E, CenterTrack"),
     "bottleneck": (bottleneck, "Bottleneck blocks .*dla60"),
     "re-identification": (lambda: key_shapes("swap") | {"id.0.weight": (256, 64, 3, 3)}, "'id' .FairMOT"),

@@ -20,6 +20,7 @@ from deepmark.errors import DataError, DeepMarkError, UsageError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.media import video_stream
+from deepmark.runtime.media.output_folder import OutputFolder
 from deepmark.runtime.media.sources import CameraSource, PictureSource, Source, VideoSource
 
 
@@ -239,6 +240,16 @@ def test_earlier_results_are_replaced(tmp_path: Path) -> None:
     run_detection([make_picture(tmp_path / "a.png")], tmp_path / "out")
 
     assert len(result_records(tmp_path / "out")) == 1
+
+
+def test_two_runs_into_one_folder_do_not_replace_each_others_records(tmp_path: Path) -> None:
+    picture = make_picture(tmp_path / "a.png")
+    with OutputFolder(tmp_path / "out").opened([picture]):
+        with pytest.raises(DeepMarkError, match=r"another run is writing to .*out") as refusal:
+            run_detection([picture], tmp_path / "out")
+        assert "--output" in str(refusal.value.hint)
+
+    assert run_detection([picture], tmp_path / "out").frames == 1
 
 
 def test_results_never_go_where_inputs_lie(tmp_path: Path) -> None:

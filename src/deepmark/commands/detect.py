@@ -84,12 +84,14 @@ def command(
     from deepmark.runtime.detection_run import DetectionRun
     from deepmark.runtime.detector import Detector
     from deepmark.runtime.engines.loading import load_engine
-    from deepmark.runtime.media.output_folder import OutputFolder
+    from deepmark.runtime.media.output_folder import RECORDS_NAME, OutputFolder
     from deepmark.runtime.media.sources import count_frames, find_sources
     from deepmark.runtime.media.window import Window
 
     _refuse_bundle(model, output)
     sources = find_sources(inputs)
+    if (output / RECORDS_NAME).exists():
+        say(f"note: {output / RECORDS_NAME} of an earlier run is replaced; all else in {output} stays")
     with Window() if show else nullcontext() as window, load_engine(model, threads, backend) as engine:
         if engine.record.choice:
             say(f"engine: {engine.record.backend}, the faster one here ({engine.record.choice})")
