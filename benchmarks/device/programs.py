@@ -21,6 +21,7 @@ from deepmark.benchmarks.device.events import (
     read_verify_output,
 )
 from deepmark.benchmarks.device.remote_folder import RemoteFolder
+from deepmark.benchmarks.device.watchdog import TIME_OVER
 from deepmark.benchmarks.result.phone import core_mask
 from deepmark.errors import DeviceError, EngineError, ParityError
 from deepmark.runtime.native.tool_chain import Runtime
@@ -31,18 +32,21 @@ Power = Literal["normal", "high", "low"]
 _OUT, _ERR = "out.jsonl", "err.txt"
 LOAD_S = 180  # loading and one long frame; generous, because a phone that hangs is rare and a slow one is not
 VERIFY_S = 600
-GRACE_S = 15  # this computer waits so much longer than the phone's own limit
-_ENDS = {
-    124: "ran past its time and was stopped",
+_ENDS = {  # status that the phone's shell gives -> what happened; from 128 on a signal, numbered as by Linux on arm64
+    TIME_OVER: "ran past its time and was stopped",
     126: "may not be executed there",
     127: "was not found",
     132: "met an instruction that this processor has not (SIGILL)",
+    133: "stopped at a trap (SIGTRAP)",
     134: "gave up (SIGABRT)",
     135: "crashed (SIGBUS)",
+    136: "crashed (SIGFPE)",
     137: "was killed, most likely for its memory (SIGKILL)",
     139: "crashed (SIGSEGV)",
     143: "was stopped (SIGTERM)",
+    159: "made a system call that Android does not allow (SIGSYS)",
 }
+_FOREIGN = {126, 159}  # what Android may do to a program with another system's C library
 
 
 class PhoneBuild(Protocol):
@@ -112,7 +116,7 @@ class PhonePrograms:
         arguments = (bundle, "--threads", str(threads), "--precision", precision)
         code, out, err = self._run("dm_verify", arguments, VERIFY_S)
         if code not in {0, 3}:
-            raise _failure("dm_verify", code, out, err)
+            raise self._failure("dm_verify", code, out, err)
         events = read_verify_output(out)
         vectors = [one for one in events if one.event == "vector"]
         if code == 3 or not events[-1].equal or not all(one.equal for one in vectors):
@@ -130,18 +134,15 @@ class PhonePrograms:
         """
         code, out, err = self._run("dm_bench", (bundle, *options), int(seconds) + LOAD_S)
         if code:
-            raise _failure("dm_bench", code, out, err)
+            raise self._failure("dm_bench", code, out, err)
         return read_bench_output(out)
 
     def _run(self, program: str, arguments: Sequence[str], limit_s: int) -> tuple[int, str, str]:
         launch = self.build.launch(program)
         bound = ("taskset", core_mask(self.cores)) if self.cores else ()
         library = ("env", "LD_LIBRARY_PATH=.") if len(launch) == 1 else ()
-        command = shlex.join(("timeout", "-k", "5", str(limit_s), *bound, *library, *launch, *arguments))
-        after = f"c=$?; rm -f run.pid; wc -c < {_OUT}; tail -c 2000 {_ERR}; (exit $c)"
-        answer = self.folder.run(
-            f"{command} > {_OUT} 2> {_ERR} & echo $! > run.pid; wait $!; {after}", limit_s + GRACE_S
-        )
+        command = f"{shlex.join((*bound, *library, *launch, *arguments))} > {_OUT} 2> {_ERR}"
+        answer = self.folder.run_watched(command, limit_s, f"wc -c < {_OUT}; tail -c 2000 {_ERR}")
         size, _, err = answer.out.partition("\n")
         if not size.strip().isdigit():
             raise DeviceError(f"{program} left no output on the phone", hint="is the phone full? adb shell df /data")
@@ -152,17 +153,30 @@ class PhonePrograms:
             self.folder.adb.pull(f"{self.folder.path}/{_OUT}", file)
             return answer.code, clean(file.read_bytes()), err
 
+    def _failure(self, program: str, code: int, out: str, err: str) -> DeviceError | EngineError:
+        problem = read_error(out)
+        if problem is not None:
+            return EngineError(
+                f"{program} on the phone: {one_line(problem.message)}", hint=one_line(problem.hint or "") or None
+            )
+        last_line = one_line(err, 160)
+        if last_line.startswith("taskset:"):
+            return DeviceError(
+                f"the phone does not let {program} be bound to cores {', '.join(map(str, self.cores))}: {last_line}",
+                hint="a hot phone switches cores off: let it cool down and try again; deepmark device shows its cores",
+            )
+        if code in _FOREIGN and self.build.runtime == "glibc-wheel":
+            hint = "build with Android's NDK: set ANDROID_NDK_HOME and MNN_ANDROID (docs/native.md)"
+        else:
+            hint = "close other apps and try again; deepmark device shows the memory that is left"
+        detail = f": {last_line}" if last_line else ""
+        return DeviceError(f"{program} {_end(code)} on the phone{detail}", hint=hint)
 
-def _failure(program: str, code: int, out: str, err: str) -> DeviceError | EngineError:
-    problem = read_error(out)
-    if problem is not None:
-        return EngineError(
-            f"{program} on the phone: {one_line(problem.message)}", hint=one_line(problem.hint or "") or None
-        )
-    what = _ENDS.get(code) or f"ended with exit status {code}"
-    detail = f": {one_line(err, 160)}" if one_line(err) else ""
-    hint = "close other apps and try again; deepmark device shows the memory that is left"
-    return DeviceError(f"{program} {what} on the phone{detail}", hint=hint)
+
+def _end(code: int) -> str:
+    if code > 128 and code not in _ENDS:
+        return f"was ended by signal {code - 128}"
+    return _ENDS.get(code) or f"ended with exit status {code}"
 
 
 def _differs(vectors: Sequence[VerifyEvent], precision: str) -> ParityError:

@@ -14,17 +14,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deepmark.benchmarks.device import watchdog
 from deepmark.benchmarks.device.adb import Adb, ShellAnswer
 from deepmark.benchmarks.device.bounded_process import one_line
 from deepmark.benchmarks.device.probe import REMOTE_ROOT, read_state
 from deepmark.errors import DeviceError, PhoneLostError
 
 RECONNECT_S = 15.0
+GRACE_S = 15  # this computer waits so much longer than the phone's own limit
 _HASHING_S = 120.0
 _SAFE = re.compile(r"(?!.*\.\.)[\w.+-]+(?:/[\w.+-]+)*")
-_STOP = (  # ``timeout`` and its child; the number may be another program's by now, as after a restart
-    "p=$(cat run.pid 2>/dev/null) && grep -q dm_ /proc/$p/cmdline && { pkill -9 -P $p; kill -9 $p; } 2>/dev/null"
-)
 _BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 
@@ -49,6 +48,16 @@ class RemoteFolder:
     def run(self, command: str, timeout_s: float = _HASHING_S) -> ShellAnswer:
         """Run a command line inside the folder."""
         return self.adb.shell(f"cd {self.path} && {{ {command}; }}", timeout_s)
+
+    def run_watched(self, command: str, limit_s: int, report: str) -> ShellAnswer:
+        """Run one program inside the folder for so many seconds at most; its status is the answer's.
+
+        Args:
+            command: one simple command that prints into files.
+            limit_s: time limit in seconds; a program that ran past it has the status `watchdog.TIME_OVER`.
+            report: command line that prints the answer once the program has ended.
+        """
+        return self.run(f"{watchdog.watched(command, limit_s)}; {report}; (exit $c)", limit_s + GRACE_S)
 
     def copy(self, files: Mapping[str, Path]) -> int:
         """Bring files there, those that are there already excepted; return how many were sent.
@@ -94,11 +103,16 @@ class RemoteFolder:
                 f"cannot make {self.path} on the phone: {printed}",
                 hint=f"adb shell must be able to write in {REMOTE_ROOT}",
             )
+        if self.run(watchdog.CAN_WATCH).code:
+            raise DeviceError(
+                f"the phone does not show what runs in {self.path}, so nothing could be stopped there",
+                hint="adb shell must be able to read /proc/PID/cwd of its own programs",
+            )
         noted = dict(
             re.findall(r"^(stay_on|screen)=(\w{1,20})$", self.run("cat journal 2>/dev/null").out, re.MULTILINE)
         )
         self.boot = self._boot()
-        self.run(_STOP)  # what an earlier run may have left running
+        self.run(watchdog.STOP)  # what an earlier run may have left running
         if not noted:
             now = self.adb.shell("settings get global stay_on_while_plugged_in 2>/dev/null").out.strip()
             noted = {"stay_on": now if re.fullmatch(r"\d{1,2}|null", now) else "unknown"}
@@ -123,7 +137,7 @@ class RemoteFolder:
 
     def restore(self, *, keep: bool) -> None:
         """Stop what runs there, put settings back, and remove the folder unless it shall be kept."""
-        self.run(_STOP)
+        self.run(watchdog.STOP)
         if self.stay_on == "null":
             self.adb.shell("settings delete global stay_on_while_plugged_in")
         elif self.stay_on is not None:
@@ -131,7 +145,7 @@ class RemoteFolder:
         if self.screen in {"Asleep", "Dozing"}:
             self.adb.shell("input keyevent 223")
         if keep:
-            self.run("rm -f journal run.pid")
+            self.run(f"rm -f journal {' '.join(watchdog.FILES)}")
         else:
             self.adb.shell(f"cd / && rm -rf {self.path}", _HASHING_S)
 

@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import os
 import queue
+import select
 import signal
 import socket
 import stat
@@ -21,7 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fake_phone import FakePhone, Faults
+from fake_phone import ANDROID, GNU, FakePhone, Faults
 from phone_profiles import PERSONALITIES
 
 VERSION, MAX_PAYLOAD = 0x01000001, 256 * 1024
@@ -41,6 +42,7 @@ class Stream:
         self.connection, self.local, self.remote = connection, local, remote
         self.inbox: queue.Queue[bytes | None] = queue.Queue()
         self.okay = threading.Semaphore(0)
+        self.ended = threading.Event()
         self.rest = b""
 
     def read(self, count: int) -> bytes:
@@ -55,8 +57,14 @@ class Stream:
     def write(self, data: bytes) -> None:
         for start in range(0, len(data), self.connection.payload):
             self.connection.send(WRTE, self.local, self.remote, data[start : start + self.connection.payload])
-            if not self.okay.acquire(timeout=30) or self.connection.closed.is_set():
+            if not self.okay.acquire(timeout=30) or self.ended.is_set():
                 raise _GoneError
+
+    def end(self) -> None:
+        """The other side closed it, or the cable is out."""
+        self.ended.set()
+        self.inbox.put(None)
+        self.okay.release()
 
     def close(self) -> None:
         with contextlib.suppress(OSError, _GoneError):
@@ -82,8 +90,7 @@ class _Connection:
         with contextlib.suppress(OSError):
             self.link.shutdown(socket.SHUT_RDWR)
         for one in list(self.streams.values()):
-            one.inbox.put(None)
-            one.okay.release()
+            one.end()
 
     def _exactly(self, count: int) -> bytes:
         data = b""
@@ -125,8 +132,7 @@ class _Connection:
         elif command == OKAY and second in self.streams:
             self.streams[second].okay.release()
         elif command == CLSE and second in self.streams:
-            self.streams[second].inbox.put(None)
-            self.streams[second].okay.release()
+            self.streams[second].end()
 
     def _open(self, stream: Stream, service: str) -> None:
         kind, _, argument = service.partition(":")
@@ -158,7 +164,12 @@ class _Connection:
         def pump(pipe: int, number: int) -> None:
             sent = 0
             with contextlib.suppress(_GoneError, OSError):
-                while data := os.read(pipe, 65536):
+                while not stream.ended.is_set():
+                    if not select.select([pipe], [], [], 0.1)[0]:
+                        continue
+                    data = os.read(pipe, 65536)
+                    if not data:
+                        return
                     data = phone.back(data)
                     if cut is not None and number == STDOUT:
                         data = data[: max(cut - sent, 0)]
@@ -171,28 +182,26 @@ class _Connection:
             readers.append(threading.Thread(target=pump, args=(child.stderr.fileno(), STDERR), daemon=True))
         for one in readers:
             one.start()
-        watch = threading.Thread(target=self._kill_when_closed, args=(stream, child), daemon=True)
-        watch.start()
+        threading.Thread(target=self._hang_up_when_closed, args=(stream, child), daemon=True).start()
         for one in readers:
             one.join()
-        code = child.wait()
         for pipe in (child.stdout, child.stderr):
             if pipe is not None:
-                pipe.close()
+                pipe.close()  # who writes on meets a closed pipe
+        code = child.wait()
         if v2 and cut is None:
             stream.write(struct.pack("<BIB", EXIT, 1, code & 0xFF))
 
     @staticmethod
-    def _kill_when_closed(stream: Stream, child: subprocess.Popen[bytes]) -> None:
-        """What adbd does when its client goes away: hang up."""
+    def _hang_up_when_closed(stream: Stream, child: subprocess.Popen[bytes]) -> None:
+        """What adbd does when its client or the cable goes away: SIGHUP to the shell, and to nothing that it started.
+
+        Source: PassDataStreams of AOSP's packages/modules/adb/daemon/shell_service.cpp; it closes its pipes as well.
+        """
         while child.poll() is None:
-            try:
-                if stream.inbox.get(timeout=0.2) is None:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(child.pid, signal.SIGHUP)
-                    return
-            except queue.Empty:
-                continue
+            if stream.ended.wait(0.1):
+                child.send_signal(signal.SIGHUP)
+                return
 
 
 class _Sync:
@@ -348,7 +357,6 @@ class FakeAdbd:
         for one in self.connections:
             one.cut()
         self.connections.clear()
-        self._end_children()
         after = self.faults.back_after_s
         self.faults.unplug_during_run, self.faults.unplug_during_push = "", False
         self.faults.unplug_during_pull = False
@@ -360,16 +368,14 @@ class FakeAdbd:
     def _plug(self) -> None:
         self.plugged = True
 
-    def _end_children(self) -> None:
-        for one in self.children:
-            if one.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(one.pid, signal.SIGKILL)
-
     def close(self) -> None:
         self.listener.close()
         self.faults.back_after_s = None
         self.unplug()
+        self.phone.end_programs()
+        for one in self.children:
+            with contextlib.suppress(ProcessLookupError):
+                one.kill()
 
 
 Plug = Callable[..., FakeAdbd]  # of the fixture that connects one
@@ -380,8 +386,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("personality", choices=sorted(PERSONALITIES))
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--gnu", action="store_true", help="commands run in this machine's shell, not in Android's")
     chosen = parser.parse_args()
-    device = FakeAdbd(FakePhone(chosen.folder, chosen.personality))
+    shell = GNU if chosen.gnu else ANDROID
+    if lacks := shell.missing():
+        parser.error(f"{lacks} is missing: apt install {lacks}, or --gnu")
+    device = FakeAdbd(FakePhone(chosen.folder, chosen.personality, shell))
     print(f"adb connect {device.serial}", flush=True)  # noqa: T201
     while True:
         time.sleep(3600)

@@ -1,24 +1,53 @@
 """What commands find on a phone that nobody owns: files in a folder, and a few programs of Android's.
 
 ``/data/local/tmp``, ``/sys`` and ``/proc/meminfo`` of a command are looked up below the phone's folder; getprop,
-dumpsys, settings, svc, input, df and taskset are small scripts there. All else runs for real, on this machine, in a
-shell whose PATH begins with them; programs for aarch64 run under qemu. Every personality says of itself that it is
-emulated (``ro.deepmark.emulated``).
+dumpsys, settings, svc, input, df, taskset and timeout are small scripts there. All else is what Android has: the shell
+is mksh, and PATH holds toybox's programs and nothing else (Debian's packages of both), unless `GNU` is asked for.
+Programs for aarch64 run under qemu. Every personality says of itself that it is emulated (``ro.deepmark.emulated``).
 """
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import re
 import secrets
 import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from phone_profiles import PERSONALITIES
 
 _ROOTS = ("/data/local/tmp", "/sys/", "/proc/meminfo", "/proc/sys/kernel/random/boot_id")
-EMULATOR = "qemu-aarch64-static -cpu cortex-a76"
+EMULATOR = "qemu-aarch64-static"
+EMULATED_CPU = "cortex-a76"
+_HERE = "/usr/bin:/bin"  # the scripts below are this machine's business: what they call need not be on a phone
+
+
+@dataclass(frozen=True)
+class Shell:
+    """What runs a command line on a phone.
+
+    Attributes:
+        name: name of the shell's program on this machine.
+        programs: name of the program that holds all others, as toybox does; None where they are this machine's own.
+    """
+
+    name: str
+    programs: str | None
+
+    def missing(self) -> str | None:
+        """Return which program this machine lacks for it; None where all is there."""
+        return next((one for one in (self.name, self.programs) if one and not shutil.which(one)), None)
+
+
+ANDROID, GNU = Shell("mksh", "toybox"), Shell("sh", None)
 
 
 @dataclass
@@ -56,13 +85,24 @@ esac""",
     "input": """case $2 in 224) to=Awake ;; 223) to=Asleep ;; *) exit 0 ;; esac
 sed -i "s/^\\(.*Wakefulness[^=]*\\)=[A-Z].*/\\1=$to/" "$PHONE/dumpsys/power" """,
     "uname": 'cat "$PHONE/state/kernel"',
-    "df": 'cat "$PHONE/state/df"',
-    "taskset": """echo "$1" > "$PHONE/state/mask"; export FAKE_MASK="$1"; shift
+    "df": """n=1; case "$*" in *P*) [ -e "$PHONE/state/half_kib_blocks" ] && n=2 ;; esac
+awk -v n=$n 'NR > 1 { $2 *= n; $3 *= n; $4 *= n } 1' "$PHONE/state/df" """,
+    "timeout": """PATH=$phone_path /usr/bin/timeout --preserve-status "$@"; c=$?
+[ $c -gt 128 ] || exit $c
+case $(cat "$PHONE/state/timeout") in
++127) exit $((c - 1)) ;;
+124) [ $c = 137 ] && exit 137; exit 124 ;;
+*) exit $c ;;
+esac""",
+    "taskset": """case $1 in *[!0-9a-f]*) echo "taskset: bad mask '$1'" >&2; exit 1 ;; esac # no -c, no 0x
+[ -e "$PHONE/state/no-taskset" ] && { echo "taskset: failed to set pid $$'s affinity: Invalid argument" >&2; exit 1; }
+echo "$1" > "$PHONE/state/mask"; export FAKE_MASK="$1"; shift
 row=2; [ -r "$PHONE/state/throttled" ] && row=1 # each run counts as 1 s at the highest frequency, or at half of it
 cpus="$PHONE/sys/devices/system/cpu"
 for f in "$cpus"/cpufreq/policy*/stats/time_in_state "$cpus"/cpu[0-9]*/cpufreq/stats/time_in_state; do
   [ -r "$f" ] && awk -v row=$row '{ print $1, $2 + (NR == row ? 100 : 0) }' "$f" > "$f.new" && mv "$f.new" "$f"
 done
+PATH=$phone_path
 exec "$@"
 """,
 }
@@ -71,8 +111,8 @@ exec "$@"
 class FakePhone:
     """A phone's folder; ``commands`` and ``pushed`` remember what was asked of it."""
 
-    def __init__(self, root: Path, personality: str = "p40") -> None:
-        self.root, self.personality = root.absolute(), PERSONALITIES[personality]
+    def __init__(self, root: Path, personality: str = "p40", shell: Shell = ANDROID) -> None:
+        self.root, self.personality, self.shell_kind = root.absolute(), PERSONALITIES[personality], shell
         self.commands: list[str] = []
         self.pushed: list[str] = []
         self._lay_out()
@@ -82,8 +122,10 @@ class FakePhone:
         for name in ("data/local/tmp", "bin", "props", "dumpsys", "settings", "state", "sys", "proc"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         for name, script in _PROGRAMS.items():
-            self.write(f"bin/{name}", f"#!/bin/sh\n{script}\n")
-            (self.root / "bin" / name).chmod(0o755)
+            self.program(name, script)
+        self.write("state/timeout", own.timeout)
+        if own.half_kib_blocks:
+            self.write("state/half_kib_blocks", "")
         number = {"ro.serialno": secrets.token_hex(6).upper()} if own.properties else {}
         for name, value in {**own.properties, **number, "ro.deepmark.emulated": "1"}.items():
             self.write(f"props/{name}", value + "\n")
@@ -157,10 +199,11 @@ class FakePhone:
 
     def program(self, name: str, script: str) -> None:
         """Put a program before the machine's own, or in place of an emulated one."""
-        self.write(f"bin/{name}", f"#!/bin/sh\n{script}\n")
+        self.write(f"bin/{name}", f"#!/bin/sh\nphone_path=$PATH; PATH={_HERE}\n{script}\n")
         (self.root / "bin" / name).chmod(0o755)
 
     def reboot(self) -> None:
+        self.end_programs()
         self.write("proc/sys/kernel/random/boot_id", secrets.token_hex(16) + "\n")
 
     def act(self, name: str) -> None:
@@ -168,8 +211,9 @@ class FakePhone:
         self.write("state/act", name)
 
     def require_as_found(self) -> None:
-        """Nothing of ours is left, and settings are as they were."""
+        """Nothing of ours is left, nothing of ours runs, and settings are as they were."""
         assert self.left() == []
+        self.require_nothing_running()
         assert (self.root / "settings/global.stay_on_while_plugged_in").read_text().strip() == "0"
 
     @property
@@ -180,6 +224,29 @@ class FakePhone:
     def left(self) -> list[str]:
         """Names that stand in /data/local/tmp."""
         return sorted(one.name for one in (self.root / "data/local/tmp").iterdir())
+
+    def running(self) -> dict[int, str]:
+        """Programs that run in a folder of /data/local/tmp: number -> command line."""
+        found = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it ended meanwhile
+                if (process / "cwd").readlink().is_relative_to(self.root / "data/local/tmp"):
+                    words = (process / "cmdline").read_bytes().split(b"\0")
+                    found[int(process.name)] = b" ".join(words).decode(errors="replace")
+        return found
+
+    def require_nothing_running(self, within_s: float = 3.0) -> None:
+        """Wait until nothing runs there; a program that was killed takes a moment to be gone."""
+        end = time.monotonic() + within_s
+        while (left := self.running()) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not left
+
+    def end_programs(self) -> None:
+        """End what runs there, as a phone does that is switched off."""
+        for number in self.running():
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
 
     def banner(self) -> bytes:
         own = self.personality
@@ -197,12 +264,28 @@ class FakePhone:
         line = command
         for one in _ROOTS:
             line = re.sub(rf"(?<![\w.]){re.escape(one)}", f"{self.root}{one}", line)
-        if shutil.which(EMULATOR.split(maxsplit=1)[0]):
-            line = line.replace("./ld-linux-aarch64.so.1", f"{EMULATOR} ./ld-linux-aarch64.so.1", 1)
-        path = f"{self.root / 'bin'}:/usr/bin:/bin"
+        if emulator := shutil.which(EMULATOR):
+            line = line.replace("./ld-linux-aarch64.so.1", f"{emulator} -cpu {EMULATED_CPU} ./ld-linux-aarch64.so.1", 1)
+        path = f"{self.root / 'bin'}:{_path_of(self.shell_kind)}"
         environment = {"PATH": path, "PHONE": str(self.root), "HOME": "/", "LC_ALL": "C"}
-        return ["/bin/sh", "-c", line], environment
+        return [shutil.which(self.shell_kind.name) or self.shell_kind.name, "-c", line], environment
 
     def back(self, data: bytes) -> bytes:
         """Show the device's own names in what a command printed."""
         return data.replace(os.fsencode(self.root) + b"/", b"/")
+
+
+@functools.cache
+def _path_of(shell: Shell) -> str:
+    """Return the PATH of a phone's shell, behind the scripts above: a folder of links, made once, or this machine's."""
+    if shell.programs is None:
+        return _HERE
+    folder = Path(tempfile.mkdtemp(prefix="deepmark-fake-phone-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    sh, box = shutil.which(shell.name), shutil.which(shell.programs)
+    assert sh is not None
+    assert box is not None
+    (folder / "sh").symlink_to(sh)
+    for name in subprocess.run([box], capture_output=True, text=True, check=True).stdout.split():
+        (folder / name).symlink_to(box)
+    return str(folder)

@@ -47,6 +47,16 @@ class Personality:
     gpu_hz: int | None = None
     settings: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def timeout(self) -> str:
+        """What ``timeout`` of its toybox adds to a signal's number, or returns for every signal but KILL."""
+        return "+127" if self.api < 29 else "124" if self.api == 29 else "+128"
+
+    @property
+    def half_kib_blocks(self) -> bool:
+        """Whether ``df -kP`` of its toybox counts blocks of 512 bytes."""
+        return self.api < 31
+
     def battery(self, celsius: float, level: int, *, usb: bool) -> str:
         """What dumpsys battery prints."""
         lines = [

@@ -1,7 +1,7 @@
 """Programs that speak as ``dm_bench`` and ``dm_verify`` do and compute nothing: for tests of what is done around them.
 
-What they do on a phone is set by a word in the file ``state/act`` of its folder: killed, crash, hang, cut, flood,
-differ, refuse, hostile, backwards, jump or slower.
+What they do on a phone is set by a word in the file ``state/act`` of its folder: hang, cut, flood, differ, refuse,
+hostile, backwards, jump, slower, or the name of the signal that ends it.
 """
 
 from __future__ import annotations
@@ -55,10 +55,9 @@ kib = {"rss_kib": 50000, "hwm_kib": 60000, "pss_kib": 45000}
 emit("start", format="dm_bench/1", mnn_version="3.6.1", runtime="glibc-wheel", abi="aarch64", model=manifest["name"],
      precision=options["--precision"], threads=int(options["--threads"]), power=options["--power"],
      techniques=options["--techniques"], cpus_allowed=",".join(map(str, cores)), memory=kib)
-if act == "killed":
-    os.kill(os.getpid(), signal.SIGKILL)
-if act == "crash":
-    os.kill(os.getpid(), signal.SIGSEGV)
+if act.startswith("SIG"):
+    signal.signal(getattr(signal, act), signal.SIG_DFL) if act != "SIGKILL" else None
+    os.kill(os.getpid(), getattr(signal, act))
 if act == "hang":
     time.sleep(60)
 if act == "flood":

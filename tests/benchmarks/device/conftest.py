@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 from fake_adbd import FakeAdbd, Plug
-from fake_phone import FakePhone, Faults
+from fake_phone import ANDROID, GNU, FakePhone, Faults, Shell
 from outcome import Deepmark
 from stand_in_native import StandIn, stand_in
 from tiny import make_manifest, write_bundle
@@ -52,12 +52,25 @@ def adb_server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def plug(adb_server: str, tmp_path: Path) -> Iterator[Plug]:
+def phone_shell(request: pytest.FixtureRequest) -> Shell:
+    """What runs the command lines on fake phones: Android's, or the parameter.
+
+    Where Android's is missing, tests that do not ask for it by name run with this machine's.
+    """
+    shell: Shell = getattr(request, "param", ANDROID)
+    lacks = shell.missing()
+    if lacks and hasattr(request, "param"):
+        pytest.skip(f"{lacks} is missing (tools/phone_toolchain.sh installs it)")
+    return GNU if lacks else shell
+
+
+@pytest.fixture
+def plug(adb_server: str, phone_shell: Shell, tmp_path: Path) -> Iterator[Plug]:
     """Connect fake phones; they are gone when the test ends."""
     devices: list[FakeAdbd] = []
 
     def connect(personality: str = "p40", faults: Faults | None = None) -> FakeAdbd:
-        one = FakeAdbd(FakePhone(tmp_path / f"phone{len(devices)}", personality), faults)
+        one = FakeAdbd(FakePhone(tmp_path / f"phone{len(devices)}", personality, phone_shell), faults)
         devices.append(one)
         subprocess.run([adb_server, "connect", one.serial], capture_output=True, timeout=60, env=os.environ)
         return one

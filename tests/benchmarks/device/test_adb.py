@@ -147,7 +147,7 @@ def test_output_without_end_is_stopped(plug: Plug, adb_server: str) -> None:
     adb = _adb(adb_server, plug().serial)
 
     with pytest.raises(DeviceError, match="printed more than"):
-        adb.shell("head -c 100000000 /dev/zero | tr '\\0' x", timeout_s=120)
+        adb.shell("head -c 100000000 /dev/zero", timeout_s=120)
 
 
 def test_hostile_output_becomes_plain_text() -> None:

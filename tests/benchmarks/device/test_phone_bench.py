@@ -49,27 +49,23 @@ def test_a_result_is_the_same_document_as_the_hosts(plug: Plug, bench: Bench, tm
     device.phone.require_as_found()
 
 
-@pytest.mark.parametrize("adb_server", ["build/adb36"], indirect=True)
-@pytest.mark.parametrize("personality", ["p40", "pixel"])
-def test_the_newer_adb_of_adbutils_does_the_same(plug: Plug, bench: Bench, personality: str) -> None:
-    device = plug(personality)
+@pytest.mark.parametrize("adb_server", ["build/adb34", "build/adb36"], indirect=True)
+def test_newer_adb_do_the_same(plug: Plug, bench: Bench) -> None:
+    for personality in ("p40", "pixel"):
+        device = plug(personality)
 
-    result = bench(device.serial, plan=THREE_ROUNDS)
+        result = bench(device.serial, plan=THREE_ROUNDS)
 
-    (one,) = result.contestants
-    assert [len(times) for times in one.times("total")] == [3, 3, 3]
-    assert one.times("total")[0][0] == pytest.approx(43.0)
-    device.phone.require_as_found()
-
-
-@pytest.mark.parametrize("adb_server", ["build/adb36"], indirect=True)
-def test_the_newer_adb_reports_an_unplugged_phone_likewise(plug: Plug, bench: Bench) -> None:
-    device = plug(faults=Faults(unplug_during_run="--pictures", back_after_s=1.0))
+        (one,) = result.contestants
+        assert [len(times) for times in one.times("total")] == [3, 3, 3]
+        assert one.times("total")[0][0] == pytest.approx(43.0)
+        device.phone.require_as_found()
+    gone = plug(faults=Faults(unplug_during_run="--pictures", back_after_s=1.0))
 
     with pytest.raises(DeviceError, match="is back and was cleaned"):
-        bench(device.serial)
+        bench(gone.serial)
 
-    device.phone.require_as_found()
+    gone.phone.require_as_found()
 
 
 def test_an_emulated_phone_can_not_be_mistaken(plug: Plug, bench: Bench) -> None:

@@ -6,13 +6,14 @@ import _thread
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_adbd import Plug
-from fake_phone import Faults
+from fake_phone import ANDROID, GNU, FakePhone, Faults
 
 from deepmark.benchmarks.device.connected_phones import phone_lock
 from deepmark.benchmarks.result.document import BenchResult
@@ -21,6 +22,7 @@ from deepmark.errors import BundleError, DeepMarkError, DeviceError, EngineError
 pytestmark = pytest.mark.slow
 
 Bench = Callable[..., BenchResult]
+both_shells = pytest.mark.parametrize("phone_shell", [ANDROID, GNU], ids=["android", "gnu"], indirect=True)
 
 
 def test_a_wrong_result_is_never_timed(plug: Plug, bench: Bench) -> None:
@@ -36,10 +38,33 @@ def test_a_wrong_result_is_never_timed(plug: Plug, bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
+    ("phone_shell", "personality", "act", "message"),
+    [
+        (ANDROID, "p40", "SIGSEGV", r"dm_bench crashed \(SIGSEGV\)"),
+        (ANDROID, "p40", "SIGSYS", r"a system call that Android does not allow \(SIGSYS\)"),
+        (ANDROID, "mi_a1", "SIGILL", r"an instruction that this processor has not \(SIGILL\)"),
+        (ANDROID, "pixel", "SIGKILL", r"was killed, most likely for its memory \(SIGKILL\)"),
+        (ANDROID, "silent", "SIGXFSZ", "was ended by signal 25 on the phone"),
+        (GNU, "p40", "SIGSEGV", r"dm_bench crashed \(SIGSEGV\)"),
+    ],
+    indirect=["phone_shell"],
+)
+def test_a_crash_is_told_as_what_it_is(plug: Plug, bench: Bench, personality: str, act: str, message: str) -> None:
+    device = plug(personality)
+    device.phone.act(act)
+
+    with pytest.raises(DeviceError, match=message) as caught:
+        bench(device.serial)
+
+    assert caught.value.exit_code == 4
+    assert ("ANDROID_NDK_HOME" in str(caught.value.hint)) == (act == "SIGSYS")
+    assert device.phone.left() == []
+    device.phone.require_nothing_running()
+
+
+@pytest.mark.parametrize(
     ("act", "message"),
     [
-        ("killed", "was killed"),
-        ("crash", "crashed"),
         ("cut", "cut short"),
         ("hostile", "none of its lines"),
         ("backwards", "clock went backwards"),
@@ -59,9 +84,22 @@ def test_a_program_that_ends_badly_is_exit_status_4(plug: Plug, bench: Bench, ac
     device.phone.require_as_found()
 
 
-def test_a_program_that_hangs_is_stopped(plug: Plug, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deepmark.benchmarks.device.programs.LOAD_S", 1)
+def test_cores_that_a_phone_refuses_are_named(plug: Plug, bench: Bench) -> None:
     device = plug()
+    device.phone.write("state/no-taskset", "")
+
+    with pytest.raises(DeviceError, match="dm_verify be bound to cores 4, 5, 6, 7: taskset: failed to set"):
+        bench(device.serial)
+
+    device.phone.require_as_found()
+
+
+@pytest.mark.parametrize("personality", ["mi_a1", "p40"])
+def test_a_program_that_hangs_is_stopped(
+    plug: Plug, bench: Bench, monkeypatch: pytest.MonkeyPatch, personality: str
+) -> None:
+    monkeypatch.setattr("deepmark.benchmarks.device.programs.LOAD_S", 1)
+    device = plug(personality)
     device.phone.act("hang")
 
     with pytest.raises(DeviceError, match="ran past its time"):
@@ -142,6 +180,7 @@ def test_of_a_phone_that_stays_away_it_is_known_what_is_left_and_the_next_run_ma
 
     subprocess.run(["adb", "disconnect", device.serial], capture_output=True, timeout=30)
     subprocess.run(["adb", "connect", device.serial], capture_output=True, timeout=30)
+    subprocess.run(["adb", "-s", device.serial, "wait-for-device"], timeout=30)
     bench(device.serial)
     device.phone.require_as_found()
 
@@ -159,22 +198,66 @@ def test_ctrl_c_leaves_nothing_behind(plug: Plug, bench: Bench) -> None:
     device.phone.require_as_found()
 
 
+@both_shells
 def test_ctrl_c_during_a_turn_stops_it(plug: Plug, bench: Bench) -> None:
     device = plug()
     device.phone.act("hang")
 
-    def interrupt() -> None:
-        while not any("--pictures" in command for command in device.phone.commands):
-            time.sleep(0.05)
-        _thread.interrupt_main()
-
-    threading.Thread(target=interrupt, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
+    with _when_the_program_runs(device.phone, _thread.interrupt_main), pytest.raises(KeyboardInterrupt):
         bench(device.serial)
 
     device.phone.require_as_found()
-    running = subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True).stdout
-    assert str(device.phone.root) not in running
+
+
+@both_shells
+def test_what_runs_when_the_cable_goes_is_stopped_when_the_phone_is_back(plug: Plug, bench: Bench) -> None:
+    device = plug(faults=Faults(back_after_s=0.5))
+    device.phone.act("hang")
+
+    with (
+        _when_the_program_runs(device.phone, device.unplug),
+        pytest.raises(DeviceError, match="is back and was cleaned"),
+    ):
+        bench(device.serial)
+
+    device.phone.require_as_found()
+
+
+@both_shells
+def test_without_a_cable_the_phone_itself_ends_the_program_at_its_limit(
+    plug: Plug, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deepmark.benchmarks.device.programs.LOAD_S", 1)  # and 1.5 s of the turn
+    device = plug()
+    device.phone.act("hang")
+    running: list[dict[int, str]] = []
+
+    def unplug() -> None:
+        device.unplug()
+        time.sleep(0.5)
+        running.append(device.phone.running())
+
+    with _when_the_program_runs(device.phone, unplug), pytest.raises(DeviceError, match="left on it"):
+        bench(device.serial, reconnect_s=0.5)
+
+    assert any("dm_bench" in line for line in running[0].values())  # a lost cable alone ends nothing
+    device.phone.require_nothing_running(within_s=10)
+
+
+@contextmanager
+def _when_the_program_runs(phone: FakePhone, action: Callable[[], None]) -> Iterator[None]:
+    """Do something once ``dm_bench`` is seen to run on the phone."""
+
+    def watch() -> None:
+        while not any("./dm_bench" in line and "hang" not in line for line in phone.running().values()):
+            time.sleep(0.02)
+        action()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    yield
+    thread.join(timeout=30)
+    assert not thread.is_alive()
 
 
 def test_a_second_benchmark_on_the_same_phone_is_refused(plug: Plug, bench: Bench) -> None:
