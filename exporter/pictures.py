@@ -15,7 +15,7 @@ from deepmark.files import printable
 from deepmark.models.size import MULTIPLE
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import read_picture
-from deepmark.runtime.media.sources import PICTURE_SUFFIXES
+from deepmark.runtime.media.picture_folder import PICTURE_SUFFIXES, list_pictures
 from deepmark.runtime.transform import letterbox
 
 MAX_PICTURES = 8  # each costs one run of every stage
@@ -87,7 +87,7 @@ def _other_size(size: tuple[int, int]) -> tuple[int, int]:
 
 def _given(folder: Path) -> dict[str, Image8]:
     """Read the pictures that the user named; one that cannot be read is an error."""
-    images = _read_all(folder)
+    images = _read_all(folder, quiet=False)
     if not images:
         what = "holds no picture" if folder.is_dir() else "is no folder"
         raise DataError(f"{folder} {what}", hint=f"give a folder with {', '.join(sorted(PICTURE_SUFFIXES))} files")
@@ -101,23 +101,22 @@ def _at_hand(checkpoint: Path) -> dict[str, Image8]:
     """Read the pictures of the first folder that has any; one that cannot be read is left out."""
     images: dict[str, Image8] = {}
     for folder in (checkpoint.parent / "samples", Path(str(files("deepmark.exporter") / "data"))):
-        images = images or {name: image for name, image in _read_all(folder).items() if image is not None}
+        images = images or {name: image for name, image in _read_all(folder, quiet=True).items() if image is not None}
     return images
 
 
-def _read_all(folder: Path) -> dict[str, Image8 | None]:
-    return {printable(Path(path.name)): _read(path) for path in _in_folder(folder)}
+def _read_all(folder: Path, *, quiet: bool) -> dict[str, Image8 | None]:
+    return {printable(Path(path.name)): _read(path) for path in _in_folder(folder, quiet=quiet)}
 
 
-def _in_folder(folder: Path) -> list[Path]:
+def _in_folder(folder: Path, *, quiet: bool) -> list[Path]:
     try:
-        if not folder.is_dir():
-            return []
-        paths = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
+        return list_pictures(folder, quiet=quiet)[:MAX_PICTURES] if folder.is_dir() else []
+    except DataError as error:
+        logger.warning("%s", error)
     except OSError as error:
         logger.warning("cannot read the folder %s: %s", folder, error.strerror)
-        return []
-    return sorted(paths)[:MAX_PICTURES]
+    return []
 
 
 def _read(path: Path) -> Image8 | None:

@@ -5,6 +5,7 @@ Reading, detecting and drawing overlap: each has a thread, and works a few frame
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -14,12 +15,13 @@ from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from deepmark.errors import DataError
+from deepmark.errors import DataError, DeepMarkError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing.contact_sheet import MAX_TILES, Tile, fill_tile
 from deepmark.runtime.drawing.overlay import annotate
 from deepmark.runtime.media.output_folder import OutputFolder
+from deepmark.runtime.media.picture_file import READ_HINT
 from deepmark.runtime.media.records import FrameRecord, object_records
 from deepmark.runtime.media.sources import CameraSource, Source, open_source
 
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
+logger = logging.getLogger(__name__)
+
 _END = object()  # of a generator
+_CV_NO_MEMORY = -4  # OpenCV's code
 
 NAMED_FAILURES = 10  # in one error
 FRAMES_AHEAD = 2  # that wait between two stages: one is in the making, and pictures of a phone are 36 MB
@@ -57,7 +62,7 @@ class _Failure(NamedTuple):
     """The end of a source that something is wrong with."""
 
     source_index: int
-    error: DataError
+    error: Exception
 
 
 @dataclass(slots=True)
@@ -154,9 +159,9 @@ class DetectionRun:
                 try:
                     if not self._finish(source, arrivals, summary, append):
                         return False
-                except DataError as error:
+                except Exception as error:  # noqa: BLE001  one input must not end the run
                     given_up.add(index)
-                    summary.failures.append((source, error))
+                    summary.failures.append((source, _failure_of(error, source)))
         return True
 
     def _detect(self, frames: Generator[_Frame | _Failure]) -> Generator[_Found | _Failure]:
@@ -167,7 +172,7 @@ class DetectionRun:
                     continue
                 try:
                     detections = self.detector(frame.image)
-                except DataError as error:
+                except Exception as error:  # noqa: BLE001  likewise
                     yield _Failure(frame.source_index, error)
                 else:
                     yield _Found(frame.source_index, frame, detections)
@@ -206,6 +211,24 @@ class DetectionRun:
         return True
 
 
+def _failure_of(error: Exception, source: Source) -> DataError:
+    """Tell what went wrong with a source, without the frames that hold its pixels; what is no fault of it is raised.
+
+    Raises:
+        DeepMarkError: the engine failed, or results cannot be written.
+        OSError: likewise.
+    """
+    if isinstance(error, DataError):
+        return type(error)(str(error), hint=error.hint)
+    if isinstance(error, (DeepMarkError, OSError)):
+        raise error
+    logger.debug("%s failed", source.name, exc_info=error)
+    if isinstance(error, MemoryError) or getattr(error, "code", None) == _CV_NO_MEMORY:
+        return DataError(f"{source.name} needs more memory than there is", hint="make it smaller first")
+    reason = " ".join(str(error).split())
+    return DataError(f"{source.name} cannot be processed: {type(error).__name__}: {reason}", hint="-v shows where")
+
+
 def _index_of_camera(one: tuple[int, Source]) -> int | None:
     index, source = one
     return index if isinstance(source, CameraSource) else None
@@ -223,7 +246,9 @@ def _read(
                     if index in given_up:
                         break
                 notes.extend(stream.notes)
-        except DataError as error:
+        except OSError as error:
+            yield _Failure(index, DataError(f"cannot read {source.name}: {error.strerror or error}", hint=READ_HINT))
+        except Exception as error:  # noqa: BLE001  likewise
             yield _Failure(index, error)
 
 

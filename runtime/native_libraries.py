@@ -30,12 +30,16 @@ _STDOUT, _STDERR = 1, 2  # the descriptors that C writes to, whatever sys.stdout
 def native_path(path: Path, error: type[DeepMarkError]) -> str:
     """Return a path as OpenCV and the engines take it.
 
-    On Linux the name of a file may be any bytes. Those libraries want Unicode; on anything else OpenCV crashes.
+    On Linux the name of a file may be any bytes. Those libraries want Unicode; on anything else OpenCV crashes. And the
+    FFmpeg in OpenCV takes what stands before a colon for a protocol: ``12:30.mp4`` is not found, ``http:film.mp4`` is
+    looked up in the network. Behind ``./`` it is a file.
 
     Raises:
         DeepMarkError: of the kind ``error``: the path is not Unicode.
     """
     text = os.fspath(path)
+    if ":" in text and not path.is_absolute() and not path.drive:
+        text = os.path.join(os.curdir, text)  # noqa: PTH118  a Path drops what we add
     try:
         text.encode()
     except UnicodeEncodeError as cause:

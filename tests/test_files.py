@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deepmark.errors import BundleError, DataError, DeepMarkError
-from deepmark.files import cache_folder, whole_file, whole_folder, write_whole
+from deepmark.files import cache_folder, scratch_folder, whole_file, whole_folder, write_whole
 
 
 def test_a_file_appears_with_the_folders_above_it(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_an_old_file_survives_whatever_interrupts(tmp_path: Path, error: type[Ba
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), DeepMarkError("the rest is damaged")])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), DeepMarkError("damaged"), MemoryError(), ValueError()])
 def test_a_part_is_kept_where_it_is_good_for_something(tmp_path: Path, error: BaseException) -> None:
     with pytest.raises(type(error)):
         _write_half(tmp_path / "file", error)
@@ -48,6 +48,40 @@ def test_a_part_is_not_kept_when_the_disk_is_full(tmp_path: Path) -> None:
         _write_half(tmp_path / "file", OSError(errno.ENOSPC, "No space left on device"))
     assert caught.value.hint == "free some space, or write to another disk"
     assert not list(tmp_path.iterdir())
+
+
+LONG_NAMES = [
+    *("n" * (length - 4) + ".mp4" for length in (54, 55, 63, 64, 65, 245, 246, 255)),
+    "é" * 125 + "n.mp4",
+    "服" * 83 + ".mp4",
+    "n" * 255,
+    "n." + "n" * 253,
+]
+
+
+@pytest.mark.parametrize("name", LONG_NAMES)
+def test_a_name_may_be_as_long_as_the_file_system_takes(name: str, tmp_path: Path) -> None:
+    with whole_file(tmp_path / name) as hidden:
+        assert hidden.suffix == (".mp4" if name.endswith(".mp4") else "")
+        assert len(os.fsencode(hidden.name)) <= max(64, len(os.fsencode(name)))
+        hidden.write_text("whole")
+    with whole_folder(tmp_path / "folders" / name) as folder:
+        (folder / "file").write_text("whole")
+
+    assert (tmp_path / name).read_text() == "whole"
+    assert (tmp_path / "folders" / name / "file").read_text() == "whole"
+    assert not list(tmp_path.rglob(".*"))
+
+
+@pytest.mark.parametrize("name", ["n" * 10, "n" * 200, "n" * 255])
+def test_folders_of_killed_makers_are_swept_whatever_their_names_are(name: str, tmp_path: Path) -> None:
+    with scratch_folder(tmp_path / name) as first:
+        left = first
+    left.mkdir()
+    (left / "part").touch()
+
+    with scratch_folder(tmp_path / name):
+        assert not left.exists()
 
 
 def test_the_maker_of_the_error_decides_its_type(tmp_path: Path) -> None:

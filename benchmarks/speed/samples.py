@@ -47,7 +47,7 @@ def gather(folder: Path | None, models: Sequence[OpenedBundle]) -> SamplePicture
         DataError: the folder has no picture, one cannot be read, or they are too large for all children to hold.
     """
     if folder is not None:
-        return _checked(SamplePictures(folder.name, _read(folder)))
+        return _checked(SamplePictures(folder.name, _read(folder, quiet=False)))
     from deepmark.exporter.vectors import read_vectors
 
     for model in models:
@@ -57,17 +57,14 @@ def gather(folder: Path | None, models: Sequence[OpenedBundle]) -> SamplePicture
             continue
         images = [one.picture.image for one in vectors if one.picture.name != "noise"] or [vectors[0].picture.image]
         return SamplePictures(f"golden inputs of {model.manifest.name}", tuple(images))
-    return SamplePictures("drawings of this program", _read(Path(str(files("deepmark.exporter") / "data"))))
+    return SamplePictures("drawings of this program", _read(Path(str(files("deepmark.exporter") / "data")), quiet=True))
 
 
-def _read(folder: Path) -> tuple[Image8, ...]:
+def _read(folder: Path, *, quiet: bool) -> tuple[Image8, ...]:
     from deepmark.runtime.media.picture_file import read_picture
-    from deepmark.runtime.media.sources import PICTURE_SUFFIXES
+    from deepmark.runtime.media.picture_folder import PICTURE_SUFFIXES, list_pictures
 
-    try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-    except OSError as error:
-        raise DataError(f"cannot read the folder {folder}: {error.strerror}", hint="check --images") from error
+    paths = list_pictures(folder, quiet=quiet)
     if not paths:
         raise DataError(f"{folder} holds no pictures", hint=f"expected {', '.join(PICTURE_SUFFIXES)}")
     return tuple(read_picture(path) for path in paths[:MAX_PICTURES])

@@ -12,7 +12,7 @@ from deepmark.errors import DataError
 from deepmark.exporter.pictures import ParityPicture
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import read_picture
-from deepmark.runtime.media.sources import PICTURE_SUFFIXES
+from deepmark.runtime.media.picture_folder import PICTURE_SUFFIXES, list_pictures
 from deepmark.runtime.provenance import Calibration
 from deepmark.runtime.transform import letterbox
 
@@ -85,7 +85,7 @@ def _pictures_in(folder: Path) -> Sequence[Path]:
         if not folder.is_dir():
             what = "is no folder" if folder.exists() else "does not exist"
             raise DataError(f"{folder} {what}", hint="give a folder of pictures like those that the phone will see")
-        paths = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
+        paths = list_pictures(folder)
     except OSError as error:
         raise DataError(f"cannot read the folder {folder}: {error.strerror}", hint="may you read it?") from error
     if not paths:
@@ -93,4 +93,4 @@ def _pictures_in(folder: Path) -> Sequence[Path]:
             f"{folder} holds no picture to calibrate on",
             hint=f"expected {', '.join(sorted(PICTURE_SUFFIXES))} files, {DRAWN_PICTURES} or more",
         )
-    return sorted(paths)
+    return paths

@@ -11,13 +11,14 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.runtime.arrays import Image8
-from deepmark.runtime.media.picture_size import ORIENTATIONS, UPRIGHT, PictureSize, require_room, upright
+from deepmark.runtime.media.orientation import EXIF, UPRIGHT
+from deepmark.runtime.media.picture_size import PictureSize, require_room
 from deepmark.runtime.native_libraries import captured_stderr
 
 _COPY_HINT = "copy it again: this is not the picture that it was"
 _NO_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))  # markers that nothing belongs to
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # frame headers of all codings
-_ADOBE, _EXIF = (0xEE, b"Adobe"), (0xE1, b"Exif\0")
+_ADOBE, _TAGS = (0xEE, b"Adobe"), (0xE1, b"Exif\0")
 _ORIENTATION = 0x0112  # EXIF's tag
 _ENTRY = 12  # bytes of an EXIF entry
 
@@ -47,7 +48,7 @@ def read_jpeg_header(content: bytes) -> JpegHeader | None:
         kind, segment = marker[0], content[at + 4 : at + 2 + length]
         if kind == _ADOBE[0] and segment.startswith(_ADOBE[1]):
             adobe = True
-        elif kind == _EXIF[0] and segment.startswith(_EXIF[1]) and not exif:
+        elif kind == _TAGS[0] and segment.startswith(_TAGS[1]) and not exif:
             exif = segment[6:]
         elif kind in _FRAMES:
             if len(segment) < 6:
@@ -80,7 +81,7 @@ def decode_jpeg(content: bytes, source: str) -> Image8:
             raise DataError(f"{source} cannot be decoded: {error.err}", hint=_COPY_HINT) from error
     if header is None or pixels is None or pixels.shape[:2] != header.size.stored:
         raise DataError(f"{source} is no picture, or a damaged one{_because(output.last_line)}", hint=_COPY_HINT)
-    return np.asarray(upright(pixels, header.size.orientation), np.uint8)
+    return EXIF[header.size.orientation].shown(np.asarray(pixels, np.uint8))
 
 
 def _check(header: JpegHeader, source: str) -> None:
@@ -103,7 +104,7 @@ def _orientation(exif: bytes) -> int:
     for entry in range(start + 2, min(start + 2 + _ENTRY * number(start, 2), len(exif)), _ENTRY):
         if number(entry, 2) == _ORIENTATION:
             value = number(entry + 8, 2)
-            return value if value in ORIENTATIONS else UPRIGHT
+            return value if value in EXIF else UPRIGHT
     return UPRIGHT
 
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from deepmark.runtime.arrays import Image8
 
+_BOTH = -1  # cv2.flip: 1 is left and right, 0 top and bottom
+
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
@@ -25,10 +27,22 @@ class Orientation:
 
     def shown(self, image: Image8) -> Image8:
         """Turn a stored picture, (H, W, C), into the one that is shown."""
-        if self.transposed:
-            image = image.swapaxes(0, 1)
-        if self.mirrored:
-            image = image[:, ::-1]
-        if self.flipped:
-            image = image[::-1]
-        return np.ascontiguousarray(image)
+        import cv2
+
+        turned = cv2.transpose(image) if self.transposed else image
+        if self.mirrored or self.flipped:
+            turned = cv2.flip(turned, _BOTH if self.mirrored and self.flipped else int(self.mirrored))
+        return np.asarray(turned, np.uint8)
+
+
+UPRIGHT = 1
+EXIF = {  # EXIF 2.32, tag 0x0112
+    UPRIGHT: Orientation(),
+    2: Orientation(mirrored=True),
+    3: Orientation(mirrored=True, flipped=True),
+    4: Orientation(flipped=True),
+    5: Orientation(transposed=True),
+    6: Orientation(transposed=True, mirrored=True),
+    7: Orientation(transposed=True, mirrored=True, flipped=True),
+    8: Orientation(transposed=True, flipped=True),
+}

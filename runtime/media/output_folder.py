@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from deepmark.errors import DeepMarkError, UsageError
-from deepmark.files import printable, sole_use, whole_file, write_whole
+from deepmark.files import printable, shortened, sole_use, whole_file, write_whole
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import encode_picture
 from deepmark.runtime.media.records import FrameRecord
@@ -35,7 +35,7 @@ class OutputFolder:
     def opened(self, sources: Sequence[Source]) -> Iterator[Callable[[FrameRecord], None]]:
         """Make the folder, and yield a function that appends a record to its `RECORDS_NAME`.
 
-        After Ctrl-C the records so far are kept. A new folder in which nothing was written is taken away again.
+        The records so far are kept, whatever ends the block. A new folder in which nothing was written is taken away.
 
         Raises:
             UsageError: a source lies in the folder, and might be overwritten.
@@ -52,6 +52,7 @@ class OutputFolder:
 
                 def append(record: FrameRecord) -> None:
                     stream.write(msgspec.json.encode(record) + b"\n")
+                    stream.flush()  # what a killed process leaves, in the hidden file, is all that it did
 
                 try:
                     yield append
@@ -83,10 +84,10 @@ class OutputFolder:
                 suffix = SUFFIX
             elif suffix not in KEPT_SUFFIXES:
                 suffix = ".png"
-        name, number = f"{stem}{suffix}", 1
+        name, number = shortened(stem, suffix), 1
         while name.casefold() in self._taken:  # some file systems do not tell A from a
             number += 1
-            name = f"{stem}-{number}{suffix}"
+            name = shortened(stem, f"-{number}{suffix}")
         self._taken.add(name.casefold())
         return name
 
@@ -94,7 +95,7 @@ class OutputFolder:
     def writer(self, name: str, rate: float | None) -> Iterator[Callable[[Image8, float], None]]:
         """Yield a function that writes frames to the file ``name``: a video of this rate, or one picture (None).
 
-        It takes a frame and its time in seconds. A video that breaks off, by Ctrl-C or by an error in its source, is
+        It takes a frame and its time in seconds. A video that breaks off, by Ctrl-C or by any fault but the disk's, is
         kept as far as it goes.
 
         Raises:

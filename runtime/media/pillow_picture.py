@@ -20,7 +20,8 @@ from deepmark.errors import DataError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media import file_kinds as kinds
 from deepmark.runtime.media.file_kinds import FileKind
-from deepmark.runtime.media.picture_size import ORIENTATIONS, UPRIGHT, PictureSize, require_room, upright
+from deepmark.runtime.media.orientation import EXIF, UPRIGHT
+from deepmark.runtime.media.picture_size import PictureSize, require_room
 from deepmark.runtime.native_libraries import captured_stderr
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def decode(content: bytes, kind: FileKind, source: str) -> Image8:
         image = _opened(content, kind, source)
         image.load()
         left = _orientation(image)  # Pillow has turned a TIFF by now, and says so
-        return np.asarray(upright(_bgr(image, kind, source), left), np.uint8)
+        return EXIF[left].shown(_bgr(image, kind, source))
 
 
 @contextmanager
@@ -137,7 +138,7 @@ def _size(image: ImageFile) -> PictureSize:
 def _orientation(image: ImageFile) -> int:
     """EXIF's number; of an AVIF Pillow makes it of the rotation and mirroring in its container."""
     value = image.getexif().get(_ORIENTATION, UPRIGHT)
-    return value if value in ORIENTATIONS else UPRIGHT
+    return value if value in EXIF else UPRIGHT
 
 
 def _bgr(image: ImageFile, kind: FileKind, source: str) -> npt.NDArray[np.uint8]:

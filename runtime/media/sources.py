@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from deepmark.errors import DataError
 from deepmark.files import printable
-from deepmark.runtime.media.picture_file import READ_HINT, read_picture
+from deepmark.runtime.media.picture_file import read_picture
+from deepmark.runtime.media.picture_folder import PICTURE_SUFFIXES, VIDEO_SUFFIXES, choose, list_pictures, looks
 from deepmark.runtime.media.video_stream import Stream, TimedImage, open_camera, open_video
-
-PICTURE_SUFFIXES = frozenset(
-    (".avif", ".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-)
-VIDEO_SUFFIXES = frozenset(
-    (".3gp", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv")
-)
 
 _CAMERA_DIGITS = 2  # OpenCV reads hundreds as the choice of a driver
 
@@ -70,6 +64,8 @@ Source = PictureSource | VideoSource | CameraSource
 def find_sources(inputs: Iterable[str]) -> list[Source]:
     """Turn the inputs of a command line into sources. A file that is not there is found out when it is opened.
 
+    One line of the log says what was left out of a folder, or of the matches of a pattern.
+
     Raises:
         DataError: an input is empty, a folder holds no picture or may not be read, or a pattern matches nothing.
     """
@@ -103,37 +99,29 @@ def count_frames(sources: Iterable[Source]) -> int | None:
                     if stream.length is None:
                         return None
                     total += stream.length
-            except DataError:
+            except Exception:  # noqa: BLE001  whatever it is, it is told when the source is processed
                 total += 1
         else:
             total += 1
     return total
 
 
-def _is(test: Callable[[], bool]) -> bool:
-    """Ask the file system; what may not be looked at counts as no. What is wrong with it is found when it is opened."""
-    try:
-        return test()
-    except OSError:
-        return False
-
-
 def _expand(text: str) -> Sequence[Source]:
     if not text:  # it would be read as the folder that one works in
         raise DataError("an input is empty", hint="is a variable of your shell empty?")
     path = Path(text)
-    if _is(path.is_dir):
-        found = [one for one in _listed(path) if one.suffix.lower() in PICTURE_SUFFIXES and _is(one.is_file)]
+    if looks(path.is_dir):
+        found = list_pictures(path)
         if not found:
             raise DataError(f"the folder {text} holds no picture", hint="pictures in its subfolders are not looked at")
-    elif _is(path.exists):
+    elif looks(path.exists):
         found = [path]
     elif text.isascii() and text.isdigit() and len(text) <= _CAMERA_DIGITS:
         return [CameraSource(int(text))]
     elif glob.has_magic(text):
         known = PICTURE_SUFFIXES | VIDEO_SUFFIXES
-        matches = (Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207  Path.glob takes no absolute
-        found = [one for one in matches if one.suffix.lower() in known and _is(one.is_file)]
+        matches = map(Path, glob.glob(text, recursive=True))  # noqa: PTH207  Path.glob takes no absolute
+        found = choose((match for match in matches if not looks(match.is_dir)), known, name=text)
         if not found:
             raise DataError(f"no picture or video matches {text}", hint="put a pattern in quotes; ** goes into folders")
     else:
@@ -142,13 +130,6 @@ def _expand(text: str) -> Sequence[Source]:
         VideoSource(one) if one.suffix.lower() in VIDEO_SUFFIXES else PictureSource(one)
         for one in sorted(found, key=_natural)
     ]
-
-
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError as error:
-        raise DataError(f"cannot read the folder {folder}: {error.strerror or error}", hint=READ_HINT) from error
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:

@@ -82,7 +82,7 @@ class VideoFile:
         with captured_stderr():
             self._writer.release()
             self._writer = None
-            check = cv2.VideoCapture(str(self._path))
+            check = cv2.VideoCapture(native_path(self._path, DeepMarkError))
             found = int(check.get(cv2.CAP_PROP_FRAME_COUNT)) if check.isOpened() else 0
             check.release()
         if found < self._frames:

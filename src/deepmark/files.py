@@ -19,6 +19,11 @@ from types import ModuleType
 
 from deepmark.errors import DeepMarkError
 
+LONGEST_NAME = 255  # bytes of a name that usual file systems take
+_SHORT_NAME = 64  # bytes that all of them take
+_LONG_SUFFIX = 16  # from here on, a dot is just a dot
+_TOKEN = 8  # hexadecimal digits in the name of what is in the making
+_ASIDE = "-old"
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 Explain = Callable[[Path, OSError], DeepMarkError]
 """Turns what the file system says of a path into an error with a sentence and a hint."""
@@ -43,20 +48,23 @@ def whole_file(
 
     Args:
         target: file to make or replace.
-        keep_part: whether to publish after Ctrl-C and after a `DeepMarkError` too, which suits files of which a part
-            is good for something; never done after an `OSError`.
+        keep_part: whether to publish after any other end of the block too, which suits files of which a part is good
+            for something; never done after an `OSError`.
         durable: whether the content must be on the disk before the name is.
         explain: maker of the error, given the target and what the file system said.
 
     Raises:
         DeepMarkError: the file system refuses; of the type that ``explain`` makes.
     """
-    hidden = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
+    suffix = target.suffix if len(target.suffix) < _LONG_SUFFIX else ""
+    hidden = target.with_name(shortened(f".{target.stem}", f"-{_token()}{suffix}", _longest(target)))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield hidden
-        except (KeyboardInterrupt, DeepMarkError):
+        except OSError:
+            raise
+        except BaseException:
             if keep_part:
                 _publish_file(hidden, target, durable=durable)
             raise
@@ -66,6 +74,22 @@ def whole_file(
     finally:
         with suppress(OSError):  # most often it is not there any more
             hidden.unlink()
+
+
+def shortened(start: str, end: str, most: int = LONGEST_NAME) -> str:
+    """Put a name together; where it is longer than ``most`` bytes, its start loses its last characters."""
+    while start and len(os.fsencode(start + end)) > most:
+        start = start[:-1]
+    return start + end
+
+
+def _longest(target: Path) -> int:
+    """How long a name beside ``target`` may be, in bytes: as long as its own, which its file system takes."""
+    return max(len(os.fsencode(target.name)), _SHORT_NAME)
+
+
+def _token() -> str:
+    return secrets.token_hex(_TOKEN // 2)
 
 
 def write_whole(
@@ -134,7 +158,7 @@ def scratch_folder(target: Path, *, explain: Explain = cannot_write) -> Iterator
         with _parents(target):
             with _locked(target.parent):  # nobody sweeps between making a folder and locking it
                 _sweep(target)
-                folder = target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}")
+                folder = target.with_name(f"{_prefix(target)}{_token()}")
                 folder.mkdir()
                 lock = _try_lock(folder)
             try:
@@ -189,12 +213,12 @@ def _parents(target: Path) -> Iterator[None]:
 
 
 def _prefix(target: Path) -> str:
-    return f".{target.name}-"
+    return shortened(f".{target.name}", "-", _longest(target) - _TOKEN - len(_ASIDE))
 
 
 def _sweep(target: Path) -> None:
     """Remove what killed makers of this target left behind."""
-    abandoned = re.compile(re.escape(_prefix(target)) + r"[0-9a-f]{8}(-old)?")  # nobody else's hidden folders
+    abandoned = re.compile(re.escape(_prefix(target)) + rf"[0-9a-f]{{{_TOKEN}}}({_ASIDE})?")  # nobody else's
     for folder in target.parent.iterdir():
         if not abandoned.fullmatch(folder.name):
             continue
@@ -283,7 +307,7 @@ def _to_disk(path: Path) -> None:
 def _exchange(one: Path, other: Path) -> None:
     """Let two folders change names in one step, where the system can; else in three."""
     if not _exchange_at_once(os.fsencode(one), os.fsencode(other)):
-        aside = one.with_name(f"{one.name}-old")
+        aside = one.with_name(shortened(one.name, _ASIDE, _longest(one)))
         other.rename(aside)
         try:
             one.rename(other)

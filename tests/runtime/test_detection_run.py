@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,19 @@ from media_files import MEDIA, cut, encoded, read_image, write_video
 from deepmark.errors import DataError, DeepMarkError, UsageError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
+from deepmark.runtime.drawing.overlay import annotate
 from deepmark.runtime.media import video_stream
 from deepmark.runtime.media.output_folder import OutputFolder
+from deepmark.runtime.media.picture_file import read_picture
 from deepmark.runtime.media.sources import CameraSource, PictureSource, Source, VideoSource
+
+
+def _after(first: Callable[[], None], function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        first()
+        return function(*arguments)
+
+    return call
 
 
 def test_every_picture_gets_a_drawing_and_a_record(tmp_path: Path) -> None:
@@ -219,6 +230,92 @@ def test_ctrl_c_ends_a_camera_and_the_run_goes_on(tmp_path: Path, monkeypatch: p
     assert [record["source"] for record in result_records(tmp_path / "out")] == ["camera 0"] * 2 + [
         str(tmp_path / "a.png")
     ]
+
+
+FAULTS = [MemoryError(), cv2.error("it"), ValueError("it"), RecursionError("it")]
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [(where, error) for where in ("read_picture", "annotate", "detector") for error in FAULTS]
+    + [("read_picture", OSError(5, "Input/output error"))],
+)
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_whatever_fails_with_one_input_ends_neither_the_run_nor_the_records(
+    where: str, error: Exception, ahead: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = iter(range(3))
+
+    def fail_second() -> None:
+        if next(calls) == 1:
+            raise error
+
+    if where == "read_picture":
+        monkeypatch.setattr("deepmark.runtime.media.sources.read_picture", _after(fail_second, read_picture))
+    elif where == "annotate":
+        monkeypatch.setattr("deepmark.runtime.detection_run.annotate", _after(fail_second, annotate))
+
+    class Detector(OneGarment):
+        def __call__(self, image: Image8) -> Detections:
+            if where == "detector":
+                fail_second()
+            return super().__call__(image)
+
+    sources = [make_picture(tmp_path / f"{name}.png") for name in "abc"]
+    summary = run_detection(sources, tmp_path / "out", Detector(), ahead=ahead)
+
+    assert [Path(record["source"]).name for record in result_records(tmp_path / "out")] == ["a.png", "c.png"]
+    ((failed, told),) = summary.failures
+    assert failed == sources[1]
+    sentence = {
+        MemoryError: "b.png needs more memory than there is",
+        OSError: "b.png: Input/output error",
+    }.get(type(error), f"b.png cannot be processed: {type(error).__name__}: it")
+    assert sentence in str(told)
+    assert told.__traceback__ is None  # or its frames would hold the picture
+
+
+def test_a_name_of_an_output_is_no_longer_than_file_systems_take(tmp_path: Path) -> None:
+    given = ["n" * 251 + ".jpg", "n" * 251 + ".png", "n" * 250 + ".webp", "n" * 255, "服" * 84 + ".gif", "é" * 120]
+    output = OutputFolder(tmp_path)
+
+    found = [output.name_for(PictureSource(Path(name))) for name in [*given, "\udcff" * 200]]
+    found.append(output.name_for(VideoSource(Path("n" * 252 + ".ts"))))
+
+    assert len({name.casefold() for name in found}) == len(found)
+    assert max(len(name.encode()) for name in found) <= 255
+    assert [Path(name).suffix for name in found] == [".jpg", ".png", ".png", ".png", ".png", ".png", ".png", ".mp4"]
+
+
+@pytest.mark.parametrize("name", ["n" * 242 + ".jpg", "n" * 251 + ".jpg", "服" * 83 + ".png", "n" * 251 + ".avi"])
+def test_an_input_may_have_a_name_as_long_as_the_file_system_takes(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    source: Source
+    if name.endswith(".avi"):
+        source = VideoSource(write_video(tmp_path / "v.avi", frames=2).rename(path))
+    else:
+        source = make_picture(path)
+
+    summary = run_detection([source], tmp_path / "out")
+
+    assert not summary.failures
+    (record, *_) = result_records(tmp_path / "out")
+    assert result_files(tmp_path / "out") == {record["output"], "detections.jsonl"}
+
+
+def test_a_relative_name_with_a_colon_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ["12:30.mp4", "http:x.mp4", "http:/host/x.mp4", "file:x.mp4"]
+    (tmp_path / "http:" / "host").mkdir(parents=True)
+    video = write_video(tmp_path / "v.mp4", frames=2)
+    for name in names:
+        shutil.copy(video, name)
+
+    summary = run_detection([VideoSource(Path(name)) for name in names], Path("out:1"))
+
+    assert not summary.failures
+    assert [record["source"] for record in result_records(Path("out:1"))] == [name for name in names for _ in range(2)]
+    assert result_files(Path("out:1")) == {"detections.jsonl", "12:30.mp4", "http:x.mp4", "x.mp4", "file:x.mp4"}
 
 
 def test_an_engine_that_fails_ends_the_run_and_keeps_what_was_done(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from deepmark.models.datasets.deepfashion2.annotation import Annotation, read_an
 from deepmark.models.datasets.deepfashion2.coco import CocoFile, picture_number
 from deepmark.models.datasets.deepfashion2.storage import Storage, open_storage
 from deepmark.runtime.keypoints.schema import KeypointSchema
-from deepmark.runtime.media.picture_size import UPRIGHT, PictureSize
+from deepmark.runtime.media.orientation import UPRIGHT
+from deepmark.runtime.media.picture_size import PictureSize
 
 ANNOTATION_SUFFIX = ".json"
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")

@@ -77,7 +77,8 @@ def command(
     folder of pictures, a quoted pattern, a video, or the number of a camera, which Ctrl-C ends.
 
     DIR gets an annotated file for every input, and detections.jsonl with a line for every frame. Filled dots are
-    landmarks that the heatmap confirmed, rings are regressed only. Transparent pictures are laid on white.
+    landmarks that the heatmap confirmed, rings are regressed only. Transparent pictures are laid on white. What is
+    left out of a folder is said in one line; a file that is not read is named by its content, with the way out.
 
     Exit status: 0 all inputs were processed, 1 some were not (they are named).
     """

@@ -41,6 +41,28 @@ def test_a_folder_means_its_pictures_in_natural_order_and_nothing_else(tmp_path:
     assert _names(find_sources([str(tmp_path)]), tmp_path) == ["1.PNG", "2.jpg", "10.png"]
 
 
+def test_one_line_says_what_was_left_out_of_a_folder(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _touch(
+        tmp_path, "1.jpg", "2.jfif", "a.heic", "b.HEIC", "c.heic", "clip.mov", "deeper/3.png", "README", ".hidden.png"
+    )
+
+    assert _names(find_sources([str(tmp_path)]), tmp_path) == ["1.jpg", "2.jfif"]
+    assert caplog.messages == [f"{tmp_path}: left out 3 .heic, 1 (no suffix), 1 .mov, 1 (folder)"]
+
+
+def test_one_line_says_what_a_pattern_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _touch(tmp_path, "1.jpg", "2.mov", "a.heic", "deeper/3.png")
+
+    assert _names(find_sources([f"{tmp_path}/*"]), tmp_path) == ["1.jpg", "2.mov"]
+    assert caplog.messages == [f"{tmp_path}/*: left out 1 .heic"]
+
+
+def test_nothing_is_said_where_nothing_was_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    find_sources([str(_touch(tmp_path, "1.jpg"))])
+
+    assert caplog.messages == []
+
+
 def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
     _touch(tmp_path, "deeper/3.png")
 
