@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,8 @@ from deepmark.benchmarks.device.adb import Adb, find_adb, list_phones
 from deepmark.benchmarks.device.bounded_process import clean, one_line
 from deepmark.benchmarks.device.listed_phones import choose_phone
 from deepmark.errors import DeviceError, PhoneLostError
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def _adb(adb_server: str, serial: str) -> Adb:
@@ -157,26 +162,45 @@ def test_hostile_output_becomes_plain_text() -> None:
     assert len(one_line("x" * 10_000)) == 400
 
 
+@pytest.mark.parametrize("folder", ["", "build/adb36"])
+def test_a_serial_number_with_blanks_comes_through_adb(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    adb = shutil.which("adb", path=str(ROOT / folder) if folder else None)
+    if adb is None:
+        pytest.skip("no such adb here (tools/phone_toolchain.sh fetches it)")
+    names = ("adb-8ABX0T1QZ-x1y2z3 (2)._adb-tls-connect._tcp", " 12345678")
+    text = "".join(f"{name:<22} device product:p model:m device:d transport_id:{n}\n" for n, name in enumerate(names))
+
+    with _server(monkeypatch, b"0029", text.encode()):
+        found = list_phones(adb)
+
+    assert [(one.serial, one.state, one.model) for one in found] == [(name, "device", "m") for name in names]
+
+
 def test_a_server_of_another_version_that_cannot_be_replaced(adb_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _server(monkeypatch, b"0020", b"0020"), pytest.raises(DeviceError, match="server cannot be used") as caught:
+        list_phones(adb_server)
+
+    assert "another version" in str(caught.value.hint)
+
+
+@contextmanager
+def _server(monkeypatch: pytest.MonkeyPatch, version: bytes, answer: bytes) -> Iterator[None]:
+    """Be adb's server: tell a version, answer all else with the same, and ignore that it shall end."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(listener.getsockname()[1]))
-        threading.Thread(target=_old_server, args=(listener,), daemon=True).start()
-
-        with pytest.raises(DeviceError, match="adb's server cannot be used") as caught:
-            list_phones(adb_server)
+        threading.Thread(target=_serve, args=(listener, version, answer), daemon=True).start()
+        yield
         listener.shutdown(socket.SHUT_RDWR)
-    assert "another version" in str(caught.value.hint)
 
 
-def _old_server(listener: socket.socket) -> None:
-    """Answer every question as a server of version 32 does, and ignore that it shall end."""
+def _serve(listener: socket.socket, version: bytes, answer: bytes) -> None:
     while True:
         try:
             link, _ = listener.accept()
         except OSError:
             return
         with link:
-            link.recv(4096)
-            link.sendall(b"OKAY" + b"0004" + b"0020")
+            said = version if b"host:version" in link.recv(4096) else answer
+            link.sendall(b"OKAY%04x%b" % (len(said), said))

@@ -42,7 +42,9 @@ def test_a_result_is_the_same_document_as_the_hosts(plug: Plug, bench: Bench, tm
     assert result.phone is not None
     assert result.phone.verified == {one.name: 2}
     assert result.phone.runtime == "glibc-wheel"
-    assert device.serial not in (tmp_path / "r.json").read_text()
+    written = (tmp_path / "r.json").read_text()
+    assert device.serial not in written
+    assert device.phone.number not in written
     assert all(verdict.stable for verdict in judge(result))
     assert any("turn 3 of 3" in line and "battery 29.0 °C" in line for line in messages)
     assert (device.phone.root / "state/mask").read_text().strip() == "f0"
