@@ -122,6 +122,23 @@ def test_figures_are_hotcocos(truth: Truth, seed: int, decimals: int) -> None:
     assert 0 < check(truth, around(truth, seed, copies=5, decimals=decimals)) < 1
 
 
+@pytest.mark.parametrize(("order", "ap"), [(("item1", "item2"), 0.601), (("item2", "item1"), 0.3535)])
+def test_of_items_that_are_overlapped_alike_the_last_in_the_file_is_found(order: tuple[str, str], ap: float) -> None:
+    boxes = {"item1": [300, 300, 500, 600], "item2": [360, 300, 560, 600]}
+    skirts = {"source": "user", "pair_id": 1} | {name: item(9, bounding_box=boxes[name]) for name in order}
+    truth, builder = read(skirts), ResultsBuilder(SCHEMA)
+    for left, score in ((330, 0.875), (290, 0.75)):
+        box, points = np.array([[left, 300.0, 200, 300]]), truth.classes[8].keypoints[:1, :, :2]
+        builder.add(8, ClassResults(np.array([1]), np.array([score]), box, points))
+    results = builder.build()
+
+    check(truth, results)
+
+    map_box = measure(truth, results).map_box
+    assert map_box is not None
+    assert round(map_box.ap, 4) == ap
+
+
 def test_no_detection_at_all_is_zero(truth: Truth) -> None:
     assert check(truth, ResultsBuilder(SCHEMA).build()) == 0
 
