@@ -7,7 +7,7 @@ Each file is a JSON list of objects with ``image_id``, ``category_id`` and ``sco
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,6 @@ from deepmark.models.evaluation.metric import KIND_NAMES, KINDS, Kind
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder, WideLandmarks
 from deepmark.models.evaluation.truth import Truth
 from deepmark.runtime.arrays import F64
-from deepmark.runtime.keypoints.schema import KeypointSchema
 
 MOST_FILES = 2
 _HINT = (
@@ -49,19 +48,26 @@ class FileDetections:
     doubts: tuple[str, ...]
 
 
-def load_detections(paths: Sequence[Path], truth: Truth, *, skipped: Collection[int] = ()) -> FileDetections:
+def load_detections(
+    paths: Sequence[Path],
+    truth: Truth,
+    *,
+    skipped: Collection[int] = (),
+    advance: Callable[[], None] = lambda: None,
+) -> FileDetections:
     """Read detections: one file with landmarks, boxes or both, or two files with one each.
 
     Args:
         paths: paths of one or two files.
         truth: what is to be found in the pictures to evaluate.
         skipped: numbers of further pictures of the data set, whose detections are left out.
+        advance: function called after every detection.
 
     Raises:
         DataError: a file cannot be read, a detection does not fit the data set, or two files say the same; the message
             names the file, the detection and the field.
     """
-    files = [_read_file(path, truth, skipped) for path in paths]
+    files = [_read_file(path, truth, skipped, advance) for path in paths]
     found: dict[Kind, tuple[ClassResults, ...]] = {}
     for path, file in zip(paths, files, strict=True):
         kinds = file.kinds or tuple(kind for kind in KINDS if kind not in found) or KINDS
@@ -103,18 +109,19 @@ class _Row(msgspec.Struct):
         return tuple(kind for kind in KINDS if getattr(self, kind))
 
 
-def _read_file(path: Path, truth: Truth, skipped: Collection[int]) -> _File:
+def _read_file(path: Path, truth: Truth, skipped: Collection[int], advance: Callable[[], None]) -> _File:
     builder, ranges, bare = ResultsBuilder(truth.schema), class_ranges(truth.schema), _bare(truth)
     doubts = Doubts(str(path), truth)
     kinds: tuple[Kind, ...] = ()
+    nowhere = np.zeros((truth.schema.num_landmarks, 2))
     for number, row in enumerate(_rows(path, truth, skipped)):
         kinds = kinds or row.kinds()
         if row.kinds() != kinds:
             raise _other_kinds(f"{path}: detection {number}", row.kinds(), kinds)
+        advance()
         if row.image_id in skipped:
             continue
-        index, wide = row.category_id - 1, None
-        points = np.zeros((truth.schema.num_landmarks, 2))
+        index, wide, points = row.category_id - 1, None, nowhere
         if row.keypoints:
             points = np.array(row.keypoints).reshape(-1, 3)[:, :2]
             if (row.image_id, index) in bare:
@@ -154,28 +161,27 @@ def _rows(path: Path, truth: Truth, skipped: Collection[int]) -> Iterator[_Row]:
         if field := re.fullmatch(r"\[(\d+)\]\.(.+)", why):
             raise DataError(f"{path}: detection {field[1]}: {field[2]}") from error
         raise DataError(f"{path} is no list of detections: {why}", hint=_HINT) from error
-    known = frozenset(truth.image_ids).union(skipped)
+    known, classes = frozenset(truth.image_ids).union(skipped), len(truth.schema.classes)
+    landmarks = truth.schema.num_landmarks
     for number, raw in enumerate(rows):
-        yield _read_row(raw, f"{path}: detection {number}", known, truth.schema)
+        yield _read_row(raw, f"{path}: detection {number}", known, classes, landmarks)
 
 
-def _read_row(raw: msgspec.Raw, where: str, known: Collection[int], schema: KeypointSchema) -> _Row:
+def _read_row(raw: msgspec.Raw, where: str, known: Collection[int], classes: int, landmarks: int) -> _Row:
     try:
         row = msgspec.json.decode(raw, type=_Row)
     except msgspec.ValidationError as error:
         raise DataError(f"{where}: {field_first(error)}", hint=_HINT) from error
     if row.image_id not in known:
         raise DataError(f"{where}: image_id {row.image_id} is no picture of the data set", hint=_SAME_SET)
-    if not 1 <= row.category_id <= len(schema.classes):
-        raise DataError(
-            f"{where}: category_id must be 1-{len(schema.classes)}, found {row.category_id}", hint=_SAME_SET
-        )
+    if not 1 <= row.category_id <= classes:
+        raise DataError(f"{where}: category_id must be 1-{classes}, found {row.category_id}", hint=_SAME_SET)
     if not row.kinds():
         raise DataError(f"{where}: keypoints and bbox are missing: one of them is needed", hint=_HINT)
-    if row.keypoints and len(row.keypoints) != 3 * schema.num_landmarks:
+    if row.keypoints and len(row.keypoints) != 3 * landmarks:
         raise DataError(
-            f"{where}: keypoints must hold {3 * schema.num_landmarks} numbers, x, y, v for {schema.num_landmarks}"
-            f" landmarks, found {len(row.keypoints)}",
+            f"{where}: keypoints must hold {3 * landmarks} numbers, x, y, v for {landmarks} landmarks, found"
+            f" {len(row.keypoints)}",
             hint=_SAME_SET,
         )
     if row.bbox and (len(row.bbox) != 4 or min(row.bbox[2:]) < 0):

@@ -6,7 +6,7 @@ import numpy as np
 
 from deepmark.models.evaluation.landmark_layout import class_ranges
 from deepmark.models.evaluation.truth import Truth
-from deepmark.runtime.arrays import F64, Mask
+from deepmark.runtime.arrays import F64
 from deepmark.runtime.boxes import iou_of_sizes
 
 _FRACTION = 2.0  # where nothing of any picture is further from its corner, in pixels, these are no pixels
@@ -56,12 +56,11 @@ class Doubts:
                 self._best[image_id] = score, box
 
     def _look_for_strangers(self, number: int, class_index: int, points: F64) -> None:
-        used: Mask = np.any(points != 0, axis=1)
-        if used[self._ranges[class_index]].any() or not used.any():
+        if points[self._ranges[class_index]].any() or not points.any():
             return
         if not self._strangers:
             names = self._truth.schema.class_names
-            most = int(np.argmax([np.count_nonzero(used[one]) for one in self._ranges]))
+            most = int(np.argmax([np.count_nonzero(points[one]) for one in self._ranges]))
             self._first_stranger = f"detection {number} is {names[class_index]} and has those of {names[most]}"
         self._strangers += 1
 

@@ -130,7 +130,11 @@ def measure_accuracy(request: AccuracyRequest, progress: Progress = no_progress)
     evaluated = ", ".join(printable(path) for path in request.detections or (request.model,) if path)
     labelled = request.data.read(progress, attributes=request.subsets)
     dataset, truth = labelled.dataset, labelled.truth
-    found = _read(request, labelled) if request.model is None else _run(request, request.model, labelled, progress)
+    found = (
+        _read(request, labelled, progress)
+        if request.model is None
+        else _run(request, request.model, labelled, progress)
+    )
     if request.page is not None and (len(found.kinds) < len(KINDS) or found.box_results is not None):
         raise UsageError("--report needs detections that have both landmarks and boxes, in one file")
     if request.save is not None:
@@ -185,10 +189,11 @@ class _Found:
     doubts: tuple[str, ...] = ()
 
 
-def _read(request: AccuracyRequest, labelled: LabelledSet) -> _Found:
+def _read(request: AccuracyRequest, labelled: LabelledSet, progress: Progress) -> _Found:
     dataset, truth = labelled.dataset, labelled.truth
     skipped = frozenset(dataset.ids).difference(truth.image_ids)
-    found = load_detections(request.detections, truth, skipped=skipped)
+    with progress("reading detections", None, "detections") as advance:
+        found = load_detections(request.detections, truth, skipped=skipped, advance=advance)
     doubts = (*((dataset.note,) if dataset.note else ()), *found.doubts)
     for doubt in doubts:
         logger.warning("%s", doubt)
