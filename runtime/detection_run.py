@@ -99,7 +99,11 @@ class RunSummary:
             raise failures[0][1]
         reasons = "; ".join(str(error) for _, error in failures[:NAMED_FAILURES])
         more = f"; and {len(failures) - NAMED_FAILURES} more" if len(failures) > NAMED_FAILURES else ""
-        raise DataError(f"{len(failures)} of {inputs} inputs failed, the others were processed: {reasons}{more}")
+        hints = dict.fromkeys(error.hint for _, error in failures[:NAMED_FAILURES] if error.hint)
+        raise DataError(
+            f"{len(failures)} of {inputs} inputs failed, the others were processed: {reasons}{more}",
+            hint="; ".join(hints) or None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_START = 512  # bytes that decide
+START_BYTES = 512  # that decide
+COPY_HINT = "copy it again: this is not the picture that it was"  # where the rest is not what they promise
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ _MARKUP = (b"<!doctype", b"<html", b"<svg", b"<?xml")
 
 def kind_of(content: bytes) -> FileKind | None:
     """Tell what a file is from its content, or from its first 512 bytes; None where nobody here knows."""
-    start = content[:_START]
+    start = content[:START_BYTES]
     for bytes_, kind in _STARTS:
         if start.startswith(bytes_):
             return kind

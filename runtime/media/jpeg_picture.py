@@ -11,11 +11,11 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.runtime.arrays import Image8
+from deepmark.runtime.media.file_kinds import COPY_HINT
 from deepmark.runtime.media.orientation import EXIF, UPRIGHT
 from deepmark.runtime.media.picture_size import PictureSize, require_room
 from deepmark.runtime.native_libraries import captured_stderr
 
-_COPY_HINT = "copy it again: this is not the picture that it was"
 _NO_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))  # markers that nothing belongs to
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # frame headers of all codings
 _ADOBE, _TAGS = (0xEE, b"Adobe"), (0xE1, b"Exif\0")
@@ -78,9 +78,9 @@ def decode_jpeg(content: bytes, source: str) -> Image8:
                 raise MemoryError from error
             if "PIXELS" in str(error):
                 raise DataError(f"{source} has more pixels than OpenCV reads", hint="make it smaller first") from error
-            raise DataError(f"{source} cannot be decoded: {error.err}", hint=_COPY_HINT) from error
+            raise DataError(f"{source} cannot be decoded: {error.err}", hint=COPY_HINT) from error
     if header is None or pixels is None or pixels.shape[:2] != header.size.stored:
-        raise DataError(f"{source} is no picture, or a damaged one{_because(output.last_line)}", hint=_COPY_HINT)
+        raise DataError(f"{source} is no picture, or a damaged one{_because(output.last_line)}", hint=COPY_HINT)
     return EXIF[header.size.orientation].shown(np.asarray(pixels, np.uint8))
 
 

@@ -29,6 +29,9 @@ class Orientation:
         """Turn a stored picture, (H, W, C), into the one that is shown."""
         import cv2
 
+        if self.transposed and self.mirrored != self.flipped:  # the usual ones, in fewer steps
+            side = cv2.ROTATE_90_CLOCKWISE if self.mirrored else cv2.ROTATE_90_COUNTERCLOCKWISE
+            return np.asarray(cv2.rotate(image, side), np.uint8)
         turned = cv2.transpose(image) if self.transposed else image
         if self.mirrored or self.flipped:
             turned = cv2.flip(turned, _BOTH if self.mirrored and self.flipped else int(self.mirrored))

@@ -13,7 +13,7 @@ from pathlib import Path
 from deepmark.errors import DataError
 from deepmark.files import printable
 from deepmark.runtime.arrays import Image8
-from deepmark.runtime.media.file_kinds import JPEG, FileKind, kind_of
+from deepmark.runtime.media.file_kinds import COPY_HINT, JPEG, FileKind, kind_of
 from deepmark.runtime.media.jpeg_picture import decode_jpeg, read_jpeg_header
 from deepmark.runtime.media.picture_size import PictureSize
 from deepmark.runtime.native_libraries import captured_stderr
@@ -21,7 +21,6 @@ from deepmark.runtime.native_libraries import captured_stderr
 MAX_BYTES = 2**30
 
 READ_HINT = "check its name, and whether you may read it"
-_COPY_HINT = "copy it again: this is not the picture that it was"
 _JPEG_QUALITY = 95
 
 
@@ -34,12 +33,12 @@ def read_picture(path: Path) -> Image8:
     source = printable(path)
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"{source} is larger than {MAX_BYTES:,} bytes, the limit for a picture", hint=_COPY_HINT)
+            raise DataError(f"{source} is larger than {MAX_BYTES:,} bytes, the limit for a picture", hint=COPY_HINT)
         content = path.read_bytes()  # cv2.imread cannot open every name on every system
     except OSError as error:
         raise DataError(f"cannot read {source}: {error.strerror or error}", hint=READ_HINT) from error
     if not content:
-        raise DataError(f"{source} is empty", hint=_COPY_HINT)
+        raise DataError(f"{source} is empty", hint=COPY_HINT)
     return decode_picture(content, source=source)
 
 
@@ -75,7 +74,7 @@ def picture_size(content: bytes, *, source: str) -> PictureSize:
         return pillow_picture.read_size(content, kind, source)
     header = read_jpeg_header(content)
     if header is None:
-        raise DataError(f"{source} is no picture, or a damaged one", hint=_COPY_HINT)
+        raise DataError(f"{source} is no picture, or a damaged one", hint=COPY_HINT)
     return header.size
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deepmark.errors import DataError
 from deepmark.files import printable
+from deepmark.runtime.media.file_kinds import START_BYTES, kind_of
 from deepmark.runtime.media.picture_file import READ_HINT
 
 _JPEG_SUFFIXES = (".jfif", ".jpe", ".jpeg", ".jpg")
@@ -60,6 +61,21 @@ def choose(paths: Iterable[Path], suffixes: AbstractSet[str], *, name: str | Non
     if left_out and name is not None:
         logger.warning("%s: left out %s", name, ", ".join(f"{count} {kind}" for kind, count in left_out.most_common()))
     return chosen
+
+
+def way_out(folder: Path) -> str | None:
+    """Say what to do with the first file of a folder that is known and not read; None where there is none."""
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in VIDEO_SUFFIXES:
+            return "videos are not taken from folders: give them by name, or a pattern"
+        try:
+            with path.open("rb") as stream:
+                kind = kind_of(stream.read(START_BYTES))
+        except OSError:  # a folder, or one that may not be read
+            continue
+        if kind is not None and kind.way_out:
+            return kind.way_out
+    return None
 
 
 def looks(test: Callable[[], bool]) -> bool:

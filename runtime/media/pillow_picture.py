@@ -19,7 +19,7 @@ import numpy.typing as npt
 from deepmark.errors import DataError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media import file_kinds as kinds
-from deepmark.runtime.media.file_kinds import FileKind
+from deepmark.runtime.media.file_kinds import COPY_HINT, FileKind
 from deepmark.runtime.media.orientation import EXIF, UPRIGHT
 from deepmark.runtime.media.picture_size import PictureSize, require_room
 from deepmark.runtime.native_libraries import captured_stderr
@@ -27,7 +27,6 @@ from deepmark.runtime.native_libraries import captured_stderr
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-_COPY_HINT = "copy it again: this is not the picture that it was"
 _PAPER = 255  # behind transparent pixels
 _BAND = 256  # rows
 _ORIENTATION = 0x0112  # EXIF's tag
@@ -74,7 +73,7 @@ def _complaints_as_errors(source: str) -> Iterator[None]:
             raise
         except Exception as error:  # a damaged file makes its readers stumble in any way
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise DataError(f"{source} is no picture, or a damaged one ({reason})", hint=_COPY_HINT) from error
+            raise DataError(f"{source} is no picture, or a damaged one ({reason})", hint=COPY_HINT) from error
 
 
 def _opened(content: bytes, kind: FileKind, source: str) -> ImageFile:
@@ -145,6 +144,11 @@ def _bgr(image: ImageFile, kind: FileKind, source: str) -> npt.NDArray[np.uint8]
     """Return the pixels as they are stored, (H, W, 3), blue first."""
     import cv2
 
+    if kind is kinds.PNG and _is_deep_colour(image.info.get("transparency")):
+        raise DataError(
+            f"{source} has 16 bits, and one colour for transparent pixels, which is not read",
+            hint="save it with an alpha channel, or with 8 bits",
+        )
     if image.mode in _SIXTEEN_BITS or (image.mode == "I" and kind is not kinds.TIFF):
         grey = (np.asarray(image) >> 8).astype(np.uint8)
         return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
@@ -158,6 +162,12 @@ def _bgr(image: ImageFile, kind: FileKind, source: str) -> npt.NDArray[np.uint8]
             return _on_paper(np.asarray(straight), source)
         return np.asarray(cv2.cvtColor(np.asarray(straight), cv2.COLOR_RGBA2BGR), np.uint8)
     return np.asarray(cv2.cvtColor(np.asarray(image.convert("RGB")), cv2.COLOR_RGB2BGR), np.uint8)
+
+
+def _is_deep_colour(colour: object) -> bool:
+    """Whether a PNG's transparent colour has more than 8 bits; Pillow compares it with values that are cut to 8."""
+    values = colour if isinstance(colour, tuple) else (colour,)
+    return any(isinstance(value, int) and value > 255 for value in values)
 
 
 def _says_alpha(image: Any) -> bool:

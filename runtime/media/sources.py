@@ -1,6 +1,6 @@
 """What ``deepmark detect`` looks at: pictures, videos and cameras, each as a stream of frames.
 
-An input is a picture or video file, a folder (the pictures in it, not those in its subfolders), a quoted pattern with
+An input is a picture or video file, a folder (the pictures in it, no hidden ones or subfolders), a quoted pattern with
 ``*``, ``?`` or ``[...]`` (``**`` for any folders), or the number of a camera. Files come in natural order: 2 before 10.
 """
 
@@ -16,9 +16,17 @@ from pathlib import Path
 from deepmark.errors import DataError
 from deepmark.files import printable
 from deepmark.runtime.media.picture_file import read_picture
-from deepmark.runtime.media.picture_folder import PICTURE_SUFFIXES, VIDEO_SUFFIXES, choose, list_pictures, looks
+from deepmark.runtime.media.picture_folder import (
+    PICTURE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    choose,
+    list_pictures,
+    looks,
+    way_out,
+)
 from deepmark.runtime.media.video_stream import Stream, TimedImage, open_camera, open_video
 
+_SUBFOLDERS = "pictures in its subfolders are not looked at"
 _CAMERA_DIGITS = 2  # OpenCV reads hundreds as the choice of a driver
 
 
@@ -113,7 +121,7 @@ def _expand(text: str) -> Sequence[Source]:
     if looks(path.is_dir):
         found = list_pictures(path)
         if not found:
-            raise DataError(f"the folder {text} holds no picture", hint="pictures in its subfolders are not looked at")
+            raise DataError(f"the folder {text} holds no picture", hint=way_out(path) or _SUBFOLDERS)
     elif looks(path.exists):
         found = [path]
     elif text.isascii() and text.isdigit() and len(text) <= _CAMERA_DIGITS:

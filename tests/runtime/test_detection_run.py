@@ -275,6 +275,17 @@ def test_whatever_fails_with_one_input_ends_neither_the_run_nor_the_records(
     assert told.__traceback__ is None  # or its frames would hold the picture
 
 
+def test_the_ways_out_of_several_failures_are_all_told(tmp_path: Path) -> None:
+    sources: list[Source] = [PictureSource(MEDIA / "photo.heic"), VideoSource(MEDIA / "interlaced_h264.mp4")]
+
+    summary = run_detection(sources, tmp_path / "out")
+
+    with pytest.raises(DataError, match="2 of 2 inputs failed") as caught:
+        summary.require_all(2)
+    assert "heif-convert" in str(caught.value.hint)
+    assert "ffmpeg" in str(caught.value.hint)
+
+
 def test_a_name_of_an_output_is_no_longer_than_file_systems_take(tmp_path: Path) -> None:
     given = ["n" * 251 + ".jpg", "n" * 251 + ".png", "n" * 250 + ".webp", "n" * 255, "服" * 84 + ".gif", "é" * 120]
     output = OutputFolder(tmp_path)

@@ -102,15 +102,16 @@ def tiff(colours: tuple[int, ...], depth: int = 8, *, tags: dict[int, int] | Non
     return b"II*\0" + struct.pack("<I", 8) + directory + struct.pack(f"<{samples}H", *[depth] * samples) + pixels
 
 
-def png(width: int, height: int, colour_type: int, rows: bytes, depth: int = 8) -> bytes:
-    """A PNG file with this header and these raw rows, whether they fit or not."""
+def png(width: int, height: int, colour_type: int, rows: bytes, depth: int = 8, transparent: bytes = b"") -> bytes:
+    """A PNG file with this header, these raw rows, whether they fit or not, and this transparent colour (tRNS)."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
     start = b"\x89PNG\r\n\x1a\n"
-    return start + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    colour = chunk(b"tRNS", transparent) if transparent else b""
+    return start + chunk(b"IHDR", header) + colour + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def write_video(path: Path, frames: int, size: tuple[int, int] = (64, 48), rate: float = 25.0) -> Path:

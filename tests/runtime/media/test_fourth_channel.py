@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from media_files import bmp, encoded, read_image, tiff
+from media_files import bmp, encoded, png, read_image, tiff
 
 from deepmark.errors import DataError
 from deepmark.runtime.arrays import Image8
@@ -136,3 +136,20 @@ def test_pixels_are_those_that_opencv_reads(suffix: str) -> None:
     expected = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
 
     assert (decode_picture(content, source="it") == expected).all()
+
+
+@pytest.mark.parametrize(("colour_type", "samples"), [(0, 1), (2, 3)])
+def test_a_png_of_sixteen_bits_with_a_transparent_colour_is_refused(colour_type: int, samples: int) -> None:
+    rows = (b"\0" + bytes([3, 232] * samples) * 2) * 2
+    colour = bytes([3, 232] * samples)
+
+    with pytest.raises(DataError, match="it has 16 bits, and one colour for transparent pixels"):
+        decode_picture(png(2, 2, colour_type, rows, depth=16, transparent=colour), source="it")
+
+
+def test_a_png_of_eight_bits_with_a_transparent_colour_is_laid_on_white() -> None:
+    rows = (b"\0" + bytes([10, 20, 30, 40, 50, 60])) * 2
+
+    picture = decode_picture(png(2, 2, 2, rows, transparent=bytes([0, 10, 0, 20, 0, 30])), source="it")
+
+    assert picture[0].tolist() == [[255, 255, 255], [60, 50, 40]]

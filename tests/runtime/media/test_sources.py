@@ -70,6 +70,26 @@ def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
         find_sources([str(tmp_path)])
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "hint"),
+    [
+        ("a.heic", b"\0\0\0\x18ftypheic", "heif-convert"),
+        ("a.jxl", b"\xff\x0a", "djxl"),
+        ("a.mov", b"", "by name, or a pattern"),
+        ("a.txt", b"text", "subfolders"),
+    ],
+)
+def test_a_folder_without_pictures_says_what_to_do_with_what_it_holds(
+    name: str, content: bytes, hint: str, tmp_path: Path
+) -> None:
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(DataError, match="holds no picture") as caught:
+        find_sources([str(tmp_path)])
+    assert hint in str(caught.value.hint)
+
+
 def test_a_pattern_means_pictures_and_videos_that_match(tmp_path: Path) -> None:
     _touch(tmp_path, "a10.png", "a9.png", "b.png", "a.txt", "a.mp4", "sub/a1.png")
 
