@@ -22,10 +22,27 @@ from deepmark.runtime.native.tool_chain import CROSS, Runtime, ToolChain, requir
 
 Target = Literal["host", "aarch64-linux-gnu", "android"]
 
-PROGRAMS = ("dm_bench", "dm_detect", "dm_verify")
 STUB = "libpystub.so"
 _SOURCES = Path(__file__).parent
 _TIMEOUT_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A CMake project on the native library.
+
+    Attributes:
+        source: folder of its CMakeLists.txt.
+        products: names of the files that it builds and a device needs.
+        cmake: arguments of its own.
+    """
+
+    source: Path
+    products: tuple[str, ...]
+    cmake: tuple[str, ...] = ()
+
+
+PROGRAMS = Project(_SOURCES, ("dm_bench", "dm_detect", "dm_verify"), ("-DDEEPMARK_PROGRAMS=ON",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +75,8 @@ class NativeBuild:
         return (f"./{program}",)
 
 
-def build_native(target: Target = "host") -> NativeBuild:
-    """Build the programs, or find the build of the same sources, compiler and MNN in the cache.
+def build_native(target: Target = "host", project: Project = PROGRAMS) -> NativeBuild:
+    """Build the programs or another project, or find the build of the same sources, compiler and MNN in the cache.
 
     Raises:
         UsageError: there is no such target.
@@ -68,11 +85,11 @@ def build_native(target: Target = "host") -> NativeBuild:
     if target not in get_args(Target):
         raise UsageError(f"unknown target {target!r}", hint=f"choose {', '.join(get_args(Target))}")
     with _chain_for(target) as chain:
-        key = build_key(target, chain)
+        key = build_key(target, chain, project)
         try:
             folder = cache_folder() / "native" / f"{target}-{key[:24]}"
             if not folder.is_dir():
-                _build(chain, folder)
+                _build(chain, project, folder)
         except (OSError, RuntimeError) as error:
             raise _cannot_keep(error) from error
     files = tuple(sorted(path.name for path in folder.iterdir()))
@@ -93,7 +110,7 @@ def _chain_for(target: Target) -> Iterator[ToolChain]:
             yield chain
 
 
-def build_key(target: Target, chain: ToolChain) -> str:
+def build_key(target: Target, chain: ToolChain, project: Project = PROGRAMS) -> str:
     """Return the hash, hex, of all that a build is made of.
 
     A flag such as ``-march=native`` is another thing on every computer: what counts is what the compiler makes of it.
@@ -106,20 +123,23 @@ def build_key(target: Target, chain: ToolChain) -> str:
     sources = [*_SOURCES.rglob("*.cpp"), *_SOURCES.rglob("*.hpp"), *_SOURCES.glob("*.py"), _SOURCES / "CMakeLists.txt"]
     for path in sorted(sources):
         digest.update(path.relative_to(_SOURCES).as_posix().encode() + b"\0" + path.read_bytes())
+    if project.source != _SOURCES:
+        for path in sorted(project.source.iterdir()):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
-def _build(chain: ToolChain, folder: Path) -> None:
-    """Build the programs; the folder is there whole or not at all."""
+def _build(chain: ToolChain, project: Project, folder: Path) -> None:
+    """Build a project; the folder is there whole or not at all."""
     require_tool("cmake")
     with (
         whole_folder(folder, explain=lambda _, error: _cannot_keep(error)) as complete,
         TemporaryDirectory(prefix="deepmark-") as scratch,
     ):
         work = Path(scratch) / "work"
-        configure = ["cmake", "-S", str(_SOURCES), "-B", str(work), f"-DMNN_ENGINE={chain.library}"]
-        configure += [*chain.cmake, f"-DDEEPMARK_FLAGS={';'.join(chain.flags)}", "-DDEEPMARK_PROGRAMS=ON"]
-        built = list(PROGRAMS)
+        configure = ["cmake", "-S", str(project.source), "-B", str(work), f"-DMNN_ENGINE={chain.library}"]
+        configure += [*chain.cmake, f"-DDEEPMARK_FLAGS={';'.join(chain.flags)}", *project.cmake]
+        built = list(project.products)
         if chain.needs_python:
             stub = Path(scratch) / "stub.c"
             stub.write_text(wheel.stub_source(wheel.python_symbols(chain.library)))
@@ -127,7 +147,7 @@ def _build(chain: ToolChain, folder: Path) -> None:
             built.append(STUB)
         for command in (configure, ["cmake", "--build", str(work), "--parallel"]):
             _run(command)
-        for path in [*(work / name for name in built), chain.library, *chain.companions]:
+        for path in [*(next(work.rglob(name)) for name in built), chain.library, *chain.companions]:
             shutil.copy2(path, complete / path.name)
 
 

@@ -57,8 +57,8 @@ Exit detect(int count, char** arguments) {
             return report(error, "check the path");
         if (!read_ppm(content, picture, error))
             return report(path + ": " + error, "convert the picture to binary PPM");
-        if (!pipeline->letterbox(picture.pixels.data(), picture.height, picture.width, error) ||
-            !pipeline->run_network(error) || !pipeline->decode(found, error))
+        if (!pipeline->letterbox(picture.view(), error) || !pipeline->run_network(error) ||
+            !pipeline->decode(found, error))
             return report(path + ": " + error, "run dm_verify on the bundle");
         std::string line = "{\"picture\":" + quoted(path) +
                            ",\"width\":" + std::to_string(picture.width) +

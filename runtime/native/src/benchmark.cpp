@@ -154,8 +154,7 @@ BenchmarkEnd run_benchmark(const std::string& bundle_folder, const std::string& 
         const Picture& picture = pictures[turn++ % pictures.size()];
         sample.at = from_start.ms();
         Stopwatch phase;
-        if (!pipeline->letterbox(picture.pixels.data(), picture.height, picture.width, error))
-            return false;
+        if (!pipeline->letterbox(picture.view(), error)) return false;
         sample.letterbox = phase.lap_ms();
         if (!pipeline->run_network(error)) return false;
         sample.network = phase.lap_ms();

@@ -93,7 +93,34 @@ void read_channels(const Json& from, std::map<std::string, int>& channels, Field
         channels[name] = fields.whole(count.value, "channels", 1, most_channels);
 }
 
-void read_schema(const Json& keypoints, Schema& schema, Fields& fields) {
+// Both fields may be missing: a program that detects needs neither.
+ClassDrawing read_drawing(const Json& from, int landmarks, Fields& fields) {
+    static const Json nothing;
+    const auto items = [&](const char* name) -> const std::vector<Json>& {
+        return from.find(name) ? fields.get(from, name, Json::array).items : nothing.items;
+    };
+    ClassDrawing drawing;
+    for (const Json& one : items("keypoint_names")) {
+        fields.require(one.kind == Json::string, "the field keypoint_names must hold names");
+        drawing.landmark_names.push_back(one.text);
+    }
+    fields.require(
+        drawing.landmark_names.empty() || drawing.landmark_names.size() == std::size_t(landmarks),
+        "a class must have a name for each of its landmarks");
+    for (const Json& line : items("outline")) {
+        fields.require(line.kind == Json::array, "the field outline must hold lines");
+        drawing.outline.emplace_back();
+        for (const Json& point : line.items) {
+            fields.require(point.kind == Json::number, "the field outline must hold numbers");
+            drawing.outline.back().push_back(
+                fields.whole(point.value, "outline", 0, landmarks - 1));
+        }
+    }
+    return drawing;
+}
+
+void read_schema(const Json& keypoints, Bundle& bundle, Fields& fields) {
+    Schema& schema = bundle.schema;
     const auto count = fields.get(keypoints, "group_names", Json::array).items.size();
     fields.require(count >= 1 && count <= most_channels,
                    "the number of landmark groups must be 1 to 4096");
@@ -114,6 +141,7 @@ void read_schema(const Json& keypoints, Schema& schema, Fields& fields) {
         fields.require(!groups.empty(), "a class has no landmarks");
         fields.require(sigmas.size() == groups.size(),
                        "a class must have a sigma for each of its landmarks");
+        bundle.drawings.push_back(read_drawing(one, std::max(int(groups.size()), 1), fields));
         schema.groups.push_back(std::move(groups));
         schema.sigmas.push_back(std::move(sigmas));
     }
@@ -258,7 +286,7 @@ bool Bundle::open(const std::string& path, Bundle& bundle, std::string& error) {
     bundle.precision = fields.text(manifest, "precision");
     read_files(manifest, bundle, fields);
     read_input(manifest, bundle, fields);
-    read_schema(fields.get(manifest, "keypoints", Json::object), bundle.schema, fields);
+    read_schema(fields.get(manifest, "keypoints", Json::object), bundle, fields);
     read_heads(manifest, bundle, fields);
     read_decoder(fields.get(manifest, "decoder", Json::object), bundle.decoder, fields);
     if (!fields.good()) {

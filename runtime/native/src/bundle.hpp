@@ -16,6 +16,13 @@ struct FileEntry {
     std::uint64_t bytes = 0;
 };
 
+// How a class is drawn.
+struct ClassDrawing {
+    std::vector<std::string> landmark_names;  // empty where the manifest has none
+    // Lines through landmarks, by their positions in the class; empty: it is drawn as points.
+    std::vector<std::vector<int>> outline;
+};
+
 struct Bundle {
     std::string path, name, precision;          // precision of the weights: fp32, fp16, w8 or int8
     int height = 0, width = 0, multiple = 0;    // pixels
@@ -25,6 +32,7 @@ struct Bundle {
     std::map<std::string, int> channels;  // of every output of the graph
     std::map<std::string, int> gathered;  // of the heads that a sparse graph leaves to the runtime
     Schema schema;
+    std::vector<ClassDrawing> drawings;  // one a class
     DecoderParams decoder;
     std::map<std::string, FileEntry> files;
 

@@ -18,8 +18,8 @@ std::unique_ptr<Detector> Detector::open(const std::string& bundle, const Engine
 
 bool Detector::detect(const std::uint8_t* image, int height, int width, Detections& found,
                       std::string& error) noexcept try {
-    return pipeline_->letterbox(image, height, width, error) && pipeline_->run_network(error) &&
-           pipeline_->decode(found, error);
+    return pipeline_->letterbox(BgrView{image, height, width}, error) &&
+           pipeline_->run_network(error) && pipeline_->decode(found, error);
 } catch (const std::exception& caught) {
     error = caught.what();
     return false;

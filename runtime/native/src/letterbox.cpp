@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 
+#include "camera_frame.hpp"
+#include "pixels.hpp"
 #include "shared_numbers.hpp"
 
 namespace deepmark {
@@ -27,50 +28,47 @@ std::uint8_t rounded(float value) { return static_cast<std::uint8_t>(std::lrint(
 
 }  // namespace
 
-bool letterbox(const std::uint8_t* image, int height, int width, std::uint8_t* input,
-               int input_height, int input_width) {
-    const int sides[] = {height, width, input_height, input_width};
-    if (*std::min_element(sides, sides + 4) < 1 ||
-        *std::max_element(sides, sides + 4) >= warp_limit)
+template <class View>
+bool letterbox(const View& picture, unsigned char* input, int input_height, int input_width,
+               std::string& error) {
+    const int height = picture.height, width = picture.width;
+    if (std::min(height, width) < 1 || std::max(height, width) >= warp_limit) {
+        error = "a picture must have sides of 1 to " + std::to_string(warp_limit - 1) +
+                " pixels, found " + std::to_string(height) + "x" + std::to_string(width);
         return false;
+    }
     // Image pixels per input pixel.
     const double pixels = double(std::max(height, width)) / input_width;
     const double left = width / 2.0 - pixels * (input_width / 2.0);
     const double top = height / 2.0 - pixels * (input_height / 2.0);
-    const auto at = [&](int y, int x, int channel) -> float {
-        const bool inside = y >= 0 && y < height && x >= 0 && x < width;
-        return inside ? float(image[(std::size_t(y) * std::size_t(width) + std::size_t(x)) * 3 +
-                                    std::size_t(channel)])
-                      : 0.0f;
+    const auto at = [&](int y, int x) {
+        return y >= 0 && y < height && x >= 0 && x < width ? picture.at(y, x) : Pixel{};
+    };
+    const auto mix = [&](const Pixel& above, const Pixel& above_next, const Pixel& below,
+                         const Pixel& below_next, float column, float row) {
+        for (std::size_t channel = 0; channel < 3; ++channel)
+            *input++ = rounded(between(between(above[channel], above_next[channel], column),
+                                       between(below[channel], below_next[channel], column), row));
     };
     for (int y = 0; y < input_height; ++y) {
         const Axis row = split(pixels * y + top);
         const bool row_inside = row.cell >= 0 && row.cell + 1 < height;
         for (int x = 0; x < input_width; ++x) {
             const Axis column = split(pixels * x + left);
-            // Four pixels without a question each.
-            if (row_inside && column.cell >= 0 && column.cell + 1 < width) {
-                const std::size_t row_bytes = std::size_t(width) * 3;
-                const std::uint8_t* above =
-                    image + std::size_t(row.cell) * row_bytes + std::size_t(column.cell) * 3;
-                const std::uint8_t* below = above + row_bytes;
-                for (int channel = 0; channel < 3; ++channel)
-                    *input++ = rounded(between(
-                        between(above[channel], above[channel + 3], column.weight),
-                        between(below[channel], below[channel + 3], column.weight), row.weight));
-                continue;
-            }
-            for (int channel = 0; channel < 3; ++channel) {
-                const float upper = between(at(row.cell, column.cell, channel),
-                                            at(row.cell, column.cell + 1, channel), column.weight);
-                const float lower =
-                    between(at(row.cell + 1, column.cell, channel),
-                            at(row.cell + 1, column.cell + 1, channel), column.weight);
-                *input++ = rounded(between(upper, lower, row.weight));
-            }
+            const int i = row.cell, j = column.cell;
+            if (row_inside && j >= 0 && j + 1 < width)  // four pixels without a question each
+                mix(picture.at(i, j), picture.at(i, j + 1), picture.at(i + 1, j),
+                    picture.at(i + 1, j + 1), column.weight, row.weight);
+            else
+                mix(at(i, j), at(i, j + 1), at(i + 1, j), at(i + 1, j + 1), column.weight,
+                    row.weight);
         }
     }
     return true;
 }
+
+template bool letterbox(const BgrView&, unsigned char*, int, int, std::string&);
+template bool letterbox(const ArgbView&, unsigned char*, int, int, std::string&);
+template bool letterbox(const CameraFrame&, unsigned char*, int, int, std::string&);
 
 }  // namespace deepmark

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bytes.hpp"
+#include "pixels.hpp"
 
 namespace deepmark {
 
@@ -9,6 +10,8 @@ namespace deepmark {
 struct Picture {
     int height = 0, width = 0;
     Bytes pixels;
+
+    BgrView view() const { return {pixels.data(), height, width}; }
 };
 
 // 8-bit RGB, not interlaced, at most 4096 * 4096 pixels; checksums are checked.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "letterbox.hpp"
 #include "shared_numbers.hpp"
 
 namespace deepmark {
@@ -102,15 +101,6 @@ Regressions& Pipeline::regressions() {
 
 void Pipeline::set_params(const DecoderParams& params) {
     decoder_ = std::make_unique<Decoder>(bundle_.schema, params);
-}
-
-bool Pipeline::letterbox(const std::uint8_t* image, int height, int width, std::string& error) {
-    image_height_ = height;
-    image_width_ = width;
-    if (deepmark::letterbox(image, height, width, warped_.data(), height_, width_)) return true;
-    error = "a picture must have sides of 1 to " + std::to_string(warp_limit - 1) +
-            " pixels, found " + std::to_string(height) + "x" + std::to_string(width);
-    return false;
 }
 
 bool Pipeline::take_input(const Bytes& pixels) {

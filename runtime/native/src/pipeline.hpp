@@ -4,7 +4,9 @@
 #include "bundle.hpp"
 #include "decoder.hpp"
 #include "engine.hpp"
+#include "letterbox.hpp"
 #include "nms.hpp"
+#include "pixels.hpp"
 
 namespace deepmark {
 
@@ -16,7 +18,12 @@ public:
 
     // The three steps, to be called in this order; each False with one sentence in `error` on
     // failure.
-    bool letterbox(const std::uint8_t* image, int height, int width, std::string& error);
+    template <class View>  // as deepmark::letterbox takes it
+    bool letterbox(const View& picture, std::string& error) {
+        image_height_ = picture.height;
+        image_width_ = picture.width;
+        return deepmark::letterbox(picture, warped_.data(), height_, width_, error);
+    }
     bool run_network(std::string& error);
     bool decode(Detections& found, std::string& error);
 

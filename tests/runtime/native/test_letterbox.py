@@ -21,7 +21,10 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("needs g++")
     built = tmp_path_factory.mktemp("letterbox") / "program"
     flags = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", f"-I{SOURCES}"]
-    sources = [str(SOURCES / "letterbox.cpp"), str(Path(__file__).parent / "letterbox_run.cpp")]
+    sources = [
+        *(str(SOURCES / f"{name}.cpp") for name in ("letterbox", "camera_frame")),
+        str(Path(__file__).parent / "letterbox_run.cpp"),
+    ]
     done = subprocess.run([compiler, *flags, *sources, "-o", str(built)], capture_output=True, text=True, check=False)
     assert not done.returncode, done.stderr
     return built

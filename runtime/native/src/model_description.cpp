@@ -1,0 +1,57 @@
+#include "model_description.hpp"
+
+#include "techniques.hpp"
+
+namespace deepmark {
+namespace {
+
+template <class Items, class Write>
+std::string listed(const Items& items, Write write) {
+    std::string list = "[";
+    for (const auto& one : items) list += (list.size() > 1 ? "," : "") + write(one);
+    return list + "]";
+}
+
+std::string numbers(const std::vector<int>& values) {
+    return listed(values, [](int value) { return std::to_string(value); });
+}
+
+std::string parameters(const DecoderParams& params) {
+    const char* nms = params.nms == Nms::none   ? "null"
+                      : params.nms == Nms::soft ? R"("soft")"
+                                                : R"("hard")";
+    std::vector<int> techniques;
+    for (int technique = 1; technique <= 4; ++technique)
+        if (techniques_of(params) >> unsigned(technique - 1) & 1U) techniques.push_back(technique);
+    return R"({"alpha":)" + shown(params.alpha) + R"(,"sigma_center":)" +
+           shown(params.sigma_center) + R"(,"sigma_keypoint":)" + shown(params.sigma_keypoint) +
+           R"(,"gamma":)" + shown(params.gamma) + R"(,"mask":)" + (params.mask ? "true" : "false") +
+           R"(,"top_k":)" + std::to_string(params.top_k) + R"(,"keypoint_threshold":)" +
+           shown(params.keypoint_threshold) + R"(,"nms":)" + nms + R"(,"score_threshold":)" +
+           shown(params.score_threshold) + R"(,"techniques":)" + numbers(techniques) + "}";
+}
+
+std::string classes(const Bundle& bundle) {
+    std::string list;
+    for (std::size_t i = 0; i < bundle.drawings.size(); ++i)
+        list += (i ? R"(,{"name":)" : R"({"name":)") + quoted(bundle.schema.class_names[i]) +
+                R"(,"landmarks":)" + listed(bundle.drawings[i].landmark_names, quoted) +
+                R"(,"outline":)" + listed(bundle.drawings[i].outline, numbers) + "}";
+    return "[" + list + "]";
+}
+
+}  // namespace
+
+std::string described(const Pipeline& pipeline) {
+    const Bundle& bundle = pipeline.bundle();
+    const Engine& engine = pipeline.engine();
+    return R"({"name":)" + quoted(bundle.name) + R"(,"precision":)" + quoted(bundle.precision) +
+           R"(,"input":{"height":)" + std::to_string(pipeline.height()) + R"(,"width":)" +
+           std::to_string(pipeline.width()) + R"(},"classes":)" + classes(bundle) +
+           R"(,"decoder":)" + parameters(bundle.decoder) + R"(,"engine":{"mnn_version":)" +
+           quoted(Engine::mnn_version()) + R"(,"precision_used":")" + pipeline.precision_used() +
+           R"(","threads_used":)" + std::to_string(engine.threads_used()) + R"(,"memory_mib":)" +
+           shown(double(engine.memory_mib())) + "}}";
+}
+
+}  // namespace deepmark

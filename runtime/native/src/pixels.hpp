@@ -1,0 +1,37 @@
+// Pictures in memory as the letterbox reads them: any view with a height, a width and pixels.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace deepmark {
+
+using Pixel = std::array<std::uint8_t, 3>;  // blue, green, red
+
+// (height, width, 3) bytes, rows first, blue, green, red; not owned.
+struct BgrView {
+    const std::uint8_t* bytes;
+    int height, width;
+
+    Pixel at(int y, int x) const {
+        const std::uint8_t* pixel =
+            bytes + (std::size_t(y) * std::size_t(width) + std::size_t(x)) * 3;
+        return {pixel[0], pixel[1], pixel[2]};
+    }
+};
+
+// (height, width) words, rows first, 0xAARRGGBB, as Android's Bitmap gives them; not owned. Alpha
+// is not looked at.
+struct ArgbView {
+    const std::int32_t* words;
+    int height, width;
+
+    Pixel at(int y, int x) const {
+        const auto word =
+            std::uint32_t(words[std::size_t(y) * std::size_t(width) + std::size_t(x)]);
+        return {std::uint8_t(word), std::uint8_t(word >> 8), std::uint8_t(word >> 16)};
+    }
+};
+
+}  // namespace deepmark
