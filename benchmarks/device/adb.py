@@ -92,7 +92,7 @@ class Adb:
             )
         out = clean(ended.out)
         body, mark, tail = out.rpartition(SENTINEL)
-        if not mark or not tail.strip().isdigit():
+        if not mark or not re.fullmatch(r"\d{1,3}\n\s*", tail):  # without the line's end, 139 may have lost its 39
             raise self._lost(clean(ended.err))
         return ShellAnswer(int(tail), body, clean(ended.err))
 

@@ -121,6 +121,17 @@ def test_output_that_ends_early_is_a_lost_connection(plug: Plug, adb_server: str
         adb.shell("seq 100")
 
 
+@pytest.mark.parametrize("arrives", ["DM_RC=", "DM_RC=1", "DM_RC=13", "DM_RC=139"])
+def test_a_status_that_is_cut_in_two_is_a_lost_connection(plug: Plug, adb_server: str, arrives: str) -> None:
+    device = plug(faults=Faults(cut_output={"exit 139": len(arrives)}))
+
+    with pytest.raises(PhoneLostError):
+        _adb(adb_server, device.serial).shell("(exit 139)")
+
+    device.faults.cut_output.clear()
+    assert _adb(adb_server, device.serial).shell("(exit 139)").code == 139
+
+
 @pytest.mark.parametrize(
     ("refusal", "message"),
     [

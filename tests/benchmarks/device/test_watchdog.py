@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_phone import ANDROID, GNU, FakePhone, Shell
+from fake_phone import ANDROID, GNU, NOT_EVERYWHERE, FakePhone, Shell
 
 from deepmark.benchmarks.device import watchdog
 
 LONG_S = 60
 FOLDER = "/data/local/tmp/deepmark-test"
-pytestmark = pytest.mark.parametrize("phone_shell", [ANDROID, GNU], ids=["android", "gnu"], indirect=True)
+both_shells = pytest.mark.parametrize("phone_shell", [ANDROID, GNU], ids=["android", "gnu"], indirect=True)
 
 
 @pytest.fixture
@@ -46,6 +46,7 @@ def _wait_for_program(phone: FakePhone) -> None:
     assert len(phone.running()) >= 3  # program, watchdog, its sleep; and the shell, unless it was killed
 
 
+@both_shells
 @pytest.mark.parametrize("code", [0, 3, 127, *(128 + one for one in (4, 6, 7, 9, 11, 25, 31))])
 def test_the_status_is_the_programs(phone: FakePhone, code: int) -> None:
     number = code - 128
@@ -58,11 +59,13 @@ def test_the_status_is_the_programs(phone: FakePhone, code: int) -> None:
     phone.require_nothing_running()
 
 
+@both_shells
 def test_a_program_that_ends_at_once_has_its_status(phone: FakePhone) -> None:
     assert _start(phone, watchdog.watched("false", LONG_S)).communicate(timeout=20)[0] == "1\n"
     assert _start(phone, watchdog.watched("no-such-program", LONG_S)).communicate(timeout=20)[0] == "127\n"
 
 
+@both_shells
 def test_a_program_that_runs_past_its_time_is_ended_and_told_from_one_that_was_killed(phone: FakePhone) -> None:
     out, _ = _start(phone, watchdog.watched("sleep 60", 1)).communicate(timeout=20)
 
@@ -72,6 +75,7 @@ def test_a_program_that_runs_past_its_time_is_ended_and_told_from_one_that_was_k
     assert killed == "137\n"
 
 
+@both_shells
 @pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGKILL], ids=["hung-up", "killed"])
 def test_what_a_lost_shell_left_is_stopped(phone: FakePhone, how: signal.Signals) -> None:
     shell = _start(phone, watchdog.watched(_program("open('begun', 'w'); time.sleep(60)"), LONG_S))
@@ -86,6 +90,7 @@ def test_what_a_lost_shell_left_is_stopped(phone: FakePhone, how: signal.Signals
     shell.communicate(timeout=20)
 
 
+@both_shells
 def test_without_its_shell_a_program_is_ended_at_its_limit(phone: FakePhone) -> None:
     shell = _start(phone, watchdog.watched(_program("open('begun', 'w'); time.sleep(60)"), 2))
     _wait_for_program(phone)
@@ -95,6 +100,7 @@ def test_without_its_shell_a_program_is_ended_at_its_limit(phone: FakePhone) -> 
     shell.communicate(timeout=20)
 
 
+@both_shells
 def test_a_number_that_is_another_programs_by_now_is_left_alone(phone: FakePhone, tmp_path: Path) -> None:
     other = subprocess.Popen(["sleep", "60"], cwd=tmp_path)
     (phone.path(FOLDER) / "run.pid").write_text(f"{other.pid} {other.pid}\n")
@@ -107,5 +113,18 @@ def test_a_number_that_is_another_programs_by_now_is_left_alone(phone: FakePhone
     other.wait()
 
 
+@both_shells
 def test_working_folders_can_be_looked_up(phone: FakePhone) -> None:
     assert _start(phone, f"{watchdog.CAN_WATCH}; c=$?").communicate(timeout=20)[0] == "0\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "timeout -k 5 9 true", "pkill -9 -P 7", "echo $((2 + 3))", "[ $a -gt 3 ]", "df -kP /data", "sha256sum -b f",
+        "taskset 0xf0 true", "taskset -c 4 true", "head -c -5 f", "stat --printf=%s f", r"echo 'a\tb'", "cat <(true)",
+    ],
+)  # fmt: skip
+def test_fake_phones_know_what_some_android_does_otherwise(line: str) -> None:
+    assert NOT_EVERYWHERE.search(f"cd {FOLDER} && {{ {line}; }}; echo DM_RC=$?")
+    assert not NOT_EVERYWHERE.search(watchdog.watched("taskset f0 ./dm_bench --size 64x64 > out 2> err", 190))
