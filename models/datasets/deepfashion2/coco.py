@@ -18,19 +18,18 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.deepfashion2.annotation import (
-    CONVERTER_NAMES,
     Annotation,
     Item,
     check_flags,
     check_inside,
     numbers,
 )
+from deepmark.models.datasets.deepfashion2.coco_categories import COCO_HINT, read_categories
 from deepmark.models.datasets.deepfashion2.json_faults import field_first, why_no_json, without_bom
 from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.media.picture_size import PictureSize
 
-_HINT = "expected the COCO format of the official converter: images, annotations and categories"
 _UNKNOWN = 0  # an attribute that the converter dropped
 ImageId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
@@ -46,11 +45,6 @@ class _Image(msgspec.Struct):
     file_name: str | None = None
     width: int | None = None
     height: int | None = None
-
-
-class _Category(msgspec.Struct):
-    id: int
-    name: str
 
 
 class _EntryKey(msgspec.Struct):
@@ -89,7 +83,7 @@ class CocoFile:
     def __init__(self, path: Path, schema: KeypointSchema) -> None:
         self._path, self._schema = path, schema
         document = _read(path)
-        self._categories = _read_categories(document.categories, str(path), schema)
+        self._categories = read_categories(document.categories, str(path), schema)
         ends = accumulate(len(one.groups) for one in schema.classes)
         self._ranges = [slice(end - len(one.groups), end) for one, end in zip(schema.classes, ends, strict=True)]
         faults: list[str] = []
@@ -246,41 +240,9 @@ def _read(path: Path) -> _Document:
     try:
         return msgspec.json.decode(content, type=_Document)
     except msgspec.ValidationError as error:
-        raise DataError(f"{path}: {field_first(error)}", hint=_HINT) from error
+        raise DataError(f"{path}: {field_first(error)}", hint=COCO_HINT) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: {why_no_json(content, error)}", hint=_HINT) from error
-
-
-def _read_categories(raws: Sequence[msgspec.Raw], source: str, schema: KeypointSchema) -> frozenset[int]:
-    """Give the numbers of the categories; they may be some of the schema's, under either name.
-
-    Raises:
-        DataError: there is none, or a number means another class; names what was found.
-    """
-    names = {number: {name, CONVERTER_NAMES.get(name, name)} for number, name in enumerate(schema.class_names, 1)}
-    found: set[int] = set()
-    for at, raw in enumerate(raws):
-        where = f"{source}: categories[{at}]"
-        try:
-            category = msgspec.json.decode(raw, type=_Category)
-        except msgspec.ValidationError as error:
-            raise DataError(f"{where}.{field_first(error)}", hint=_HINT) from error
-        if category.id in found:
-            raise DataError(f"{where}.id is {category.id}, as that of a category before it")
-        if category.id not in names:
-            raise DataError(f"{where}.id must be 1-{len(names)}, found {category.id} for {category.name!r}", hint=_HINT)
-        if category.name not in names[category.id]:
-            right = next((number for number, known in names.items() if category.name in known), None)
-            other = f", whose id is {right}" if right else ""
-            raise DataError(
-                f"{where}.name must be {schema.class_names[category.id - 1]!r} for id {category.id}, found"
-                f" {category.name!r}{other}",
-                hint=_HINT,
-            )
-        found.add(category.id)
-    if not found:
-        raise DataError(f"{source}: categories is empty", hint=_HINT)
-    return frozenset(found)
+        raise DataError(f"{path}: {why_no_json(content, error)}", hint=COCO_HINT) from error
 
 
 def _base_name(path: str) -> str:

@@ -67,10 +67,13 @@ def test_drawings_of_all_classes_are_read_alike(tmp_path: Path) -> None:
     assert {one.category_id for annotation in found.annotations for one in annotation.items} == set(range(1, 14))
 
 
-def test_both_namings_of_the_classes_are_taken(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spell", [str, str.title, lambda name: name.replace(" ", "_"), lambda name: f"{name} "])
+def test_both_namings_of_the_classes_are_taken_however_they_are_spelt(
+    tmp_path: Path, spell: Callable[[str], str]
+) -> None:
     content = coco_document(DOCUMENTS)
     for category, name in zip(content["categories"], SCHEMA.class_names, strict=True):
-        category["name"] = name
+        category["name"] = spell(name)
 
     assert len(read(write(tmp_path, content)).annotations) == 3
 

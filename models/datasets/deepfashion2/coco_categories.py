@@ -1,0 +1,67 @@
+"""The categories of a COCO file: some or all of DeepFashion2's classes, under DeepFashion2's numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from deepmark.errors import DataError
+from deepmark.models.datasets.deepfashion2.annotation import CONVERTER_NAMES
+from deepmark.models.datasets.deepfashion2.json_faults import field_first
+from deepmark.runtime.keypoints.schema import KeypointSchema
+
+COCO_HINT = "expected the COCO format of the official converter: images, annotations and categories"
+
+
+class _Category(msgspec.Struct):
+    id: int
+    name: str
+
+
+def read_categories(raws: Sequence[msgspec.Raw], source: str, schema: KeypointSchema) -> frozenset[int]:
+    """Give the numbers of the categories; they may be some of the schema's, under either name.
+
+    Args:
+        raws: objects of the list ``categories``, not decoded.
+        source: name of the file in errors.
+        schema: classes of DeepFashion2.
+
+    Raises:
+        DataError: there is none, or a number means another class; names what was found.
+    """
+    names = {
+        number: {_plain(name), _plain(CONVERTER_NAMES.get(name, name))}
+        for number, name in enumerate(schema.class_names, 1)
+    }
+    found: set[int] = set()
+    for at, raw in enumerate(raws):
+        where = f"{source}: categories[{at}]"
+        try:
+            category = msgspec.json.decode(raw, type=_Category)
+        except msgspec.ValidationError as error:
+            raise DataError(f"{where}.{field_first(error)}", hint=COCO_HINT) from error
+        if category.id in found:
+            raise DataError(f"{where}.id is {category.id}, as that of a category before it")
+        if category.id not in names:
+            raise DataError(
+                f"{where}.id must be 1-{len(names)}, found {category.id} for {category.name!r}", hint=COCO_HINT
+            )
+        if _plain(category.name) not in names[category.id]:
+            right = next((number for number, known in names.items() if _plain(category.name) in known), None)
+            other = f", whose id is {right}" if right else ""
+            raise DataError(
+                f"{where}.name must be {schema.class_names[category.id - 1]!r} for id {category.id}, found"
+                f" {category.name!r}{other}",
+                hint=COCO_HINT,
+            )
+        found.add(category.id)
+    if not found:
+        raise DataError(f"{source}: categories is empty", hint=COCO_HINT)
+    return frozenset(found)
+
+
+def _plain(name: str) -> str:
+    """Write the name of a class in lower case, with blanks: ``Short_sleeve_top`` is short sleeve top."""
+    return re.sub(r"[\s_-]+", " ", name).strip().lower()
