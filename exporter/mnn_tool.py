@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepmark.errors import ConversionError
+from deepmark.runtime.leash import leash
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def run_tool(tool: MnnTool, arguments: Sequence[str], folder: Path) -> str:
     """
     # The child imports the wheel's C module and nothing else of MNN. -P keeps the working folder off its import path.
     code = f"import sys, _tools; _tools.{tool.function}(sys.argv[1:])"
-    command = [sys.executable, "-P", "-c", code, "MNN", *arguments]
+    command = [*leash(tool.timeout_s), sys.executable, "-P", "-c", code, "MNN", *arguments]
     try:
         child = subprocess.run(
             command,

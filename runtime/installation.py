@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 
+from deepmark.runtime.leash import leash
 from deepmark.runtime.phone_tools import phone_tools
 from deepmark.runtime.tool_chain_part import CHILD_TIMEOUT_S, ToolChainPart, program_part
 
@@ -134,7 +135,10 @@ def _load_failure(module: str) -> str | None:
     """Import a module in a process of its own: it may crash. Returns what went wrong, or None."""
     try:
         child = subprocess.run(
-            [sys.executable, "-P", "-c", f"import {module}"], capture_output=True, timeout=CHILD_TIMEOUT_S, check=False
+            [*leash(CHILD_TIMEOUT_S), sys.executable, "-P", "-c", f"import {module}"],
+            capture_output=True,
+            timeout=CHILD_TIMEOUT_S,
+            check=False,
         )
     except (subprocess.TimeoutExpired, OSError) as error:
         return str(error)

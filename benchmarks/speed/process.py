@@ -18,6 +18,7 @@ import msgspec
 
 from deepmark.benchmarks.speed.messages import Answer, Question, Ready, Refusal, TurnSamples, Waiting
 from deepmark.errors import EngineError
+from deepmark.runtime.leash import leash
 
 COMMAND = (sys.executable, "-P", "-m", "deepmark.benchmarks.speed.child")
 _LOOK_EVERY_S = 0.02
@@ -39,7 +40,7 @@ class Child:
         path = os.pathsep.join(entry for entry in sys.path if entry)
         try:
             self._process = subprocess.Popen(
-                command,
+                [*leash(None), *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from deepmark.errors import EngineError, UsageError
@@ -33,13 +35,14 @@ def do_on_cluster(job: WorkerJob[Task, Result], tasks: Sequence[Task], address: 
     Raises:
         DeepMarkError: the library is missing.
         UsageError: nothing answers at the address.
-        EngineError: the cluster has no process, or one task killed several.
+        EngineError: the cluster has no process, one task killed several, or the scheduler went away.
         Exception: whatever a task raises.
     """
     require("a Dask cluster", "distributed", extra="dask")
     from distributed import Client, KilledWorker, as_completed
 
-    with _connected(Client, address) as client:
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # we say what happened
+    with _connected(Client, address) as client, _scheduler_watched(client, address):
         try:
             client.wait_for_workers(1, timeout=CONNECT_S)  # the last one may just be starting again
         except TimeoutError as error:
@@ -77,6 +80,23 @@ def _connected(client: Callable[..., Any], address: str) -> Any:
     except (OSError, ValueError) as error:
         raise UsageError(
             f"no Dask scheduler answers at {address}", hint="start one: dask scheduler --host 127.0.0.1"
+        ) from error
+
+
+@contextmanager
+def _scheduler_watched(client: Any, address: str) -> Iterator[None]:
+    """Say in one line what comes as one of several errors when the scheduler ends."""
+    from distributed.comm import CommClosedError
+
+    try:
+        yield
+    except (CancelledError, OSError, RuntimeError) as error:
+        lost = isinstance(error, CancelledError | CommClosedError) or client.status != "running"
+        if not lost:  # it is an error of a task
+            raise
+        raise EngineError(
+            f"the Dask scheduler at {address} went away",
+            hint="start it again, and this command too: what was computed is in the cache",
         ) from error
 
 

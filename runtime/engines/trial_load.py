@@ -25,6 +25,7 @@ from deepmark.errors import BundleError, DeepMarkError, EngineError
 from deepmark.files import cache_folder, write_whole
 from deepmark.runtime.bundle import Backend
 from deepmark.runtime.engines.sessions import open_session
+from deepmark.runtime.leash import leash
 from deepmark.runtime.manifest import InputSpec
 
 TIMEOUT_S = 60.0  # a first load takes 1 s; a small computer under load may need many times that
@@ -61,7 +62,8 @@ def check_in_child(path: Path, backend: Backend, sha256: str, *, size: InputSpec
 def _run_child(path: Path, backend: Backend, size: InputSpec, label: str) -> None:
     # -P keeps the working folder off the child's import path; the parent's own path is handed over as it is. A
     # fork would not do: MNN hangs in the fork of a process that used it.
-    command = [sys.executable, "-P", "-m", __name__, backend, str(path.resolve()), str(size.height), str(size.width)]
+    words = [backend, str(path.resolve()), str(size.height), str(size.width)]
+    command = [*leash(TIMEOUT_S), sys.executable, "-P", "-m", __name__, *words]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     try:
         child = subprocess.run(
@@ -125,7 +127,6 @@ def _remember(marker: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     """Load and run a model: the child's side. Returns the exit status; an error goes to stderr as one marked line."""
-    _forbid_core_dump()
     backend, path, height, width = arguments
     try:
         session = open_session(Path(path), "mnn" if backend == "mnn" else "onnxruntime", threads=1)
@@ -136,15 +137,6 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"\n{_REPORT_PREFIX}{json.dumps(report)}\n")
         return 1
     return 0
-
-
-def _forbid_core_dump() -> None:
-    """Let a crash leave no file behind."""
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":

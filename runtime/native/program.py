@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from deepmark.errors import EngineError
-from deepmark.runtime.native.build import NativeBuild
+from deepmark.runtime.leash import leash
+from deepmark.runtime.native.build import CROSS, NativeBuild
 
 TIMEOUT_S = 900  # emulated, the demo network takes a minute
 
@@ -34,8 +35,8 @@ def run_program(
     Raises:
         EngineError: it crashed, hung, or ended in another way than the programs do.
     """
-    command = [*emulator, *build.launch(program), *words]
-    environment = {**os.environ, "LD_LIBRARY_PATH": "."}
+    command = [*leash(TIMEOUT_S), *emulator, *build.launch(program), *words]
+    environment = {**os.environ} if build.target == CROSS else {**os.environ, "LD_LIBRARY_PATH": "."}
     try:
         done = subprocess.run(
             command, cwd=build.folder, env=environment, capture_output=True, text=True, check=False, timeout=TIMEOUT_S

@@ -87,6 +87,29 @@ def test_a_cluster_without_processes_is_said(tmp_path: Path, monkeypatch: pytest
         dict(do_on_cluster(Squares(tmp_path), NUMBERS, empty.scheduler_address))
 
 
+def test_a_scheduler_that_goes_away_is_one_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from distributed import LocalCluster
+
+    cluster = LocalCluster(  # type: ignore[no-untyped-call]  # distributed has no types
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        silence_logs=50,
+    )
+    with cluster:
+        done = do_on_cluster(Squares(tmp_path, pause_s=0.1), range(100), cluster.scheduler_address)
+        next(done)
+        cluster.close(timeout=5)
+        with pytest.raises(EngineError, match=r"the Dask scheduler at tcp://.* went away") as refusal:
+            list(done)
+
+    assert "in the cache" in str(refusal.value.hint)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", "127.0.0.1:99999999"])
 def test_no_scheduler_is_said(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deepmark.models.evaluation.cluster.CONNECT_S", 1)
