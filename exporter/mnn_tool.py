@@ -61,7 +61,7 @@ def run_tool(tool: MnnTool, arguments: Sequence[str], folder: Path) -> str:
             command,
             cwd=folder,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             timeout=tool.timeout_s,
             check=False,

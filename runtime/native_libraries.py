@@ -37,15 +37,14 @@ def native_path(path: Path, error: type[DeepMarkError]) -> str:
     Raises:
         DeepMarkError: of the kind ``error``: the path is not Unicode.
     """
-    text = os.fspath(path)
-    if ":" in text and not path.is_absolute() and not path.drive:
-        text = os.path.join(os.curdir, text)  # noqa: PTH118  a Path drops what we add
     try:
-        text.encode()
-    except UnicodeEncodeError as cause:
+        text = os.fsencode(path).decode()  # they write it as UTF-8 again, whatever the locale is
+    except UnicodeError as cause:
         raise error(
             f"{printable(path)} is a name that is not Unicode", hint="rename it, or use another place"
         ) from cause
+    if ":" in text and not path.is_absolute() and not path.drive:
+        text = os.path.join(os.curdir, text)  # noqa: PTH118  a Path drops what we add
     return text
 
 

@@ -86,7 +86,7 @@ def _connected(client: Callable[..., Any], address: str) -> Any:
 @contextmanager
 def _scheduler_watched(client: Any, address: str) -> Iterator[None]:
     """Say in one line what comes as one of several errors when the scheduler ends."""
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     try:
         yield

@@ -20,7 +20,7 @@ import numpy as np
 from deepmark.errors import BundleError, EngineError, UsageError
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines.engine import SessionFacts
-from deepmark.runtime.native_libraries import captured_stdout
+from deepmark.runtime.native_libraries import captured_stdout, native_path
 
 Memory = Literal["normal", "low"]
 WINOGRAD_LEVELS = (0, 1, 2, 3)
@@ -143,7 +143,7 @@ class MnnSession:
 
     def _load(self, path: Path, threads: int) -> tuple[Any, Any]:
         try:
-            interpreter = self._mnn.Interpreter(str(path))  # a Path would be refused
+            interpreter = self._mnn.Interpreter(native_path(path, EngineError))
         except Exception:  # noqa: BLE001  MNN raises nothing more precise; the cause stands on stdout
             return None, None
         interpreter.setSessionHint(_HINT_WINOGRAD, self._settings.winograd)  # only counts before the session is made

@@ -8,6 +8,7 @@ from typing import Any
 from deepmark.errors import BundleError, EngineError
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines.engine import SessionFacts
+from deepmark.runtime.native_libraries import native_path
 
 PROVIDER = "CPUExecutionProvider"
 _SEVERITY_ERROR = 3
@@ -30,7 +31,7 @@ class OnnxRuntimeSession:
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = _SEVERITY_ERROR
         try:
-            self._session: Any = ort.InferenceSession(str(path), options, providers=[PROVIDER])
+            self._session: Any = ort.InferenceSession(native_path(path, EngineError), options, providers=[PROVIDER])
         except Exception as error:  # its exceptions share no other base class
             raise BundleError(
                 f"ONNX Runtime cannot load {path.name}: {_first_line(error).replace(str(path), path.name)}",

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from deepmark.errors import DeepMarkError, UsageError
-from deepmark.files import printable, shortened, sole_use, whole_file, write_whole
+from deepmark.files import printable, shortened, sole_use, whole_file, with_name, write_whole
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import encode_picture
 from deepmark.runtime.media.records import FrameRecord
@@ -102,7 +102,7 @@ class OutputFolder:
             DataError: the format cannot hold such a picture.
             DeepMarkError: the file cannot be written.
         """
-        target = self.path / name
+        target = with_name(self.path, name)
         if rate is None:
             yield lambda image, _seconds: write_picture(target, image)
             return

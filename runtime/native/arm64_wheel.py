@@ -135,7 +135,7 @@ def _pip(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pip", *words]
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, timeout=_TIMEOUT_S
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=_TIMEOUT_S
         )
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"pip did not end within {_TIMEOUT_S} s", hint=_BY_HAND) from error

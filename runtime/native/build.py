@@ -157,7 +157,14 @@ def _cannot_keep(error: OSError | RuntimeError) -> EngineError:
 
 def _run(command: list[str]) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=_TIMEOUT_S,
+        )
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"{command[0]} did not end within {_TIMEOUT_S} s") from error
     if done.returncode:

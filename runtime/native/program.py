@@ -10,7 +10,8 @@ from typing import Any
 
 from deepmark.errors import EngineError
 from deepmark.runtime.leash import leash
-from deepmark.runtime.native.build import CROSS, NativeBuild
+from deepmark.runtime.native.build import NativeBuild
+from deepmark.runtime.native.tool_chain import CROSS
 
 TIMEOUT_S = 900  # emulated, the demo network takes a minute
 
@@ -39,7 +40,14 @@ def run_program(
     environment = {**os.environ} if build.target == CROSS else {**os.environ, "LD_LIBRARY_PATH": "."}
     try:
         done = subprocess.run(
-            command, cwd=build.folder, env=environment, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+            command,
+            cwd=build.folder,
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=TIMEOUT_S,
         )
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"{program} did not end within {TIMEOUT_S} s") from error

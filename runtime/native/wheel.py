@@ -112,7 +112,11 @@ def _cross_libraries() -> tuple[Path, ...]:
     found = []
     for name in CROSS_LIBRARIES:
         printed = subprocess.run(
-            [f"{CROSS}-g++", f"-print-file-name={name}"], capture_output=True, text=True, check=False
+            [f"{CROSS}-g++", f"-print-file-name={name}"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
         path = Path(printed.stdout.strip())
         if not path.is_absolute() or not path.is_file():
@@ -140,7 +144,13 @@ def python_symbols(library: Path) -> tuple[str, ...]:
         EngineError: there is no ``nm``, or the file is no library.
     """
     nm = require_tool("nm")
-    listed = subprocess.run([nm, "-D", "--undefined-only", str(library)], capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        [nm, "-D", "--undefined-only", str(library)],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     if listed.returncode:
         raise EngineError(f"{library.name} is no library that nm can read")
     return tuple(sorted(set(SYMBOL.findall(listed.stdout))))

@@ -71,14 +71,19 @@ def whole_file(
         _publish_file(hidden, target, durable=durable)
     except OSError as error:
         raise explain(target, error) from error
+    except UnicodeEncodeError as error:
+        if error.encoding != sys.getfilesystemencoding():  # of the content
+            raise
+        why = OSError(errno.EILSEQ, f"the locale, {error.encoding}, has no {error.object[error.start]!a}")
+        raise explain(target, why) from error
     finally:
-        with suppress(OSError):  # most often it is not there any more
+        with suppress(OSError, UnicodeEncodeError):  # most often it is not there any more
             hidden.unlink()
 
 
 def shortened(start: str, end: str, most: int = LONGEST_NAME) -> str:
     """Put a name together; where it is longer than ``most`` bytes, its start loses its last characters."""
-    while start and len(os.fsencode(start + end)) > most:
+    while start and len((start + end).encode(errors="surrogateescape")) > most:
         start = start[:-1]
     return start + end
 
@@ -348,5 +353,16 @@ def cache_folder() -> Path:
 
 
 def printable(path: Path) -> str:
-    """Return a path as text for JSON: the name of a file may be any bytes, JSON is Unicode."""
-    return os.fsencode(path).decode(errors="replace")
+    """Return a path as text for JSON: the name of a file may be any bytes, JSON is Unicode.
+
+    Bytes that are UTF-8 are read so, whatever the locale says; others as the locale says, if it can.
+    """
+    try:
+        return os.fsencode(path).decode()
+    except UnicodeError:
+        return os.fspath(path).encode(errors="surrogateescape").decode(errors="replace")
+
+
+def with_name(folder: Path, name: str) -> Path:
+    """Return the path of a file whose name is this text, in UTF-8 whatever the locale says."""
+    return folder / os.fsdecode(name.encode())

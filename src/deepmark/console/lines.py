@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _logger = logging.getLogger("deepmark")  # its level is all that is kept of -v and -q
 
 
@@ -39,7 +42,15 @@ def print_json(document: object) -> None:
     """Print one JSON document on stdout; takes what msgspec takes (structs, dataclasses, lists, dicts)."""
     import msgspec
 
-    write_line(sys.stdout, msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    if not text.isascii() and codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8":
+        text = _NOT_ASCII.sub(_escaped, text)  # JSON is UTF-8: in any other encoding only ASCII is right
+    write_line(sys.stdout, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def print_text(line: str) -> None:

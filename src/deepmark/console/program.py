@@ -46,7 +46,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     """
     _open_missing_streams()
     _keep_stderr_apart()
-    _write_more_than_ascii()
+    _write_every_character()
     _tidy_up_when_stopped()
     forget_level()
     try:
@@ -114,11 +114,15 @@ def _keep_stderr_apart() -> None:
             sys.stderr = open(own, "w", 1, stream.encoding, stream.errors, closefd=False)  # noqa: SIM115
 
 
-def _write_more_than_ascii() -> None:
-    """Write UTF-8 where the environment asks for ASCII, which most often nobody meant."""
+def _write_every_character() -> None:
+    """Write UTF-8 where the environment asks for ASCII, which most often nobody meant; elsewhere never fail at one."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name == "ascii":
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        if codecs.lookup(stream.encoding).name == "ascii":
             stream.reconfigure(encoding="utf-8", errors="replace")
+        elif stream.errors in {"strict", "surrogateescape"}:
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str, hint: str | None, code: int) -> NoReturn:
