@@ -12,6 +12,7 @@ from deepmark.exporter.formats import FP16, FP32, Precision
 from deepmark.exporter.half_weights import with_half_weights
 from deepmark.exporter.mnn_file import CONVERSION, with_fixed_uuid
 from deepmark.exporter.mnn_tool import MnnTool, last_words, run_tool
+from deepmark.exporter.operators.guard import refuse_faults
 from deepmark.exporter.to_onnx import check_weights, write_onnx
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ CONVERTER = MnnTool(
     trouble=(
         "Not support option",
         "These Op Not Support",
+        "Don't support",
+        "Unsupported",
         "Can't open file",
         "Model File Does Not Exist",
         "Converted Failed",
@@ -52,11 +55,12 @@ def convert_to_mnn(source: Path, target: Path, precision: Precision = FP32) -> N
         precision: precision that weights are stored in; not one that is calibrated.
 
     Raises:
-        ConversionError: the source cannot be read, holds an operator that MNN lacks, or a weight that is not finite
-            or that the precision cannot hold, or the converter failed, hung, crashed, wrote no whole model or another
-            precision than was asked for.
+        ConversionError: the source cannot be read, holds an operator that MNN lacks or computes wrongly, or a weight
+            that is not finite or that the precision cannot hold, or the converter failed, hung, crashed, wrote no whole
+            model or another precision than was asked for.
     """
-    model = _read_source(source)
+    model = read_source(source)
+    refuse_faults(model, precision=precision.name, stage=CONVERSION)
     weights = count_weights(model)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".mnn-") as folder:
         fresh = Path(folder) / "fresh.mnn"
@@ -104,8 +108,12 @@ def check_size(path: Path, precision: Precision, *, weights: int, besides: int, 
         )
 
 
-def _read_source(source: Path) -> onnx.ModelProto:
-    """Read a source; refuse one that the converter would misread."""
+def read_source(source: Path) -> onnx.ModelProto:
+    """Read an ONNX file; refuse one that the converter would misread.
+
+    Raises:
+        ConversionError: there is no such file, it is no valid ONNX model, or a weight lies outside or is not finite.
+    """
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no stubs; onnx raises it
 

@@ -1,4 +1,4 @@
-"""``deepmark inspect``: what is in this checkpoint, and what does it cost?"""
+"""``deepmark inspect``: what is in this checkpoint, and what does it cost? What would MNN make of this ONNX file?"""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import click
 
 from deepmark.commands.options import PATH, output_options
 from deepmark.console import print_json, print_table, say
+from deepmark.errors import ConversionError, UsageError
 from deepmark.extras import require
 
 if TYPE_CHECKING:
+    from deepmark.exporter.onnx_inspection import OnnxInspection
     from deepmark.models.inspection import Inspection
 
 EPILOG = """\b
@@ -20,11 +22,12 @@ Examples:
   deepmark inspect model_best.pth --schema my_landmarks.csv
   deepmark inspect model_best.pth --size 256 --size 384x256 --json
   deepmark inspect model_best.pth --table 6
+  deepmark inspect any_network.onnx
 """
 
 
 @click.command("inspect", epilog=EPILOG)
-@click.argument("checkpoint", type=PATH)
+@click.argument("checkpoint", metavar="CHECKPOINT|MODEL.onnx", type=PATH)
 @click.option(
     "--schema",
     "schema_csv",
@@ -44,13 +47,21 @@ Examples:
 def command(
     checkpoint: Path, schema_csv: Path | None, sizes: tuple[str, ...], table: str | None, as_json: bool
 ) -> None:
-    """Tell what network CHECKPOINT holds, and what it costs.
+    """Tell what network CHECKPOINT holds, and what it costs; or what MNN would make of MODEL.onnx.
 
     Prints the variant, heads, classes, landmark groups, parameters, unused tensors, and the multiply-adds by part, with
     the convention named. A checkpoint that cannot be exported faithfully is refused with the reason and the remedy.
 
+    MODEL.onnx may be any ONNX file: every node that MNN computes wrongly, crashes on or does not know is named, with
+    what happens and the way out (docs/mnn-operators.md); so is what depends on the data that the network will meet.
+
     Exit status: 0 it can be exported, 1 it cannot.
     """
+    if checkpoint.suffix.lower() == ".onnx":
+        if schema_csv or sizes or table:
+            raise UsageError("--schema, --size and --table are for checkpoints", hint="deepmark inspect --help")
+        _inspect_onnx(checkpoint, as_json=as_json)
+        return
     require("inspecting a checkpoint", "torch", extra="export")
     from deepmark.models.inspection import inspect_checkpoint
     from deepmark.models.size import parse_size
@@ -66,6 +77,37 @@ def command(
     else:
         _print_report(inspection)
         _print_costs(inspection)
+
+
+def _inspect_onnx(path: Path, *, as_json: bool) -> None:
+    require("inspecting an ONNX file", "onnx", extra="export")
+    from deepmark.exporter.onnx_inspection import inspect_onnx
+
+    inspection = inspect_onnx(path)
+    if as_json:
+        print_json(inspection)
+    else:
+        _print_faults(inspection)
+    if inspection.refused:
+        raise ConversionError(
+            f"MNN would get {path.name} wrong (faults: {len(inspection.refused)})",
+            stage="onnx -> mnn",
+            hint=inspection.refused[0].way_out,
+        )
+
+
+def _print_faults(inspection: OnnxInspection) -> None:
+    nodes = sum(inspection.operators.values())
+    counts = ", ".join(f"{name} {count}" for name, count in inspection.operators.items())
+    say(f"{inspection.file}: opset {inspection.opset}, {nodes} nodes: {counts}")
+    for one in inspection.faults:
+        where = f"{one.node} ({one.operator})" if one.operator else "the file"
+        verdict = "WRONG" if one.certain else "depends on the data"
+        say(f"{where}: {verdict}: {one.when}: {one.happens} (rule {one.rule}); the way out: {one.way_out}")
+    if not inspection.faults:
+        say("MNN gets every operator right, as far as is known (docs/mnn-operators.md)")
+    if inspection.fp16:
+        say(f"not with --precision fp16: {inspection.fp16}")
 
 
 def _print_report(inspection: Inspection) -> None:

@@ -1,0 +1,278 @@
+"""Rules about arithmetic, comparisons, reductions, normalisation and products of matrices."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deepmark.exporter.operators.graph import NodeFacts, Shape
+from deepmark.exporter.operators.rule import OperatorRule, always
+
+_REDUCTIONS = ("ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp")
+_GELU = {"half": 0.5, "one": 1.0, "outer": 0.7978845608, "inner": 0.044715, "power": 3.0}
+_CLOSE = 1e-3  # relative; MNN's own constants of GELU have four digits
+
+
+def _less_of_negatives(node: NodeFacts) -> bool | None:
+    constants = [node.constant(at) for at in (0, 1)]
+    if node.type(0) not in {"float", None} or any(one is not None and bool((one > 0).all()) for one in constants):
+        return False
+    return None if node.type(0) is None else True
+
+
+def _equal_to_zero(node: NodeFacts) -> bool:
+    constants = [one for at in (0, 1) if (one := node.constant(at)) is not None]
+    return node.type(0) == "float" and not any(bool((one != 0).all()) for one in constants)
+
+
+def _constant_not_by_channel(node: NodeFacts) -> bool:
+    """Whether a sum adds a constant of as many elements as channels, but along another axis."""
+    maker, constant = node.maker(0), node.constant(1)
+    if maker is None or constant is None or not maker.read_once():
+        return False
+    if maker.operator in {"Conv", "ConvTranspose"}:
+        weight = maker.constant(1)
+        if weight is None:
+            return False
+        groups = maker.attribute("group", 1)
+        channels = weight.shape[0] if maker.operator == "Conv" else weight.shape[1] * groups
+        return not _lies_along(constant, channels, axis=weight.ndim - 2)
+    if maker.operator in {"MatMul", "Gemm"}:
+        return _not_by_column(constant, maker)
+    return False
+
+
+def _bias_not_by_column(node: NodeFacts) -> bool:
+    bias = node.constant(2)
+    return bias is not None and _not_by_column(bias, node)
+
+
+def _not_by_column(constant: npt.NDArray[Any], product: NodeFacts) -> bool:
+    shape = product.output_shape()
+    return shape is not None and isinstance(shape[-1], int) and not _lies_along(constant, shape[-1], axis=0)
+
+
+def _lies_along(constant: npt.NDArray[Any], channels: int, *, axis: int) -> bool:
+    """Whether a constant is none of ``channels`` elements, or has them all along one axis, counted from the last."""
+    if constant.size != channels or channels == 1:
+        return True
+    return constant.ndim > axis and constant.shape[constant.ndim - 1 - axis] == channels
+
+
+def _axes_as_input(node: NodeFacts) -> bool:
+    return node.given(1)
+
+
+def _keepdims_left_out(node: NodeFacts) -> bool:
+    return not node.has("keepdims")
+
+
+def _differ(shapes: list[Shape | None]) -> bool | None:
+    known = [one for one in shapes if one is not None and None not in one]
+    if any(one != other for one, other in itertools.pairwise(known)):
+        return True
+    return False if len(known) == len(shapes) else None
+
+
+def _many_shapes(node: NodeFacts) -> bool | None:
+    count = len(node.node.input)
+    least = 2 if node.operator == "Mean" else 3
+    return False if count < least else _differ([node.shape(at) for at in range(count)])
+
+
+def _third_is_broadcast(node: NodeFacts) -> bool | None:
+    third = node.shape(2)
+    if third is not None and all(side == 1 for side in third):
+        return False
+    if third is None or None in third:
+        return None
+    full = node.output_shape()
+    if full is None or None in full or node.shape(1) is None:
+        return None
+    return bool(node.shape(1) == full and third != full)
+
+
+def _epsilon_left_out(node: NodeFacts) -> bool:
+    return not node.has("epsilon")
+
+
+def _axis_left_out(node: NodeFacts) -> bool | None:
+    shape = node.shape(0)
+    if node.has("axis"):
+        return False
+    return None if shape is None else len(shape) != 2
+
+
+def _fraction(node: NodeFacts) -> bool | None:
+    return None if node.type(0) is None else node.type(0) == "float"
+
+
+def _constant_second(node: NodeFacts) -> bool:
+    return bool(node.attribute("transA", 0)) and node.constant(1) is not None
+
+
+def _factor(node: NodeFacts | None, operator: str) -> tuple[float, NodeFacts | None] | None:
+    """Split a sum or product of one number and something computed; None where it is none."""
+    if node is None or node.operator != operator:
+        return None
+    for at in (0, 1):
+        value = node.constant(at)
+        if value is not None and value.size == 1:
+            return float(value.ravel()[0]), node.maker(1 - at)
+    return None
+
+
+def _like_gelu(node: NodeFacts) -> bool:
+    """Whether this is x * (half * (one + tanh(outer * (x + inner * x ** power)))) with other numbers than GELU's."""
+    return any(_other_gelu(node.maker(at)) for at in (0, 1))
+
+
+def _other_gelu(factor: NodeFacts | None) -> bool:
+    half = _factor(factor, "Mul")
+    one = _factor(half[1], "Add") if half else None
+    if half is None or one is None or one[1] is None or one[1].operator != "Tanh":
+        return False
+    outer = _factor(one[1].maker(0), "Mul")
+    if outer is None or outer[1] is None or outer[1].operator != "Add":
+        return False
+    for at in (0, 1):
+        inner = _factor(outer[1].maker(at), "Mul")
+        if inner is not None and inner[1] is not None and inner[1].operator == "Pow":
+            power = inner[1].constant(1)
+            numbers = [half[0], one[0], outer[0], inner[0], np.nan if power is None else float(power.ravel()[0])]
+            return not np.allclose(numbers, list(_GELU.values()), rtol=_CLOSE)
+    return False
+
+
+RULES = (
+    OperatorRule(
+        "1a",
+        ("Less", "Shrink"),
+        "two negative float32 are compared",
+        "the answer is inverted on x86, where the bits are compared as integers; right on ARM",
+        "Greater with its inputs exchanged",
+        _less_of_negatives,
+        by_data=True,
+    ),
+    OperatorRule(
+        "1b",
+        ("Equal",),
+        "-0.0 is compared with 0.0 in float32",
+        "not equal on x86",
+        "compare the absolute value",
+        _equal_to_zero,
+        by_data=True,
+    ),
+    OperatorRule(
+        "2a",
+        ("Add",),
+        "a Conv, ConvTranspose, MatMul or Gemm, plus a constant of as many elements as output channels, which does not"
+        " lie along the channels",
+        "it is added per channel whatever its shape, such as a row of coordinates (1, 1, 1, W) where W is C",
+        "the constant as first input, or of the full shape",
+        _constant_not_by_channel,
+    ),
+    OperatorRule(
+        "2b",
+        ("Gemm",),
+        "its constant C is a column of as many elements as the product has columns",
+        "it is added per column",
+        "C of the full shape",
+        _bias_not_by_column,
+    ),
+    OperatorRule(
+        "3a",
+        _REDUCTIONS,
+        "axes are an input",
+        "they are ignored: everything is reduced",
+        "opset 17, with axes as attribute, or ReduceSum of the square or absolute value",
+        _axes_as_input,
+        opsets=(18, 99),
+    ),
+    OperatorRule(
+        "3b",
+        _REDUCTIONS,
+        "keepdims is left out",
+        "the axis is dropped",
+        "write keepdims",
+        _keepdims_left_out,
+    ),
+    OperatorRule(
+        "7a",
+        ("Where",),
+        "its second input is full, the third is broadcast",
+        "numbers from memory that was never written",
+        "Expand the third input",
+        _third_is_broadcast,
+    ),
+    OperatorRule(
+        "7b",
+        ("Max", "Min", "Sum", "Mean"),
+        "three inputs or more of different shapes (Mean: two)",
+        "wrong numbers; Mean of two crashes the converter",
+        "a chain of operators with two inputs",
+        _many_shapes,
+    ),
+    OperatorRule(
+        "8a",
+        ("BatchNormalization", "InstanceNormalization"),
+        "epsilon is left out",
+        "1e-10 is taken for 1e-5",
+        "write epsilon",
+        _epsilon_left_out,
+    ),
+    OperatorRule(
+        "8b",
+        ("Softmax", "LogSoftmax"),
+        "axis is left out, below opset 13",
+        "-1 is taken for 1",
+        "write axis",
+        _axis_left_out,
+        opsets=(1, 12),
+    ),
+    OperatorRule(
+        "12h",
+        ("Mod",),
+        "float with fmod=1",
+        "the remainder has the sign of the divisor",
+        "decode outside the graph",
+        lambda node: False if not node.attribute("fmod", 0) else _fraction(node),
+    ),
+    OperatorRule(
+        "12i",
+        ("Round",),
+        "a value half-way between two numbers",
+        "rounded away from zero, where ONNX rounds to the even one",
+        "decode outside the graph",
+        always,
+        by_data=True,
+    ),
+    OperatorRule(
+        "12j",
+        ("Cast",),
+        "numbers other than 0 and 1 become bool",
+        "the value is kept",
+        "compare with 0",
+        lambda node: node.attribute("to") == 9 and node.type(0) != "bool",  # 9: TensorProto.BOOL
+        by_data=True,
+    ),
+    OperatorRule(
+        "13a",
+        ("Gemm",),
+        "transA=1 with a constant B",
+        "the result is read again as if it were transposed",
+        "Transpose first",
+        _constant_second,
+    ),
+    OperatorRule(
+        "13b",
+        ("Mul",),
+        "x * (.5 * (1 + tanh(a * (x + b * x ** c)))) with other numbers than GELU's",
+        "computed as GELU",
+        "another order of the factors",
+        _like_gelu,
+    ),
+)

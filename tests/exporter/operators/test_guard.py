@@ -1,0 +1,168 @@
+"""The guard before a conversion, and ``deepmark inspect MODEL.onnx``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from operator_models import SQUARE, WRONG, OperatorModel, f32, one, shifted
+from outcome import Deepmark
+from tiny import noise
+
+from deepmark.errors import ConversionError
+from deepmark.exporter import to_mnn
+from deepmark.exporter.onnx_inspection import inspect_onnx
+from deepmark.exporter.operators.guard import find_faults
+from deepmark.exporter.to_mnn import convert_to_mnn
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def _saved(model: OperatorModel, path: Path) -> Path:
+    onnx.save(model.build(), str(path))
+    return path
+
+
+def test_the_page_is_written_from_the_rules(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, ROOT / "tools" / "operator_table.py", tmp_path / "new.md"], check=True)
+
+    assert (tmp_path / "new.md").read_text() == (ROOT / "docs" / "mnn-operators.md").read_text(), (
+        "run python tools/operator_table.py"
+    )
+
+
+@pytest.mark.slow
+def test_our_own_networks_meet_no_rule(demo_bundle: Path, demo_dense_bundle: Path, tiny_onnx: Path) -> None:
+    for path in (demo_bundle / "model.onnx", demo_dense_bundle / "model.onnx", tiny_onnx):
+        assert find_faults(onnx.load(str(path))) == ()
+
+
+def test_a_graph_is_refused_before_mnn_sees_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = _saved(shifted("Conv", 1, 1, 1, 4), tmp_path / "net.onnx")
+    monkeypatch.setattr(to_mnn, "run_tool", lambda *_, **__: pytest.fail("MNN was called"))
+
+    with pytest.raises(
+        ConversionError, match=r"^onnx -> mnn: node 'y' \(Add\): .*added per channel.*\(rule 2a\)$"
+    ) as e:
+        convert_to_mnn(source, tmp_path / "net.mnn")
+
+    assert e.value.hint == "the constant as first input, or of the full shape"
+    assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
+
+
+def test_what_depends_on_data_is_logged_and_converted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = _saved(one("Round", SQUARE), tmp_path / "net.onnx")
+
+    with caplog.at_level(logging.WARNING):
+        convert_to_mnn(source, tmp_path / "net.mnn")
+
+    assert "rule 12i" in caplog.text
+    assert (tmp_path / "net.mnn").exists()
+
+
+@pytest.mark.parametrize("sizes", ["known", "open"])
+def test_a_size_that_the_file_leaves_open_makes_a_rule_a_note(sizes: str) -> None:
+    model = one("AveragePool", SQUARE, kernel_shape=[2, 2], strides=[3, 3], pads=[1, 1, 1, 1], ceil_mode=1).build()
+    if sizes == "open":
+        for side in (2, 3):
+            model.graph.input[0].type.tensor_type.shape.dim[side].dim_param = f"side{side}"
+
+    (finding,) = find_faults(model)
+
+    assert finding.certain == (sizes == "known")
+
+
+def test_weights_of_one_strong_channel_are_a_note_for_8_bits_alone() -> None:
+    weight = noise(2, 2, 2, 2) * f32(1, 0.01).reshape(1, 2, 1, 1)
+    model = one("ConvTranspose", noise(1, 2, 4, 4), weight, kernel_shape=[2, 2]).build()
+
+    assert [one.rule.number for one in find_faults(model, "w8")] == ["5b"]
+    assert find_faults(model, "fp32") == ()
+    assert [one.rule.number for one in find_faults(model)] == ["5b"]
+
+
+@pytest.mark.parametrize("operator", ["MaxPool", "AveragePool"])
+def test_pools_without_strides_are_refused(operator: str) -> None:
+    """MNN crashes on them, so it is not asked here."""
+    (finding,) = find_faults(one(operator, SQUARE, kernel_shape=[2, 2]).build())
+
+    assert (finding.rule.number, finding.certain) == ("8e", True)
+
+
+def test_a_constant_of_a_shape_that_is_left_out_is_refused() -> None:
+    nodes = [onnx.helper.make_node("Shape", ["x"], ["s"]), onnx.helper.make_node("ConstantOfShape", ["s"], ["y"])]
+    (finding,) = find_faults(OperatorModel(nodes, {"x": SQUARE}).build())
+
+    assert (finding.rule.number, finding.certain) == ("7c", True)
+
+
+@pytest.mark.slow
+def test_inspect_prints_what_would_be_refused_and_ends_with_1(deepmark: Deepmark, tmp_path: Path) -> None:
+    source = _saved(WRONG["9a"][0](), tmp_path / "net.onnx")
+
+    outcome = deepmark("inspect", source)
+
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "net.onnx: opset 17, 1 nodes: Resize 1" in outcome.err
+    assert "y (Resize): WRONG: nearest with ceil or round_prefer_ceil: computed as round_prefer_floor" in outcome.err
+    outcome.assert_refused(1, "MNN would get net.onnx wrong (faults: 1)")
+    assert "hint: nearest_mode floor or round_prefer_floor" in outcome.err
+
+
+@pytest.mark.slow
+def test_inspect_ends_with_0_where_nothing_is_wrong(deepmark: Deepmark, demo_bundle: Path) -> None:
+    outcome = deepmark("inspect", demo_bundle / "model.onnx")
+
+    assert (outcome.code, outcome.out) == (0, "")
+    assert "MNN gets every operator right" in outcome.err
+
+
+@pytest.mark.slow
+def test_inspect_as_json_is_one_document(deepmark: Deepmark, tmp_path: Path) -> None:
+    source = _saved(one("Add", SQUARE, np.array(1e6, np.float32)), tmp_path / "net.ONNX")
+
+    outcome = deepmark("inspect", source, "--json")
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert json.loads(outcome.out) == {
+        "file": "net.ONNX",
+        "opset": 17,
+        "operators": {"Add": 1},
+        "faults": [],
+        "fp16": "'c0' reaches 1e+06, 16 bits end at 65504",
+    }
+
+
+@pytest.mark.slow
+def test_options_for_checkpoints_are_a_wrong_command_line(deepmark: Deepmark, tmp_path: Path) -> None:
+    deepmark("inspect", tmp_path / "net.onnx", "--size", "64").assert_refused(
+        2, "--size and --table are for checkpoints"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "no file net.onnx"), (b"no model", "net.onnx is no valid ONNX model")]
+)
+def test_a_file_that_is_no_onnx_is_refused(content: bytes | None, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(ConversionError, match=words):
+        inspect_onnx(path)
+
+
+def test_a_library_that_crashes_on_a_file_raises_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    (tmp_path / "python").write_text("#!/bin/sh\nkill -SEGV $$\n")
+    (tmp_path / "python").chmod(0o755)
+
+    with pytest.raises(ConversionError, match=r"reading net\.onnx ends the ONNX library with SIGSEGV"):
+        inspect_onnx(tmp_path / "net.onnx")
