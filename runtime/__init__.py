@@ -1,4 +1,4 @@
-"""Run an exported model: NumPy, OpenCV and one inference engine; no torch, no onnx.
+"""Run an exported model: NumPy, OpenCV, Pillow and one inference engine; no torch, no onnx.
 
 How data flows: ``letterbox`` -> engine -> ``Heads`` -> ``decode`` -> ``Detections``; ``Detector`` does all of it.
 """
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deepmark.runtime.heads.maps import Heads as Heads
     from deepmark.runtime.heads.sparse import SparseHeads as SparseHeads
     from deepmark.runtime.keypoints.schema import KeypointSchema as KeypointSchema
+    from deepmark.runtime.media.picture_file import read_picture as read_picture
     from deepmark.runtime.transform import Letterbox as Letterbox
     from deepmark.runtime.transform import letterbox as letterbox
 
@@ -31,6 +32,7 @@ _HOME = {
     "decode": "decoding.decoder",
     "letterbox": "transform",
     "load_engine": "engines.loading",
+    "read_picture": "media.picture_file",
 }
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "decode",
     "letterbox",
     "load_engine",
+    "read_picture",
 ]
 
 

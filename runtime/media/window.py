@@ -52,8 +52,14 @@ class Window:
 
         Returns:
             Whether to go on.
+
+        Raises:
+            DeepMarkError: the screen went away.
         """
         import cv2
 
-        cv2.imshow(_TITLE, image)
-        return cv2.waitKey(0 if still else 1) & 0xFF not in _STOP_KEYS
+        try:
+            cv2.imshow(_TITLE, image)
+            return cv2.waitKey(0 if still else 1) & 0xFF not in _STOP_KEYS
+        except cv2.error as error:  # of the window, not of the picture that is in it
+            raise DeepMarkError(f"--show cannot draw any more: {error}", hint="leave it out") from error

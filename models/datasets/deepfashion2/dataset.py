@@ -14,10 +14,11 @@ from deepmark.models.datasets.deepfashion2.coco import CocoFile, picture_number
 from deepmark.models.datasets.deepfashion2.storage import Storage, open_storage
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.media.orientation import UPRIGHT
+from deepmark.runtime.media.picture_folder import PICTURE_SUFFIXES as READ_SUFFIXES
 from deepmark.runtime.media.picture_size import PictureSize
 
 ANNOTATION_SUFFIX = ".json"
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+PICTURE_SUFFIXES = (".jpg", *sorted(READ_SUFFIXES - {".jpg"}))  # the data set's own first
 LISTED_FAULTS = 10  # in an error
 _HEADER_BYTES = (4096, 1 << 20)  # tried in turn: a JPEG says its size behind whatever a camera put there
 

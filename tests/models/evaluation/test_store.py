@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from full_disk import room_for
-from media_files import stored_with_orientation
+from media_files import read_image, stored_with_orientation
 
 from deepmark.console import Advance
 from deepmark.errors import DataError, DeepMarkError
@@ -174,6 +174,23 @@ def test_what_reads_pictures_makes_other_heads_and_going_back_finds_the_old_ones
         assert computed(small_bundle, files, tmp_path)[0] == 1
 
     assert computed(small_bundle, files, tmp_path)[0] == 0
+
+
+@pytest.mark.slow
+def test_a_picture_that_is_stored_turned_gives_the_same_results(
+    small_bundle: Path, forty: Path, tmp_path: Path
+) -> None:
+    found = []
+    for orientation in (1, 6):
+        folder = tmp_path / str(orientation)
+        shutil.copytree(forty / "annos", folder / "annos")
+        (folder / "image").mkdir()
+        for path in sorted((forty / "image").iterdir())[:2]:
+            content = stored_with_orientation(read_image(path)[:, :48], "PNG", orientation)
+            (folder / "image" / f"{path.stem}.png").write_bytes(content)
+        found.append(computed(small_bundle, files_of(folder, 2), NO_CACHE)[1])
+
+    assert_equal(*found)
 
 
 def test_settings_of_the_engine_make_other_heads_and_threads_do_not(small_bundle: Path) -> None:

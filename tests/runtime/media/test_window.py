@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from deepmark.errors import DataError, DeepMarkError
 from deepmark.runtime.media.window import Window
 
 
@@ -42,3 +43,16 @@ def test_a_picture_waits_for_a_key_and_a_video_does_not(screen: dict[str, int]) 
         assert screen["waited"] == 0  # for ever
         window.show(np.zeros((2, 2, 3), np.uint8), still=False)
         assert screen["waited"] == 1
+
+
+def test_a_screen_that_goes_away_is_no_fault_of_the_picture(
+    screen: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> None:
+        raise cv2.error("no display")
+
+    monkeypatch.setattr(cv2, "imshow", lost)
+
+    with Window() as window, pytest.raises(DeepMarkError, match="--show cannot draw any more") as caught:
+        window.show(np.zeros((2, 2, 3), np.uint8), still=True)
+    assert not isinstance(caught.value, DataError)

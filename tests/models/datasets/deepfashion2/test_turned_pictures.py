@@ -16,6 +16,7 @@ from deepmark.errors import DataError
 from deepmark.models.datasets.deepfashion2 import open_dataset
 from deepmark.models.training.pictures import Photographs
 from deepmark.runtime.arrays import Image8
+from deepmark.runtime.media.picture_file import decode_picture
 
 HIGH: dict[str, Any] = {
     "bounding_box": [20, 70, 60, 110],
@@ -97,3 +98,20 @@ def test_nothing_is_said_where_no_picture_is_turned(tmp_path: Path, caplog: pyte
     with caplog.at_level(logging.WARNING):
         assert open_dataset(tmp_path, tmp_path).read_all().turned == 0
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_a_data_set_s_pictures_may_be_of_any_kind_and_stored_any_way(tmp_path: Path, kind: str) -> None:
+    seen = []
+    for orientation in STORED:
+        folder = tmp_path / str(orientation)
+        write_set(folder, {1: document(item(1, **HIGH))})
+        (folder / "image" / "000001.jpg").unlink()
+        content = stored_with_orientation(_shown(), kind, orientation)
+        (folder / "image" / f"000001.{kind.lower()}").write_bytes(content)
+        dataset = open_dataset(folder, folder)
+        assert dataset.read_all().faults == ()
+        pixels, source = dataset.picture(1)
+        seen.append(decode_picture(pixels, source=source))
+
+    assert all((one == _shown()).all() for one in seen)
