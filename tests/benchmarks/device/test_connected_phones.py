@@ -10,7 +10,10 @@ from fake_adbd import Plug
 from fake_phone import Faults
 from outcome import Deepmark
 
+from deepmark.benchmarks.device import connected_phones
 from deepmark.benchmarks.device.connected_phones import phone_lock, reach_phone
+from deepmark.benchmarks.device.listed_phones import ListedPhone
+from deepmark.benchmarks.device.probe import PhoneNumber
 from deepmark.errors import DeviceError
 
 
@@ -65,3 +68,28 @@ def test_two_phones_that_share_a_serial_number_are_two(plug: Plug, deepmark: Dee
         plug("p40").phone.write("props/ro.serialno", "0123456789ABCDEF\n")
 
     assert len(json.loads(deepmark("device", "--json").out)["phones"]) == 2
+
+
+def test_the_cable_is_taken_and_an_old_name_of_the_same_phone_is_no_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = (
+        ListedPhone("adb-8ABX0T1QZ-x1y2z3._adb-tls-connect._tcp", "offline", ""),
+        ListedPhone("192.168.1.5:41234", "device", "ELS_NX9"),
+        ListedPhone("8ABX0T1QZ", "device", "ELS_NX9"),
+    )
+    monkeypatch.setattr(connected_phones, "list_phones", lambda _: listed)
+    monkeypatch.setattr(connected_phones, "read_number", lambda _: PhoneNumber("8ABX0T1QZ", "one-start"))
+
+    reached = reach_phone("adb", None)
+
+    assert (reached.adb.name, reached.number) == ("8ABX0T1QZ", "8ABX0T1QZ")
+
+
+@pytest.mark.parametrize("number", [PhoneNumber("", "one-start"), PhoneNumber("0123456789ABCDEF", "")])
+def test_phones_that_do_not_tell_are_not_taken_for_one(monkeypatch: pytest.MonkeyPatch, number: PhoneNumber) -> None:
+    listed = tuple(ListedPhone(serial, "device", "M") for serial in ("A1", "B2"))
+    monkeypatch.setattr(connected_phones, "list_phones", lambda _: listed)
+    monkeypatch.setattr(connected_phones, "read_number", lambda _: number)
+
+    with pytest.raises(DeviceError, match=r"2 phones are connected: A1 \(M\), B2 \(M\)"):
+        reach_phone("adb", None)
+    assert reach_phone("adb", "B2").adb.name == "B2"
