@@ -100,7 +100,8 @@ def read_identity(adb: Adb) -> PhoneIdentity:
     """
     answers = _ask(
         adb,
-        {name: f"getprop {name}" for name in _PROPERTIES} | {"cores": _CORES, "memory": _MEMORY, "kernel": "uname -r"},
+        {name: f"getprop {name}" for name in _PROPERTIES}
+        | {"cores": _CORES, "memory": _MEMORY, "kernel": "uname -r", "gpu": "dumpsys SurfaceFlinger | grep GLES:"},
     )
     values = {name: _first(answers[name]) for name in _PROPERTIES}
     platform, sdk = values["ro.board.platform"], values["ro.build.version.sdk"]
@@ -117,6 +118,7 @@ def read_identity(adb: Adb) -> PhoneIdentity:
         emui=values["ro.build.version.emui"],
         harmony=values["hw_sc.build.platform.version"],
         kernel=_first(answers["kernel"]),
+        gpu=readings.gpu(answers["gpu"]),
         fingerprint=values["ro.build.fingerprint"],
         abis=tuple(filter(None, (values["ro.product.cpu.abilist"] or "").split(","))),
         emulated=values["ro.deepmark.emulated"] == "1",

@@ -163,6 +163,12 @@ def mean_mhz(before: Mapping[str, Mapping[int, int]], after: Mapping[str, Mappin
     return found
 
 
+def gpu(text: str) -> str | None:
+    """Read maker, name and driver off the line ``GLES: ...`` of ``dumpsys SurfaceFlinger``."""
+    found = re.search(r"^\s*GLES: (\S.{0,119})", text, re.MULTILINE)
+    return found.group(1).strip() if found else None
+
+
 def gpu_mhz(text: str) -> float | None:
     """Read the GPU's clock off its devfreq, Hz."""
     hertz = _whole(text.strip())

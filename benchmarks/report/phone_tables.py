@@ -22,6 +22,7 @@ def identity_rows(identity: PhoneIdentity) -> list[tuple[str, str]]:
         ("model", " ".join(filter(None, (identity.manufacturer, identity.model, identity.device))) or UNREADABLE),
         ("SoC", identity.soc or UNREADABLE),
         ("cores", kinds or UNREADABLE),
+        ("GPU", identity.gpu or UNREADABLE),
         ("memory", f"{identity.memory_mib:,} MiB" if identity.memory_mib else UNREADABLE),
         ("Android", f"{system}{kernel}" if system else UNREADABLE),
         ("runs", ", ".join(identity.abis) or UNREADABLE),

@@ -49,6 +49,7 @@ class PhoneIdentity(_Strict, frozen=True):
         emui: version of EMUI; None on phones that are not Huawei's.
         harmony: version of HarmonyOS (``hw_sc.build.platform.version``); None on phones that have none.
         kernel: release of the kernel; None where it cannot be read.
+        gpu: maker, name and driver of the GPU, as the screen's compositor names them; None where it cannot be read.
         fingerprint: fingerprint of the Android build; None where it cannot be read.
         abis: instruction sets, the preferred one first.
         emulated: whether it says of itself that it is no phone (``ro.deepmark.emulated``).
@@ -72,6 +73,7 @@ class PhoneIdentity(_Strict, frozen=True):
     memory_mib: int | None
     harmony: str | None = None
     kernel: str | None = None
+    gpu: str | None = None
 
     @property
     def title(self) -> str:

@@ -77,7 +77,7 @@ class Faults:
 _PROGRAMS = {
     "getprop": 'cat "$PHONE/props/$1" 2>/dev/null || echo',
     "dumpsys": """case $1 in
-thermalservice|battery|power) f="$PHONE/dumpsys/$1" ;; *) exit 1 ;; esac
+thermalservice|battery|power|SurfaceFlinger) f="$PHONE/dumpsys/$1" ;; *) exit 1 ;; esac
 [ -r "$f" ] || { echo "Can't find service: $1"; exit 0; }
 if [ "$1" = battery ] && [ -r "$PHONE/state/cooling" ]; then # one step at every look
   t=$(sed -n 's/.*temperature: //p' "$f"); [ "$t" -gt 300 ] && sed -i "s/temperature: .*/temperature: $((t - 10))/" "$f"
@@ -146,6 +146,7 @@ class FakePhone:
 
     def _lay_out_readings(self) -> None:
         own = self.personality
+        self.write("dumpsys/SurfaceFlinger", f"------RE GLES (Ganesh)------\nGLES: {own.gpu}\n")
         self.write("state/kernel", own.kernel + "\n")
         self.write("proc/meminfo", f"MemTotal: {own.memory_kib} kB\nMemAvailable: {own.memory_kib // 2} kB\n")
         self.battery(celsius=29.0)

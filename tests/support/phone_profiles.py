@@ -30,6 +30,7 @@ class Personality:
         skin: name and type of the shell's sensor in the thermal service.
         time_in_state: where the kernel's count of clocks is: "policy", "cpu" (kernels before 4.3), or nowhere.
         gpu_hz: clock of the GPU; None where it cannot be read.
+        gpu: maker, name and driver of the GPU.
         settings: settings beside Android's own, as "system.NAME".
     """
 
@@ -45,6 +46,7 @@ class Personality:
     skin: tuple[str, int] = ("skin", 3)
     time_in_state: str = "policy"
     gpu_hz: int | None = None
+    gpu: str = "ARM, Mali-G710, OpenGL ES 3.2 v1.r44p0-01eac0"
     settings: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -149,6 +151,7 @@ PERSONALITIES = {
         api=27,
         memory_kib=3_800_000,
         kernel="3.18.71-perf",
+        gpu="Qualcomm, Adreno (TM) 506, OpenGL ES 3.2 V@313.0",
         thermal=False,
         time_in_state="cpu",
     ),
@@ -164,6 +167,7 @@ PERSONALITIES = {
         kernel="4.14.116",
         skin=("shell_front", 3),
         gpu_hz=166_000_000,
+        gpu="ARM, Mali-G76, OpenGL ES 3.2 v1.r18p0-01rel0",
         settings={"system.SmartModeStatus": "1"},
     ),
     "p40_harmony": Personality(
@@ -177,6 +181,7 @@ PERSONALITIES = {
         api=31,
         skin=("shell_front", 3),
         gpu_hz=166_000_000,
+        gpu="ARM, Mali-G76, OpenGL ES 3.2 v1.r18p0-01rel0",
         settings={"system.SmartModeStatus": "1"},
     ),
     "pixel": Personality(

@@ -71,6 +71,7 @@ def test_each_android_is_read(
 
     assert phone.title == f"EMULATED {title}"
     assert ("Android", system) in identity_rows(phone)
+    assert ("GPU", device.phone.personality.gpu) in identity_rows(phone)
     assert phone.serial == device.phone.number
     assert core_mask(phone.cores_for(4)) == mask
     assert set(times_in_state(adb)) == clock

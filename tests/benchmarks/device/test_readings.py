@@ -227,6 +227,22 @@ def test_the_gpus_clock(text: str, expected: float | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("GLES: ARM, Mali-G76, OpenGL ES 3.2 v1.r18p0-01rel0\n", "ARM, Mali-G76, OpenGL ES 3.2 v1.r18p0-01rel0"),
+        (
+            " ------------RE GLES (Ganesh)------------\nGLES: Qualcomm, Adreno (TM) 730, OpenGL ES 3.2 V@0615.60\n",
+            "Qualcomm, Adreno (TM) 730, OpenGL ES 3.2 V@0615.60",
+        ),
+        ("Display 0 HWC layers: 2\n", None),
+        ("GLES: \n", None),
+    ],
+)
+def test_the_gpus_driver(text: str, expected: str | None) -> None:
+    assert readings.gpu(text) == expected
+
+
+@pytest.mark.parametrize(
     ("middle", "name"), [("2360000", "Kirin 990 5G"), ("2090000", "Kirin 990"), ("-", "Kirin 990 or 990 5G")]
 )
 def test_both_kirin_990_call_themselves_alike_and_are_told_apart(middle: str, name: str) -> None:
