@@ -141,9 +141,11 @@ def phone_lock(number: str, name: str) -> Iterator[None]:
     except OSError as error:
         raise DeviceError(f"cannot lock the phone {name}: {path}: {error.strerror}", hint="remove that file") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"another deepmark bench is measuring on the phone {name}"
+            raise DeviceError(message, hint="wait for its end") from None
         yield
-    except BlockingIOError:
-        raise DeviceError(f"another deepmark bench is measuring on the phone {name}", hint="wait for its end") from None
     finally:
         os.close(descriptor)
