@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from deepmark.errors import DataError, DeepMarkError
+from deepmark.errors import DataError, DeepMarkError, is_out_of_memory
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing.contact_sheet import MAX_TILES, Tile, fill_tile
@@ -34,7 +34,6 @@ Item = TypeVar("Item")
 logger = logging.getLogger(__name__)
 
 _END = object()  # of a generator
-_CV_NO_MEMORY = -4  # OpenCV's code
 
 NAMED_FAILURES = 10  # in one error
 FRAMES_AHEAD = 2  # that wait between two stages: one is in the making, and pictures of a phone are 36 MB
@@ -227,7 +226,7 @@ def _failure_of(error: Exception, source: Source) -> DataError:
     if isinstance(error, (DeepMarkError, OSError)):
         raise error
     logger.debug("%s failed", source.name, exc_info=error)
-    if isinstance(error, MemoryError) or getattr(error, "code", None) == _CV_NO_MEMORY:
+    if is_out_of_memory(error):
         return DataError(f"{source.name} needs more memory than there is", hint="make it smaller first")
     reason = " ".join(str(error).split())
     return DataError(f"{source.name} cannot be processed: {type(error).__name__}: {reason}", hint="-v shows where")

@@ -129,3 +129,23 @@ class InterruptedTrainingError(JointError):
     def __init__(self, step: int, signal_number: int) -> None:
         super().__init__(f"interrupted after step {step:,}", hint="the checkpoint is written: go on with --resume")
         self.exit_code = 128 + signal_number
+
+
+# What libraries say when memory runs out, besides MemoryError: OpenCV, C++, the loader of shared libraries, torch.
+_NO_MEMORY_WORDS = (
+    "Insufficient memory",
+    "bad_alloc",
+    "failed to map segment",
+    "Cannot allocate memory",
+    "can't allocate memory",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error, or one that led to it, means that there is not enough memory."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MemoryError) or any(words in str(seen) for words in _NO_MEMORY_WORDS):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -50,6 +51,64 @@ def _raising(error: BaseException) -> click.Command:
         raise error
 
     return fail
+
+
+def _out_of_memory() -> list[BaseException]:
+    """What was seen when charts and landmarks were drawn with less and less memory."""
+    wrapped = SystemError("<class 'cv2.FontFace'> returned a result with an exception set")
+    wrapped.__cause__ = MemoryError()
+    return [
+        MemoryError(),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("OpenCV(5.0.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 36000000 bytes"),
+        ImportError("ft2font.cpython-311-x86_64-linux-gnu.so: failed to map segment from shared object"),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        wrapped,
+    ]
+
+
+@pytest.mark.parametrize("error", _out_of_memory(), ids=lambda one: type(one).__name__)
+def test_memory_that_runs_out_is_one_line(error: BaseException, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = _run(_raising(error), capsys)
+
+    assert (code, out) == (1, "")
+    assert err.splitlines()[0] == "error: there is not enough memory"
+    assert err.splitlines()[1].startswith("hint: ")
+
+
+def test_a_bug_is_still_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        _run(_raising(ZeroDivisionError("a bug")), capsys)
+
+
+LOST = """
+import os, signal, sys, time, weakref
+from deepmark.console import run
+
+class One:
+    pass
+
+def interrupt(_):
+    os.kill(os.getpid(), signal.Signals[sys.argv[1]])
+    time.sleep(0.01)  # it arrives here, where Python can only print it
+
+def main():
+    one = One()
+    reference = weakref.ref(one, interrupt)
+    del one
+    time.sleep(60)
+
+run(main)
+"""
+
+
+@pytest.mark.parametrize(("name", "code", "words"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "stopped")])
+def test_an_interruption_that_meets_a_weak_reference_is_not_lost(name: str, code: int, words: str) -> None:
+    ended = subprocess.run([sys.executable, "-c", LOST, name], capture_output=True, text=True, timeout=30)
+
+    assert ended.returncode == code
+    assert ended.stderr.startswith(f"error: {words}")
+    assert ended.stderr.count("\n") == 1
 
 
 def test_the_reader_is_spoken_to_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:

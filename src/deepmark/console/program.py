@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,11 +20,14 @@ from types import FrameType
 from typing import NoReturn
 
 from deepmark.console.lines import forget_level, set_level, write_line
-from deepmark.errors import DeepMarkError, UsageError
+from deepmark.errors import DeepMarkError, UsageError, is_out_of_memory
+
+logger = logging.getLogger(__name__)
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 STOPPED = 143  # 128 + SIGTERM
 STDERR = 2  # its file descriptor
+_AGAIN_S = 0.05  # until what cannot be interrupted has ended
 
 JSON_HELP = "Print the result as one JSON document on stdout."
 VERBOSE_HELP = "Print what is done and why."
@@ -39,7 +43,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
 
     A `DeepMarkError` becomes ``error:`` and ``hint:`` lines on stderr and its own exit code; Ctrl-C becomes one line
     and 130, SIGTERM one line and 143, both after tidying up; a reader of stdout that went away ends the program
-    quietly, a full disk below stdout with one line.
+    quietly, a full disk below stdout with one line, and so does memory that runs out.
 
     Args:
         main: the program; what it returns is the exit code, None is 0.
@@ -48,6 +52,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     _keep_stderr_apart()
     _write_every_character()
     _tidy_up_when_stopped()
+    _interrupt_again_where_it_was_lost()
     forget_level()
     try:
         code = _call(main)
@@ -58,14 +63,22 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         _fail("stopped (SIGTERM)", None, STOPPED)
     except KeyboardInterrupt:
         _fail("interrupted", None, INTERRUPTED)
-    except OSError as error:
-        if error.filename is not None:  # no stream: a bug, as faults of files are caught where they are written
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it shuts down
-        if isinstance(error, BrokenPipeError):
-            sys.exit(1)
-        _fail(f"cannot write the result to standard output: {error.strerror}", None, 1)
+    except Exception as error:  # noqa: BLE001  a bug is raised again
+        _explain(error)
     sys.exit(code)
+
+
+def _explain(error: Exception) -> NoReturn:
+    """Say what is no bug of ours; a bug is raised."""
+    if is_out_of_memory(error):
+        logger.debug("where memory ran out", exc_info=error)
+        _fail("there is not enough memory", "free some, or ask for less at once (-v shows where it ran out)", 1)
+    if not isinstance(error, OSError) or error.filename is not None:  # faults of files are caught where they are
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it shuts down
+    if isinstance(error, BrokenPipeError):
+        sys.exit(1)
+    _fail(f"cannot write the result to standard output: {error.strerror}", None, 1)
 
 
 def _call(main: Callable[[], int | None]) -> int:
@@ -87,6 +100,25 @@ def _tidy_up_when_stopped() -> None:
 
     with suppress(ValueError):  # only the main thread may say so
         signal.signal(signal.SIGTERM, stop)
+
+
+def _interrupt_again_where_it_was_lost() -> None:
+    """Send Ctrl-C and SIGTERM again where Python can only print them: in a finaliser, or when a weak reference ends.
+
+    matplotlib has many of these, and one Ctrl-C in 25 met one: a traceback was printed, and the program went on.
+    """
+    if sys.unraisablehook is sys.__unraisablehook__ and hasattr(signal, "pthread_kill"):  # Windows has none
+        sys.unraisablehook = _take_unraisable
+
+
+def _take_unraisable(lost: sys.UnraisableHookArgs) -> None:
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    number = signal.SIGTERM if issubclass(lost.exc_type, _Stopped) else signal.SIGINT
+    again = threading.Timer(_AGAIN_S, signal.pthread_kill, (threading.main_thread().ident, number))
+    again.daemon = True
+    again.start()
 
 
 def _open_missing_streams() -> None:
