@@ -23,7 +23,7 @@ from deepmark.runtime.drawing.overlay import annotate
 from deepmark.runtime.media.output_folder import OutputFolder
 from deepmark.runtime.media.picture_file import READ_HINT
 from deepmark.runtime.media.records import FrameRecord, object_records
-from deepmark.runtime.media.sources import CameraSource, Source, open_source
+from deepmark.runtime.media.sources import CameraSource, EmptySource, Source, open_source
 
 if TYPE_CHECKING:
     from deepmark.runtime.detector import Detector
@@ -191,6 +191,7 @@ class DetectionRun:
         first = next(arrivals)
         if isinstance(first, _Failure):
             raise first.error
+        assert not isinstance(source, EmptySource)  # it gave a frame
         rate = first.frame.rate
         name, still = self.output.name_for(source), rate is None
         with self.output.writer(name, rate) as write:

@@ -13,7 +13,7 @@ from deepmark.files import printable, shortened, sole_use, whole_file, with_name
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import encode_picture
 from deepmark.runtime.media.records import FrameRecord
-from deepmark.runtime.media.sources import CameraSource, PictureSource, Source
+from deepmark.runtime.media.sources import CameraSource, FrameSource, PictureSource, Source, VideoSource
 from deepmark.runtime.media.video_file import SUFFIX, VideoFile
 
 RECORDS_NAME = "detections.jsonl"
@@ -74,7 +74,7 @@ class OutputFolder:
                 )
             yield
 
-    def name_for(self, source: Source) -> str:
+    def name_for(self, source: FrameSource) -> str:
         """Choose the name of a source's output: its own, with a number where another source took that."""
         if isinstance(source, CameraSource):
             stem, suffix = f"camera{source.index}", SUFFIX
@@ -111,7 +111,7 @@ class OutputFolder:
 
     def _refuse_sources(self, sources: Sequence[Source]) -> None:
         for source in sources:
-            if not isinstance(source, CameraSource) and source.path.resolve().parent == self.path.resolve():
+            if isinstance(source, (PictureSource, VideoSource)) and source.path.resolve().parent == self.path.resolve():
                 raise UsageError(
                     f"{source.name} lies in the output folder {self.path} and might be overwritten",
                     hint="choose another folder with --output",

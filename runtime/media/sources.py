@@ -66,18 +66,45 @@ class CameraSource:
         return f"camera {self.index}"
 
 
-Source = PictureSource | VideoSource | CameraSource
+@dataclass(frozen=True, slots=True)
+class EmptySource:
+    """An input that holds nothing to look at, beside others that do; it fails when it is opened.
+
+    Attributes:
+        name: input as it was given.
+        reason: sentence that says why.
+        hint: next step; None where there is none.
+    """
+
+    name: str
+    reason: str
+    hint: str | None
+
+
+FrameSource = PictureSource | VideoSource | CameraSource
+Source = FrameSource | EmptySource
 
 
 def find_sources(inputs: Iterable[str]) -> list[Source]:
-    """Turn the inputs of a command line into sources. A file that is not there is found out when it is opened.
+    """Turn the inputs of a command line into sources. What is wrong with one is found out when it is opened.
 
     One line of the log says what was left out of a folder, or of the matches of a pattern.
 
     Raises:
-        DataError: an input is empty, a folder holds no picture or may not be read, or a pattern matches nothing.
+        DataError: no input holds anything to look at: it is empty, a folder without pictures or one that may not be
+            read, or a pattern that matches nothing.
     """
-    return [source for text in inputs for source in _expand(text)]
+    sources: list[Source] = []
+    first: DataError | None = None
+    for text in inputs:
+        try:
+            sources.extend(_expand(text))
+        except DataError as error:
+            first = first or error
+            sources.append(EmptySource(printable(Path(text)), str(error), error.hint))
+    if first is not None and all(isinstance(source, EmptySource) for source in sources):
+        raise first
+    return sources
 
 
 @contextmanager
@@ -87,6 +114,8 @@ def open_source(source: Source) -> Iterator[Stream]:
     Raises:
         DataError: it cannot be read; says why.
     """
+    if isinstance(source, EmptySource):
+        raise DataError(source.reason, hint=source.hint)
     if isinstance(source, PictureSource):
         yield Stream(iter((TimedImage(read_picture(source.path), 0.0),)), length=1, rate=None)
         return

@@ -90,6 +90,20 @@ def test_a_folder_without_pictures_says_what_to_do_with_what_it_holds(
     assert hint in str(caught.value.hint)
 
 
+def test_an_input_without_anything_to_look_at_stops_no_other(tmp_path: Path) -> None:
+    _touch(tmp_path, "1.png", "deeper/notes.txt")
+    inputs = [str(tmp_path / "deeper"), str(tmp_path / "1.png"), f"{tmp_path}/nothing*", ""]
+
+    empty, picture, pattern, nothing = find_sources(inputs)
+
+    assert picture == PictureSource(tmp_path / "1.png")
+    for source, reason in ((empty, "holds no picture"), (pattern, "matches"), (nothing, "an input is empty")):
+        with pytest.raises(DataError, match=reason), open_source(source):
+            pass
+    with pytest.raises(DataError, match="holds no picture"):
+        find_sources([inputs[0], inputs[2], inputs[3]])
+
+
 def test_a_pattern_means_pictures_and_videos_that_match(tmp_path: Path) -> None:
     _touch(tmp_path, "a10.png", "a9.png", "b.png", "a.txt", "a.mp4", "sub/a1.png")
 
