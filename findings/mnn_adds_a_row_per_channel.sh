@@ -2,8 +2,8 @@
 # MNN 3.6.1's converter adds a constant to a layer per channel whenever it has as many elements as the layer has
 # channels, whatever its shape says: a row of coordinates (1, 1, 1, W) is added down the channels where W equals C.
 #
-# Conv, ConvTranspose, MatMul and Gemm are concerned, with the layer as first input of the Add. No warning, and
-# "Converted Success!". It is right with the constant as first input, and for every width but W = C: a network with
+# Conv and ConvTranspose are concerned with the layer as first input of the Add, MatMul and Gemm in either order. No warning,
+# and "Converted Success!". It is right with the constant before the Conv, and for every width but W = C: a network with
 # coordinate or position rows is right at one input size and wrong at another. Here a Conv of 4 channels gives a map of
 # 4 x 4, plus the row 0, 1, 2, 3; the weights are 1, so ONNX's definition gives x + column number in every channel.
 # Expected output:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -30,19 +29,19 @@ def _equal_to_zero(node: NodeFacts) -> bool:
 
 def _constant_not_by_channel(node: NodeFacts) -> bool:
     """Whether a sum adds a constant of as many elements as channels, but along another axis."""
-    maker, constant = node.maker(0), node.constant(1)
-    if maker is None or constant is None or not maker.read_once():
+    return any(_along_another_axis(node.maker(at), node.constant(1 - at), constant_first=at == 1) for at in (0, 1))
+
+
+def _along_another_axis(layer: NodeFacts | None, constant: npt.NDArray[Any] | None, *, constant_first: bool) -> bool:
+    if layer is None or constant is None or not layer.read_once():
         return False
-    if maker.operator in {"Conv", "ConvTranspose"}:
-        weight = maker.constant(1)
-        if weight is None:
-            return False
-        groups = maker.attribute("group", 1)
-        channels = weight.shape[0] if maker.operator == "Conv" else weight.shape[1] * groups
-        return not _lies_along(constant, channels, axis=weight.ndim - 2)
-    if maker.operator in {"MatMul", "Gemm"}:
-        return _not_by_column(constant, maker)
-    return False
+    if layer.operator in {"MatMul", "Gemm"}:
+        return _not_by_column(constant, layer)
+    weight = layer.constant(1)
+    if layer.operator not in {"Conv", "ConvTranspose"} or weight is None or constant_first:
+        return False
+    channels = weight.shape[0] if layer.operator == "Conv" else weight.shape[1] * layer.attribute("group", 1)
+    return not _lies_along(constant, channels, axis=weight.ndim - 2)
 
 
 def _bias_not_by_column(node: NodeFacts) -> bool:
@@ -70,11 +69,21 @@ def _keepdims_left_out(node: NodeFacts) -> bool:
     return not node.has("keepdims")
 
 
+def _same(one: Shape | None, other: Shape | None) -> bool | None:
+    """Whether two shapes are the same; None where a side of either may turn out to be the other's."""
+    if one is None or other is None:
+        return None
+    if len(one) != len(other):
+        return False
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a is None or a != b]
+    if any(isinstance(a, int) and isinstance(b, int) for a, b in pairs):
+        return False
+    return None if pairs else True
+
+
 def _differ(shapes: list[Shape | None]) -> bool | None:
-    known = [one for one in shapes if one is not None and None not in one]
-    if any(one != other for one, other in itertools.pairwise(known)):
-        return True
-    return False if len(known) == len(shapes) else None
+    same = [_same(shapes[0], one) for one in shapes[1:]]
+    return True if False in same else (None if None in same else False)
 
 
 def _many_shapes(node: NodeFacts) -> bool | None:
@@ -87,12 +96,11 @@ def _third_is_broadcast(node: NodeFacts) -> bool | None:
     third = node.shape(2)
     if third is not None and all(side == 1 for side in third):
         return False
-    if third is None or None in third:
-        return None
-    full = node.output_shape()
-    if full is None or None in full or node.shape(1) is None:
-        return None
-    return bool(node.shape(1) == full and third != full)
+    full = _same(node.shape(1), node.output_shape())
+    broadcast = _differ([third, node.output_shape()])
+    if full is False or broadcast is False:
+        return False
+    return None if full is None or broadcast is None else True
 
 
 def _epsilon_left_out(node: NodeFacts) -> bool:
@@ -172,7 +180,7 @@ RULES = (
         "a Conv, ConvTranspose, MatMul or Gemm, plus a constant of as many elements as output channels, which does not"
         " lie along the channels",
         "it is added per channel whatever its shape, such as a row of coordinates (1, 1, 1, W) where W is C",
-        "the constant as first input, or of the full shape",
+        "the constant of the full shape (with a Conv or ConvTranspose also: as first input)",
         _constant_not_by_channel,
     ),
     OperatorRule(

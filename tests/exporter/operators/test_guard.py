@@ -52,7 +52,7 @@ def test_a_graph_is_refused_before_mnn_sees_it(tmp_path: Path, monkeypatch: pyte
     ) as e:
         convert_to_mnn(source, tmp_path / "net.mnn")
 
-    assert e.value.hint == "the constant as first input, or of the full shape"
+    assert e.value.hint == "the constant of the full shape (with a Conv or ConvTranspose also: as first input)"
     assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
 
 
@@ -76,6 +76,17 @@ def test_a_size_that_the_file_leaves_open_makes_a_rule_a_note(sizes: str) -> Non
     (finding,) = find_faults(model)
 
     assert finding.certain == (sizes == "known")
+
+
+@pytest.mark.parametrize(("side", "certain"), [(3, True), ("rows", False), (4, None)])
+def test_shapes_that_may_turn_out_to_be_the_same_make_a_rule_a_note(side: int | str, certain: bool | None) -> None:
+    shapes: dict[str, list[int | str]] = {"x": [4, 4], "b": [side, 4], "c": ["rows", 4] if side == "rows" else [4, 4]}
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [4, 4])
+    node = onnx.helper.make_node("Max", ["x", "b", "c"], ["y"])
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "max", values, [result]))
+
+    assert [one.certain for one in find_faults(model)] == ([] if certain is None else [certain])
 
 
 def test_weights_of_one_strong_channel_are_a_note_for_8_bits_alone() -> None:
