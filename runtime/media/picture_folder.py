@@ -18,7 +18,10 @@ PICTURE_SUFFIXES = frozenset(
     (*_JPEG_SUFFIXES, ".avif", ".bmp", ".gif", ".jp2", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
 VIDEO_SUFFIXES = frozenset(
-    (".3gp", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv")
+    (
+        *(".3gp", ".avi", ".dv", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf"),
+        *(".ogv", ".ts", ".vob", ".webm", ".wmv"),
+    )
 )
 
 logger = logging.getLogger(__name__)

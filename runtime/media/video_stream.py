@@ -41,6 +41,7 @@ _COPY_HINT = "copy it again; what could be decoded was processed"
 _UNWRITTEN = "Cannot convert interlaced"  # libswscale, on stderr, for every frame that it does not write
 _BREAKS_OFF = ("File ended prematurely", "partial file")  # FFmpeg's readers of Matroska and of MP4
 _LOG_SETTINGS = ("OPENCV_FFMPEG_DEBUG", "OPENCV_FFMPEG_LOGLEVEL")  # lead its lines to stdout, or nowhere
+_WHOLE_FRAMES = "-vf bwdif=send_frame -pix_fmt yuv420p"
 _CODECS = {"av01": "AV1"}
 _MAPS_HDR = (4, 13)  # OpenCV whose wheels have FFmpeg 8
 _MAPPED = "its colours are mapped to those of a screen, for which its first frame takes seconds"
@@ -164,7 +165,7 @@ def _read_file(
         if _UNWRITTEN in output.text:
             raise DataError(
                 f"{name} is interlaced, which OpenCV {cv2.__version__} cannot read (frame {found})",
-                hint=f"make whole frames of it first: {_ffmpeg_line(path, '-vf bwdif -pix_fmt yuv420p')}",
+                hint=f"make whole frames of it first: {_ffmpeg_line(path, _WHOLE_FRAMES)} (or take OpenCV 4.12)",
             )
         found += 1
         yield TimedImage(image, clock.seconds(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000))
@@ -191,7 +192,7 @@ def _nothing_decoded(capture: Any, path: Path, printed: list[str]) -> DataError:
     if codec := _CODECS.get(letters.lower()):
         return DataError(
             f"{name} is {codec} ({letters}), which OpenCV {cv2.__version__} cannot decode",
-            hint=f"make another format of it first: {_ffmpeg_line(path, '-pix_fmt yuv420p')}",
+            hint=f"make another format of it first: {_ffmpeg_line(path, '-pix_fmt yuv420p')} (or take OpenCV 4.14)",
         )
     words = f" ({letters}: {_last_words(printed)})" if printed else ""
     return DataError(f"{name} holds no frame that can be decoded{words}", hint=_COPY_HINT)

@@ -76,9 +76,10 @@ def command(
     MODEL is a bundle folder, a bundle zip (.deepmark.zip), or a bare .mnn or .onnx file. An INPUT is a picture, a
     folder of pictures, a quoted pattern, a video, or the number of a camera, which Ctrl-C ends.
 
-    DIR gets an annotated file for every input, and detections.jsonl with a line for every frame. Filled dots are
-    landmarks that the heatmap confirmed, rings are regressed only. Transparent pictures are laid on white. What is
-    left out of a folder is said in one line; a file that is not read is named by its content, with the way out.
+    DIR gets an annotated file for every input, and detections.jsonl with a line for every frame: its time in seconds,
+    its size as it is shown, and what was found. Filled dots are landmarks that the heatmap confirmed, rings are
+    regressed only. Transparent pictures are laid on white. What is left out of a folder is said in one line; a file
+    that is not read is named by its content, with the way out.
 
     Exit status: 0 all inputs were processed, 1 some were not (they are named).
     """
