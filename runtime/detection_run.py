@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from deepmark.errors import DataError, DeepMarkError, is_out_of_memory
+from deepmark.errors import DataError, DeepMarkError, EngineError, is_out_of_memory
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing.contact_sheet import MAX_TILES, Tile, fill_tile
@@ -224,7 +224,8 @@ def _failure_of(error: Exception, source: Source) -> DataError:
     """
     if isinstance(error, DataError):
         return type(error)(str(error), hint=error.hint)
-    if isinstance(error, (DeepMarkError, OSError)):
+    engine_without_memory = isinstance(error, EngineError) and is_out_of_memory(error)  # the next input may need less
+    if isinstance(error, (DeepMarkError, OSError)) and not engine_without_memory:
         raise error
     logger.debug("%s failed", source.name, exc_info=error)
     if is_out_of_memory(error):

@@ -17,7 +17,7 @@ from full_disk import mounted
 from garments import OneGarment
 from media_files import MEDIA, cut, encoded, read_image, write_video
 
-from deepmark.errors import DataError, DeepMarkError, UsageError
+from deepmark.errors import DataError, DeepMarkError, EngineError, UsageError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing.overlay import annotate
@@ -238,7 +238,7 @@ FAULTS = [MemoryError(), cv2.error("it"), ValueError("it"), RecursionError("it")
 @pytest.mark.parametrize(
     ("where", "error"),
     [(where, error) for where in ("read_picture", "annotate", "detector") for error in FAULTS]
-    + [("read_picture", OSError(5, "Input/output error"))],
+    + [("read_picture", OSError(5, "Input/output error")), ("detector", EngineError("MNN: Insufficient memory"))],
 )
 @pytest.mark.parametrize("ahead", [0, 2])
 def test_whatever_fails_with_one_input_ends_neither_the_run_nor_the_records(
@@ -270,6 +270,7 @@ def test_whatever_fails_with_one_input_ends_neither_the_run_nor_the_records(
     sentence = {
         MemoryError: "b.png needs more memory than there is",
         OSError: "b.png: Input/output error",
+        EngineError: "b.png needs more memory than there is",
     }.get(type(error), f"b.png cannot be processed: {type(error).__name__}: it")
     assert sentence in str(told)
     assert told.__traceback__ is None  # or its frames would hold the picture
