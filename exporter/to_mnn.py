@@ -60,7 +60,7 @@ def convert_to_mnn(source: Path, target: Path, precision: Precision = FP32) -> N
             model or another precision than was asked for.
     """
     model = read_source(source)
-    refuse_faults(model, precision=precision.name, stage=CONVERSION)
+    refuse_faults(model, precision=precision.name)
     weights = count_weights(model)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".mnn-") as folder:
         fresh = Path(folder) / "fresh.mnn"

@@ -18,8 +18,8 @@ PAGE = f"""# What MNN {MNN_VERSION} makes of ONNX operators
 *Written from the rules in `exporter/operators/` by `python tools/operator_table.py`; a test fails when it is old.*
 
 MNN's converter takes graphs that MNN then computes wrongly, without a word. `deepmark export` puts every rule
-below to every node before MNN sees the graph, and refuses with the node, the rule and the way out. `deepmark
-inspect MODEL.onnx` does the same to any ONNX file: exit status 0 where nothing is wrong, 1 where an export
+below to every node before MNN sees the graph, and refuses with the node, the rule and the way out.
+`deepmark inspect MODEL.onnx` does the same to any ONNX file: exit status 0 where nothing is wrong, 1 where an export
 would be refused. Our networks meet none of the rules.
 
 - **refused**: the graph goes wrong whatever its input.

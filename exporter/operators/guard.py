@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.operators.graph import DEFAULT_DOMAINS, GraphFacts, read_graph
+from deepmark.exporter.mnn_file import CONVERSION
+from deepmark.exporter.operators.graph import DEFAULT_DOMAINS, GraphFacts, NodeFacts, read_graph
 from deepmark.exporter.operators.rule import OperatorRule
 from deepmark.exporter.operators.table import RULES
 
@@ -44,19 +45,21 @@ def find_faults(model: onnx.ModelProto, precision: str | None = None) -> tuple[O
     Args:
         model: valid ONNX model.
         precision: precision that weights will be stored in; None for all that there are.
+
+    Raises:
+        ConversionError: a node has attributes, constants or shapes that do not fit together.
     """
     graph = read_graph(model)
     rules = [one for one in RULES if precision is None or one.precision in {None, precision}]
     return tuple(finding for rule in rules for finding in _findings(rule, graph))
 
 
-def refuse_faults(model: onnx.ModelProto, *, precision: str, stage: str) -> None:
+def refuse_faults(model: onnx.ModelProto, *, precision: str) -> None:
     """Refuse a model that MNN is known to get wrong; log what depends on data.
 
     Args:
         model: valid ONNX model.
         precision: precision that weights will be stored in.
-        stage: step of the chain that the error names.
 
     Raises:
         ConversionError: names the first such node, what MNN would do, how many more there are, and the way out.
@@ -68,7 +71,7 @@ def refuse_faults(model: onnx.ModelProto, *, precision: str, stage: str) -> None
     certain = [one for one in findings if one.certain]
     if certain:
         more = f", and {len(certain) - 1} more like this: deepmark inspect MODEL.onnx" if len(certain) > 1 else ""
-        raise ConversionError(f"{certain[0]}{more}", stage=stage, hint=certain[0].rule.way_out)
+        raise ConversionError(f"{certain[0]}{more}", stage=CONVERSION, hint=certain[0].rule.way_out)
 
 
 def _findings(rule: OperatorRule, graph: GraphFacts) -> list[OperatorFinding]:
@@ -81,8 +84,20 @@ def _findings(rule: OperatorRule, graph: GraphFacts) -> list[OperatorFinding]:
     found = []
     for node in graph.nodes:
         if node.op_type in rule.operators and node.domain in DEFAULT_DOMAINS:
-            hit = rule.hits(graph.of(node))
+            hit = _asked(rule, graph.of(node))
             if hit is not False:
                 certain = hit is True and not rule.by_data
                 found.append(OperatorFinding(node.name or node.output[0], node.op_type, rule, certain))
     return found
+
+
+def _asked(rule: OperatorRule, node: NodeFacts) -> bool | None:
+    try:
+        return rule.hits(node)
+    except (IndexError, TypeError, ValueError) as error:  # the checker does not compare attributes with shapes
+        name = node.node.name or node.node.output[0]
+        raise ConversionError(
+            f"node {name!r} ({node.operator}) has attributes, constants or shapes that do not fit together",
+            stage=CONVERSION,
+            hint="does ONNX Runtime run the file?",
+        ) from error

@@ -78,6 +78,18 @@ def test_a_size_that_the_file_leaves_open_makes_a_rule_a_note(sizes: str) -> Non
     assert finding.certain == (sizes == "known")
 
 
+def test_a_node_that_contradicts_itself_is_refused() -> None:
+    """ONNX's checker lets it pass without asking for shapes."""
+    convolution = onnx.helper.make_node("Conv", ["x", "w"], ["y"], auto_pad="SAME_LOWER", strides=[1, 1, 1])
+    sides = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 1, 4, 4]) for name in "xy"]
+    weight = onnx.numpy_helper.from_array(noise(1, 1, 2, 2), "w")
+    model = onnx.helper.make_model(onnx.helper.make_graph([convolution], "odd", sides[:1], sides[1:], [weight]))
+    onnx.checker.check_model(model)
+
+    with pytest.raises(ConversionError, match=r"node 'y' \(Conv\) has attributes, constants or shapes that do not fit"):
+        find_faults(model)
+
+
 @pytest.mark.parametrize(("side", "certain"), [(3, True), ("rows", False), (4, None)])
 def test_shapes_that_may_turn_out_to_be_the_same_make_a_rule_a_note(side: int | str, certain: bool | None) -> None:
     shapes: dict[str, list[int | str]] = {"x": [4, 4], "b": [side, 4], "c": ["rows", 4] if side == "rows" else [4, 4]}
