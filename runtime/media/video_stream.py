@@ -29,7 +29,7 @@ from deepmark.files import printable
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import READ_HINT
 from deepmark.runtime.media.video_header import HLG, PQ, VideoHeader, read_video_header
-from deepmark.runtime.native_libraries import captured_stderr, native_path
+from deepmark.runtime.native_libraries import NativeOutput, captured_stderr, native_path
 
 _USUAL_RATE = 25.0  # frames a second, where a video or camera does not tell its own
 _FASTEST_RATE = 1000.0
@@ -154,12 +154,11 @@ def _read_file(
 ) -> Iterator[TimedImage]:
     import cv2
 
-    name, clock, found, printed = printable(path), _Clock(rate), 0, list[str]()
+    name, clock, complaints, found = printable(path), _Clock(rate), _Complaints(), 0
     while True:
         with captured_stderr() as output:
             there, image = capture.read()
-        if output.last_line:
-            printed.append(output.text)
+        complaints.take(output)
         if not there:
             break
         if _UNWRITTEN in output.text:
@@ -170,37 +169,48 @@ def _read_file(
         found += 1
         yield TimedImage(image, clock.seconds(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000))
     if not found:
-        raise _nothing_decoded(capture, path, printed)
+        raise _nothing_decoded(capture, path, complaints.last)
     missing = length is not None and found < _SHORT * length
-    broken = header.counts_frames and (bool(printed) or not header.whole)
-    if any(word in text for text in printed for word in _BREAKS_OFF) or (missing and broken):
+    broken = header.counts_frames and (complaints.count > 0 or not header.whole)
+    if complaints.breaks_off or (missing and broken):
         expected = f"it should have {length} frames, and " if missing else ""
         raise DataError(f"{name} is cut short: {expected}{found} can be decoded", hint=_COPY_HINT)
     if missing:
-        notes.append(f"{name} has {found} frames; its header let expect {length}, and says of none that it is missing")
-    if printed:
-        notes.append(f"{name}: the decoder complained {len(printed)} times, at last: {_last_words(printed)}")
+        notes.append(f"{name} has {found} frames where its header promises {length}; no sign that one is missing")
+    if complaints.count:
+        notes.append(f"{name}: the decoder complained of {complaints.count} frames, at last: {complaints.last}")
     if clock.jumps:
-        notes.append(f"{name}: its time stamps jump {clock.jumps} times; frames follow each other at {rate:g} Hz there")
+        notes.append(f"{name}: time stamps that jump, {clock.jumps} in all, were set right by its rate, {rate:g} Hz")
 
 
-def _nothing_decoded(capture: Any, path: Path, printed: list[str]) -> DataError:
+def _nothing_decoded(capture: Any, path: Path, last_words: str) -> DataError:
     import cv2
 
     name = printable(path)
-    letters = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True).decode("ascii", "replace")
+    number = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+    letters = number.to_bytes(4, "little").decode("ascii", "replace")
     if codec := _CODECS.get(letters.lower()):
         return DataError(
             f"{name} is {codec} ({letters}), which OpenCV {cv2.__version__} cannot decode",
             hint=f"make another format of it first: {_ffmpeg_line(path, '-pix_fmt yuv420p')} (or take OpenCV 4.14)",
         )
-    words = f" ({letters}: {_last_words(printed)})" if printed else ""
+    words = f" ({letters}: {last_words})" if last_words else ""
     return DataError(f"{name} holds no frame that can be decoded{words}", hint=_COPY_HINT)
 
 
-def _last_words(printed: list[str]) -> str:
-    lines = [line.strip() for line in printed[-1].splitlines() if line.strip()]
-    return lines[-1].rpartition("] ")[2]
+@dataclass(slots=True)
+class _Complaints:
+    """What was printed while frames were read."""
+
+    count: int = 0  # frames for which something was
+    last: str = ""
+    breaks_off: bool = False  # whether the file ends too early, by the words of its reader
+
+    def take(self, output: NativeOutput) -> None:
+        if output.last_line:
+            self.count += 1
+            self.last = output.last_line.rpartition("] ")[2]
+            self.breaks_off = self.breaks_off or any(words in output.text for words in _BREAKS_OFF)
 
 
 def _ffmpeg_line(path: Path, options: str) -> str:

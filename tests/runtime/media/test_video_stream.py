@@ -157,7 +157,7 @@ def test_a_whole_video_is_not_called_cut_short(name: str) -> None:
     images, times, notes = _read(MEDIA / name)
 
     assert len(images) == len(times) == frames
-    assert [f"{name} has {frames} frames; its header let expect" in note for note in notes] == [True]
+    assert [f"{name} has {frames} frames where its header promises" in note for note in notes] == [True]
 
 
 def test_times_are_the_file_s_and_not_the_number_by_the_rate() -> None:
@@ -173,6 +173,18 @@ def test_a_file_that_ends_too_early_is_cut_short_whatever_its_count(tmp_path: Pa
 
     with pytest.raises(DataError, match=r"v\.mkv is cut short: .* can be decoded"), open_video(path) as stream:
         list(stream.frames)
+
+
+def test_damage_that_loses_no_frame_is_a_note(tmp_path: Path) -> None:
+    content = bytearray((MEDIA / "progressive.mp4").read_bytes())
+    for at in range(4000, 13_000, 500):
+        content[at] ^= 0xFF
+    (tmp_path / "v.mp4").write_bytes(content)
+
+    images, times, notes = _read(tmp_path / "v.mp4")
+
+    assert len(images) == len(times) == 30
+    assert ["v.mp4: the decoder complained of" in note for note in notes] == [True]
 
 
 def test_av1_is_named_where_it_cannot_be_decoded(capfd: pytest.CaptureFixture[str]) -> None:
