@@ -39,6 +39,7 @@ LONG_FILES = (
     "models/training/test_ranks.py",
     "runtime/native/test_fuzz.py",
     "benchmarks/device/test_real_programs.py",
+    "android/test_engine.py",
 )
 
 

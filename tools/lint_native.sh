@@ -8,6 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 native=runtime/native
+bridge=android-demo/app/src/main/cpp
 flags="-std=c++17 -O2 -I$native/include -I$native/src -I$native/mnn"
 stamps=build/lint
 
@@ -37,12 +38,21 @@ if is_there clang-format; then
     mode='--dry-run -Werror'
     [ "${1:-}" != --fix ] || mode=-i
     # shellcheck disable=SC2086 # a list of flags
-    find $native tests/$native -name '*.[ch]pp' | xargs clang-format $mode
+    find $native tests/$native $bridge -name '*.[ch]pp' | xargs clang-format $mode
 fi
 
 if is_there clang-tidy; then
     mkdir -p $stamps
+    jni=
+    if command -v javac >/dev/null 2>&1; then # its headers are the JDK's
+        jni=$bridge
+        jdk=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
+        CPLUS_INCLUDE_PATH=$jdk/include:$jdk/include/linux
+        export CPLUS_INCLUDE_PATH
+    else
+        echo "javac is missing, the bridge to Java is not checked with clang-tidy" >&2
+    fi
     headers=$( (clang-tidy --version; cat "$0" .clang-tidy; find $native -name '*.hpp' | sort | xargs cat) | cksum | tr ' ' -)
-    find $native -name '*.cpp' | sort |
+    find $native $jni -name '*.cpp' | sort |
         xargs -P "$(getconf _NPROCESSORS_ONLN)" -I SOURCE sh "$0" --analyse SOURCE "$headers"
 fi

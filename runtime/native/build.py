@@ -17,6 +17,7 @@ from typing import Literal, get_args
 
 from deepmark.errors import EngineError, UsageError
 from deepmark.files import cache_folder, whole_folder
+from deepmark.runtime.cpu import usable_cores
 from deepmark.runtime.native import android, wheel
 from deepmark.runtime.native.tool_chain import CROSS, Runtime, ToolChain, require_tool
 
@@ -145,7 +146,8 @@ def _build(chain: ToolChain, project: Project, folder: Path) -> None:
             stub.write_text(wheel.stub_source(wheel.python_symbols(chain.library)))
             configure += [f"-DPYTHON_STUB={stub}", "-DDEEPMARK_RPATH=$ORIGIN"]
             built.append(STUB)
-        for command in (configure, ["cmake", "--build", str(work), "--parallel"]):
+        # Without a number, make starts a compiler for every source at once.
+        for command in (configure, ["cmake", "--build", str(work), "--parallel", str(usable_cores())]):
             _run(command)
         for path in [*(next(work.rglob(name)) for name in built), chain.library, *chain.companions]:
             shutil.copy2(path, complete / path.name)

@@ -1,12 +1,16 @@
-// libFuzzer's way into everything that reads files from elsewhere. The first byte chooses the
-// reader.
+// libFuzzer's way into everything that reads files from elsewhere, and a camera's planes. The first
+// byte chooses the reader.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "archive.hpp"
 #include "bundle.hpp"
+#include "camera_frame.hpp"
 #include "deflate.hpp"
 #include "json.hpp"
+#include "letterbox.hpp"
 #include "picture.hpp"
 
 using namespace deepmark;
@@ -30,6 +34,38 @@ void read_with(bool (*read)(const Bytes&, Value&, std::string&), const Bytes& co
     Value value;
     std::string error;
     if (!read(content, value, error) && error.empty()) std::abort();
+}
+
+// A camera's planes, in memory of exactly their size: the content begins with the layout's numbers,
+// 16 bits each, so that many of them are nearly right.
+void read_frame(const Bytes& content) {
+    constexpr int numbers = 16;
+    if (content.size() < 2 * numbers) return;
+    std::int16_t at[numbers];
+    std::memcpy(at, content.data(), sizeof at);
+    const std::size_t rest = content.size() - sizeof at;
+    Bytes memory[3];
+    Plane planes[3];
+    for (int i = 0; i < 3; ++i) {
+        const std::size_t size = std::min(std::size_t(std::uint16_t(at[i])), rest);
+        memory[i].assign(content.end() - std::ptrdiff_t(size), content.end());
+        memory[i].shrink_to_fit();
+        planes[i] = {memory[i].data(), size, at[3 + 2 * i], at[4 + 2 * i]};
+    }
+    const FrameLayout layout = {planes[0], planes[1], planes[2], at[9],       at[10],
+                                at[11],    at[12],    at[13],    at[14] != 0, at[15] != 0};
+    CameraFrame frame;
+    std::string error;
+    if (!CameraFrame::open(layout, frame, error)) {
+        if (error.empty()) std::abort();
+        return;
+    }
+    unsigned sum = 0;
+    for (int y = 0; y < frame.height; ++y)
+        for (int x = 0; x < frame.width; ++x) sum += frame.at(y, x)[0];
+    Bytes input(std::size_t(3) * 32 * 32);
+    if (!letterbox(frame, input.data(), 32, 32, error)) std::abort();
+    if (sum == 1) std::fputc(input[0], stderr);  // what is read counts
 }
 
 }  // namespace
@@ -58,6 +94,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             break;
         case 'q':
             read_with(read_ppm, content);
+            break;
+        case 'c':
+            read_frame(content);
             break;
         case 'i': {
             Bytes out;

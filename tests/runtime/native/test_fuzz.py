@@ -30,8 +30,15 @@ def _seeds() -> dict[str, bytes]:
         "stored": b"n" + npz_of(compressed=False),
         "png": b"p" + encoded(image),
         "ppm": b"q" + encoded(image, ".ppm"),
+        "frame": b"c" + _frame((64, 16, 16, 8, 1, 4, 1, 4, 1, 0, 0, 8, 8, 90, 1, 0)),
+        "cropped": b"c" + _frame((90, 40, 39, 10, 1, 10, 2, 10, 2, 2, 1, 9, 8, 270, 0, 1)),
         "deflate": b"i" + packer.compress(b"abc" * 20 + bytes(range(60))) + packer.flush(),
     }
+
+
+def _frame(numbers: tuple[int, ...]) -> bytes:
+    """Lengths of three planes, their strides, left, top, right, bottom, rotation, mirrored, full range; then bytes."""
+    return np.array(numbers, "<i2").tobytes() + bytes(range(100))
 
 
 def _compile(folder: Path) -> Path:
@@ -40,7 +47,7 @@ def _compile(folder: Path) -> Path:
     program = folder / "fuzz_readers"
     command = [compiler, "-std=c++17", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
     command += [f"-I{SOURCES}", f"-I{SOURCES.parent / 'include'}", str(PROGRAMS / "fuzz_readers.cpp")]
-    command += [str(SOURCES / f"{name}.cpp") for name in READERS] + ["-o", str(program)]
+    command += [str(SOURCES / f"{name}.cpp") for name in (*READERS, "camera_frame", "letterbox")] + ["-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if "libclang_rt.fuzzer" in done.stderr:
         pytest.skip("needs clang's libFuzzer (libclang-rt-*-dev)")

@@ -7,6 +7,7 @@ import json
 import subprocess
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,13 +180,52 @@ def test_a_changed_manifest_is_refused(read_run: Path, bundle: Path) -> None:
 def test_a_name_that_leads_out_is_refused(read_run: Path, bundle: Path, name: str) -> None:
     document = json.loads((bundle / "manifest.json").read_bytes())
     document["files"][name] = document["files"]["model.mnn"]
+    seal(document, bundle)
+    done = run(read_run, "bundle", bundle)
+    require_refused(done)
+    assert b"leads out" in done.stderr
+
+
+def seal(document: dict[str, Any], bundle: Path) -> None:
+    """Write a manifest with the checksum that fits it."""
     document["checksum"] = "0" * 64
     unsealed = json.dumps(document)
     sealed = unsealed.replace("0" * 64, hashlib.sha256(unsealed.encode()).hexdigest(), 1)
     (bundle / "manifest.json").write_text(sealed)
+
+
+@pytest.mark.parametrize("missing", [("outline",), ("keypoint_names",), ("outline", "keypoint_names")])
+def test_a_class_may_lack_what_it_is_drawn_with(read_run: Path, bundle: Path, missing: tuple[str, ...]) -> None:
+    document = json.loads((bundle / "manifest.json").read_bytes())
+    for one in document["keypoints"]["classes"]:
+        for name in missing:
+            del one[name]
+    seal(document, bundle)
+    done = run(read_run, "bundle", bundle)
+    assert not done.returncode, done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("outline", [[0, 1], [2]], b"the field outline must be a whole number from 0 to 1"),
+        ("outline", [[-1]], b"the field outline must be a whole number from 0 to 1"),
+        ("outline", [0, 1], b"the field outline must hold lines"),
+        ("outline", [["0"]], b"the field outline must hold numbers"),
+        ("outline", 7, b"the field outline is missing or of another type"),
+        ("keypoint_names", ["left"], b"a class must have a name for each of its landmarks"),
+        ("keypoint_names", ["left", 2], b"the field keypoint_names must hold names"),
+    ],
+)
+def test_what_a_class_is_drawn_with_is_checked(
+    read_run: Path, bundle: Path, field: str, value: object, sentence: bytes
+) -> None:
+    document = json.loads((bundle / "manifest.json").read_bytes())
+    document["keypoints"]["classes"][0][field] = value  # of two landmarks
+    seal(document, bundle)
     done = run(read_run, "bundle", bundle)
     require_refused(done)
-    assert b"leads out" in done.stderr
+    assert sentence in done.stderr
 
 
 @pytest.mark.parametrize("change", ["missing", "longer", "link"])

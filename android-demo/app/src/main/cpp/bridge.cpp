@@ -18,7 +18,7 @@ using namespace deepmark;
 namespace {
 
 DetectorTable& table() {
-    static DetectorTable* const lasting = new DetectorTable;  // threads may outlive main's end
+    static auto* const lasting = new DetectorTable;  // threads may outlive main's end
     return *lasting;
 }
 
@@ -31,7 +31,7 @@ jbyteArray bytes_of(JNIEnv* env, const std::string& text) {
 
 void fail(JNIEnv* env, jclass bridge, const char* sentence) {
     if (env->ExceptionCheck()) return;
-    const jmethodID thrower = env->GetStaticMethodID(bridge, "fail", "([B)V");
+    jmethodID thrower = env->GetStaticMethodID(bridge, "fail", "([B)V");
     jbyteArray bytes = thrower ? bytes_of(env, sentence) : nullptr;
     if (bytes) env->CallStaticVoidMethod(bridge, thrower, bytes);
 }
@@ -206,7 +206,7 @@ BRIDGE(jfloatArray, detectPicture)
     });
 }
 
-BRIDGE(void, close)(JNIEnv*, jclass, jlong handle) { table().remove(handle); }
+BRIDGE(void, close)(JNIEnv* /*env*/, jclass /*bridge*/, jlong handle) { table().remove(handle); }
 
 BRIDGE(jint, verify)
 (JNIEnv* env, jclass bridge, jbyteArray bundle, jint threads, jint precision, jobject lines,

@@ -29,7 +29,7 @@ final class Lines {
         } catch (IllegalStateException error) {
             throw new EngineException(error);
         }
-        if (result == CANCELLED) throw new CancellationException();
+        if (result == CANCELLED) throw new CancellationException("it was cancelled");
         return result;
     }
 }

@@ -12,8 +12,8 @@ import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * The engine in the host's JVM, driven by {@code tests/android/test_engine.py}: a script of one command a line, one line
- * of output for each. A failure is a line too: {@code error}, a blank, the sentence.
+ * The engine in the host's JVM, driven by {@code tests/android/test_engine.py}: a script of one command a line, and a
+ * file for the answers, one line each. A failure is an answer too: {@code error}, a blank, the sentence.
  */
 public final class EngineRun {
     private Detector detector;
@@ -22,6 +22,7 @@ public final class EngineRun {
 
     public static void main(String[] arguments) throws IOException {
         EngineRun run = new EngineRun();
+        List<String> answers = new ArrayList<>();
         for (String line : Files.readAllLines(Path.of(arguments[0]))) {
             String answer;
             try {
@@ -31,8 +32,9 @@ public final class EngineRun {
             } catch (InterruptedException error) {
                 throw new AssertionError(error);
             }
-            System.out.println(answer);
+            answers.add(answer);
         }
+        Files.write(Path.of(arguments[1]), answers);
     }
 
     private String answer(String[] words) throws EngineException, IOException, InterruptedException {
@@ -43,6 +45,7 @@ public final class EngineRun {
             case "picture" -> written(picture(words));
             case "frame" -> written(detector.detect(frame(words), decoding(words)));
             case "handle" -> new String(Bridge.describe(Long.parseLong(words[1])), StandardCharsets.UTF_8);
+            case "heap frame" -> written(detector.detect(heap(frame(words)), decoding(words)));
             case "verify" -> verify(words);
             case "bench" -> bench(words);
             case "threads" -> threads(words);
@@ -102,7 +105,14 @@ public final class EngineRun {
         return new Frame.Plane(bytes, numbers[at + 2], numbers[at + 3]);
     }
 
-    /** verify FILE: after so many lines the flag is set; -1: never; -2: the sink throws. */
+    /** The same frame with a plane that is not direct. */
+    private static Frame heap(Frame frame) {
+        ByteBuffer inside = ByteBuffer.allocate(frame.y().bytes().remaining());
+        Frame.Plane y = new Frame.Plane(inside, frame.y().rowStride(), frame.y().pixelStride());
+        return new Frame(y, frame.u(), frame.v(), 0, 0, frame.right(), frame.bottom(), 0, false, true);
+    }
+
+    /** verify BUNDLE LINES: after so many lines the flag is set; -1: never; -2: the sink throws. */
     private static String verify(String[] words) throws EngineException {
         Log log = new Log(Integer.parseInt(words[2]));
         boolean equal = Verification.run(
