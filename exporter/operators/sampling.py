@@ -162,7 +162,7 @@ RULES = (
         "mode linear, the name from opset 20 on",
         "not known by this name; the converter complains, and takes bilinear",
         "opset 16, mode bilinear",
-        lambda node: node.attribute("mode", "linear") == "linear",
+        lambda node: node.attribute("mode") == "linear",
         opsets=(20, 99),
     ),
     OperatorRule(

@@ -51,7 +51,7 @@ RULES = (
     ),
     OperatorRule(
         "14",
-        ("LSTM", "GRU", "RNN", "If", "Loop", "Scan"),
+        ("LSTM", "GRU", "If", "Loop"),
         "in any form",
         "no run with MNN's Session API, which we use; some crash",
         "unroll the loop, or MNN's Module API outside this project",

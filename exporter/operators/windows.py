@@ -42,8 +42,8 @@ def _padded_unevenly(node: NodeFacts) -> bool | None:
     odd: list[bool | None] = []
     for side, size, step, spread in zip(_input_sides(node, count), kernel, steps, spreads, strict=True):
         reach = (size - 1) * spread + 1
-        if step == 1:
-            odd.append((reach - 1) % 2 == 1)
+        if step == 1 or node.operator == "ConvTranspose":
+            odd.append(max(reach - step, 0) % 2 == 1)
         else:
             odd.append(None if side is None else max((-(-side // step) - 1) * step + reach - side, 0) % 2 == 1)
     return True if True in odd else (None if None in odd else False)

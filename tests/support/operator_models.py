@@ -34,11 +34,12 @@ class OperatorModel:
     opset: int = 17
     outputs: Sequence[str] = ("y",)
     domains: Sequence[tuple[str, int]] = ()
+    shape: Sequence[int] | None = None  # of the outputs, where ONNX cannot infer it
 
     def build(self) -> onnx.ModelProto:
         """Make the ONNX model."""
         inputs = [helper.make_tensor_value_info(name, FLOAT, one.shape) for name, one in self.feeds.items()]
-        outputs = [helper.make_tensor_value_info(name, FLOAT, None) for name in self.outputs]
+        outputs = [helper.make_tensor_value_info(name, FLOAT, self.shape) for name in self.outputs]
         constants = [numpy_helper.from_array(np.asarray(value), name) for name, value in self.constants.items()]
         graph = helper.make_graph(list(self.nodes), "rule", inputs, outputs, constants)
         opsets = [*(helper.make_opsetid(*one) for one in self.domains), helper.make_opsetid("", self.opset)]
@@ -186,6 +187,34 @@ def branch() -> OperatorModel:
     return OperatorModel(nodes, {"x": noise(1, 4)}, {"zero": np.float32(0)})
 
 
+def loop() -> OperatorModel:
+    """Three times the double."""
+    body = helper.make_graph(
+        [N("Identity", ["before"], ["after"]), N("Add", ["in", "in"], ["out"])],
+        "body",
+        [
+            helper.make_tensor_value_info("number", TensorProto.INT64, []),
+            helper.make_tensor_value_info("before", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("in", FLOAT, [1, 4]),
+        ],
+        [
+            helper.make_tensor_value_info("after", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("out", FLOAT, [1, 4]),
+        ],
+    )
+    node = N("Loop", ["times", "", "x"], ["y"], body=body)
+    return OperatorModel([node], {"x": noise(1, 4)}, {"times": np.int64(3)}, shape=[1, 4])
+
+
+def bitwise(operator: str, *names: str) -> OperatorModel:
+    nodes = [
+        N("Cast", ["x"], ["q"], to=TensorProto.INT32),
+        N(operator, names, ["i"]),
+        N("Cast", ["i"], ["y"], to=FLOAT),
+    ]
+    return OperatorModel(nodes, {"x": f32(1, 2)}, opset=18)
+
+
 def recurrent(operator: str, gates: int) -> OperatorModel:
     w, r = noise(1, 2 * gates, 3), noise(1, 2 * gates, 2)
     return one(operator, noise(4, 1, 3), w, r, hidden_size=2)
@@ -280,19 +309,26 @@ WRONG: Mapping[str, Sequence[Callable[[], OperatorModel]]] = {
     ],
     "10a": [
         lambda: one("Conv", SQUARE, noise(1, 1, 2, 2), auto_pad="SAME_LOWER"),
-        lambda: pool("MaxPool", 4, kernel_shape=[2, 2], strides=[1, 1], auto_pad="SAME_LOWER"),
+        lambda: one("Conv", noise(1, 1, 5, 5), noise(1, 1, 2, 2), auto_pad="SAME_LOWER", strides=[2, 2]),
+        lambda: one("ConvTranspose", SQUARE, noise(1, 1, 2, 2), auto_pad="SAME_LOWER", strides=[1, 1]),
+        lambda: one("ConvTranspose", SQUARE, noise(1, 1, 3, 3), auto_pad="SAME_LOWER", strides=[2, 2]),
+        *(
+            partial(pool, operator, 4, kernel_shape=[2, 2], strides=[1, 1], auto_pad="SAME_LOWER")
+            for operator in ("MaxPool", "AveragePool", "LpPool")
+        ),
     ],
     "10b": [lambda: one("ConvTranspose", SQUARE, noise(1, 1, 4, 4), output_shape=[7, 7], strides=[2, 2])],
     "10c": [
         lambda: pool("MaxPool", 8, kernel_shape=[2, 2], strides=[1, 1], dilations=[2, 2]),
         lambda: pool("AveragePool", 8, opset=19, kernel_shape=[2, 2], strides=[1, 1], dilations=[2, 2]),
+        lambda: pool("LpPool", 8, opset=18, kernel_shape=[2, 2], strides=[1, 1], dilations=[2, 2]),
     ],
     "10d": [
         lambda: pool("AveragePool", 4, kernel_shape=[2, 2], strides=[1, 1], pads=[0, 0, 1, 1], count_include_pad=1)
     ],
     "10e": [
-        partial(pool, operator, 4, kernel_shape=[2, 2], strides=[3, 3], pads=[1, 1, 1, 1], ceil_mode=1)
-        for operator in ("AveragePool", "MaxPool")
+        partial(pool, operator, 4, opset=18, kernel_shape=[2, 2], strides=[3, 3], pads=[1, 1, 1, 1], ceil_mode=1)
+        for operator in ("AveragePool", "MaxPool", "LpPool")
     ],
     "10f": [lambda: one("MaxPool", np.full((1, 1, 4, 4), -(2.0**25), np.float32), kernel_shape=[2, 2], strides=[2, 2])],
     "11a": [lambda: one("GridSample", SQUARE, 1.5 * GRID, padding_mode="reflection")],
@@ -345,7 +381,7 @@ WRONG: Mapping[str, Sequence[Callable[[], OperatorModel]]] = {
     "13b": [lambda: gelu(0.2, 0.5), lambda: gelu(0.044715, 0.7978845, power=2)],
     "13c": [lambda: one("Conv", noise(1, 2, 6), noise(3, 2, 3))],
     "13d": [lambda: quantised(2, 3, 4, 4), lambda: quantised(2, 3)],
-    "14": [lambda: recurrent("GRU", 3), branch],
+    "14": [lambda: recurrent("GRU", 3), branch, loop],
 }
 
 # Rule -> models that the converter refuses, or complains about.
@@ -363,14 +399,16 @@ REFUSED: Mapping[str, Sequence[Callable[[], OperatorModel]]] = {
         lambda: OperatorModel([N("IsInf", ["x"], ["b"]), N("Cast", ["b"], ["y"], to=FLOAT)], {"x": SQUARE}),
         lambda: one("Col2Im", noise(1, 4, 4), i64(4, 4), i64(2, 2), opset=18, strides=[2, 2]),
         lambda: one("CenterCropPad", SQUARE, i64(2, 2), opset=18, axes=[2, 3]),
+        lambda: bitwise("BitwiseAnd", "q", "q"),
+        lambda: bitwise("BitwiseOr", "q", "q"),
+        lambda: bitwise("BitwiseXor", "q", "q"),
+        lambda: bitwise("BitwiseNot", "q"),
         lambda: OperatorModel(
-            [
-                N("Cast", ["x"], ["q"], to=TensorProto.INT32),
-                N("BitwiseAnd", ["q", "q"], ["i"]),
-                N("Cast", ["i"], ["y"], to=FLOAT),
-            ],
-            {"x": f32(1, 2)},
-            opset=18,
+            [N("GroupNormalization", ["x", "s", "b"], ["y"], num_groups=2)],
+            {"x": noise(1, 4, 2, 2)},
+            {"s": f32(1, 1, 1, 1), "b": f32(0, 0, 0, 0)},
+            opset=21,
+            shape=[1, 4, 2, 2],
         ),
         lambda: OperatorModel(
             [
@@ -417,11 +455,21 @@ RIGHT: Mapping[str, Callable[[], OperatorModel]] = {
     "axes-with-sizes": lambda: resize(NONE, NONE, i64(8, 6), opset=18, mode="linear", axes=[2, 3]),
     "all-axes": lambda: resize(NONE, f32(1, 1, 2, 2), opset=18, mode="linear", axes=[0, 1, 2, 3]),
     "same-lower-of-3": lambda: one("Conv", SQUARE, noise(1, 1, 3, 3), auto_pad="SAME_LOWER"),
+    "same-lower-of-an-even-map": lambda: one("Conv", SQUARE, noise(1, 1, 2, 2), auto_pad="SAME_LOWER", strides=[2, 2]),
+    "same-lower-transposed-3": lambda: one(
+        "ConvTranspose", SQUARE, noise(1, 1, 3, 3), auto_pad="SAME_LOWER", strides=[1, 1]
+    ),
+    "same-lower-transposed-4": lambda: one(
+        "ConvTranspose", SQUARE, noise(1, 1, 4, 4), auto_pad="SAME_LOWER", strides=[2, 2]
+    ),
     "even-average": lambda: pool(
         "AveragePool", 4, kernel_shape=[3, 3], strides=[1, 1], pads=[1, 1, 1, 1], count_include_pad=1
     ),
     "uneven-average": lambda: pool("AveragePool", 4, kernel_shape=[2, 2], strides=[1, 1], pads=[0, 0, 1, 1]),
     "ceil": lambda: pool("MaxPool", 8, kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
+    "recurrence": lambda: recurrent("RNN", 1),
+    "reduce-everything": lambda: one("ReduceL2", SQUARE, opset=18, keepdims=1),
+    "grid-by-default": lambda: one("GridSample", SQUARE, GRID, opset=20),
     "grid-bilinear": lambda: one("GridSample", SQUARE, GRID),
     "roi-average": lambda: aligned("avg"),
     "negative-gather": lambda: one("Gather", noise(4), i64(-1, 0)),
