@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import torch
 
 
-THREADS = 1  # of every stage: results depend on it in the last bits, and a busy machine makes more threads slower
+# Of every stage, and so of golden vectors. MNN's results depend on it by up to `parity.OTHER_BLOCKS_RTOL`, those of
+# other engines in the last bits; and a busy machine makes more threads slower.
+THREADS = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,5 +1,8 @@
 """Golden vectors: network inputs with what the network gave for them, by which any machine can prove a bundle.
 
+Whoever gives the values, torch in fp32 and MNN in other precisions, computes them with ONE thread
+(`deepmark.exporter.stages.THREADS`), as MNN's results depend on the number; who verifies may use more.
+
 ``vectors/N.png`` is the network's input, 8-bit BGR, letterboxed; ``vectors/N.json`` what belongs to it: a seeded choice
 of values of each head (whole heads would be megabytes), and every object that may have to have a partner.
 """

@@ -14,7 +14,7 @@ import msgspec
 from deepmark.errors import BundleError, EngineError, ParityError
 from deepmark.exporter.formats import FORMATS
 from deepmark.exporter.parity import HopTally, ParityReport, Tolerances
-from deepmark.exporter.stages import ChainStage
+from deepmark.exporter.stages import THREADS, ChainStage
 from deepmark.exporter.vectors import read_vectors
 from deepmark.runtime.bundle import OpenedBundle, open_bundle
 from deepmark.runtime.engines.engine import EngineRecord
@@ -32,12 +32,14 @@ class Verification(msgspec.Struct, frozen=True):
             from what its own model gave then, whose loss against fp32 the manifest records.
         engines: engine that ran each hop.
         skipped: engines that the bundle has a file for but this machine has not.
+        vector_threads: number of threads that the vectors were made with; those of ``engines`` may be others.
     """
 
     bundle: str
     report: ParityReport
     engines: tuple[EngineRecord, ...]
     skipped: tuple[str, ...]
+    vector_threads: int = THREADS
 
 
 def verify(bundle: str | Path, *, threads: int | None = None, tolerances: Tolerances | None = None) -> Verification:
@@ -46,7 +48,8 @@ def verify(bundle: str | Path, *, threads: int | None = None, tolerances: Tolera
     Args:
         bundle: folder or zip.
         threads: number of inference threads; None for the engine's default.
-        tolerances: allowed differences; None for those of an export.
+        tolerances: allowed differences; None for `Tolerances.elsewhere`: those of an export, and room for what other
+            threads and another processor do to MNN's results.
 
     Raises:
         BundleError: the bundle is damaged.
@@ -61,7 +64,7 @@ def verify(bundle: str | Path, *, threads: int | None = None, tolerances: Tolera
     hops, records = [], []
     for backend in present:
         with load_engine(model, threads=threads, backend=backend) as engine:
-            tally = _tally(model, backend, tolerances or Tolerances())
+            tally = _tally(model, backend, tolerances or Tolerances.elsewhere(backend))
             stage = ChainStage.of(backend, engine)
             for vector in vectors:
                 tally.add(vector.expected, vector.choose(stage.sample(vector.picture, model.manifest)))

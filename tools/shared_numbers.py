@@ -31,7 +31,7 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
     "runtime.decoding.peaks": ("CELL_CENTRE", "FARTHEST"),
     "runtime.decoding.candidates": ("UNDERFLOW", "LOOSER"),
     "runtime.decoding.landmarks": ("MASK_DIVISOR", "SMALLEST_SIGMA", "NEAREST_LIMIT", "LOG_ROUNDING"),
-    "exporter.parity": ("ATOL", "RTOL"),
+    "exporter.parity": ("ATOL", "RTOL", "OTHER_BLOCKS_RTOL"),
     "exporter.objects": ("SCORE_FLOOR", "SCORE_TOLERANCE", "LANDMARK_CELLS"),
     "exporter.precision.agreement": ("SAME", "LEAST_EXTENT"),
     "exporter.precision.plan": ("MIN_KEPT",),

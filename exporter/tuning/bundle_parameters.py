@@ -15,7 +15,7 @@ import msgspec
 
 from deepmark import __version__
 from deepmark.errors import BundleError
-from deepmark.exporter.stages import ChainStage
+from deepmark.exporter.stages import THREADS, ChainStage
 from deepmark.exporter.staging import file_entry, publish, staged_folder, write_zip
 from deepmark.exporter.vectors import FOLDER, read_vectors, replace_objects
 from deepmark.exporter.verification import verify
@@ -123,7 +123,7 @@ def _require_parity(bundle: Path) -> None:
 def _decode_vectors(model: OpenedBundle, manifest: Manifest) -> dict[str, bytes]:
     """Decode the golden vectors as ``manifest`` says; their JSON by name."""
     names = sorted(name for name in model.entries if name.startswith(f"{FOLDER}/") and name.endswith(".json"))
-    with load_engine(model) as engine:
+    with load_engine(model, threads=THREADS) as engine:
         stage = ChainStage.of(engine.record.backend, engine)
         return {
             name: replace_objects(model.read(name), stage.sample(vector.picture, manifest).objects)

@@ -168,7 +168,9 @@ class HeadsJob:
 
 
 def maker(record: EngineRecord) -> tuple[str, ...]:
-    """Name all that may change heads, from a picture's file on; the number of threads does not.
+    """Name all that may change heads, from a picture's file on.
+
+    MNN's fast convolutions round otherwise with another number of threads (docs/hazards.md).
 
     OpenCV decodes JPEG files and warps pictures, Pillow decodes the others; their builds bring several versions of each
     format's library. NumPy computes a part of sparse heads.
@@ -183,6 +185,7 @@ def maker(record: EngineRecord) -> tuple[str, ...]:
         *(f"{name} {value}" for name, value in sorted(record.settings.items())),
         record.device,
         record.precision,
+        f"{record.threads} threads",
         f"model {record.model_sha256}",
         f"OpenCV {cv2.__version__} of build {build}",
         f"Pillow {PIL.__version__}",

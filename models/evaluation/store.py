@@ -67,7 +67,7 @@ class HeadStore:
 
     Attributes:
         manifest: manifest of the model.
-        record: record of the engine that runs it. Heads from a cache were made by the same, with any number of threads.
+        record: record of the engine that runs it. Heads from a cache were made by the same, with as many threads.
         reach: decoder parameters within which the heads decode exactly.
         image_ids: numbers of the pictures, in order.
         paths: paths of the files, in order.

@@ -102,6 +102,7 @@ def test_verify_prints_a_table_of_the_engines(tiny_bundle: Path) -> None:
     assert result.stdout == ""
     assert "torch → mnn" in result.stderr
     assert "torch → onnx" in result.stderr
+    assert "vectors were made with 1, here mnn with 1, onnxruntime with 1" in result.stderr
 
 
 def test_verify_speaks_json(tiny_bundle: Path) -> None:
@@ -109,6 +110,7 @@ def test_verify_speaks_json(tiny_bundle: Path) -> None:
     document = json.loads(result.stdout)
     assert document["passed"] is True
     assert [engine["backend"] for engine in document["engines"]] == ["mnn", "onnxruntime"]
+    assert document["vector_threads"] == 1
 
 
 def test_verify_fails_with_exit_code_3_when_tolerances_are_not_met(tiny_bundle: Path) -> None:

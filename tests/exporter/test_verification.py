@@ -19,7 +19,7 @@ import pytest
 from onnx import numpy_helper
 
 from deepmark.errors import BundleError, EngineError
-from deepmark.exporter.parity import Tolerances
+from deepmark.exporter.parity import ATOL, OTHER_BLOCKS_RTOL, RTOL, Tolerances
 from deepmark.exporter.verification import verify
 from deepmark.runtime.manifest import FileEntry, Manifest
 
@@ -88,6 +88,19 @@ def test_another_value_of_any_head_fails_and_is_named(copy: Path, head: str) -> 
     report = verify(copy).report
     assert not report.passed
     assert {one.head for hop in report for one in hop.heads if one.tolerance_used > 1} == {head}
+
+
+@pytest.mark.parametrize(("share", "mnn_passes"), [(0.8, True), (1.2, False)])
+def test_mnn_alone_has_room_for_other_threads_and_processors(copy: Path, share: float, mnn_passes: bool) -> None:
+    """Planted, as what one processor does with two threads is not what another does."""
+
+    def change(document: dict[str, Any]) -> None:
+        head = document["heads"]["hps"]
+        head["values"][7] += ATOL + (RTOL + share * OTHER_BLOCKS_RTOL) * head["scale"]
+
+    _change(copy, change)
+    assert [(hop.candidate, hop.passed) for hop in verify(copy).report] == [("mnn", mnn_passes), ("onnx", False)]
+    assert not any(hop.passed for hop in verify(copy, tolerances=Tolerances()).report)
 
 
 def test_another_object_fails(copy: Path) -> None:

@@ -42,6 +42,7 @@ constexpr double log_rounding = 0.0001;
 // exporter/parity.py
 constexpr double parity_atol = 0.001;
 constexpr double parity_rtol = 0.0005;
+constexpr double other_blocks_rtol = 0.0007;
 
 // exporter/objects.py
 constexpr double score_floor = 0.1;

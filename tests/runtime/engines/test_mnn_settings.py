@@ -11,7 +11,9 @@ import pytest
 from tiny import Tiny, noise
 
 from deepmark.errors import UsageError
+from deepmark.exporter.parity import OTHER_BLOCKS_RTOL
 from deepmark.runtime import load_engine
+from deepmark.runtime.cpu import usable_cores
 from deepmark.runtime.engines.engine import EngineRecord, SessionFacts
 from deepmark.runtime.engines.mnn import Memory, MnnSettings
 
@@ -45,6 +47,23 @@ def test_a_lower_level_takes_less_memory(demo_bundle: Path) -> None:
             memory.append(engine.memory_mib())
     assert memory[0] is not None
     assert memory[0] > 1.5 * (memory[1] or 0) > 1.5 * (memory[2] or 0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(usable_cores() < 2, reason="MNN cuts threads to the cores that there are")
+@pytest.mark.parametrize(("winograd", "limit"), [(3, OTHER_BLOCKS_RTOL), (1, OTHER_BLOCKS_RTOL), (0, 5e-6)])
+def test_two_threads_move_heads_by_what_verify_allows_and_hardly_without_fast_convolutions(
+    demo_dense_bundle: Path, winograd: int, limit: float
+) -> None:
+    """At no level are the bits the same: level 1 leaves the 7x7 convolution fast, and 1x1 ones sum in another order."""
+    x = noise(1, 3, 128, 128)
+    found = []
+    for threads in (1, 2):
+        with load_engine(demo_dense_bundle, threads=threads, backend="mnn", winograd=winograd) as engine:
+            assert engine.record.threads == threads
+            found.append(engine.run(x))
+    for name, head in found[0].items():
+        assert np.abs(head - found[1][name]).max() <= limit * np.abs(head).max(), name
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from media_files import encoded, read_image
 from msgspec import structs
 from tiny import Tiny
 
+from deepmark.exporter.parity import ATOL, OTHER_BLOCKS_RTOL, RTOL
 from deepmark.exporter.stages import ChainStage
 from deepmark.exporter.vectors import read_vectors
 from deepmark.runtime import Detector, load_engine
@@ -132,6 +133,22 @@ def test_a_choice_within_rounding_is_no_difference(
     found, lines, printed = run(build, "dm_verify", copied, "--threads", 1)
     assert found == code, printed
     assert (sum(line["objects"]["near_ties"] for line in lines[:-1]) > 0) == (not code)
+
+
+@pytest.mark.parametrize(("share", "code"), [(0.8, 0), (1.2, 3)])
+def test_there_is_room_for_other_threads_and_processors(
+    build: NativeBuild, demo_dense_bundle: Path, tmp_path: Path, share: float, code: int
+) -> None:
+    copied, manifest = _copy(demo_dense_bundle, tmp_path)
+
+    def move(document: dict[str, Any]) -> None:
+        head = document["heads"]["wh"]
+        head["values"][7] += ATOL + (RTOL + share * OTHER_BLOCKS_RTOL) * head["scale"]
+
+    (copied / "manifest.json").write_bytes(_edit_vectors(copied, manifest, move).to_json())
+    found, lines, printed = run(build, "dm_verify", copied, "--threads", 1)
+    assert found == code, printed
+    assert [line["equal"] for line in lines] == [not code] * 4
 
 
 @pytest.mark.parametrize(("precision", "code"), [("fp32", 3), ("int8", 0)])
