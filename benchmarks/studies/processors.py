@@ -19,11 +19,15 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepmark.benchmarks.studies.support.arguments import existing_path
 from deepmark.benchmarks.studies.support.machine import machine_name
 from deepmark.console import print_json, print_table, say
 from deepmark.errors import EngineError
+
+if TYPE_CHECKING:
+    from deepmark.exporter.parity import ParitySample
 
 HERE = "here"
 EMULATED = {model: ("qemu-x86_64", "-cpu", model) for model in ("Haswell", "Nehalem")}
@@ -99,8 +103,9 @@ def _verdicts(bundle: Path, processor: str, words: tuple[str, ...], threads: int
     command = [*words, sys.executable, "-m", "deepmark", "verify", str(bundle), "--threads", str(threads), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST_S)
     if done.returncode not in {0, 3}:
+        last = "; ".join(done.stderr.strip().splitlines()[-2:])
         raise EngineError(
-            f"verifying on {processor} ended with status {done.returncode}: {done.stderr.strip().splitlines()[-1:]}",
+            f"verifying on {processor} ended with status {done.returncode}: {last}",
             hint=f"run it alone: {' '.join(command)}",
         )
     document = json.loads(done.stdout)
@@ -136,7 +141,7 @@ def measure_levels(bundle: Path) -> list[LevelDifference]:
     vectors = read_vectors(model)
     rows = []
     for level in reversed(WINOGRAD_LEVELS):
-        alone = []
+        alone: list[ParitySample] = []
         for threads in THREADS:
             from_vectors = from_one_thread = 0.0
             with load_engine(model, threads=threads, backend="mnn", winograd=level) as engine:

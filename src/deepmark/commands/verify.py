@@ -57,8 +57,8 @@ def command(
         say(f"skipped {engine}: not installed here")
     if as_json:
         facts = {"bundle": printable(bundle), "engines": found.engines, "skipped": found.skipped}
-        facts["vector_threads"] = found.vector_threads
-        print_json({"passed": found.report.passed, "parity": found.report.hops, **facts})
+        verdict = {"passed": found.report.passed, "parity": found.report.hops}
+        print_json({**verdict, **facts, "vector_threads": found.vector_threads})
     else:
         print_report(found.report)
         ran = ", ".join(f"{one.backend} with {one.threads}" for one in found.engines)
