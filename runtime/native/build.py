@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,12 +122,15 @@ def build_key(target: Target, chain: ToolChain, project: Project = PROGRAMS) -> 
         digest.update(printed.stdout)
     digest.update(hashlib.sha256(chain.library.read_bytes()).digest())
     sources = [*_SOURCES.rglob("*.cpp"), *_SOURCES.rglob("*.hpp"), *_SOURCES.glob("*.py"), _SOURCES / "CMakeLists.txt"]
-    for path in sorted(sources):
-        digest.update(path.relative_to(_SOURCES).as_posix().encode() + b"\0" + path.read_bytes())
+    _add_files(digest, _SOURCES, sources)
     if project.source != _SOURCES:
-        for path in sorted(project.source.iterdir()):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        _add_files(digest, project.source, [path for path in project.source.rglob("*") if path.is_file()])
     return digest.hexdigest()
+
+
+def _add_files(digest: hashlib._Hash, folder: Path, files: Sequence[Path]) -> None:
+    for path in sorted(files):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
 
 
 def _build(chain: ToolChain, project: Project, folder: Path) -> None:

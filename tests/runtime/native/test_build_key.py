@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deepmark.runtime.native.build import build_key
+from deepmark.runtime.native.build import Project, build_key
 from deepmark.runtime.native.tool_chain import ToolChain
 
 
@@ -41,3 +41,15 @@ def test_another_compiler_processor_or_library_is_another_build(chain: ToolChain
 def test_another_target_or_flag_is_another_build(chain: ToolChain) -> None:
     keys = [build_key("host", chain), build_key("android", chain), build_key("host", replace(chain, flags=()))]
     assert len(set(keys)) == 3
+
+
+@pytest.mark.slow
+def test_another_project_or_file_of_it_is_another_build(chain: ToolChain, tmp_path: Path) -> None:
+    """Files in its folders count, too: a project that was written for an app brings the runtime's sources."""
+    folder = tmp_path / "project"
+    (folder / "runtime").mkdir(parents=True)
+    (folder / "runtime" / "CMakeLists.txt").write_text("one")
+    project = Project(folder, ("bridge.so",))
+    before = build_key("host", chain, project)
+    (folder / "runtime" / "CMakeLists.txt").write_text("another")
+    assert len({build_key("host", chain), before, build_key("host", chain, project)}) == 3
