@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import subprocess
@@ -78,10 +79,12 @@ def test_a_program_that_runs_past_its_time_is_ended_and_told_from_one_that_was_k
 @both_shells
 @pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGKILL], ids=["hung-up", "killed"])
 def test_what_a_lost_shell_left_is_stopped(phone: FakePhone, how: signal.Signals) -> None:
-    shell = _start(phone, watchdog.watched(_program("open('begun', 'w'); time.sleep(60)"), LONG_S))
+    script = "open('begun', 'w'); time.sleep(60)"
+    shell = _start(phone, watchdog.watched(f"{_program(script)} > out", LONG_S))
     _wait_for_program(phone)
     shell.send_signal(how)
-    time.sleep(0.2)
+    time.sleep(0.3)
+    assert (shell.poll() is None) == (how == signal.SIGHUP)  # it ignores that one, else it might die before it writes
     assert len(phone.running()) >= 3
 
     _start(phone, watchdog.STOP).communicate(timeout=20)
@@ -102,15 +105,20 @@ def test_without_its_shell_a_program_is_ended_at_its_limit(phone: FakePhone) -> 
 
 @both_shells
 def test_a_number_that_is_another_programs_by_now_is_left_alone(phone: FakePhone, tmp_path: Path) -> None:
-    other = subprocess.Popen(["sleep", "60"], cwd=tmp_path)
-    (phone.path(FOLDER) / "run.pid").write_text(f"{other.pid} {other.pid}\n")
+    script = f"open('begun', 'w'); os.chdir({os.fspath(tmp_path)!r}); time.sleep(60)"  # stands for another program
+    shell = _start(phone, watchdog.watched(_program(script), 1))
+    numbers = phone.path(FOLDER) / "run.pid"
+    while not (numbers.exists() and numbers.read_text().endswith("\n")):
+        time.sleep(0.01)
+    number = int(numbers.read_text().split()[0])
 
+    time.sleep(1.5)  # the watchdog has looked
     _start(phone, watchdog.STOP).communicate(timeout=20)
-    _start(phone, f"cd {FOLDER}; {watchdog.watched(f'true; p={other.pid} true', 1)}").communicate(timeout=20)
+    time.sleep(0.3)
 
-    assert other.poll() is None
-    other.kill()
-    other.wait()
+    assert shell.poll() is None
+    os.kill(number, signal.SIGKILL)
+    assert shell.communicate(timeout=20)[0] == "137\n"
 
 
 @both_shells
