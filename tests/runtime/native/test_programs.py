@@ -135,6 +135,14 @@ def test_a_choice_within_rounding_is_no_difference(
     assert (sum(line["objects"]["near_ties"] for line in lines[:-1]) > 0) == (not code)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_bundle_made_without_avx2_verifies_here(build: NativeBuild, data: Path, threads: int) -> None:
+    bundle = data / "made_without_avx2" / "tiny.deepmark"
+    code, lines, printed = run(build, "dm_verify", bundle, "--threads", threads)
+    assert code == 0, printed
+    assert sum(line["objects"]["matched"] for line in lines[:-1]) > 0
+
+
 @pytest.mark.parametrize(("share", "code"), [(0.8, 0), (1.2, 3)])
 def test_there_is_room_for_other_threads_and_processors(
     build: NativeBuild, demo_dense_bundle: Path, tmp_path: Path, share: float, code: int
