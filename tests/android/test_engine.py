@@ -17,7 +17,6 @@ import pytest
 from camera_planes import CameraPicture, to_yuv
 from java_engine import CPP, LIBRARY, JavaEngine, compile_engine, require_jdk
 from media_files import encoded, read_image
-from shared import shared_folder
 from tiny import convert, export_tiny, make_manifest, write_bundle
 
 from deepmark.models.evaluation.prediction import with_techniques
@@ -31,12 +30,12 @@ ALL, SCORE = 15, 0.2
 Command = tuple[object, ...]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> JavaEngine:
     require_jdk()
     if missing := [tool for tool in ("cmake", "g++", "nm") if shutil.which(tool) is None]:
         pytest.skip(f"needs {', '.join(missing)}")
-    return JavaEngine.build(shared_folder(tmp_path_factory, "java-engine", lambda _: None))
+    return JavaEngine.build(tmp_path_factory.mktemp("java-engine"))
 
 
 @pytest.fixture(scope="module")
