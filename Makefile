@@ -19,7 +19,7 @@ DEMO := build/demo
 # As many tests side by side as there are cores; those of one file stay together, for what they share.
 SIDE_BY_SIDE := -n logical --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo pictures test fast lint lint-python lint-native bench bench-baseline clean distclean
+.PHONY: demo pictures test fast lint lint-python lint-native lint-java bench bench-baseline clean distclean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -45,7 +45,7 @@ fast: lint
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow"
 
 lint: $(READY)
-	$(MAKE) --jobs 2 lint-python lint-native
+	$(MAKE) --jobs 2 lint-python lint-native lint-java
 
 lint-python: $(READY)
 	$(BIN)/ruff check .
@@ -55,6 +55,9 @@ lint-python: $(READY)
 
 lint-native:
 	sh tools/lint_native.sh
+
+lint-java:
+	sh tools/lint_java.sh
 
 # Ratios of what takes turns: sparse to dense heads, decoding to network, one engine to the other, ours to a rival.
 CHECKPOINT := models/demo/mdla34_synthetic_fp16.pth

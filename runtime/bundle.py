@@ -74,6 +74,18 @@ class OpenedBundle:
         _compare(self.path, name, self.entries[name], len(content), hashlib.sha256(content).hexdigest())
         return content
 
+    def manifest_bytes(self) -> bytes:
+        """Read the manifest as it is stored: a copy of the bundle needs its very bytes.
+
+        Raises:
+            BundleError: it cannot be read any more, or the model is a bare file, whose manifest is inside.
+        """
+        try:
+            with self._files.open(MANIFEST_NAME) as stream:
+                return stream.read(MAX_MANIFEST_BYTES)
+        except OSError as error:
+            raise BundleError(f"cannot read the manifest of {self.path}: {error.strerror or error}") from error
+
     def head_weights(self) -> HeadWeights | None:
         """Read the weights of the heads that the graph leaves to the runtime; None where it leaves none.
 

@@ -16,7 +16,7 @@ from deepmark import __version__
 from deepmark.commands.group import COMMANDS, group
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("benchmarks", "docs", "examples", "exporter", "models", "runtime", "src", "tests", "tools")
+OURS = ("android-demo", "benchmarks", "docs", "examples", "exporter", "models", "runtime", "src", "tests", "tools")
 PAGES = sorted(
     {*ROOT.glob("*.md"), *ROOT.glob(".github/**/*.md"), *(p for one in OURS for p in ROOT.glob(f"{one}/**/*.md"))}
 )
@@ -25,7 +25,10 @@ NAMES = [os.fspath(page.relative_to(ROOT)) for page in PAGES]
 LONGEST_SENTENCE = 24  # words, in the README
 
 # A path in the documents: with a slash, and a suffix of a file or the name of a folder at its beginning.
-SUFFIXES = "py|pyi|sh|md|svg|jpg|png|csv|json|toml|txt|cff|yml|html|j2|css|hpp|cpp|npz|case|pth|onnx|mnn|ppm|cfg"
+SUFFIXES = (
+    "py|pyi|sh|md|svg|jpg|png|csv|json|toml|txt|cff|yml|html|j2|css|hpp|cpp|npz|case|pth|onnx|mnn|ppm|cfg|java|gradle"
+    "|xml"
+)
 PATH = re.compile(rf"[\w.*~$-]+(?:/[\w.*-]+)*/(?:[\w.*-]+\.(?:{SUFFIXES}))?|[\w.-]+(?:/[\w.-]+)+")
 # Files on the reader's own computer or phone, in a bundle, or in a data set.
 OF_THE_READER = (
@@ -115,7 +118,7 @@ def test_every_path_in_backticks_exists(page: Path) -> None:
 def sources() -> dict[str, str]:
     """Name of each file of ours -> its text, or nothing for data."""
     files = [path for one in OURS for path in (ROOT / one).rglob("*") if path.is_file()]
-    read = (".py", ".hpp", ".cpp")
+    read = (".py", ".hpp", ".cpp", ".java")
     return {path.name: "" for path in [*files, *ROOT.glob("*")]} | {
         os.fspath(path): path.read_text() for path in files if path.suffix in read
     }

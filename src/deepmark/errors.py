@@ -6,6 +6,7 @@ DeepMarkError                 exit 1
 ├── ParityError        exit 3 two stages disagree; carries the report
 ├── BundleError               a bundle or model file is damaged or unknown
 ├── EngineError               an inference engine is missing, or refused to run
+├── AndroidError              a tool for the Android app is missing or failed, or a package is wrong
 ├── DataError                 an image, annotation or keypoint schema is wrong
 │   └── SenselessHeadsError   a network says what no network could mean
 ├── UsageError         exit 2 the request makes no sense, whatever the files hold
@@ -75,6 +76,10 @@ class BundleError(DeepMarkError):
 
 class EngineError(DeepMarkError):
     """An inference engine is not installed, cannot load a model, or was given an input it cannot run."""
+
+
+class AndroidError(DeepMarkError):
+    """A tool that makes the Android app is missing or failed, or a package is not what it must be."""
 
 
 class DataError(DeepMarkError):

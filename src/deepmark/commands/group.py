@@ -23,6 +23,7 @@ COMMANDS = {  # also the names of their modules
     "tune": "Find the decoder's parameters for a model.",
     "train": "Train the network: on drawings, without a data set.",
     "bench": "Measure speed and memory of models on this computer.",
+    "bundle": "Put models into the Android app, and make a package of it.",
     "device": "List phones and whether they can be measured on.",
     "doctor": "Tell what of the tool chain is here, and how to get the rest.",
     "completion": "Print a script that completes commands in a shell.",

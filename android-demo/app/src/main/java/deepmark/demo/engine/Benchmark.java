@@ -20,10 +20,16 @@ public final class Benchmark {
      * @param warmUpRuns runs that are not measured, at least.
      * @param warmUpSeconds their time, at least.
      * @param runs measured runs, at most; 0: as many as there is time for.
-     * @param seconds time for them, at most; 0: as long as they take. One of the two must be above 0.
+     * @param seconds time for them, at most; 0: as long as they take. One of the two must be above
+     *     0.
      */
     public record Options(
-            EngineSettings engine, Decoding decoding, int warmUpRuns, double warmUpSeconds, int runs, double seconds) {
+            EngineSettings engine,
+            Decoding decoding,
+            int warmUpRuns,
+            double warmUpSeconds,
+            int runs,
+            double seconds) {
         public Options {
             Objects.requireNonNull(engine);
         }
@@ -33,12 +39,17 @@ public final class Benchmark {
      * Runs the benchmark.
      *
      * @param pictures folder of binary PPM files, {@code *.ppm}; they take turns.
-     * @param sink takes dm_bench's lines: events {@code start}, {@code loaded}, {@code warm}, one {@code sample} for
-     *     each run, {@code end}.
+     * @param sink takes dm_bench's lines: events {@code start}, {@code loaded}, {@code warm}, one
+     *     {@code sample} for each run, {@code end}.
      * @param cancel set it from another thread: the next run does not begin.
      * @throws CancellationException it was cancelled.
      */
-    public static void run(File bundle, File pictures, Options options, Consumer<String> sink, AtomicBoolean cancel)
+    public static void run(
+            File bundle,
+            File pictures,
+            Options options,
+            Consumer<String> sink,
+            AtomicBoolean cancel)
             throws EngineException {
         EngineSettings engine = options.engine();
         Decoding decoding = options.decoding();
@@ -51,11 +62,19 @@ public final class Benchmark {
             decoding == null ? AS_THE_BUNDLE_SAYS : decoding.techniques(),
         };
         double[] numbers = {
-            options.warmUpSeconds(), options.seconds(), decoding == null ? AS_THE_BUNDLE_SAYS : decoding.score(),
+            options.warmUpSeconds(),
+            options.seconds(),
+            decoding == null ? AS_THE_BUNDLE_SAYS : decoding.score(),
         };
         Lines.of(
-                (lines, cancelled) -> Bridge.bench(
-                        Detector.utf8(bundle), Detector.utf8(pictures), counts, numbers, lines, cancelled),
+                (lines, cancelled) ->
+                        Bridge.bench(
+                                Detector.utf8(bundle),
+                                Detector.utf8(pictures),
+                                counts,
+                                numbers,
+                                lines,
+                                cancelled),
                 sink,
                 cancel);
     }

@@ -8,9 +8,9 @@ import java.util.function.Consumer;
 /**
  * The native methods of {@code libdeepmark_jni.so}; {@code cpp/bridge.cpp} has their bodies.
  *
- * <p>Text and paths are UTF-8 bytes: JNI's own strings are of another form. A failure is an IllegalStateException with
- * one sentence. Only the JDK's classes stand in the signatures, so that a test's class loader may load this class once
- * for several copies of the app.
+ * <p>Text and paths are UTF-8 bytes: JNI's own strings are of another form. A failure is an
+ * IllegalStateException with one sentence. Only the JDK's classes stand in the signatures, so that
+ * a test's class loader may load this class once for several copies of the app.
  */
 final class Bridge {
     private static String missing = "";
@@ -38,7 +38,10 @@ final class Bridge {
     static native byte[] describe(long handle);
 
     /**
-     * @param layout row and pixel stride of y, u and v; left, top, right, bottom; rotation; mirrored; full range.
+     * Analyses a camera's picture.
+     *
+     * @param layout row and pixel stride of y, u and v; left, top, right, bottom; rotation;
+     *     mirrored; full range.
      * @param times three numbers to fill, in ms: convert, network, decode.
      * @return width and height of the upright picture, then the objects ({@link Found#read}).
      */
@@ -53,16 +56,31 @@ final class Bridge {
             double[] times);
 
     static native float[] detectPicture(
-            long handle, int[] argb, int width, int height, int techniques, double score, double[] times);
+            long handle,
+            int[] argb,
+            int width,
+            int height,
+            int techniques,
+            double score,
+            double[] times);
 
     static native void close(long handle);
 
-    /** @return 0: equal, 1: differs, 2: cancelled. */
+    /**
+     * Runs the golden vectors; returns 0 if all are equal, 1 if one differs, 2 if it was cancelled.
+     */
     static native int verify(
-            byte[] bundle, int threads, int precision, Consumer<byte[]> lines, BooleanSupplier cancelled);
+            byte[] bundle,
+            int threads,
+            int precision,
+            Consumer<byte[]> lines,
+            BooleanSupplier cancelled);
 
     /**
-     * @param counts threads, precision, memory, warm-up runs, runs, techniques (-1: as the bundle says).
+     * Measures.
+     *
+     * @param counts threads, precision, memory, warm-up runs, runs, techniques (-1: as the bundle
+     *     says).
      * @param numbers seconds of warm-up, seconds, score (-1: as the bundle says).
      * @return 0: done, 2: cancelled.
      */

@@ -3,8 +3,8 @@ package deepmark.demo.engine;
 /**
  * How the network's output becomes objects; may change with every picture.
  *
- * @param techniques the paper's four: bit 0 is technique 1. Those that are on have the bundle's parameters, or the
- *     paper's where the bundle has them off.
+ * @param techniques the paper's four: bit 0 is technique 1. Those that are on have the bundle's
+ *     parameters, or the paper's where the bundle has them off.
  * @param score least final score of an object, 0 to 1.
  */
 public record Decoding(int techniques, double score) {
@@ -19,12 +19,20 @@ public record Decoding(int techniques, double score) {
         }
     }
 
-    /** @param technique its number in the paper, 1 to 4. */
+    /**
+     * Tells whether a technique is on.
+     *
+     * @param technique its number in the paper, 1 to 4.
+     */
     public boolean has(int technique) {
         return (techniques & bit(technique)) != 0;
     }
 
-    /** @param technique its number in the paper, 1 to 4. */
+    /**
+     * Returns these parameters with a technique on or off.
+     *
+     * @param technique its number in the paper, 1 to 4.
+     */
     public Decoding with(int technique, boolean on) {
         return new Decoding(on ? techniques | bit(technique) : techniques & ~bit(technique), score);
     }

@@ -8,8 +8,8 @@ import java.util.Objects;
 /**
  * An opened model.
  *
- * <p>Several threads may use one; they take turns. A picture that is being analysed when another thread closes the
- * detector is finished, and after that every call fails.
+ * <p>Several threads may use one; they take turns. A picture that is being analysed when another
+ * thread closes the detector is finished, and after that every call fails.
  */
 public final class Detector implements AutoCloseable {
     private final long handle;
@@ -26,8 +26,12 @@ public final class Detector implements AutoCloseable {
     public static Detector open(File bundle, EngineSettings settings) throws EngineException {
         try {
             Bridge.load();
-            return new Detector(Bridge.open(
-                    utf8(bundle), settings.threads(), settings.precision().ordinal(), settings.memory().ordinal()));
+            return new Detector(
+                    Bridge.open(
+                            utf8(bundle),
+                            settings.threads(),
+                            settings.precision().ordinal(),
+                            settings.memory().ordinal()));
         } catch (IllegalStateException error) {
             throw new EngineException(error);
         }
@@ -36,10 +40,11 @@ public final class Detector implements AutoCloseable {
     /**
      * Tells of the model, as a JSON object.
      *
-     * <p>{@code name}; {@code precision} of the weights; {@code input}: height, width; {@code classes}: for each its
-     * {@code name}, {@code landmarks} (names) and {@code outline} (lists of indices into them to draw lines through;
-     * empty: draw points only); {@code decoder}: the bundle's parameters and the numbers of the techniques that are on
-     * in it; {@code engine}: mnn_version, precision_used, threads_used, memory_mib.
+     * <p>{@code name}; {@code precision} of the weights; {@code input}: height, width; {@code
+     * classes}: for each its {@code name}, {@code landmarks} (names) and {@code outline} (lists of
+     * indices into them to draw lines through; empty: draw points only); {@code decoder}: the
+     * bundle's parameters and the numbers of the techniques that are on in it; {@code engine}:
+     * mnn_version, precision_used, threads_used, memory_mib.
      */
     public String describe() throws EngineException {
         try {
@@ -53,15 +58,16 @@ public final class Detector implements AutoCloseable {
     public Found detect(Frame frame, Decoding decoding) throws EngineException {
         double[] times = new double[3];
         try {
-            float[] packed = Bridge.detectFrame(
-                    handle,
-                    plane(frame.y()),
-                    plane(frame.u()),
-                    plane(frame.v()),
-                    frame.layout(),
-                    decoding.techniques(),
-                    decoding.score(),
-                    times);
+            float[] packed =
+                    Bridge.detectFrame(
+                            handle,
+                            plane(frame.y()),
+                            plane(frame.u()),
+                            plane(frame.v()),
+                            frame.layout(),
+                            decoding.techniques(),
+                            decoding.score(),
+                            times);
             return Found.read(packed, times);
         } catch (IllegalStateException error) {
             throw new EngineException(error);
@@ -71,14 +77,23 @@ public final class Detector implements AutoCloseable {
     /**
      * Analyses an upright picture.
      *
-     * @param argb its pixels, rows first, as Bitmap.getPixels gives them; what is transparent counts as opaque.
+     * @param argb its pixels, rows first, as Bitmap.getPixels gives them; what is transparent
+     *     counts as opaque.
      */
-    public Found detect(int[] argb, int width, int height, Decoding decoding) throws EngineException {
+    public Found detect(int[] argb, int width, int height, Decoding decoding)
+            throws EngineException {
         Objects.requireNonNull(argb);
         double[] times = new double[3];
         try {
-            float[] packed = Bridge.detectPicture(
-                    handle, argb, width, height, decoding.techniques(), decoding.score(), times);
+            float[] packed =
+                    Bridge.detectPicture(
+                            handle,
+                            argb,
+                            width,
+                            height,
+                            decoding.techniques(),
+                            decoding.score(),
+                            times);
             return Found.read(packed, times);
         } catch (IllegalStateException error) {
             throw new EngineException(error);

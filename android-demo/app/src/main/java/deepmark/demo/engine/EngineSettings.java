@@ -6,7 +6,8 @@ import java.util.Objects;
  * How MNN computes.
  *
  * @param threads 1 to 64.
- * @param precision fp16 only where the processor has it; {@link Detector#describe} tells what was really used.
+ * @param precision fp16 only where the processor has it; {@link Detector#describe} tells what was
+ *     really used.
  * @param memory low: weights of 8 bits stay so, slower, and with far less memory.
  */
 public record EngineSettings(int threads, Precision precision, Memory memory) {

@@ -14,7 +14,12 @@ import java.util.List;
  * @param decodeMs time from its output to the objects.
  */
 public record Found(
-        int width, int height, List<Garment> garments, double convertMs, double networkMs, double decodeMs) {
+        int width,
+        int height,
+        List<Garment> garments,
+        double convertMs,
+        double networkMs,
+        double decodeMs) {
     public Found {
         garments = List.copyOf(garments);
     }
@@ -23,7 +28,10 @@ public record Found(
         return convertMs + networkMs + decodeMs;
     }
 
-    /** Reads what the native side writes: eight numbers and a count for each object, then four for each landmark. */
+    /**
+     * Reads what the native side writes: eight numbers and a count for each object, then four for
+     * each landmark.
+     */
     static Found read(float[] packed, double[] times) {
         List<Garment> garments = new ArrayList<>();
         for (int at = 2; at < packed.length; ) {
@@ -31,19 +39,21 @@ public record Found(
             at = first + 4 * (int) packed[first - 1];
             List<Landmark> landmarks = new ArrayList<>();
             for (int p = first; p < at; p += 4) {
-                landmarks.add(new Landmark(packed[p], packed[p + 1], packed[p + 2], packed[p + 3] != 0));
+                landmarks.add(
+                        new Landmark(packed[p], packed[p + 1], packed[p + 2], packed[p + 3] != 0));
             }
             int o = first - 9;
-            garments.add(new Garment(
-                    (int) packed[o],
-                    packed[o + 1],
-                    packed[o + 2],
-                    packed[o + 3],
-                    packed[o + 4],
-                    packed[o + 5],
-                    packed[o + 6],
-                    packed[o + 7],
-                    landmarks));
+            garments.add(
+                    new Garment(
+                            (int) packed[o],
+                            packed[o + 1],
+                            packed[o + 2],
+                            packed[o + 3],
+                            packed[o + 4],
+                            packed[o + 5],
+                            packed[o + 6],
+                            packed[o + 7],
+                            landmarks));
         }
         return new Found((int) packed[0], (int) packed[1], garments, times[0], times[1], times[2]);
     }

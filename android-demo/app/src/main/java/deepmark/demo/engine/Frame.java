@@ -10,9 +10,10 @@ import java.util.Objects;
  *
  * @param y one byte a pixel.
  * @param u one byte for 2 x 2 pixels; so {@code v}.
- * @param left the crop rectangle, in pixels of the whole picture; {@code right} and {@code bottom} are the first
- *     column and row outside.
- * @param rotation by which the picture must be turned clockwise to be upright: 0, 90, 180 or 270 degrees.
+ * @param left the crop rectangle, in pixels of the whole picture; {@code right} and {@code bottom}
+ *     are the first column and row outside.
+ * @param rotation by which the picture must be turned clockwise to be upright: 0, 90, 180 or 270
+ *     degrees.
  * @param mirrored whether left and right are exchanged afterwards, as in a front camera's preview.
  * @param fullRange whether black is 0 and white 255 (JFIF, what cameras give), or 16 and 235.
  */
@@ -30,7 +31,8 @@ public record Frame(
     /**
      * One of the three.
      *
-     * @param bytes direct; position to limit are the plane. The last row may end with its last pixel.
+     * @param bytes direct; position to limit are the plane. The last row may end with its last
+     *     pixel.
      * @param rowStride bytes from a row to the next.
      * @param pixelStride bytes from a pixel to the next.
      */
@@ -48,8 +50,19 @@ public record Frame(
 
     int[] layout() {
         return new int[] {
-            y.rowStride, y.pixelStride, u.rowStride, u.pixelStride, v.rowStride, v.pixelStride,
-            left, top, right, bottom, rotation, mirrored ? 1 : 0, fullRange ? 1 : 0,
+            y.rowStride,
+            y.pixelStride,
+            u.rowStride,
+            u.pixelStride,
+            v.rowStride,
+            v.pixelStride,
+            left,
+            top,
+            right,
+            bottom,
+            rotation,
+            mirrored ? 1 : 0,
+            fullRange ? 1 : 0,
         };
     }
 }

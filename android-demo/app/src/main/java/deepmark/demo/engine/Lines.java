@@ -25,7 +25,10 @@ final class Lines {
         int result;
         try {
             Bridge.load();
-            result = work.run(line -> sink.accept(new String(line, StandardCharsets.UTF_8)), cancel::get);
+            result =
+                    work.run(
+                            line -> sink.accept(new String(line, StandardCharsets.UTF_8)),
+                            cancel::get);
         } catch (IllegalStateException error) {
             throw new EngineException(error);
         }

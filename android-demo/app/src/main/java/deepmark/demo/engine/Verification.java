@@ -18,11 +18,20 @@ public final class Verification {
      * @throws CancellationException it was cancelled.
      */
     public static boolean run(
-            File bundle, int threads, EngineSettings.Precision precision, Consumer<String> sink, AtomicBoolean cancel)
+            File bundle,
+            int threads,
+            EngineSettings.Precision precision,
+            Consumer<String> sink,
+            AtomicBoolean cancel)
             throws EngineException {
         return Lines.of(
                         (lines, cancelled) ->
-                                Bridge.verify(Detector.utf8(bundle), threads, precision.ordinal(), lines, cancelled),
+                                Bridge.verify(
+                                        Detector.utf8(bundle),
+                                        threads,
+                                        precision.ordinal(),
+                                        lines,
+                                        cancelled),
                         sink,
                         cancel)
                 == 0;

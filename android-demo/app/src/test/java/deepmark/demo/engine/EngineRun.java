@@ -12,8 +12,9 @@ import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * The engine in the host's JVM, driven by {@code tests/android/test_engine.py}: a script of one command a line, and a
- * file for the answers, one line each. A failure is an answer too: {@code error}, a blank, the sentence.
+ * The engine in the host's JVM, driven by {@code tests/android/test_engine.py}: a script of one
+ * command a line, and a file for the answers, one line each. A failure is an answer too: {@code
+ * error}, a blank, the sentence.
  */
 public final class EngineRun {
     private Detector detector;
@@ -37,14 +38,16 @@ public final class EngineRun {
         Files.write(Path.of(arguments[1]), answers);
     }
 
-    private String answer(String[] words) throws EngineException, IOException, InterruptedException {
+    private String answer(String[] words)
+            throws EngineException, IOException, InterruptedException {
         return switch (words[0]) {
             case "open" -> open(words[1], Integer.parseInt(words[2]));
             case "close" -> close();
             case "describe" -> detector.describe();
             case "picture" -> written(picture(words));
             case "frame" -> written(detector.detect(frame(words), decoding(words)));
-            case "handle" -> new String(Bridge.describe(Long.parseLong(words[1])), StandardCharsets.UTF_8);
+            case "handle" ->
+                    new String(Bridge.describe(Long.parseLong(words[1])), StandardCharsets.UTF_8);
             case "heap frame" -> written(detector.detect(heap(frame(words)), decoding(words)));
             case "verify" -> verify(words);
             case "bench" -> bench(words);
@@ -56,7 +59,8 @@ public final class EngineRun {
 
     private String open(String bundle, int threads) throws EngineException {
         EngineSettings settings =
-                new EngineSettings(threads, EngineSettings.Precision.FP32, EngineSettings.Memory.NORMAL);
+                new EngineSettings(
+                        threads, EngineSettings.Precision.FP32, EngineSettings.Memory.NORMAL);
         detector = Detector.open(new File(bundle), settings);
         return "opened";
     }
@@ -75,10 +79,14 @@ public final class EngineRun {
         ByteBuffer content = ByteBuffer.wrap(Files.readAllBytes(Path.of(words[5])));
         int[] argb = new int[content.remaining() / 4];
         content.asIntBuffer().get(argb);
-        return detector.detect(argb, Integer.parseInt(words[3]), Integer.parseInt(words[4]), decoding(words));
+        return detector.detect(
+                argb, Integer.parseInt(words[3]), Integer.parseInt(words[4]), decoding(words));
     }
 
-    /** frame TECHNIQUES SCORE FILE, then the offset, length, row and pixel stride of y, u, v, and Frame's others. */
+    /**
+     * frame TECHNIQUES SCORE FILE, then the offset, length, row and pixel stride of y, u, v, and
+     * Frame's others.
+     */
     private static Frame frame(String[] words) throws IOException {
         byte[] content = Files.readAllBytes(Path.of(words[3]));
         int[] numbers = new int[19];
@@ -109,14 +117,20 @@ public final class EngineRun {
     private static Frame heap(Frame frame) {
         ByteBuffer inside = ByteBuffer.allocate(frame.y().bytes().remaining());
         Frame.Plane y = new Frame.Plane(inside, frame.y().rowStride(), frame.y().pixelStride());
-        return new Frame(y, frame.u(), frame.v(), 0, 0, frame.right(), frame.bottom(), 0, false, true);
+        return new Frame(
+                y, frame.u(), frame.v(), 0, 0, frame.right(), frame.bottom(), 0, false, true);
     }
 
     /** verify BUNDLE LINES: after so many lines the flag is set; -1: never; -2: the sink throws. */
     private static String verify(String[] words) throws EngineException {
         Log log = new Log(Integer.parseInt(words[2]));
-        boolean equal = Verification.run(
-                new File(words[1]), 1, EngineSettings.Precision.FP32, log::take, log.cancel);
+        boolean equal =
+                Verification.run(
+                        new File(words[1]),
+                        1,
+                        EngineSettings.Precision.FP32,
+                        log::take,
+                        log.cancel);
         return (equal ? "equal " : "differs ") + log;
     }
 
@@ -124,19 +138,25 @@ public final class EngineRun {
     private static String bench(String[] words) throws EngineException {
         Log log = new Log(Integer.parseInt(words[6]));
         int techniques = Integer.parseInt(words[5]);
-        Benchmark.Options options = new Benchmark.Options(
-                new EngineSettings(1, EngineSettings.Precision.FP32, EngineSettings.Memory.NORMAL),
-                techniques < 0 ? null : new Decoding(techniques, 0.25),
-                Integer.parseInt(words[3]),
-                0,
-                Integer.parseInt(words[4]),
-                0);
+        Benchmark.Options options =
+                new Benchmark.Options(
+                        new EngineSettings(
+                                1, EngineSettings.Precision.FP32, EngineSettings.Memory.NORMAL),
+                        techniques < 0 ? null : new Decoding(techniques, 0.25),
+                        Integer.parseInt(words[3]),
+                        0,
+                        Integer.parseInt(words[4]),
+                        0);
         Benchmark.run(new File(words[1]), new File(words[2]), options, log::take, log.cancel);
         return "done " + log;
     }
 
-    /** threads COUNT, then a picture's words: each analyses it eight times with techniques of its own. */
-    private String threads(String[] words) throws EngineException, IOException, InterruptedException {
+    /**
+     * threads COUNT, then a picture's words: each analyses it eight times with techniques of its
+     * own.
+     */
+    private String threads(String[] words)
+            throws EngineException, IOException, InterruptedException {
         List<String> expected = new ArrayList<>();
         String[] asked = List.of(words).subList(1, words.length).toArray(new String[0]);
         int count = Integer.parseInt(words[1]);
@@ -148,27 +168,35 @@ public final class EngineRun {
         List<String> wrong = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             int own = i;
-            threads.add(new Thread(() -> {
-                String[] mine = asked.clone();
-                mine[1] = Integer.toString(15 - own);
-                try {
-                    for (int n = 0; n < 8; n++) {
-                        String found = objects(picture(mine));
-                        if (!found.equals(expected.get(own))) throw new IllegalStateException("thread " + own);
-                    }
-                } catch (EngineException | IOException | IllegalStateException error) {
-                    synchronized (wrong) {
-                        wrong.add(error.toString());
-                    }
-                }
-            }));
+            threads.add(
+                    new Thread(
+                            () -> {
+                                String[] mine = asked.clone();
+                                mine[1] = Integer.toString(15 - own);
+                                try {
+                                    for (int n = 0; n < 8; n++) {
+                                        String found = objects(picture(mine));
+                                        if (!found.equals(expected.get(own)))
+                                            throw new IllegalStateException("thread " + own);
+                                    }
+                                } catch (EngineException
+                                        | IOException
+                                        | IllegalStateException error) {
+                                    synchronized (wrong) {
+                                        wrong.add(error.toString());
+                                    }
+                                }
+                            }));
         }
         for (Thread thread : threads) thread.start();
         for (Thread thread : threads) thread.join();
         return "different " + wrong;
     }
 
-    /** cycles COUNT BUNDLE, then a picture's words: prints how much larger the process is than after a tenth. */
+    /**
+     * cycles COUNT BUNDLE, then a picture's words: prints how much larger the process is than after
+     * a tenth.
+     */
     private String cycles(String[] words) throws EngineException, IOException {
         int count = Integer.parseInt(words[1]);
         String[] asked = List.of(words).subList(2, words.length).toArray(new String[0]);
@@ -200,21 +228,23 @@ public final class EngineRun {
 
     private static String written(Found found) {
         StringBuilder text = new StringBuilder();
-        text.append(String.format(
-                Locale.ROOT,
-                "{\"size\":[%d,%d],\"ms\":[%f,%f,%f],\"objects\":[",
-                found.width(),
-                found.height(),
-                found.convertMs(),
-                found.networkMs(),
-                found.decodeMs()));
+        text.append(
+                String.format(
+                        Locale.ROOT,
+                        "{\"size\":[%d,%d],\"ms\":[%f,%f,%f],\"objects\":[",
+                        found.width(),
+                        found.height(),
+                        found.convertMs(),
+                        found.networkMs(),
+                        found.decodeMs()));
         String comma = "";
         for (Garment one : found.garments()) {
             text.append(comma).append("{\"class_id\":").append(one.classId());
             text.append(",\"score\":").append(one.score());
             text.append(",\"box_score\":").append(one.boxScore());
             text.append(",\"landmark_score\":").append(one.landmarkScore());
-            text.append(",\"box\":").append(List.of(one.left(), one.top(), one.right(), one.bottom()));
+            text.append(",\"box\":")
+                    .append(List.of(one.left(), one.top(), one.right(), one.bottom()));
             List<List<Float>> points = new ArrayList<>();
             for (Landmark point : one.landmarks()) {
                 points.add(List.of(point.x(), point.y(), point.score(), point.refined() ? 1f : 0f));

@@ -1,0 +1,44 @@
+package deepmark.demo;
+
+import android.app.Application;
+import android.content.Context;
+
+import deepmark.demo.camera.Cameras;
+import deepmark.demo.camera.PhoneCameras;
+import deepmark.demo.model.Models;
+import deepmark.demo.settings.SettingsStore;
+
+/** The app's parts, made once; tests put others in. */
+public class DemoApp extends Application {
+    private Cameras cameras;
+    private Models models;
+    private SettingsStore settings;
+
+    /** Return the app that a screen belongs to. */
+    public static DemoApp of(Context context) {
+        return (DemoApp) context.getApplicationContext();
+    }
+
+    /** Return the phone's cameras. */
+    public synchronized Cameras cameras() {
+        if (cameras == null) cameras = new PhoneCameras(this);
+        return cameras;
+    }
+
+    /** Put other cameras in place of the phone's. */
+    public synchronized void useCameras(Cameras others) {
+        cameras = others;
+    }
+
+    /** Return the models in the app. */
+    public synchronized Models models() {
+        if (models == null) models = new Models(this);
+        return models;
+    }
+
+    /** Return what the user chose. */
+    public synchronized SettingsStore settings() {
+        if (settings == null) settings = new SettingsStore(this);
+        return settings;
+    }
+}

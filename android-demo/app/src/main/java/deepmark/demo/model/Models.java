@@ -1,0 +1,140 @@
+package deepmark.demo.model;
+
+import android.content.Context;
+import android.content.SharedPreferences;
+import android.content.res.AssetManager;
+
+import deepmark.demo.bundle.BundleException;
+import deepmark.demo.bundle.BundleIndex;
+import deepmark.demo.bundle.BundleStore;
+import deepmark.demo.engine.Detector;
+import deepmark.demo.engine.EngineException;
+import deepmark.demo.engine.EngineSettings;
+import deepmark.demo.settings.Settings;
+import deepmark.demo.view.ModelCard;
+
+import java.io.ByteArrayOutputStream;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+
+/** The models in the app, and what their self-tests said on this phone. */
+public final class Models {
+
+    /** What a model's vectors said on this phone. */
+    public enum Verdict {
+        UNTESTED,
+        EQUAL,
+        DIFFERS
+    }
+
+    private final AssetManager assets;
+    private final BundleStore store;
+    private final SharedPreferences verdicts;
+    private BundleIndex index;
+
+    public Models(Context context) {
+        assets = context.getAssets();
+        store =
+                new BundleStore(
+                        new File(context.getFilesDir(), "bundles"),
+                        path -> assets.open("bundles/" + path));
+        verdicts = context.getSharedPreferences("self-tests", Context.MODE_PRIVATE);
+    }
+
+    /**
+     * Return what is in the app.
+     *
+     * @throws BundleException the index is missing, damaged, or of a later version
+     */
+    public synchronized BundleIndex index() throws BundleException {
+        if (index == null) {
+            try {
+                index = BundleIndex.read(text("bundles/index.json"));
+            } catch (IOException missing) {
+                throw new BundleException(
+                        BundleException.Kind.DAMAGED, "the app has no bundles/index.json");
+            }
+        }
+        return index;
+    }
+
+    /**
+     * Return the model that was chosen, or the first one.
+     *
+     * @throws BundleException the app has none
+     */
+    public BundleIndex.Entry chosen(Settings settings) throws BundleException {
+        if (index().bundles().isEmpty()) {
+            throw new BundleException(BundleException.Kind.DAMAGED, "the app has no model");
+        }
+        for (BundleIndex.Entry entry : index().bundles())
+            if (entry.name().equals(settings.bundle())) return entry;
+        return index().bundles().get(0);
+    }
+
+    /**
+     * Return the folder of a model, unpacked.
+     *
+     * @throws BundleException it is not what the index says, or there is no room
+     */
+    public File folder(BundleIndex.Entry entry) throws BundleException {
+        return store.unpacked(entry);
+    }
+
+    /**
+     * Open a model; models of an earlier version of the app are removed once it works.
+     *
+     * @throws BundleException it cannot be unpacked
+     * @throws EngineException the engine refuses it
+     */
+    public Model open(BundleIndex.Entry entry, Settings settings)
+            throws BundleException, EngineException {
+        Detector detector =
+                Detector.open(
+                        folder(entry),
+                        new EngineSettings(
+                                settings.threads(),
+                                settings.precision(),
+                                EngineSettings.Memory.NORMAL));
+        try {
+            Model model = new Model(entry, detector, ModelCard.read(detector.describe()));
+            store.removeOthers(index());
+            return model;
+        } catch (EngineException | RuntimeException failed) {
+            detector.close();
+            throw failed;
+        }
+    }
+
+    /** Return what the last self-test said. */
+    public Verdict verdict(BundleIndex.Entry entry, EngineSettings.Precision precision) {
+        String kept =
+                verdicts.getString(entry.sha256() + precision.name(), Verdict.UNTESTED.name());
+        for (Verdict one : Verdict.values()) if (one.name().equals(kept)) return one;
+        return Verdict.UNTESTED;
+    }
+
+    /** Keep what a self-test said. */
+    public void keepVerdict(
+            BundleIndex.Entry entry, EngineSettings.Precision precision, boolean equal) {
+        Verdict verdict = equal ? Verdict.EQUAL : Verdict.DIFFERS;
+        verdicts.edit().putString(entry.sha256() + precision.name(), verdict.name()).apply();
+    }
+
+    /**
+     * Read a text in the app.
+     *
+     * @throws IOException there is none of that name
+     */
+    public String text(String path) throws IOException {
+        try (InputStream from = assets.open(path)) {
+            ByteArrayOutputStream all = new ByteArrayOutputStream();
+            byte[] block = new byte[1 << 14];
+            for (int read = from.read(block); read >= 0; read = from.read(block))
+                all.write(block, 0, read);
+            return new String(all.toByteArray(), StandardCharsets.UTF_8);
+        }
+    }
+}

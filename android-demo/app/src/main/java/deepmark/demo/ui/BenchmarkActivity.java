@@ -1,0 +1,231 @@
+package deepmark.demo.ui;
+
+import android.content.pm.PackageManager;
+import android.graphics.Bitmap;
+import android.graphics.BitmapFactory;
+import android.net.Uri;
+import android.os.Bundle;
+import android.os.Handler;
+import android.os.Looper;
+import android.view.View;
+import android.view.WindowManager;
+
+import deepmark.demo.DemoApp;
+import deepmark.demo.R;
+import deepmark.demo.bundle.BundleException;
+import deepmark.demo.bundle.BundleIndex;
+import deepmark.demo.engine.EngineException;
+import deepmark.demo.model.Measurement;
+import deepmark.demo.model.Models;
+import deepmark.demo.settings.Settings;
+import deepmark.demo.share.SharedFiles;
+import deepmark.demo.stats.Drift;
+import deepmark.demo.stats.Heat;
+import deepmark.demo.stats.LiveNumbers;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** Measures the chosen model with the chosen settings, and shares the raw samples. */
+public final class BenchmarkActivity extends ReportActivity {
+    private static final String DOCUMENT = "document";
+
+    private final Handler main = new Handler(Looper.getMainLooper());
+    private AtomicBoolean running;
+    private String document = "";
+
+    @Override
+    protected void onCreate(Bundle saved) {
+        super.onCreate(saved);
+        progress().setMax(Measurement.TURNS);
+        share().setOnClickListener(view -> shareDocument());
+        document = saved == null ? "" : saved.getString(DOCUMENT, "");
+        if (document.isEmpty()) intro();
+        else show(document);
+        button();
+    }
+
+    @Override
+    protected void onSaveInstanceState(Bundle out) {
+        super.onSaveInstanceState(out);
+        out.putString(DOCUMENT, document);
+    }
+
+    @Override
+    protected void onPause() {
+        // Behind another app the system gives fewer and slower cores: such numbers would be wrong.
+        if (running != null) stop(getString(R.string.stopped));
+        super.onPause();
+    }
+
+    private void intro() {
+        addCard(
+                getString(R.string.benchmark),
+                getString(R.string.benchmark_intro, Measurement.TURNS, Measurement.SECONDS));
+    }
+
+    private void button() {
+        start().setText(running == null ? R.string.start_benchmark : R.string.stop);
+        start().setOnClickListener(view -> toggle());
+        progress().setVisibility(running == null ? View.GONE : View.VISIBLE);
+        share().setEnabled(running == null && !document.isEmpty());
+        if (running == null) getWindow().clearFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON);
+        else getWindow().addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON);
+    }
+
+    private void stop(String why) {
+        running.set(true);
+        running = null;
+        clearCards();
+        intro();
+        if (!why.isEmpty()) setVerdict(addCard(getString(R.string.benchmark), ""), why, false);
+        button();
+    }
+
+    private void toggle() {
+        if (running != null) {
+            stop("");
+            return;
+        }
+        AtomicBoolean cancel = new AtomicBoolean();
+        running = cancel;
+        document = "";
+        clearCards();
+        View live = addCard(getString(R.string.turn, 1), "");
+        progress().setProgress(0);
+        button();
+        Models models = DemoApp.of(this).models();
+        Settings settings = DemoApp.of(this).settings().read();
+        new Thread(() -> run(models, settings, live, cancel), "benchmark").start();
+    }
+
+    private void run(Models models, Settings settings, View live, AtomicBoolean cancel) {
+        try {
+            BundleIndex.Entry entry = models.chosen(settings);
+            String result =
+                    Measurement.run(
+                            models,
+                            entry,
+                            settings,
+                            pictures(),
+                            new Heat(this),
+                            version(),
+                            (turn, total, heat) ->
+                                    tell(cancel, () -> showSample(live, turn, total, heat)),
+                            cancel);
+            tell(
+                    cancel,
+                    () -> {
+                        running = null;
+                        document = result;
+                        clearCards();
+                        show(result);
+                        button();
+                    });
+        } catch (CancellationException stopped) {
+            return;
+        } catch (BundleException
+                | EngineException
+                | IOException
+                | RuntimeException
+                | OutOfMemoryError error) {
+            tell(cancel, () -> stop(Sentences.ofFailure(getResources(), error)));
+        }
+    }
+
+    private void tell(AtomicBoolean cancel, Runnable what) {
+        main.post(
+                () -> {
+                    if (!cancel.get()) what.run();
+                });
+    }
+
+    /** Write the app's samples as the benchmark reads them. */
+    private File pictures() throws IOException {
+        File folder = new File(getCacheDir(), "benchmark");
+        if (!folder.isDirectory() && !folder.mkdirs())
+            throw new IOException("cannot make the folder " + folder);
+        String[] names = getAssets().list("samples");
+        for (String name : names == null ? new String[0] : names) {
+            try (InputStream from = getAssets().open("samples/" + name)) {
+                Bitmap picture = BitmapFactory.decodeStream(from);
+                if (picture == null) throw new IOException("no picture: " + name);
+                int width = picture.getWidth();
+                int height = picture.getHeight();
+                int[] pixels = new int[width * height];
+                picture.getPixels(pixels, 0, width, 0, 0, width, height);
+                Measurement.writePpm(
+                        new File(folder, name.replaceAll("\\.\\w+$", "") + ".ppm"),
+                        pixels,
+                        width,
+                        height);
+            }
+        }
+        return folder;
+    }
+
+    private String version() {
+        try {
+            return getPackageManager().getPackageInfo(getPackageName(), 0).versionName;
+        } catch (PackageManager.NameNotFoundException impossible) {
+            return "";
+        }
+    }
+
+    private void showSample(View live, int turn, double total, int heat) {
+        progress().setProgress(turn - 1);
+        setBody(
+                live,
+                getString(R.string.turn, turn)
+                        + ": "
+                        + Sentences.number(total, 1)
+                        + " ms, "
+                        + Sentences.ofHeat(getResources(), heat));
+    }
+
+    private void show(String result) {
+        List<Measurement.Turn> turns = Measurement.turns(result);
+        for (int i = 0; i < turns.size(); i++) {
+            double[] samples = turns.get(i).totals();
+            double median = LiveNumbers.quantile(samples, 0.5);
+            String body =
+                    getString(
+                            R.string.turn_line,
+                            samples.length,
+                            Sentences.number(median, 1),
+                            Sentences.number(LiveNumbers.quantile(samples, 0.9), 1),
+                            Sentences.number(1000 / median, 1));
+            View card = addCard(getString(R.string.turn, i + 1), body);
+            boolean hot = turns.get(i).hottest() >= Heat.THROTTLED;
+            boolean steady = Drift.isSteady(samples);
+            String verdict =
+                    hot
+                            ? getString(R.string.benchmark_hot)
+                            : steady
+                                    ? getString(R.string.no_drift)
+                                    : getString(
+                                            R.string.drift,
+                                            Sentences.number(100 * (Drift.of(samples) - 1), 0)
+                                                    + " %");
+            setVerdict(card, verdict, steady && !hot);
+        }
+    }
+
+    private void shareDocument() {
+        try {
+            String name = "deepmark-bench-" + System.currentTimeMillis() + ".json";
+            Uri file = SharedFiles.write(this, name, document.getBytes(StandardCharsets.UTF_8));
+            startActivity(SharedFiles.intent(List.of(file), "application/json"));
+        } catch (IOException error) {
+            setVerdict(
+                    addCard(getString(R.string.share), ""),
+                    getString(R.string.share_failed, error.getMessage()),
+                    false);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+package androidx.test.runner.intent;
+
+public final class IntentStubberRegistry {
+    private IntentStubberRegistry() {}
+
+    public static boolean isLoaded() {
+        return false;
+    }
+}
