@@ -1,14 +1,15 @@
 #!/bin/sh
-# Fetch what the tests of the Android app need: a JDK and Maven (Debian and Ubuntu), Android's tools in build/cache, and
-# in Maven's own folder what android-demo/pom.xml and tools/lint_java.sh name. Does nothing where all of it is there;
-# safe to call again. What cannot be fetched is said, and the tests that need it are skipped.
+# Fetch what the tests of the Android app need: a JDK, Maven and apksigner (Debian and Ubuntu), Android's tools in
+# build/cache, and in Maven's own folder what android-demo/pom.xml and tools/lint_java.sh name. Does nothing where all
+# of it is there; safe to call again. What cannot be fetched is said, and the tests that need it are skipped.
 set -eu
 cd "$(dirname "$0")/.."
 
 as_root=
 [ "$(id -u)" = 0 ] || as_root=sudo
 missing=
-for program in javac:openjdk-17-jdk-headless mvn:maven aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu; do
+for program in javac:openjdk-17-jdk-headless mvn:maven apksigner:apksigner \
+    aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu; do
     command -v "${program%%:*}" >/dev/null 2>&1 || missing="$missing ${program#*:}"
 done
 if [ -n "$missing" ]; then

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import zipfile
@@ -272,6 +273,27 @@ def test_signatures_that_a_phone_refuses_are_found(
     assert any("not validly signed" in fault for fault in signature_faults(tmp_path / "changed.apk", android_tools))
 
 
+@pytest.mark.skipif(shutil.which("apksigner") is None, reason="Debian's apksigner is not installed")
+def test_another_version_of_the_signer_calls_the_package_valid(tiny_package: Path, tmp_path: Path) -> None:
+    """Our own check uses the jar that signed it; Debian's is of another build."""
+
+    def verify(package: Path, *words: str) -> subprocess.CompletedProcess[str]:
+        command = ["apksigner", "verify", "--verbose", "-Werr", *words, str(package)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    done = verify(tiny_package)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "(APK Signature Scheme v2): true" in done.stdout
+    assert "(APK Signature Scheme v3): true" in done.stdout
+    assert "Number of signers: 1" in done.stdout
+    # It looks at v1 for Android 6 and earlier only; some installers of later phones look at nothing else.
+    assert "(JAR signing): true" in verify(tiny_package, "--min-sdk-version", "23").stdout
+    changed = bytearray(tiny_package.read_bytes())
+    changed[len(changed) // 3] ^= 1
+    (tmp_path / "changed.apk").write_bytes(changed)
+    assert verify(tmp_path / "changed.apk").returncode != 0
+
+
 def test_a_package_with_faults_is_not_kept(
     tiny_package: Path, tiny_project: AndroidProject, android_tools: AndroidToolChain, tmp_path: Path
 ) -> None:
@@ -291,8 +313,6 @@ def test_a_fault_in_the_app_s_sources_leaves_the_earlier_package(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import shutil
-
     monkeypatch.setenv("XDG_CONFIG_HOME", os.fspath(configuration))
     folder = Path(shutil.copytree(tiny_project.folder, tmp_path / "app"))
     broken = AndroidProject(folder, tiny_project.index)
