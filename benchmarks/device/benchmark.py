@@ -19,7 +19,8 @@ from deepmark.benchmarks.device.connected_phones import phone_lock, reach_phone
 from deepmark.benchmarks.device.probe import read_identity, read_state
 from deepmark.benchmarks.device.programs import PhoneBuild, PhonePrograms, Power, Precision, build_for_phone
 from deepmark.benchmarks.device.remote_folder import RECONNECT_S, RemoteFolder, prepared_folder
-from deepmark.benchmarks.device.rounds import MODEL, PICTURES, Cooling, PhoneContestant, Settings, measure, verify_all
+from deepmark.benchmarks.device.rounds import PICTURES, Cooling, PhoneContestant, Settings, measure, verify_all
+from deepmark.benchmarks.device.turns import MODEL
 from deepmark.benchmarks.result.document import FORMAT, BenchPlan, BenchResult, Failure, Machine
 from deepmark.benchmarks.result.phone import Phone, PhoneIdentity, PhoneState
 from deepmark.benchmarks.result.verdict import obstacles, unusable

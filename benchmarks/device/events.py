@@ -7,6 +7,7 @@ because then the output was cut short.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sized
 from typing import Annotated, Literal
 
 import msgspec
@@ -32,12 +33,16 @@ class StageMemory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StartEvent(_Event, frozen=True, kw_only=True, tag="start"):
-    """The program began; nothing is loaded."""
+    """The program began; nothing is loaded. Precision, threads, power and techniques are those that were asked for."""
 
     format: Literal["dm_bench/1"]
     mnn_version: str
     runtime: str
     abi: str
+    precision: Literal["fp32", "fp16"]
+    threads: Annotated[int, msgspec.Meta(ge=1, le=256)]
+    power: Literal["normal", "high", "low"]
+    techniques: str
     cpus_allowed: str
     memory: StageMemory
 
@@ -58,7 +63,7 @@ class WarmEvent(_Event, frozen=True, kw_only=True, tag="warm"):
     """Warm-up is over."""
 
     runs: Count
-    seconds: float
+    seconds: Annotated[float, msgspec.Meta(ge=0)]
 
 
 class SampleEvent(_Event, frozen=True, kw_only=True, tag="sample"):
@@ -76,7 +81,7 @@ class EndEvent(_Event, frozen=True, kw_only=True, tag="end"):
     """All runs are done."""
 
     runs: Count
-    seconds: float
+    seconds: Annotated[float, msgspec.Meta(ge=0)]
     cpus_used: tuple[int, ...]
     memory: StageMemory
 
@@ -96,28 +101,46 @@ class BenchOutput(msgspec.Struct, frozen=True, kw_only=True):
 
     start: StartEvent
     loaded: LoadedEvent
+    warm: WarmEvent
     samples: tuple[SampleEvent, ...]
     end: EndEvent
 
 
 def read_bench_output(text: str) -> BenchOutput:
-    """Read the output of ``dm_bench``, which is that of one turn.
+    """Read the output of ``dm_bench``, which is that of one turn; lines that do not begin as an object are left out.
 
     Raises:
         DeviceError: a line is none of its lines, lines are missing, or the phone's clock went backwards.
     """
-    events = [_event(line) for line in text.splitlines() if line.startswith("{")]
+    return read_bench_lines(line for line in text.splitlines() if line.startswith("{"))
+
+
+def read_bench_lines(lines: Iterable[str]) -> BenchOutput:
+    """Read the lines of ``dm_bench`` of one turn, one by one, as the Android app keeps them.
+
+    Raises:
+        DeviceError: a line is none of its lines, lines are missing, or the phone's clock went backwards.
+    """
+    events = [_event(line) for line in lines]
     starts = [one for one in events if isinstance(one, StartEvent)]
     loaded = [one for one in events if isinstance(one, LoadedEvent)]
+    warm = [one for one in events if isinstance(one, WarmEvent)]
     samples = tuple(one for one in events if isinstance(one, SampleEvent))
     ends = [one for one in events if isinstance(one, EndEvent)]
-    if not (len(starts) == len(loaded) == len(ends) == 1 and samples and ends[0].runs == len(samples)):
-        missing = "its last line" if not ends else f"{len(samples)} of {ends[0].runs} samples"
-        raise DeviceError(f"the output of dm_bench was cut short: {missing} did not arrive whole", hint=_AGAIN)
+    once: dict[str, Sized] = {"start": starts, "loaded": loaded, "warm": warm, "end": ends}
+    wrong = next((f"{len(found)} lines {name!r}, expected 1" for name, found in once.items() if len(found) != 1), None)
+    if not ends:
+        wrong = "its last line did not arrive whole"
+    elif wrong is None and not samples:
+        wrong = "no samples"
+    elif wrong is None and ends[0].runs != len(samples):
+        wrong = f"{len(samples)} of {ends[0].runs} samples did not arrive whole"
+    if wrong is not None:
+        raise DeviceError(f"the output of dm_bench was cut short: {wrong}", hint=_AGAIN)
     stamps = [one.t_ms for one in samples]
     if not all(map(math.isfinite, stamps)) or stamps != sorted(stamps):
         raise DeviceError("the phone's clock went backwards during a turn", hint=_AGAIN)
-    return BenchOutput(start=starts[0], loaded=loaded[0], samples=samples, end=ends[0])
+    return BenchOutput(start=starts[0], loaded=loaded[0], warm=warm[0], samples=samples, end=ends[0])
 
 
 def read_error(text: str) -> ErrorEvent | None:

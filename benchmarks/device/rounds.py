@@ -12,22 +12,14 @@ from deepmark.benchmarks.device.events import BenchOutput
 from deepmark.benchmarks.device.probe import read_state, times_in_state
 from deepmark.benchmarks.device.programs import PhonePrograms, Power, Precision
 from deepmark.benchmarks.device.readings import mean_mhz
-from deepmark.benchmarks.result.document import (
-    BenchPlan,
-    ContestantResult,
-    Failure,
-    ProcessMemory,
-    Round,
-    TurnConditions,
-)
-from deepmark.benchmarks.result.phone import CoreCluster, PhoneState, PhoneTurn
+from deepmark.benchmarks.device.turns import contestant_result, round_of
+from deepmark.benchmarks.result.document import BenchPlan, ContestantResult, Failure, Round
+from deepmark.benchmarks.result.phone import CoreCluster, PhoneState
 from deepmark.benchmarks.result.verdict import temperature_reasons
 from deepmark.benchmarks.speed.contestants import Contestant
 from deepmark.errors import EngineError
-from deepmark.runtime.bundle import HEADS_FILE
 
 PICTURES = "pictures"
-MODEL = "model.mnn"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,26 +183,18 @@ def _take_turn(programs: PhonePrograms, one: _Running, settings: Settings, start
     turn = programs.bench(one.entry.bundle, _options(one.entry, settings), plan.warm_up_s + plan.seconds_a_round)
     took = time.monotonic() - began
     clocks, after = mean_mhz(counted, times_in_state(adb)), read_state(adb)
-    stamps = [sample.t_ms for sample in turn.samples]
-    about = PhoneTurn(
+    fastest = str(settings.clusters[-1].cores[0]) if settings.clusters else ""
+    measured = round_of(
+        turn,
+        at_s=began - start,
         before=before,
         after=after,
-        mean_mhz=clocks,
-        cpus_allowed=turn.start.cpus_allowed[:80],
-        cpus_used=tuple(sorted(set(turn.end.cpus_used))),
-        device_s=round(max(stamps[-1] / 1000, turn.end.seconds), 3),
-        host_s=round(took, 3),
+        host_s=took,
         waited_s=waited,
+        mean_mhz=clocks,
+        frequency_mhz=clocks.get(fastest),
     )
-    fastest = str(settings.clusters[-1].cores[0]) if settings.clusters else ""
-    phases: dict[str, list[float]] = {
-        "letterbox": [sample.letterbox_ms for sample in turn.samples],
-        "network": [sample.network_ms for sample in turn.samples],
-        "decode": [sample.decode_ms for sample in turn.samples],
-    }
-    conditions = TurnConditions(core_s=0.0, own_s=0.0, busy_s=0.0, steal_s=0.0, frequency_mhz=clocks.get(fastest))
-    at_s = round(began - start, 3)
-    one.rounds.append(Round(at_s=at_s, phases=phases, conditions=conditions, phone=about))  # type: ignore[arg-type]
+    one.rounds.append(measured)
     one.turns.append(turn)
 
 
@@ -248,46 +232,14 @@ def _celsius(state: PhoneState) -> str:
 
 
 def _finish(one: _Running, programs: PhonePrograms, settings: Settings) -> ContestantResult:
-    base, manifest, entries = one.entry.base, one.entry.base.model.manifest, one.entry.base.model.entries
-    last, samples = one.turns[-1], [sample for turn in one.turns for sample in turn.samples]
-    shares = [stage.pss_kib for turn in one.turns for stage in (turn.start.memory, turn.loaded.memory, turn.end.memory)]
-    known = [share for share in shares if share is not None]
-    steady = last.end.memory.pss_kib
-    return ContestantResult(
+    base = one.entry.base
+    return contestant_result(
+        one.turns,
+        one.rounds,
         name=base.name,
-        kind="model",
-        model=manifest.name,
-        sha256=entries[MODEL].sha256,
-        file_bytes=sum(entry.bytes for name, entry in entries.items() if name in {MODEL, HEADS_FILE}),
-        engine="mnn",
-        version=last.start.mnn_version[:40],
-        device=last.loaded.backend[:40],
-        settings={
-            "runtime": settings.runtime,
-            "precision_asked": one.entry.precision,
-            "precision_used": last.loaded.precision_used[:20],
-            "power": settings.power,
-            "techniques": one.entry.techniques,
-        },
-        precision=manifest.precision,
-        layout=manifest.heads.layout,
-        groups=manifest.keypoints.num_groups,
-        channels=manifest.heads.heads,
-        parameters=manifest.source.parameters,
-        height=base.size[0],
-        width=base.size[1],
-        threads=last.loaded.threads_used,
-        threads_asked=base.threads,
+        manifest=base.model.manifest,
+        model=base.model.entries,
+        size=base.size,
         cores=programs.cores,
-        objects=round(sum(sample.objects for sample in samples) / len(samples), 3),
-        memory=ProcessMemory(
-            before=None,
-            peak_uss=None,
-            peak_pss=round(max(known) / 1024, 3) if known else None,
-            peak_rss=round(max(turn.end.memory.hwm_kib for turn in one.turns) / 1024, 3),
-            steady_uss=None,
-            steady_pss=None if steady is None else round(steady / 1024, 3),
-            engine=last.loaded.mnn_memory_mib,
-        ),
-        rounds=tuple(one.rounds),
+        settings={"runtime": settings.runtime, "techniques": one.entry.techniques},
     )

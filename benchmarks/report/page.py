@@ -16,8 +16,15 @@ from deepmark.benchmarks.report.paper import (
     paper_gflops,
     standing,
 )
-from deepmark.benchmarks.report.phone_tables import TURN_COLUMNS, bound_row, identity_rows, state_text, turn_rows
-from deepmark.benchmarks.report.tables import ratio_text
+from deepmark.benchmarks.report.phone_tables import (
+    TURN_COLUMNS,
+    app_rows,
+    bound_row,
+    identity_rows,
+    state_text,
+    turn_rows,
+)
+from deepmark.benchmarks.report.tables import pictures_text, ratio_text
 from deepmark.benchmarks.result.document import PHASES, BenchResult, ContestantResult
 from deepmark.benchmarks.result.figures import ContestantFigures, against_fastest, contestant_figures, savings
 from deepmark.benchmarks.result.phone import Phone
@@ -27,8 +34,13 @@ from deepmark.page import Block, Cell, Facts, Headline, Number, Page, Section, T
 def make_page(result: BenchResult, accuracies: Sequence[ModelAccuracy] = ()) -> Page:
     """Lay a measurement out; the same result gives the same page."""
     found = contestant_figures(result)
+    app = result.phone is not None and result.phone.app is not None
     sections = [
-        Section("Times", _TIMES, (_headline(found), _times_table(found), *time_charts(found))),
+        Section(
+            "Times",
+            _APP_TIMES if app else _TIMES,
+            (_headline(found), _times_table(found), *time_charts(found)),
+        ),
         Section("Memory", _MEMORY, (_memory_table(found),)),
         *_sweep_sections(result, found),
         *_accuracy_sections(found, accuracies),
@@ -46,6 +58,10 @@ _TIMES = (
     " the dense network alone. All took turns on the same cores; a ratio compares turns of the same round: totals of"
     " models, networks of rivals, each to those of the first model."
 )
+_APP_TIMES = (
+    "Milliseconds for one picture: letterbox, network with normalisation, decoding, in the Android app. Its models took"
+    " no turns: a ratio compares whole measurements, each to that of the first model."
+)
 _MEMORY = (
     "Of the process, MiB. USS would be free without it, PSS counts shared pages in part. Before: Python and the"
     " pictures, no model and no engine. The peaks of USS and PSS were seen while loading and warming up."
@@ -58,6 +74,10 @@ _STABILITY = (
 _PHONE = (
     "Between turns the phone was left to cool down. The clock is the mean of the fastest cluster during a turn, by the"
     " kernel's own count (time_in_state); capped is the lowest limit that was seen below what a core can do."
+)
+_APP = (
+    "The Android app measured, one model after the other, without a pause to cool down. It tells the battery's"
+    " temperature and Android's thermal status before, during and after each turn, and no clocks."
 )
 _EMULATED = "EMULATED: no phone was measured. The numbers of this page say nothing about any phone. "
 _PAPER = (
@@ -178,13 +198,16 @@ def _stability_table(found: Sequence[ContestantFigures]) -> Table:
 def _phone_section(phone: Phone, contestants: Sequence[ContestantResult]) -> Section:
     """Lay the phone out."""
     turns = [(one.name, one.rounds) for one in contestants]
+    files = f", sha256 {phone.runtime_sha256[:16]}" if phone.runtime_sha256 else ""
     facts: dict[str, str] = {
         **dict([*identity_rows(phone.identity), bound_row(phone, turns)]),
         "at the start": state_text(phone.start),
-        "runtime": f"{phone.runtime}, sha256 {phone.runtime_sha256[:16]}, power {phone.power}",
+        "runtime": f"{phone.programs}{files}, power {phone.power}",
         **{f"{name}: test vectors": f"{count} equal on the phone" for name, count in phone.verified.items()},
     }
-    intro = f"{_EMULATED if phone.identity.emulated else ''}{_PHONE}"
+    if phone.app is not None:
+        facts |= app_rows(contestants)
+    intro = f"{_EMULATED if phone.identity.emulated else ''}{_PHONE if phone.app is None else _APP}"
     table = Table("Turns", TURN_COLUMNS, tuple(turn_rows(turns)))
     return Section("The phone", intro, (Facts({**facts}), phone_chart(contestants), table))
 
@@ -201,11 +224,12 @@ def _paper_table(result: BenchResult, found: Sequence[ContestantFigures]) -> Tab
 
 
 def _environment(result: BenchResult) -> Facts:
-    machine, plan = result.machine, result.plan
+    machine, plan, pictures = result.machine, result.plan, result.pictures
+    pixels = f", sha256 {pictures.sha256[:16]}" if pictures.sha256 else ""
     facts: dict[str, str | Number] = {
         "CPU": f"{machine.cpu}, {machine.cores} cores, {machine.usable_cores} usable",
         "virtual machine": {True: "yes", False: "no", None: "unknown"}[machine.virtual],
-        "memory": f"{machine.memory_mib:,} MiB",
+        "memory": f"{machine.memory_mib:,} MiB" if machine.memory_mib else "not told",
         "system": machine.system,
         "governor": machine.governor or "not told",
         "load before": Number(machine.load, ".2f"),
@@ -215,7 +239,7 @@ def _environment(result: BenchResult) -> Facts:
         "command": result.command,
         "plan": f"{plan.rounds} rounds, {plan.runs} runs or {plan.seconds:g} s; warm-up {plan.warm_up_runs} runs and"
         f" {plan.warm_up_s:g} s",
-        "pictures": f"{len(result.pictures.sizes)}, {result.pictures.source}, sha256 {result.pictures.sha256[:16]}",
+        "pictures": f"{pictures_text(pictures)}{pixels}",
     }
     facts |= {f"{one.name}, sha256": f"{one.sha256[:16]}, cores {one.cores or 'all'}" for one in result.contestants}
     facts |= {f"{one.name} to {one.rival}": ratio_text(one.ratio) for one in against_fastest(result)}

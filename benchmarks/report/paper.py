@@ -40,10 +40,10 @@ def standing(phone: Phone) -> str:
     """Say beside a time what it may be held against: the paper's times were taken on a Kirin 990 5G."""
     identity = phone.identity
     if identity.emulated:
-        return f"EMULATED, no phone at all, {phone.runtime}"
+        return f"EMULATED, no phone at all, {phone.programs}"
     soc = soc_name(identity.platform, identity.clusters) or identity.soc or "unknown"
     same = "same SoC" if soc == KIRIN_990_5G else "perhaps the same SoC" if soc == KIRIN_990_UNKNOWN else "other SoC"
-    return f"{same} ({soc}), {phone.runtime}"
+    return f"{same} ({soc}), {phone.programs}"
 
 
 def paper_gflops(one: ContestantResult) -> float | None:

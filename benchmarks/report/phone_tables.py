@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deepmark.benchmarks.result.document import Round
+from deepmark.benchmarks.result.document import ContestantResult, Round
 from deepmark.benchmarks.result.phone import CoreCluster, Phone, PhoneIdentity, PhoneState, core_mask, cores_of
 from deepmark.console import print_table, say
 
@@ -80,19 +80,34 @@ def _caps(capped_mhz: dict[str, float] | None) -> str:
     return ", ".join(f"core {core} at {mhz:.0f} MHz" for core, mhz in capped_mhz.items()) or "none seen"
 
 
-def print_phone(phone: Phone, created: str, contestants: Sequence[tuple[str, Sequence[Round]]]) -> None:
+def print_phone(phone: Phone, created: str, contestants: Sequence[ContestantResult]) -> None:
     """Say what was measured on, how it was, and with which programs."""
     say(f"{phone.identity.title}; {created}")
     if phone.identity.emulated:
         say("EMULATED: no phone was measured; these times say nothing about any")
+    vectors = ", ".join(f"{name}: {count} equal" for name, count in phone.verified.items())
     facts = (
         *identity_rows(phone.identity),
-        bound_row(phone, contestants),
+        bound_row(phone, [(one.name, one.rounds) for one in contestants]),
         ("at the start", state_text(phone.start)),
-        ("runtime", f"{phone.runtime}, power {phone.power}"),
-        ("vectors", ", ".join(f"{name}: {count} equal" for name, count in phone.verified.items())),
+        ("runtime", f"{phone.programs}, power {phone.power}"),
+        *([("vectors", vectors)] if phone.app is None else app_rows(contestants)),
     )
     print_table(("", ""), facts)
+
+
+def app_rows(contestants: Sequence[ContestantResult]) -> list[tuple[str, str]]:
+    """Say what numbers of the Android app are of: how each model was decoded, and what is not known of them."""
+    return [
+        ("measured by", "the Android app, not by this program; each model by itself, they took no turns"),
+        ("vectors", "not told: the app's self-test runs them"),
+        ("app's memory", "of the whole app: screens, pictures, and what it did before"),
+        *((f"{one.name}: decoding", _decoding(one)) for one in contestants),
+    ]
+
+
+def _decoding(one: ContestantResult) -> str:
+    return f"techniques {one.settings.get('techniques')}, score at least {one.settings.get('score')}"
 
 
 TURN_COLUMNS = (
@@ -125,12 +140,14 @@ def turn_rows(contestants: Sequence[tuple[str, Sequence[Round]]]) -> list[tuple[
             if one.phone is None:
                 continue
             before, after = one.phone.before, one.phone.after
+            later = (*one.phone.during, after)
+            statuses = [state.thermal_status for state in later if state.thermal_status is not None]
             total = np.sum([np.array(times) for times in one.phases.values()], axis=0)
             cells = (
                 f"{float(np.median(total)):.2f}",
                 f"{_cell(before.battery_c, '.1f')} -> {_cell(after.battery_c, '.1f')}",
                 _cell(after.skin_c, ".1f"),
-                _cell(after.thermal_status, ""),
+                _cell(max(statuses, default=None), ""),
                 _cell(one.conditions.frequency_mhz, ".0f"),
                 _cell(min((after.capped_mhz or {}).values(), default=None), ".0f"),
                 _cell(after.gpu_mhz, ".0f"),

@@ -16,7 +16,7 @@ from deepmark.benchmarks.report.paper import (
 from deepmark.benchmarks.report.phone_tables import print_phone, print_turns
 from deepmark.benchmarks.report.public_figures import public_figure_hints
 from deepmark.benchmarks.result.diff import Change
-from deepmark.benchmarks.result.document import PHASES, BenchResult, Machine
+from deepmark.benchmarks.result.document import PHASES, BenchResult, Machine, PictureRecord
 from deepmark.benchmarks.result.figures import ContestantFigures, against_fastest, contestant_figures, savings
 from deepmark.benchmarks.result.statistics import Ratio
 from deepmark.console import print_table, say
@@ -29,8 +29,8 @@ def print_result(result: BenchResult) -> None:
     if result.phone is None:
         say(f"{machine_line(result.machine)}; {result.created}")
     else:
-        print_phone(result.phone, result.created, turns)
-    say(f"pictures: {len(result.pictures.sizes)}, {result.pictures.source}")
+        print_phone(result.phone, result.created, result.contestants)
+    say(f"pictures: {pictures_text(result.pictures)}")
     _print_times(found)
     _print_memory(found)
     if result.phone is not None:
@@ -49,6 +49,11 @@ def machine_line(machine: Machine) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     virtual = ", virtual" if machine.virtual else ""
     return f"{machine.cpu} ({machine.cores} cores{virtual}), {machine.system}, Python {machine.python}; {versions}"
+
+
+def pictures_text(pictures: PictureRecord) -> str:
+    """Say what was run on, in a line."""
+    return f"{len(pictures.sizes)}, {pictures.source}" if pictures.sizes else pictures.source
 
 
 def _print_times(found: Sequence[ContestantFigures]) -> None:

@@ -54,7 +54,8 @@ def compare(before: BenchResult, after: BenchResult, names: tuple[str, str]) -> 
             f"{names[0]} and {names[1]} were measured on different machines: {here}, and {there}",
             hint="measure both models in one run: deepmark bench A B",
         )
-    if before.pictures.sha256 != after.pictures.sha256:
+    seen = [one.pictures.sha256 or one.pictures.source for one in (before, after)]
+    if seen[0] != seen[1]:
         raise DataError(
             f"{names[0]} and {names[1]} were measured on different pictures", hint="give both the same --images"
         )

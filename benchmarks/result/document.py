@@ -177,6 +177,8 @@ class ContestantResult(_Strict, frozen=True):
         objects: objects found per picture, on average; None for a rival.
         memory: memory of its process.
         rounds: every turn.
+        session: number of the measurement that its turns belong to. Contestants of one session took turns; those of
+            several are compared as wholes.
     """
 
     name: str
@@ -201,6 +203,7 @@ class ContestantResult(_Strict, frozen=True):
     objects: float | None
     memory: ProcessMemory
     rounds: Annotated[tuple[Round, ...], msgspec.Meta(min_length=1)]
+    session: int = 0
 
     @property
     def size(self) -> str:
@@ -251,8 +254,8 @@ class PictureRecord(_Strict, frozen=True):
 
     Attributes:
         source: name of where the pictures come from.
-        sizes: height and width of each.
-        sha256: hash of all their pixels, hex.
+        sizes: height and width of each; empty where they are not told (the app's own samples).
+        sha256: hash of all their pixels, hex; empty where they are not told.
     """
 
     source: str

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepmark.benchmarks.result.document import PHASES, BenchResult, ContestantResult
-from deepmark.benchmarks.result.statistics import Ratio, Summary, paired_ratio, summarise
+from deepmark.benchmarks.result.statistics import Ratio, Summary, paired_ratio, summarise, unpaired_ratio
 from deepmark.benchmarks.result.verdict import Verdict, judge
 
 
@@ -69,7 +69,12 @@ def _ratio(one: ContestantResult, first: ContestantResult) -> Ratio:
 
 
 def paired(one: ContestantResult, phase: str, other: ContestantResult, other_phase: str) -> Ratio:
-    """Divide a phase's times of one contestant by those of another of the same group."""
+    """Divide a phase's times of one contestant by those of another of the same group.
+
+    Round by round where they took turns; as wholes where they were measured one after the other.
+    """
+    if one.session != other.session:
+        return unpaired_ratio(one.times(phase), other.times(other_phase))
     return paired_ratio(one.times(phase), other.times(other_phase))
 
 
@@ -99,12 +104,16 @@ class Saving:
 
 
 def savings(result: BenchResult) -> list[tuple[str, Saving]]:
-    """Compare models that differ in their number of groups only: 62 groups against 294 keypoints, section 4.3."""
+    """Compare models that differ in their number of groups only: 62 groups against 294 keypoints, section 4.3.
+
+    Only those that took turns: an app's memory, for one, has all in it that it did before.
+    """
     found = []
     models = [one for one in result.contestants if one.kind == "model"]
     for few in models:
         for many in models:
-            same = (few.contestant_group, few.engine, few.precision, few.layout) == (
+            same = (few.session, few.contestant_group, few.engine, few.precision, few.layout) == (
+                many.session,
                 many.contestant_group,
                 many.engine,
                 many.precision,

@@ -38,7 +38,8 @@ class PhoneIdentity(_Strict, frozen=True):
     """What a phone is.
 
     Attributes:
-        serial: serial number of the phone itself, where it tells, or of its connection; in a result a hash of it.
+        serial: serial number of the phone itself, where it tells, or of its connection; in a result a hash of it; empty
+            where an app measured, which is not told.
         manufacturer: manufacturer in the phone's own words; None where it cannot be read.
         model: model in the phone's own words, such as ELS-NX9; None where it cannot be read.
         device: device in the phone's own words, such as HWELS; None where it cannot be read.
@@ -50,7 +51,8 @@ class PhoneIdentity(_Strict, frozen=True):
         harmony: version of HarmonyOS (``hw_sc.build.platform.version``); None on phones that have none.
         kernel: release of the kernel; None where it cannot be read.
         gpu: maker, name and driver of the GPU, as the screen's compositor names them; None where it cannot be read.
-        fingerprint: fingerprint of the Android build; None where it cannot be read.
+        fingerprint: fingerprint of the Android build, or what it shows as its name where an app measured; None where it
+            cannot be read.
         abis: instruction sets, the preferred one first.
         emulated: whether it says of itself that it is no phone (``ro.deepmark.emulated``).
         clusters: clusters of cores, from the slowest to the fastest; empty where they cannot be read.
@@ -144,11 +146,13 @@ class PhoneTurn(_Strict, frozen=True):
     Attributes:
         before: state just before it.
         after: state just after it.
+        during: states during it, about one a second; empty where only the app could have looked.
         mean_mhz: cluster's first core -> mean frequency during it (``time_in_state``); empty where not readable.
         cpus_allowed: list of cores, as the kernel showed it to the program.
         cpus_used: cores that samples ended on.
         device_s: length by the phone's clock.
-        host_s: length by this computer's clock, with the start of the program.
+        host_s: length by this computer's clock, with the start of the program; of the app by the phone's other clock,
+            which goes on while it sleeps.
         waited_s: time that the phone was given before it to cool down.
     """
 
@@ -160,6 +164,12 @@ class PhoneTurn(_Strict, frozen=True):
     device_s: float
     host_s: float
     waited_s: float
+    during: tuple[PhoneState, ...] = ()
+
+    @property
+    def states(self) -> tuple[PhoneState, ...]:
+        """All states, in their order."""
+        return (self.before, *self.during, self.after)
 
 
 class Phone(_Strict, frozen=True):
@@ -169,20 +179,27 @@ class Phone(_Strict, frozen=True):
         identity: what it is.
         start: how it was when the measurement began.
         runtime: ``ndk``: Android's tools and MNN's release; ``glibc-wheel``: the library of the Python package with its
-            own C library.
-        runtime_sha256: hash of all the files that were copied to it to run.
+            own C library; ``app``: the Android app's.
+        runtime_sha256: hash of all the files that were copied to it to run; None where nothing was.
         power: power mode that MNN was asked for.
         cores: cores that the programs were to be bound to; what the kernel made of it is in the turns.
-        verified: contestant -> number of test vectors that passed on the phone.
+        verified: contestant -> number of test vectors that passed there just before; empty where an app measured.
+        app: version of the Android app that measured; None where this program did.
     """
 
     identity: PhoneIdentity
     start: PhoneState
-    runtime: Runtime
-    runtime_sha256: str
+    runtime: Runtime | Literal["app"]
+    runtime_sha256: str | None
     power: Literal["normal", "high", "low"]
     cores: tuple[int, ...]
     verified: dict[str, int]
+    app: str | None = None
+
+    @property
+    def programs(self) -> str:
+        """Say whose programs measured."""
+        return self.runtime if self.app is None else f"the app's, version {self.app}"
 
 
 def core_mask(cores: tuple[int, ...]) -> str:

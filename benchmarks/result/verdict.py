@@ -109,7 +109,7 @@ def phone_reasons(turns: Sequence[PhoneTurn], bound: tuple[int, ...]) -> Iterato
         bound: cores that the program was bound to; empty where it was not, or where cores mean nothing (an emulated
             phone).
     """
-    states = [state for turn in turns for state in (turn.before, turn.after)]
+    states = [state for turn in turns for state in turn.states]
     hot = [reason for state in states for reason in temperature_reasons(state)]
     if hot:
         yield hot[0]

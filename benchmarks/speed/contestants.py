@@ -118,17 +118,25 @@ def _fault(model: OpenedBundle, engines: Engines, size: tuple[int, int] | None) 
 
 def name_apart(contestants: Sequence[Contestant]) -> list[Contestant]:
     """Give each a name of its own: the model's, and whatever else is not the same for all."""
-    traits = [_traits(one) for one in contestants]
+    names = names_apart([one.name for one in contestants], [_traits(one) for one in contestants])
+    return [replace(one, name=name) for one, name in zip(contestants, names, strict=True)]
+
+
+def names_apart(names: Sequence[str], traits: Sequence[tuple[str, ...]]) -> list[str]:
+    """Append to each name the traits that are not the same for all; number those that are alike even then.
+
+    Args:
+        names: names, of which several may be the same.
+        traits: as many traits of each, as texts.
+    """
     varying = [len(set(column)) > 1 for column in zip(*traits, strict=True)]
-    names = [
-        " ".join([one.name, *compress(trait, varying)]).strip() for one, trait in zip(contestants, traits, strict=True)
-    ]
+    longer = [" ".join([name, *compress(trait, varying)]).strip() for name, trait in zip(names, traits, strict=True)]
     seen: Counter[str] = Counter()
-    named = []
-    for one, name in zip(contestants, names, strict=True):
+    apart = []
+    for name in longer:
         seen[name] += 1
-        named.append(replace(one, name=f"{name} #{seen[name]}" if seen[name] > 1 else name))
-    return named
+        apart.append(f"{name} #{seen[name]}" if seen[name] > 1 else name)
+    return apart
 
 
 def _traits(one: Contestant) -> tuple[str, ...]:

@@ -27,12 +27,15 @@ Examples:
   deepmark bench shirt.deepmark --size 128 --size 256 --images pictures --json > result.json
   deepmark bench shirt.deepmark --device adb --precision fp32 --precision fp16 --report phone.html
   deepmark bench --diff before.json after.json
+  deepmark bench --from phone.json --report phone.html
 """
 RIVALS = ("torch", "onnxruntime", "mnn", "ncnn", "openvino")
 SWEEP_SIZES = (128, 256, 512)
 SWEEP_THREADS = (1, 2, 4)
 PHONE_THREADS = 4  # the paper's
 _ONLY_ADB = ("serial", "precision", "techniques", "power", "keep")
+# What goes with --from: where the result goes. All else says how to measure, and the app did that.
+_WITH_APP = ("models", "shared", "output", "csv", "report", "accuracy", "compare", "as_json", "quiet", "verbose")
 _ONLY_HOST = ("cores", "backend", "against", "checkpoint")
 
 
@@ -164,6 +167,14 @@ _phone_options = adding(
     "--compare", type=click.Choice(["paper"]), help="Print the paper's times beside, which are another machine's."
 )
 @click.option("--diff", nargs=2, metavar="A.json B.json", type=READABLE, help="Compare two results; no MODEL is run.")
+@click.option(
+    "--from",
+    "shared",
+    metavar="FILE.json...",
+    type=READABLE,
+    multiple=True,
+    help="Judge and print what the Android app's Benchmark screen shared; several: one phone's. No MODEL is run.",
+)
 @_phone_options
 @output_options
 def command(
@@ -189,6 +200,7 @@ def command(
     accuracy: tuple[Path, ...],
     compare: Literal["paper"] | None,
     diff: tuple[Path, Path] | None,
+    shared: tuple[Path, ...],
     as_json: bool,
     **phone: Any,
 ) -> None:
@@ -207,13 +219,22 @@ def command(
     On a phone the test vectors run first (exit status 3 if one differs); turns are bound to its fast cores and wait for
     it to cool down; its settings and /data/local/tmp are left as they were. Exit status 4: no phone could be used, or
     it went away. docs/phone.md has all of it.
+
+    --from reads results that the Android app shared (docs/android.md), and gives the same tables, files and verdict.
+    Heat counts during a turn, too. Several files are several models of one phone; they took no turns.
     """
     if diff is not None:
+        if shared:
+            raise UsageError("--diff compares two results, and --from reads the app's", hint="give one of them")
         _diff(models, *diff, as_json=as_json)
         return
-    if not models:
+    if shared:
+        shared += _more_files(models)
+        _check_app_options()
+    elif not models:
         raise UsageError("give a MODEL to measure", hint="deepmark bench --help")
-    _check_options(device)
+    else:
+        _check_options(device)
     from deepmark.benchmarks.report.result_files import ResultFiles
     from deepmark.benchmarks.result.document import BenchPlan
     from deepmark.benchmarks.result.verdict import require_reliable
@@ -222,7 +243,11 @@ def command(
     files.check()
     plan = BenchPlan(rounds=rounds, runs=runs, seconds=seconds, warm_up_s=warm_up, threshold=threshold)
     asked = sizes or (tuple(map(str, SWEEP_SIZES)) if sweep else ())
-    if device == "adb":
+    if shared:
+        from deepmark.benchmarks.device.app_results import result_of_app
+
+        result = result_of_app(shared, command=_command())
+    elif device == "adb":
         counts = threads or (SWEEP_THREADS if sweep else (PHONE_THREADS,))
         result = _measure_on_phone(phone, models=models, sizes=asked, threads=counts, images=images, plan=plan)
     else:
@@ -261,6 +286,37 @@ def _check_options(device: str) -> None:
         if source is not None and source.name == "COMMANDLINE":
             other = "host" if device == "adb" else "adb"
             raise UsageError(f"--{name} goes with --device {other} only", hint="deepmark bench --help")
+
+
+def _more_files(models: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Take what stands behind ``--from FILE`` as more files, as a shell writes out ``--from *.json``.
+
+    Raises:
+        UsageError: one is no JSON file by its name, and so would be a MODEL.
+    """
+    strange = next((one for one in models if one.suffix.lower() != ".json"), None)
+    if strange is not None:
+        raise UsageError(
+            f"--from reads results of the app and runs no MODEL, found {strange}",
+            hint="deepmark bench --from FILE.json",
+        )
+    return models
+
+
+def _check_app_options() -> None:
+    """Refuse options of the running command that say how to measure.
+
+    Raises:
+        UsageError: one was given.
+    """
+    ctx = click.get_current_context()
+    for one in ctx.command.params:
+        source = ctx.get_parameter_source(one.name or "")
+        if one.name not in _WITH_APP and source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"{one.opts[-1]} says how to measure, and --from reads what the app measured",
+                hint="deepmark bench --help",
+            )
 
 
 def _command() -> str:

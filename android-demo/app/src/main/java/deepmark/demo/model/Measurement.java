@@ -21,6 +21,8 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -57,6 +59,7 @@ public final class Measurement {
      * @param pictures folder of binary PPM files
      * @param appVersion version of this app
      * @return the document, JSON
+     * @throws IOException the model's manifest cannot be read
      * @throws java.util.concurrent.CancellationException it was cancelled
      */
     public static String run(
@@ -68,7 +71,7 @@ public final class Measurement {
             String appVersion,
             Progress progress,
             AtomicBoolean cancel)
-            throws BundleException, EngineException {
+            throws BundleException, EngineException, IOException {
         Benchmark.Options options =
                 new Benchmark.Options(
                         new EngineSettings(
@@ -81,6 +84,11 @@ public final class Measurement {
                         0,
                         SECONDS);
         File folder = models.folder(entry);
+        String manifest =
+                new String(
+                        Files.readAllBytes(new File(folder, "manifest.json").toPath()),
+                        StandardCharsets.UTF_8);
+        String created = Instant.now().toString();
         try {
             JSONArray turns = new JSONArray();
             for (int turn = 1; turn <= TURNS; turn++) {
@@ -95,13 +103,15 @@ public final class Measurement {
             return new JSONObject()
                     .put("format", FORMAT)
                     .put("app", appVersion)
+                    .put("created", created)
                     .put("stand_in", models.index().standIn())
                     .put("phone", phone())
                     .put(
                             "bundle",
                             new JSONObject()
                                     .put("name", entry.name())
-                                    .put("sha256", entry.sha256()))
+                                    .put("sha256", entry.sha256())
+                                    .put("manifest", manifest))
                     .put("decoding", decoding(settings))
                     .put("turns", turns)
                     .toString();
