@@ -34,15 +34,45 @@ def shared(tmp_path: Path) -> Path:
     return write_document(tmp_path / "phone.json", made_document())
 
 
+def _put(java: str, method: str) -> set[str]:
+    """Names that a method of the app puts into JSON objects."""
+    body = java[java.index(f" {method}(") :]
+    return set(re.findall(r'\.put\(\s*"(\w+)"', body[: body.index("\n    }\n")]))
+
+
 def test_the_app_writes_what_is_read_here() -> None:
     java = JAVA.read_text(encoding="utf-8")
-    parts = [one for name in dir(app_document) if isinstance(one := getattr(app_document, name), type)]
-    read = {field for part in parts if issubclass(part, app_document._AppPart) for field in part.__struct_fields__}
+    parts = [
+        app_document._Document,
+        app_document._Turn,
+        app_document.AppBundle,
+        app_document.AppPhone,
+        app_document.AppDecoding,
+        app_document.AppState,
+    ]
+    whole, turn, bundle, phone, decoding, state = (set(one.__struct_fields__) for one in parts)
 
-    written = set(re.findall(r'\.put\(\s*"(\w+)"', java))
-
-    assert written == read
+    assert _put(java, "JSONObject phone") == phone
+    assert _put(java, "JSONObject decoding") == decoding
+    assert _put(java, "JSONObject state") == state
+    assert _put(java, "String run") == whole | turn | bundle
+    assert set(re.findall(r'\.put\(\s*"(\w+)"', java)) == set().union(whole, turn, bundle, phone, decoding, state)
     assert re.findall(r'FORMAT = "(.*?)"', java) == [app_document.FORMAT]
+
+
+def test_what_androids_own_json_writes_is_read(tmp_path: Path) -> None:
+    document = made_document()
+    document["turns"][0]["lines"][3]["decode_ms"] = 0.0001
+    document["turns"][0]["lines"][1]["memory"] = {"rss_kib": 1, "hwm_kib": 1, "pss_kib": None}
+    text = json.dumps(document).replace("0.0001", "1.0E-4")
+    text = text.replace('"ELS-N29', '"ELS\\/N29\\u2028')  # a line separator is no end of a line
+
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    result = result_of_app([tmp_path / "a.json"])
+
+    assert result.contestants[0].rounds[0].phases["decode"][0] == 1e-4
+    assert result.phone is not None
+    assert result.phone.identity.fingerprint == "ELS/N29  11.0.0.196"
 
 
 def test_a_document_becomes_a_result_like_our_own(deepmark: Deepmark, shared: Path, tmp_path: Path) -> None:
