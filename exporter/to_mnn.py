@@ -124,7 +124,8 @@ def read_source(source: Path) -> onnx.ModelProto:
     except FileNotFoundError as error:
         raise ConversionError(f"no file {source.name}", stage=CONVERSION) from error
     except (DecodeError, onnx.checker.ValidationError) as error:
-        raise ConversionError(f"{source.name} is no valid ONNX model: {error}", stage=CONVERSION) from error
+        why = " ".join(str(error).split())
+        raise ConversionError(f"{source.name} is no valid ONNX model: {why}", stage=CONVERSION) from error
     return model
 
 

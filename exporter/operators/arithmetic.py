@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from deepmark.exporter.operators.graph import NodeFacts, Shape
 from deepmark.exporter.operators.rule import OperatorRule, always
@@ -25,40 +22,6 @@ def _less_of_negatives(node: NodeFacts) -> bool | None:
 def _equal_to_zero(node: NodeFacts) -> bool:
     constants = [one for at in (0, 1) if (one := node.constant(at)) is not None]
     return node.type(0) == "float" and not any(bool((one != 0).all()) for one in constants)
-
-
-def _constant_not_by_channel(node: NodeFacts) -> bool:
-    """Whether a sum adds a constant of as many elements as channels, but along another axis."""
-    return any(_along_another_axis(node.maker(at), node.constant(1 - at), constant_first=at == 1) for at in (0, 1))
-
-
-def _along_another_axis(layer: NodeFacts | None, constant: npt.NDArray[Any] | None, *, constant_first: bool) -> bool:
-    if layer is None or constant is None or not layer.read_once():
-        return False
-    if layer.operator in {"MatMul", "Gemm"}:
-        return _not_by_column(constant, layer)
-    weight = layer.constant(1)
-    if layer.operator not in {"Conv", "ConvTranspose"} or weight is None or constant_first:
-        return False
-    channels = weight.shape[0] if layer.operator == "Conv" else weight.shape[1] * layer.attribute("group", 1)
-    return not _lies_along(constant, channels, axis=weight.ndim - 2)
-
-
-def _bias_not_by_column(node: NodeFacts) -> bool:
-    bias = node.constant(2)
-    return bias is not None and _not_by_column(bias, node)
-
-
-def _not_by_column(constant: npt.NDArray[Any], product: NodeFacts) -> bool:
-    shape = product.output_shape()
-    return shape is not None and isinstance(shape[-1], int) and not _lies_along(constant, shape[-1], axis=0)
-
-
-def _lies_along(constant: npt.NDArray[Any], channels: int, *, axis: int) -> bool:
-    """Whether a constant is none of ``channels`` elements, or has them all along one axis, counted from the last."""
-    if constant.size != channels or channels == 1:
-        return True
-    return constant.ndim > axis and constant.shape[constant.ndim - 1 - axis] == channels
 
 
 def _axes_as_input(node: NodeFacts) -> bool:
@@ -173,23 +136,6 @@ RULES = (
         "compare the absolute value",
         _equal_to_zero,
         by_data=True,
-    ),
-    OperatorRule(
-        "2a",
-        ("Add",),
-        "a Conv, ConvTranspose, MatMul or Gemm, plus a constant of as many elements as output channels, which does not"
-        " lie along the channels",
-        "it is added per channel whatever its shape, such as a row of coordinates (1, 1, 1, W) where W is C",
-        "the constant of the full shape (with a Conv or ConvTranspose also: as first input)",
-        _constant_not_by_channel,
-    ),
-    OperatorRule(
-        "2b",
-        ("Gemm",),
-        "its constant C is a column of as many elements as the product has columns",
-        "it is added per column",
-        "C of the full shape",
-        _bias_not_by_column,
     ),
     OperatorRule(
         "3a",

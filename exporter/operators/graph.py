@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from deepmark.exporter.operators.folding import fold_constants
+
 if TYPE_CHECKING:
     import onnx
 
@@ -137,6 +139,8 @@ def read_graph(model: onnx.ModelProto) -> GraphFacts:
     graph = model.graph
     constants = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
     constants |= dict(_constant_nodes(graph))
+    opset = next((one.version for one in model.opset_import if one.domain in DEFAULT_DOMAINS), 0)
+    constants = fold_constants(graph.node, constants, opset)
     shapes: dict[str, Shape] = {name: value.shape for name, value in constants.items()}
     types = {name: _kind_of(value.dtype) for name, value in constants.items()}
     for one in (*inferred.input, *inferred.output, *inferred.value_info):
@@ -152,7 +156,7 @@ def read_graph(model: onnx.ModelProto) -> GraphFacts:
     first = model.opset_import[0]
     return GraphFacts(
         nodes=graph.node,
-        opset=next((one.version for one in model.opset_import if one.domain in DEFAULT_DOMAINS), 0),
+        opset=opset,
         first_set=(first.domain, first.version),
         constants=constants,
         shapes=shapes,

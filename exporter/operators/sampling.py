@@ -52,9 +52,9 @@ def _few_scales(node: NodeFacts) -> bool:
 RULES = (
     OperatorRule(
         "8d",
-        ("Resize",),
+        ("Resize", "Upsample"),
         "mode is left out",
-        "it interpolates, where ONNX takes the nearest",
+        "it interpolates, where ONNX takes the nearest; Upsample does not run",
         "write mode",
         lambda node: not node.has("mode"),
     ),
@@ -130,6 +130,15 @@ RULES = (
         "Slice, then half_pixel",
         lambda node: _transformation(node) == "tf_crop_and_resize",
         opsets=(11, 99),
+    ),
+    OperatorRule(
+        "9j",
+        ("Resize",),
+        "linear, opset 10",
+        "computed as half_pixel, where that opset means asymmetric",
+        "opset 11, coordinate_transformation_mode asymmetric",
+        lambda node: _mode(node) == "linear",
+        opsets=(10, 10),
     ),
     OperatorRule(
         "11a",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from deepmark.exporter.operators import arithmetic, indexing, sampling, unsupported, windows
+from deepmark.exporter.operators import arithmetic, biases, indexing, sampling, unsupported, windows
 from deepmark.exporter.operators.rule import OperatorRule
 
 
@@ -15,7 +15,7 @@ def _order(rule: OperatorRule) -> tuple[int, str]:
 
 RULES: tuple[OperatorRule, ...] = tuple(
     sorted(
-        (*arithmetic.RULES, *indexing.RULES, *sampling.RULES, *unsupported.RULES, *windows.RULES),
+        (*arithmetic.RULES, *biases.RULES, *indexing.RULES, *sampling.RULES, *unsupported.RULES, *windows.RULES),
         key=_order,
     )
 )

@@ -10,6 +10,7 @@ from deepmark.exporter.operators.graph import NodeFacts
 from deepmark.exporter.operators.rule import OperatorRule, never
 
 _POOLS = ("MaxPool", "AveragePool", "LpPool")
+_IN_LAYOUT = frozenset({"Clip", "LeakyRelu", "Relu"})  # computed as they lie, with a fourth axis
 _RATIO = 16  # between the largest weights of two channels: 8 bits keep 4 for the smaller one
 
 
@@ -97,7 +98,14 @@ def _weak_channel(node: NodeFacts) -> bool:
 
 def _output_of_lines(node: NodeFacts) -> bool:
     shape = node.shape(1)
-    return shape is not None and len(shape) == 3 and node.node.output[0] in node.graph.outputs
+    return shape is not None and len(shape) == 3 and _reaches_output(node)
+
+
+def _reaches_output(node: NodeFacts) -> bool:
+    """Whether a node gives an output of the graph, or only activations that MNN computes in its layout do."""
+    name = node.node.output[0]
+    readers = [node.graph.of(one) for one in node.graph.readers.get(name, ())]
+    return name in node.graph.outputs or any(one.operator in _IN_LAYOUT and _reaches_output(one) for one in readers)
 
 
 RULES = (
@@ -172,7 +180,7 @@ RULES = (
     OperatorRule(
         "13c",
         ("Conv",),
-        "a convolution over lines (N, C, L) gives an output of the graph",
+        "a convolution over lines (N, C, L) gives an output of the graph, by itself or through Relu, LeakyRelu or Clip",
         "its shape becomes (N, C, L, 1)",
         "Squeeze, or a convolution over maps",
         _output_of_lines,

@@ -97,6 +97,32 @@ def shifted(operator: str, *shape: int, first: bool = False, twice: bool = False
     return OperatorModel([*nodes, *more], {"x": x}, {"w": noise(*weights), "c": f32(0, 1, 2, 3).reshape(shape)})
 
 
+def melted(*middle: onnx.NodeProto, shape: Sequence[int] = (1, 1, 1, 4), **constants: Value) -> OperatorModel:
+    """A convolution to four channels over 4 x 4, nodes from "f" to "g", plus a constant "c" of four elements."""
+    nodes = [N("Conv", ["x", "w"], ["f"]), *middle]
+    if middle[-1].output[0] != "y":
+        nodes.append(N("Add", ["g", "c"], ["y"]))
+    given = {"w": noise(4, 1, 1, 1), "c": f32(0, 1, 2, 3).reshape(shape), **constants}
+    return OperatorModel(nodes, {"x": noise(1, 1, 4, 4)}, given)
+
+
+def through(*middle: onnx.NodeProto, **constants: Value) -> OperatorModel:
+    """A convolution to four channels over 4 x 4, plus a constant "c" that nodes compute from others."""
+    nodes = [*middle, N("Conv", ["x", "w"], ["f"]), N("Add", ["f", "c"], ["y"])]
+    return OperatorModel(nodes, {"x": noise(1, 1, 4, 4)}, {"w": noise(4, 1, 1, 1), **constants})
+
+
+def lines(*behind: onnx.NodeProto, **constants: Value) -> OperatorModel:
+    """A convolution over lines, from "x" to "f", and nodes from "f" to "y"."""
+    return OperatorModel(
+        [N("Conv", ["x", "w"], ["f"]), *behind], {"x": noise(1, 2, 6)}, {"w": noise(3, 2, 3), **constants}
+    )
+
+
+PER_CHANNEL = (4, 1, 1)
+SIX: dict[str, Value] = {"low": np.float32(0), "high": np.float32(6)}
+
+
 def several(operator: str, *constants: Value) -> OperatorModel:
     names = [f"c{at}" for at in range(len(constants))]
     return OperatorModel([N(operator, ["x", *names], ["y"])], {"x": SQUARE}, dict(zip(names, constants, strict=True)))
@@ -238,8 +264,43 @@ WRONG: Mapping[str, Sequence[Callable[[], OperatorModel]]] = {
         lambda: shifted("MatMul", 4, 1, first=True),
         lambda: shifted("Gemm", 4, 1),
         lambda: shifted("Gemm", 4, 1, first=True),
+        lambda: melted(N("Sum", ["f", "c"], ["y"])),
+        lambda: melted(N("Identity", ["f"], ["g"])),
+        lambda: melted(N("Dropout", ["f"], ["g"])),
+        lambda: melted(N("Cast", ["f"], ["g"], to=FLOAT)),
+        lambda: melted(N("Reshape", ["f", "s"], ["g"]), s=i64(1, 4, 4, 4)),
+        lambda: melted(N("BatchNormalization", ["f", "o", "o", "o", "o"], ["g"], epsilon=1e-5), o=f32(1, 1, 1, 1)),
+        lambda: melted(N("Add", ["f", "o"], ["g"]), o=f32(1, 1, 1, 1).reshape(PER_CHANNEL)),
+        lambda: through(N("Identity", ["k"], ["c"]), k=f32(0, 1, 2, 3)),
+        lambda: through(N("Reshape", ["k", "s"], ["c"]), k=f32(0, 1, 2, 3), s=i64(1, 1, 1, 4)),
+        lambda: through(N("Range", ["a", "b", "d"], ["c"]), a=np.float32(0), b=np.float32(4), d=np.float32(1)),
+        lambda: OperatorModel(
+            [N("Identity", ["k"], ["c"]), N("MatMul", ["x", "w"], ["f"]), N("Sum", ["f", "c"], ["y"])],
+            {"x": noise(4, 4)},
+            {"w": noise(4, 4, seed=1), "k": f32(0, 1, 2, 3).reshape(4, 1)},
+        ),
     ],
     "2b": [lambda: one("Gemm", noise(4, 4), noise(4, 4, seed=1), f32(0, 1, 2, 3).reshape(4, 1))],
+    "2c": [
+        lambda: melted(N("Relu", ["f"], ["g"]), shape=PER_CHANNEL),
+        lambda: melted(N("Relu", ["f"], ["g"])),
+        lambda: melted(N("Clip", ["f", "low", "high"], ["g"]), shape=PER_CHANNEL, **SIX),
+        lambda: melted(N("LeakyRelu", ["f"], ["g"], alpha=0.0), shape=PER_CHANNEL),
+        lambda: melted(N("PRelu", ["f", "o"], ["g"]), shape=PER_CHANNEL, o=np.float32(0)),
+        lambda: melted(N("Relu", ["f"], ["g"]), N("Sum", ["g", "c"], ["y"]), shape=PER_CHANNEL),
+        lambda: melted(N("Relu", ["f"], ["h"]), N("Identity", ["h"], ["g"]), shape=PER_CHANNEL),
+        lambda: melted(
+            N("BatchNormalization", ["f", "o", "o", "o", "o"], ["h"], epsilon=1e-5),
+            N("Relu", ["h"], ["g"]),
+            shape=PER_CHANNEL,
+            o=f32(1, 1, 1, 1),
+        ),
+        lambda: OperatorModel(
+            [N("ConvTranspose", ["x", "w"], ["f"]), N("Relu", ["f"], ["g"]), N("Add", ["g", "c"], ["y"])],
+            {"x": noise(1, 1, 4, 4)},
+            {"w": noise(1, 1, 2, 2), "c": np.float32(3)},
+        ),
+    ],
     "3a": [partial(one, operator, np.abs(SQUARE), i64(3), opset=18, keepdims=1) for operator in SUMS],
     "3b": [partial(one, operator, np.abs(SQUARE), axes=[3]) for operator in SUMS],
     "4": [
@@ -276,7 +337,10 @@ WRONG: Mapping[str, Sequence[Callable[[], OperatorModel]]] = {
             {"i": i64(0, 2, 1, 1), "depth": i64(4), "values": f32(0, 1)},
         )
     ],
-    "8d": [lambda: resize(NONE, f32(1, 1, 2, 2))],
+    "8d": [
+        lambda: resize(NONE, f32(1, 1, 2, 2)),
+        lambda: one("Upsample", SQUARE, f32(1, 1, 2, 2), opset=9),
+    ],
     "9a": [
         lambda: resize(NONE, f32(1, 1, 2, 2), mode="nearest", nearest_mode="ceil"),
         lambda: resize(NONE, f32(1, 1, 2, 2), mode="nearest", nearest_mode="round_prefer_ceil", **ASYMMETRIC),
@@ -307,6 +371,7 @@ WRONG: Mapping[str, Sequence[Callable[[], OperatorModel]]] = {
             coordinate_transformation_mode="tf_crop_and_resize",
         )
     ],
+    "9j": [lambda: one("Resize", SQUARE, f32(1, 1, 2, 2), opset=10, mode="linear")],
     "10a": [
         lambda: one("Conv", SQUARE, noise(1, 1, 2, 2), auto_pad="SAME_LOWER"),
         lambda: one("Conv", noise(1, 1, 5, 5), noise(1, 1, 2, 2), auto_pad="SAME_LOWER", strides=[2, 2]),
@@ -379,7 +444,12 @@ WRONG: Mapping[str, Sequence[Callable[[], OperatorModel]]] = {
     "12k": [lambda: split(5)],
     "13a": [lambda: one("Gemm", noise(3, 2), noise(3, 4), transA=1)],
     "13b": [lambda: gelu(0.2, 0.5), lambda: gelu(0.044715, 0.7978845, power=2)],
-    "13c": [lambda: one("Conv", noise(1, 2, 6), noise(3, 2, 3))],
+    "13c": [
+        lambda: one("Conv", noise(1, 2, 6), noise(3, 2, 3)),
+        lambda: lines(N("Relu", ["f"], ["y"])),
+        lambda: lines(N("Relu", ["f"], ["g"]), N("LeakyRelu", ["g"], ["y"])),
+        lambda: lines(N("Clip", ["f", "low", "high"], ["y"]), **SIX),
+    ],
     "13d": [lambda: quantised(2, 3, 4, 4), lambda: quantised(2, 3)],
     "14": [lambda: recurrent("GRU", 3), branch, loop],
 }
@@ -434,6 +504,38 @@ RIGHT: Mapping[str, Callable[[], OperatorModel]] = {
     "constant-before-a-transposed-convolution": lambda: shifted("ConvTranspose", 1, 1, 1, 4, first=True),
     "product-read-twice": lambda: shifted("MatMul", 4, 1, twice=True),
     "convolution-read-twice": lambda: shifted("Conv", 1, 1, 1, 4, twice=True),
+    "constant-by-channel-through-nodes": lambda: through(
+        N("Unsqueeze", ["k", "s"], ["c"]), k=f32(0, 1, 2, 3), s=i64(1, 2)
+    ),
+    "constant-first-behind-relu": lambda: melted(
+        N("Relu", ["f"], ["g"]), N("Add", ["c", "g"], ["y"]), shape=PER_CHANNEL
+    ),
+    "number-behind-relu": lambda: melted(N("Relu", ["f"], ["g"]), N("Add", ["g", "o"], ["y"]), o=np.float32(1)),
+    "constant-behind-another-clip": lambda: melted(
+        N("Clip", ["f", "low", "high"], ["g"]), shape=PER_CHANNEL, low=np.float32(-1), high=np.float32(3)
+    ),
+    "constant-behind-leaky-relu": lambda: melted(N("LeakyRelu", ["f"], ["g"]), shape=PER_CHANNEL),
+    "constant-subtracted-behind-relu": lambda: melted(
+        N("Relu", ["f"], ["g"]), N("Sub", ["g", "c"], ["y"]), shape=PER_CHANNEL
+    ),
+    "norm-behind-relu": lambda: melted(
+        N("Relu", ["f"], ["g"]),
+        N("BatchNormalization", ["g", "o", "o", "o", "o"], ["y"], epsilon=1e-5),
+        o=f32(1, 1, 1, 1),
+    ),
+    "relu-read-twice": lambda: melted(
+        N("Relu", ["f"], ["g"]), N("Add", ["g", "c"], ["h"]), N("Mul", ["g", "h"], ["y"]), shape=PER_CHANNEL
+    ),
+    "row-behind-a-scale": lambda: melted(N("Mul", ["f", "o"], ["g"]), o=f32(1, 2, 3, 4).reshape(PER_CHANNEL)),
+    "column-behind-a-product-and-relu": lambda: OperatorModel(
+        [N("MatMul", ["x", "w"], ["f"]), N("Relu", ["f"], ["g"]), N("Add", ["g", "c"], ["y"])],
+        {"x": noise(4, 4)},
+        {"w": noise(4, 4, seed=1), "c": f32(0, 1, 2, 3).reshape(4, 1)},
+    ),
+    "upsample": lambda: one("Upsample", SQUARE, f32(1, 1, 2, 2), opset=9, mode="linear"),
+    "resize-10-nearest": lambda: one("Resize", SQUARE, f32(1, 1, 2, 2), opset=10, mode="nearest"),
+    "lines-then-sigmoid": lambda: lines(N("Sigmoid", ["f"], ["y"])),
+    "lines-then-identity": lambda: lines(N("Identity", ["f"], ["y"])),
     "constant-by-column": lambda: shifted("MatMul", 1, 4),
     "bias-by-column": lambda: one("Gemm", noise(4, 4), noise(4, 4, seed=1), f32(0, 1, 2, 3)),
     "reduce-with-keepdims": lambda: one("ReduceL2", SQUARE, axes=[3], keepdims=1),

@@ -18,6 +18,7 @@ from tiny import noise
 from deepmark.errors import ConversionError
 from deepmark.exporter import to_mnn
 from deepmark.exporter.onnx_inspection import inspect_onnx
+from deepmark.exporter.operators.graph import read_graph
 from deepmark.exporter.operators.guard import find_faults
 from deepmark.exporter.to_mnn import convert_to_mnn
 
@@ -123,6 +124,30 @@ def test_a_constant_of_a_shape_that_is_left_out_is_refused() -> None:
     (finding,) = find_faults(OperatorModel(nodes, {"x": SQUARE}).build())
 
     assert (finding.rule.number, finding.certain) == ("7c", True)
+
+
+def test_a_file_that_is_no_valid_model_is_refused_in_one_line(tmp_path: Path) -> None:
+    """ONNX's own sentence has several."""
+    model = one("Relu", SQUARE).build()
+    model.graph.node[0].domain = "com.example"
+    onnx.save(model, str(tmp_path / "net.onnx"))
+
+    with pytest.raises(
+        ConversionError, match=r"^onnx -> mnn: net\.onnx is no valid ONNX model: [^\n]*com\.example[^\n]*$"
+    ):
+        inspect_onnx(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize("last", [2, 5000])
+def test_a_range_is_followed_only_as_far_as_it_is_small(last: int) -> None:
+    constants = {"a": np.float32(0), "b": np.float32(last), "d": np.float32(1)}
+    model = OperatorModel(
+        [onnx.helper.make_node("Range", ["a", "b", "d"], ["r"])], {"x": SQUARE}, constants, outputs=["r"]
+    )
+
+    known = read_graph(model.build()).constants
+
+    assert ("r" in known) == (last == 2)
 
 
 @pytest.mark.slow
