@@ -163,6 +163,21 @@ def test_every_text_is_used_and_every_used_one_is_there() -> None:
     assert names == set(_texts(""))
 
 
+def test_no_time_is_taken_by_the_clock_that_people_set() -> None:
+    """It goes back; it serves for names of files, and for the day of a measurement."""
+    found = {
+        (path.stem, line.strip())
+        for path in MAIN.rglob("*.java")
+        for line in path.read_text().splitlines()
+        if re.search(r"currentTimeMillis|new Date\b|Instant\.now|LocalDate|Calendar\b", line)
+    }
+    assert found == {
+        ("Measurement", "String created = Instant.now().toString();"),
+        ("PicturesActivity", 'String name = "deepmark-" + System.currentTimeMillis();'),
+        ("BenchmarkActivity", 'String name = "deepmark-bench-" + System.currentTimeMillis() + ".json";'),
+    }
+
+
 def test_the_licences_are_whole() -> None:
     assert (MAIN / "assets" / "licences.txt").read_text().endswith((ROOT / "LICENSE").read_text())
 

@@ -108,7 +108,7 @@ public final class BundleStore {
         }
         MessageDigest digest = sha256();
         long length = 0;
-        try (InputStream from = assets.open(name + ".deepmark/" + file.path());
+        try (InputStream from = packed(name + ".deepmark/" + file.path());
                 FileOutputStream to = new FileOutputStream(target)) {
             byte[] block = new byte[1 << 16];
             for (int read = from.read(block); read >= 0; read = from.read(block)) {
@@ -127,6 +127,15 @@ public final class BundleStore {
             throw new BundleException(
                     BundleException.Kind.DAMAGED,
                     file.path() + " in the app is not what its index says");
+        }
+    }
+
+    private InputStream packed(String path) throws BundleException {
+        try {
+            return assets.open(path);
+        } catch (IOException missing) {
+            throw new BundleException(
+                    BundleException.Kind.DAMAGED, path + " is missing in the app");
         }
     }
 

@@ -153,6 +153,7 @@ public final class PhoneCameras implements Cameras {
         private CameraCaptureSession session;
         private CaptureRequest.Builder request;
         private ImageReader reader;
+        private LentFrames lent;
         private Surface preview;
         private boolean frozen;
 
@@ -176,7 +177,7 @@ public final class PhoneCameras implements Cameras {
                         } catch (CameraAccessException error) {
                             Log.w(TAG, "the camera cannot be opened", error);
                             tell(event(error.getReason()));
-                        } catch (SecurityException | IllegalArgumentException error) {
+                        } catch (RuntimeException error) {
                             Log.w(TAG, "the camera cannot be opened", error);
                             tell(Event.FAILED);
                         }
@@ -197,6 +198,7 @@ public final class PhoneCameras implements Cameras {
                                             lens.frame().height(),
                                             ImageFormat.YUV_420_888,
                                             FRAMES_AT_ONCE);
+                            lent = new LentFrames(reader::close);
                             reader.setOnImageAvailableListener(this::onImage, handler);
                             startSession();
                         } catch (CameraAccessException | RuntimeException error) {
@@ -284,8 +286,8 @@ public final class PhoneCameras implements Cameras {
                 return; // all buffers are in use: the next frame is newer anyway
             }
             if (image == null) return;
-            if (closing) image.close();
-            else listener.onFrame(new YuvFrame(image, System.nanoTime()));
+            if (closing || !lent.lend()) image.close();
+            else listener.onFrame(new YuvFrame(image, System.nanoTime(), lent));
         }
 
         void close() {
@@ -294,7 +296,7 @@ public final class PhoneCameras implements Cameras {
                     () -> {
                         if (session != null) session.close();
                         if (device != null) device.close();
-                        if (reader != null) reader.close();
+                        if (lent != null) lent.end();
                         if (preview != null) preview.release();
                         thread.quitSafely();
                     });
@@ -347,10 +349,12 @@ public final class PhoneCameras implements Cameras {
         private final Image.Plane[] planes;
         private final Rect crop;
         private final long arrived;
+        private final LentFrames lent;
 
-        YuvFrame(Image image, long arrived) {
+        YuvFrame(Image image, long arrived, LentFrames lent) {
             this.image = image;
             this.arrived = arrived;
+            this.lent = lent;
             planes = image.getPlanes();
             crop = image.getCropRect();
         }
@@ -389,6 +393,7 @@ public final class PhoneCameras implements Cameras {
         @Override
         public void close() {
             image.close();
+            lent.takeBack();
         }
     }
 }

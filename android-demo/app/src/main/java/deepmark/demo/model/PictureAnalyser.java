@@ -162,7 +162,7 @@ public final class PictureAnalyser implements AutoCloseable {
                                             picture.reduced(),
                                             found,
                                             card)));
-        } catch (IOException | SecurityException unreadable) {
+        } catch (IOException unreadable) {
             tell(number, listener::onUnreadable);
         } catch (BundleException | EngineException | RuntimeException | OutOfMemoryError error) {
             tell(number, () -> listener.onFailure(error));
@@ -189,9 +189,13 @@ public final class PictureAnalyser implements AutoCloseable {
 
     private InputStream open(String source) throws IOException {
         if (source.startsWith(SAMPLES + "/")) return context.getAssets().open(source);
-        InputStream from = context.getContentResolver().openInputStream(Uri.parse(source));
-        if (from == null) throw new IOException("no such picture");
-        return from;
+        try {
+            InputStream from = context.getContentResolver().openInputStream(Uri.parse(source));
+            if (from == null) throw new IOException("no such picture");
+            return from;
+        } catch (RuntimeException refused) { // whatever the other app threw
+            throw new IOException("no such picture", refused);
+        }
     }
 
     /**

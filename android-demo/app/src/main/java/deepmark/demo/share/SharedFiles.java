@@ -39,13 +39,15 @@ public final class SharedFiles extends ContentProvider {
         File folder = folder(context);
         if (!folder.isDirectory() && !folder.mkdirs())
             throw new IOException("cannot make the folder " + folder);
-        removeOldest(folder);
+        long latest = removeOldest(folder);
         File partial = new File(folder, name + ".partial");
         try (FileOutputStream to = new FileOutputStream(partial)) {
             to.write(content);
         }
-        if (!partial.renameTo(new File(folder, name)))
-            throw new IOException("cannot write " + name);
+        File file = new File(folder, name);
+        if (!partial.renameTo(file)) throw new IOException("cannot write " + name);
+        // The phone's clock may have been set back: the file must not count as the oldest.
+        if (file.lastModified() <= latest) file.setLastModified(latest + 1000);
         return new Uri.Builder().scheme("content").authority(AUTHORITY).appendPath(name).build();
     }
 
@@ -130,10 +132,13 @@ public final class SharedFiles extends ContentProvider {
         return new File(context.getCacheDir(), "shared");
     }
 
-    private static void removeOldest(File folder) {
+    /** Remove what is too much; returns the time of the latest, in ms, 0 for none. */
+    private static long removeOldest(File folder) {
         File[] all = folder.listFiles();
-        if (all == null) return;
+        if (all == null || all.length == 0) return 0;
         java.util.Arrays.sort(all, java.util.Comparator.comparingLong(File::lastModified));
+        long latest = all[all.length - 1].lastModified();
         for (int i = 0; i + KEPT < all.length; i++) all[i].delete();
+        return latest;
     }
 }

@@ -27,13 +27,14 @@ import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Measures the chosen model with the chosen settings, and shares the raw samples. */
 public final class BenchmarkActivity extends ReportActivity {
-    private static final String DOCUMENT = "document";
+    private static final String MEASURED = "measured";
 
     private final Handler main = new Handler(Looper.getMainLooper());
     private AtomicBoolean running;
@@ -44,7 +45,7 @@ public final class BenchmarkActivity extends ReportActivity {
         super.onCreate(saved);
         progress().setMax(Measurement.TURNS);
         share().setOnClickListener(view -> shareDocument());
-        document = saved == null ? "" : saved.getString(DOCUMENT, "");
+        document = saved != null && saved.getBoolean(MEASURED) ? kept() : "";
         if (document.isEmpty()) intro();
         else show(document);
         button();
@@ -53,7 +54,27 @@ public final class BenchmarkActivity extends ReportActivity {
     @Override
     protected void onSaveInstanceState(Bundle out) {
         super.onSaveInstanceState(out);
-        out.putString(DOCUMENT, document);
+        // A document is larger than what the system takes here: more than that ends the app.
+        out.putBoolean(MEASURED, !document.isEmpty());
+    }
+
+    private File file() {
+        return new File(getCacheDir(), "benchmark.json");
+    }
+
+    private void keep(String result) throws IOException {
+        File partial = new File(getCacheDir(), "benchmark.partial");
+        Files.write(partial.toPath(), result.getBytes(StandardCharsets.UTF_8));
+        if (!partial.renameTo(file())) throw new IOException("cannot write " + file());
+    }
+
+    /** Return the latest document; empty where the system has tidied it away. */
+    private String kept() {
+        try {
+            return new String(Files.readAllBytes(file().toPath()), StandardCharsets.UTF_8);
+        } catch (IOException gone) {
+            return "";
+        }
     }
 
     @Override
@@ -118,6 +139,7 @@ public final class BenchmarkActivity extends ReportActivity {
                             (turn, total, heat) ->
                                     tell(cancel, () -> showSample(live, turn, total, heat)),
                             cancel);
+            keep(result);
             tell(
                     cancel,
                     () -> {

@@ -65,6 +65,7 @@ public final class LiveActivity extends Activity
     private boolean standIn;
     private boolean torch;
     private boolean frozen;
+    private String damaged = "";
     private String failure = "";
     private String waiting = "";
     private String look = "";
@@ -126,7 +127,7 @@ public final class LiveActivity extends Activity
                             .collect(Collectors.toList());
             new ControlsPanel(findViewById(R.id.controls), names, settings, this::change);
         } catch (BundleException broken) {
-            failure = Sentences.ofFailure(getResources(), broken);
+            damaged = Sentences.ofFailure(getResources(), broken);
         }
     }
 
@@ -218,7 +219,7 @@ public final class LiveActivity extends Activity
 
     private void analyse() {
         stopAnalysing();
-        if (!failure.isEmpty() || standIn) return;
+        if (!damaged.isEmpty() || standIn) return;
         waiting = getString(R.string.loading);
         place();
         int turn =
@@ -239,6 +240,7 @@ public final class LiveActivity extends Activity
         Analyser now = analyser;
         analyser = null;
         waiting = "";
+        failure = ""; // another model, or more memory, may do
         if (now != null) now.close();
         numbers.clear();
     }
@@ -439,6 +441,7 @@ public final class LiveActivity extends Activity
         showNumbers();
         Trouble trouble = screen.trouble();
         String text = trouble == Trouble.NONE ? "" : getString(Sentences.ofTrouble(trouble));
+        if (text.isEmpty()) text = damaged;
         if (text.isEmpty()) text = failure;
         if (text.isEmpty()) text = waiting;
         if (text.isEmpty()) text = look;

@@ -157,6 +157,7 @@ public final class PicturesActivity extends Activity implements PictureAnalyser.
     public void onPicture(Bitmap picture) {
         ImageView view = findViewById(R.id.picture);
         view.setImageBitmap(picture);
+        shown = null; // what was found in the earlier picture does not belong to this one
         OverlayView overlay = findViewById(R.id.overlay);
         overlay.clear();
     }

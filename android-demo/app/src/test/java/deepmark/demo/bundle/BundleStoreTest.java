@@ -145,7 +145,7 @@ public final class BundleStoreTest {
                 assertThrows(
                         BundleException.class,
                         () -> new BundleStore(root, this::open).unpacked(entry));
-        assertEquals(Kind.STORAGE, missing.kind());
+        assertEquals(Kind.DAMAGED, missing.kind());
         assertEquals(List.of(), left());
     }
 

@@ -3,6 +3,7 @@ package deepmark.demo.share;
 import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertThrows;
+import static org.junit.Assert.assertTrue;
 
 import android.content.ContentResolver;
 import android.content.Context;
@@ -68,6 +69,19 @@ public final class SharedFilesTest {
     public void onlyTheLatestResultsStay() throws IOException {
         for (int i = 0; i < 40; i++) SharedFiles.write(context, i + ".json", new byte[1]);
         assertEquals(21, new File(context.getCacheDir(), "shared").list().length);
+    }
+
+    @Test
+    public void resultsOfAClockThatWasSetBackStay() throws IOException {
+        for (int i = 0; i < 30; i++) SharedFiles.write(context, i + ".json", new byte[1]);
+        File folder = new File(context.getCacheDir(), "shared");
+        long tomorrow = System.currentTimeMillis() + 86_400_000;
+        for (File one : folder.listFiles()) assertTrue(one.setLastModified(tomorrow));
+        List<Uri> both =
+                List.of(
+                        SharedFiles.write(context, "a.png", new byte[1]),
+                        SharedFiles.write(context, "a.json", new byte[1]));
+        for (Uri one : both) resolver.openInputStream(one).close();
     }
 
     @Test

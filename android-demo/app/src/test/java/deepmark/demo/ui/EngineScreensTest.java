@@ -33,7 +33,9 @@ import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
+import org.robolectric.annotation.Config;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.List;
@@ -105,6 +107,32 @@ public final class EngineScreensTest {
         rescoring.performClick();
         await("another result", () -> !text(pictures, R.id.summary).equals(before));
         assertFalse(DemoApp.of(pictures).settings().read().decoding().has(1));
+        pictures.finish();
+    }
+
+    @Test
+    @Config(sdk = 34)
+    public void aPictureOfOnePixelAndOneOfFortyEightMillionAreAnalysed() throws Exception {
+        PicturesActivity pictures = Robolectric.buildActivity(PicturesActivity.class).setup().get();
+        int[][] sizes = {{1, 1}, {1, 4000}, {8000, 6000}};
+        for (int[] size : sizes) {
+            await("the one before", () -> pictures.findViewById(R.id.share).isEnabled());
+            Uri address = Uri.parse("content://other.app/" + size[0] + ".png");
+            byte[] file = PngFile.of(size[0], size[1]);
+            shadowOf(pictures.getContentResolver())
+                    .registerInputStreamSupplier(address, () -> new ByteArrayInputStream(file));
+            pictures.onActivityResult(1, Activity.RESULT_OK, new Intent().setData(address));
+            assertFalse(pictures.findViewById(R.id.share).isEnabled());
+            await(size[0] + " pixels", () -> pictures.findViewById(R.id.share).isEnabled());
+            assertTrue(
+                    text(pictures, R.id.summary),
+                    text(pictures, R.id.summary).matches("\\d+ garments?, \\d+ ms.*"));
+            Screens.draw(pictures, name("picture-" + size[0] + "x" + size[1]));
+            pictures.findViewById(R.id.share).performClick();
+            assertEquals(
+                    Intent.ACTION_CHOOSER, shadowOf(pictures).getNextStartedActivity().getAction());
+        }
+        assertTrue(text(pictures, R.id.summary).endsWith("reduced to 4000 × 3000 pixels"));
         pictures.finish();
     }
 
