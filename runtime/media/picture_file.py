@@ -24,12 +24,13 @@ READ_HINT = "check its name, and whether you may read it"
 _JPEG_QUALITY = 95
 
 
-def read_picture(path: Path) -> Image8:
+def read_picture(path: str | Path) -> Image8:
     """Read a picture file as BGR, (H, W, 3) uint8.
 
     Raises:
         DataError: it cannot be read, is no picture, is cut short, or is too large.
     """
+    path = Path(path)
     source = printable(path)
     try:
         if path.stat().st_size > MAX_BYTES:

@@ -77,10 +77,13 @@ def _complaints_as_errors(source: str) -> Iterator[None]:
 
 
 def _opened(content: bytes, kind: FileKind, source: str) -> ImageFile:
-    """Read the header. Pillow's own search for the kind is left out, and with it its lower limit of pixels."""
+    """Read the header. Pillow's own search for the kind is left out, and with it its lower limit of pixels.
+
+    It is told no name: of a file that it knows by name it takes pixels from the disk, and turns some of them twice.
+    """
     if kind is kinds.TIFF:
         _refuse_thumbnail(content, source)
-    image = _reader(kind)(io.BytesIO(content), source)
+    image = _reader(kind)(io.BytesIO(content))
     require_room(PictureSize(image.height, image.width), source)
     return image
 

@@ -42,6 +42,25 @@ def test_a_picture_is_turned_upright(orientation: int, kind: str, alpha: bool) -
     assert size.stored == STORED[orientation](_upright()).shape[:2]
 
 
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("orientation", STORED)
+def test_a_tiff_is_turned_once_from_a_file_too(tmp_path: Path, orientation: int, alpha: bool) -> None:
+    """Pillow takes the pixels of one with transparency from the disk where it knows the name, and turns them twice."""
+    path = tmp_path / "it.tiff"
+    path.write_bytes(stored_with_orientation(_upright(alpha=alpha), "TIFF", orientation))
+
+    assert (read_picture(path) == _upright()).all()
+
+
+def test_a_picture_s_name_opens_no_file(tmp_path: Path) -> None:
+    """A picture of a zip may be called what a file beside is called, too."""
+    content = stored_with_orientation(_upright(alpha=True), "TIFF", 1)
+    path = tmp_path / "it.tiff"
+    path.write_bytes(bytes(len(content)))
+
+    assert (decode_picture(content, source=str(path)) == _upright()).all()
+
+
 @pytest.mark.parametrize("orientation", STORED)
 def test_a_jpeg_is_turned_as_opencv_turns_it(orientation: int) -> None:
     content = jpeg_with_orientation(np.ascontiguousarray(STORED[orientation](_upright())), orientation)
