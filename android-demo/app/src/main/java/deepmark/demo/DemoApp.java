@@ -36,6 +36,11 @@ public class DemoApp extends Application {
         return models;
     }
 
+    /** Put other models in place of the app's. */
+    public synchronized void useModels(Models others) {
+        models = others;
+    }
+
     /** Return what the user chose. */
     public synchronized SettingsStore settings() {
         if (settings == null) settings = new SettingsStore(this);

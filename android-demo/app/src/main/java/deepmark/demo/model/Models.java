@@ -34,7 +34,18 @@ public final class Models {
     private final SharedPreferences verdicts;
     private BundleIndex index;
 
+    /** Take the models of the app's assets. */
     public Models(Context context) {
+        this(context, null);
+    }
+
+    /**
+     * Take the models of an index.
+     *
+     * @param index what is in the app; null for what its assets say
+     */
+    public Models(Context context, BundleIndex index) {
+        this.index = index;
         assets = context.getAssets();
         store =
                 new BundleStore(

@@ -43,6 +43,7 @@ import java.util.function.BooleanSupplier;
 
 /** Screens with the real engine and a real model: what is shown is what was computed. */
 @RunWith(EngineRunner.class)
+@Config(sdk = 34)
 public final class EngineScreensTest {
     private static final long PATIENCE_NS = 120_000_000_000L;
 

@@ -1,21 +1,20 @@
 package deepmark.demo.ui;
 
 import static org.junit.Assert.assertEquals;
-import static org.junit.Assert.assertTrue;
 
 import android.app.Activity;
 import android.view.View;
-import android.widget.TextView;
 
 import deepmark.demo.DemoApp;
 import deepmark.demo.R;
+import deepmark.demo.bundle.BundleIndex;
+import deepmark.demo.model.Models;
 
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
 import org.robolectric.RobolectricTestRunner;
 import org.robolectric.RuntimeEnvironment;
-import org.robolectric.annotation.Config;
 
 import java.util.List;
 
@@ -34,7 +33,13 @@ public final class ScreensTest {
                     AboutActivity.class);
 
     private static Activity show(Class<? extends Activity> screen) {
-        DemoApp.of(RuntimeEnvironment.getApplication()).useCameras(new FakeCameras());
+        DemoApp app = DemoApp.of(RuntimeEnvironment.getApplication());
+        app.useCameras(new FakeCameras());
+        app.useModels(
+                new Models(
+                        app,
+                        new BundleIndex(
+                                true, "tests", List.of()))); // EngineScreensTest has real ones
         return Robolectric.buildActivity(screen).setup().get();
     }
 
@@ -82,23 +87,5 @@ public final class ScreensTest {
         Screens.draw(live, "api" + RuntimeEnvironment.getApiLevel() + "-controls");
         assertEquals(View.VISIBLE, live.findViewById(R.id.controls).getVisibility());
         Screens.check(live);
-    }
-
-    @Test
-    @Config(sdk = 34)
-    public void anAppWithoutModelsSaysSoOnEveryScreen() {
-        for (Class<? extends Activity> screen : List.of(LiveActivity.class, AboutActivity.class)) {
-            StringBuilder text = new StringBuilder();
-            collect(show(screen).findViewById(android.R.id.content), text);
-            assertTrue(screen + ": " + text, text.toString().contains("index.json"));
-        }
-    }
-
-    private static void collect(View view, StringBuilder into) {
-        if (view instanceof TextView text && view.isShown())
-            into.append(text.getText()).append('\n');
-        if (view instanceof android.view.ViewGroup group) {
-            for (int i = 0; i < group.getChildCount(); i++) collect(group.getChildAt(i), into);
-        }
     }
 }
