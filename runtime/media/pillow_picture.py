@@ -55,6 +55,9 @@ def decode(content: bytes, kind: FileKind, source: str) -> Image8:
     Raises:
         DataError: it is damaged, too large, or holds what is no picture to look at.
     """
+    import cv2  # noqa: F401  a fault of the installation is said, and not kept back as the picture's
+    import PIL.Image  # noqa: F401
+
     with _complaints_as_errors(source):
         image = _opened(content, kind, source)
         image.load()

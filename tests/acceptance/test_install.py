@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 MEBIBYTE = 2**20
-LINKS = {f"src/deepmark/{name}" for name in ("models", "exporter", "runtime", "benchmarks")}
-SHIPPED = {".py", ".csv", ".jpg", ".css", ".j2", ".cpp", ".hpp"}
+LINKS = {f"src/deepmark/{name}" for name in ("models", "exporter", "runtime", "benchmarks", "android_demo")}
+SHIPPED = {".java", ".xml", ".c", ".map", ".png", ".py", ".csv", ".jpg", ".css", ".j2", ".cpp", ".hpp"}
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +38,23 @@ def test_the_wheel_holds_every_module_and_data_file_and_no_weights(distributions
     (wheel,) = distributions.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     folders = {name: f"deepmark/{name}" for name in ("models", "exporter", "runtime", "benchmarks")}
+    folders["android-demo/app/src/main"] = "deepmark/android_demo/app/src/main"
     expected = set()
     for folder, target in {**folders, "src/deepmark": "deepmark"}.items():
         for path in (ROOT / folder).rglob("*"):
             inside = path.relative_to(ROOT / folder)
             is_data = path.suffix in SHIPPED or path.name in ("CMakeLists.txt", "py.typed")
-            if is_data and not {"demo", "studies"} & set(path.parts) and f"{folder}/{inside.parts[0]}" not in LINKS:
+            if (
+                is_data
+                and not {"models/demo", "benchmarks/studies"} & {f"{folder}/{inside.parts[0]}"}
+                and f"{folder}/{inside.parts[0]}" not in LINKS
+            ):
                 expected.add(f"{target}/{inside.as_posix()}")
 
     assert expected - names == set()
-    assert not [name for name in names if name.endswith((".pth", ".onnx", ".mnn", ".pyc")) or "/demo/" in name]
+    assert not [name for name in names if name.endswith((".pth", ".onnx", ".mnn", ".pyc")) or "/models/demo/" in name]
     assert not [name for name in names if "/studies/" in name]
-    assert wheel.stat().st_size < MEBIBYTE
+    assert wheel.stat().st_size < 2 * MEBIBYTE  # half of one are the samples of the Android app
 
 
 def test_the_sdist_holds_the_tests_and_the_licence_but_no_weights(distributions: Path) -> None:
@@ -58,7 +63,8 @@ def test_the_sdist_holds_the_tests_and_the_licence_but_no_weights(distributions:
         names = {name.partition("/")[2] for name in archive.getnames()}
 
     assert {"LICENSE", "README.md", "pyproject.toml", "tests/conftest.py", "tests/data/softnms39.npz"} <= names
-    assert not [name for name in names if name.endswith((".pth", ".onnx", ".mnn"))]
+    weights = [name for name in names if name.endswith((".pth", ".onnx", ".mnn"))]
+    assert [name for name in weights if not name.startswith("tests/data/made_without_avx2/")] == []  # two layers
 
 
 @pytest.fixture

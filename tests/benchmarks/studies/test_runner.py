@@ -30,6 +30,7 @@ STUDIES = [
     "native_speed",
     "parity_sizes",
     "precision_costs",
+    "processors",
     "sparse_speed",
     "throughput",
     "training_curves",

@@ -94,7 +94,7 @@ def _require_same_drawing(app: Image8, ours: Image8, picture: Image8) -> None:
     for drawn, counterpart in ((one, other), (other, one)):
         reached = cv2.dilate(counterpart.astype(np.uint8), near) > 0
         assert (drawn & ~reached).sum() <= 0.002 * drawn.sum()
-    assert 0.8 < one.sum() / other.sum() < 1.25
+    assert 0.7 < one.sum() / other.sum() < 1.4  # OpenCV and Skia smooth edges differently
 
 
 @pytest.mark.slow
