@@ -195,7 +195,8 @@ def _after_loss(folder: RemoteFolder, error: PhoneLostError, reconnect_s: float)
     except DeviceError:
         pass
     return PhoneLostError(
-        f"{error}; left on it: {folder.path}", hint="plug it in and run the same command: that cleans it at its end"
+        f"{error}; left on it: {folder.path}, where a program ends at its time limit",
+        hint="plug it in and run the same command: that cleans it at its end",
     )
 
 
