@@ -78,6 +78,12 @@ public final class ScreensTest {
         all("de-w880dp-h400dp-land-notnight-xhdpi", 1);
     }
 
+    /** Half of a small phone's screen, as in the system's split screen. */
+    @Test
+    public void germanInASmallWindow() {
+        all("de-w320dp-h280dp-notnight-xhdpi", 1);
+    }
+
     @Test
     public void controlsOpenAndNothingIsCut() {
         RuntimeEnvironment.setQualifiers("de-w400dp-h880dp-notnight-xhdpi");
