@@ -20,6 +20,9 @@ _opened: dict[object, Callable[[Any], Any]] = {}  # in a process of the cluster:
 _resources = ExitStack()
 _busy = threading.Lock()
 
+# Of distributed, and those below it and beside it that its configuration gives a level of their own.
+_LOGGERS = ("distributed", "distributed.client", "tornado.application")
+
 
 def do_on_cluster(job: WorkerJob[Task, Result], tasks: Sequence[Task], address: str) -> Done[Task, Result]:
     """Do all tasks on a cluster; yield them as they are done.
@@ -41,7 +44,8 @@ def do_on_cluster(job: WorkerJob[Task, Result], tasks: Sequence[Task], address: 
     require("a Dask cluster", "distributed", extra="dask")
     from distributed import Client, KilledWorker, as_completed
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # we say what happened
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # we say what happened
     with _connected(Client, address) as client, _scheduler_watched(client, address):
         try:
             client.wait_for_workers(1, timeout=CONNECT_S)  # the last one may just be starting again

@@ -65,14 +65,15 @@ def test_an_interlaced_video_is_refused_and_gives_nothing_that_was_in_memory(cap
     assert capfd.readouterr().err == ""
 
 
-def test_opencv_says_yes_to_a_frame_that_it_did_not_write() -> None:
-    """Where this fails, OpenCV reads interlaced video, and our refusal can go."""
+def test_opencv_says_yes_to_a_frame_that_it_did_not_write(capfd: pytest.CaptureFixture[str]) -> None:
+    """Where this fails, OpenCV reads interlaced video, and our refusal can go. What the frame holds is chance."""
     capture = cv2.VideoCapture(str(MEDIA / "interlaced_h264.mp4"))
 
     there, image = capture.read()
 
     assert there
-    assert _difference(image.astype(np.uint8), _shown()) > 2 * ALIKE
+    assert image.shape == _shown().shape
+    assert "Cannot convert interlaced" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("setting", ["OPENCV_FFMPEG_LOGLEVEL", "OPENCV_FFMPEG_DEBUG"])

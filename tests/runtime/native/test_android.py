@@ -45,6 +45,7 @@ def ndk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.parent.mkdir(parents=True)
     has_clang = shutil.which("clang++") is not None
     names = ("clang", "clang++") if has_clang else ("aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++")
+    (folder / "source.properties").write_text("Pkg.Revision = 27.0.0\n")
     settings.write_text(TOOLCHAIN.format(c=names[0], cxx=names[1]))
     compiler.write_text("#!/bin/sh\necho clang version 18\n")
     compiler.chmod(0o755)
@@ -126,7 +127,7 @@ def test_the_programs_are_built_with_the_ndks_settings(
 
 def test_one_of_the_two_names_is_not_enough(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(NDK_VARIABLE, raising=False)
-    with pytest.raises(EngineError, match=f"{NDK_VARIABLE} must name the Android NDK, found ''"):
+    with pytest.raises(EngineError, match=r"android ndk is missing .*set ANDROID_NDK_HOME"):
         build_for_phone()
 
 

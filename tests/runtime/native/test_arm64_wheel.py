@@ -99,8 +99,10 @@ def test_without_an_index_it_is_said_what_to_do(
     done.assert_refused(1, "Could not find a version that satisfies the requirement mnn==3.6.1", WHEEL_VARIABLE)
 
 
-def test_fetching_goes_with_the_phone_only(deepmark: Deepmark) -> None:
-    deepmark("doctor", "--fetch").assert_refused(2, "--fetch goes with --phone only", "deepmark doctor --phone --fetch")
+def test_fetching_goes_with_one_of_two_lists_only(deepmark: Deepmark) -> None:
+    deepmark("doctor", "--fetch").assert_refused(
+        2, "--fetch goes with --phone or --android", "deepmark doctor --phone --fetch"
+    )
 
 
 @pytest.mark.parametrize(
