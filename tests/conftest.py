@@ -62,7 +62,11 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def log_level() -> Iterator[None]:
-    """Undo what -q and -v of a command that a test ran in this process did to the messages of later tests."""
+    """Undo what earlier tests of this process did to messages: -q and -v, and libraries that log to their stderr."""
+    for logger in (logging.root, logging.getLogger("deepmark")):
+        for handler in list(logger.handlers):
+            if type(handler) is logging.StreamHandler:  # pytest's own are of types of their own
+                logger.removeHandler(handler)
     yield
     logging.getLogger("deepmark").setLevel(logging.NOTSET)
 
