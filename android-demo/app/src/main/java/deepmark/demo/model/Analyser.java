@@ -45,6 +45,7 @@ public final class Analyser implements AutoCloseable {
      *
      * @param found objects in pixels of the upright frame
      * @param card the model's names
+     * @param turn degrees that the frame was turned clockwise
      * @param cropWidth width of the frame's crop rectangle, in pixels of the camera
      * @param cropHeight height of the frame's crop rectangle, in pixels of the camera
      * @param arrivedNs when the frame arrived, System.nanoTime
@@ -54,6 +55,7 @@ public final class Analyser implements AutoCloseable {
     public record Result(
             Found found,
             ModelCard card,
+            int turn,
             int cropWidth,
             int cropHeight,
             long arrivedNs,
@@ -62,12 +64,12 @@ public final class Analyser implements AutoCloseable {
 
     private final Models models;
     private final Listener listener;
-    private final int turn;
     private final Handler main = new Handler(Looper.getMainLooper());
     private final LatestFrame<CameraFrame> slot = new LatestFrame<>();
     private final AtomicBoolean closed = new AtomicBoolean();
     private final FrameCheck check = new FrameCheck();
     private volatile Settings settings;
+    private volatile int turn;
 
     /**
      * Begin.
@@ -86,6 +88,15 @@ public final class Analyser implements AutoCloseable {
     /** Take a frame; it replaces one that waits. */
     public void offer(CameraFrame frame) {
         slot.offer(frame);
+    }
+
+    /**
+     * Turn later frames otherwise: a display that is turned by half a turn tells nobody.
+     *
+     * @param degrees that frames are turned clockwise to be upright
+     */
+    public void turnBy(int degrees) {
+        turn = degrees;
     }
 
     /** Decode later frames with other parameters. */
@@ -141,7 +152,9 @@ public final class Analyser implements AutoCloseable {
             int[] crop = frame.crop();
             int width = crop[2] - crop[0];
             int height = crop[3] - crop[1];
-            Found found = model.detector().detect(engineFrame(frame, crop), settings.decoding());
+            int degrees = turn;
+            Found found =
+                    model.detector().detect(engineFrame(frame, crop, degrees), settings.decoding());
             FrameCheck.Verdict look =
                     check.look(
                             frame.bytes(0),
@@ -154,6 +167,7 @@ public final class Analyser implements AutoCloseable {
                     new Result(
                             found,
                             model.card(),
+                            degrees,
                             width,
                             height,
                             frame.arrivedNs(),
@@ -163,7 +177,7 @@ public final class Analyser implements AutoCloseable {
         tell(() -> listener.onResult(result));
     }
 
-    private Frame engineFrame(CameraFrame frame, int[] crop) {
+    private static Frame engineFrame(CameraFrame frame, int[] crop, int degrees) {
         return new Frame(
                 plane(frame, 0),
                 plane(frame, 1),
@@ -172,7 +186,7 @@ public final class Analyser implements AutoCloseable {
                 crop[1],
                 crop[2],
                 crop[3],
-                turn,
+                degrees,
                 false,
                 frame.fullRange());
     }

@@ -26,6 +26,7 @@ final class ControlsPanel {
 
     private final View root;
     private final Consumer<Settings> changed;
+    private final List<String> models;
     private Settings settings;
 
     /**
@@ -39,47 +40,23 @@ final class ControlsPanel {
     ControlsPanel(View root, List<String> models, Settings begin, Consumer<Settings> changed) {
         this.root = root;
         this.changed = changed;
-        this.settings = begin;
         SeekBar score = root.findViewById(R.id.score);
-        score.setProgress((int) Math.round(100 * begin.decoding().score()));
         onMove(score, value -> settings.withDecoding(settings.decoding().withScore(value / 100.0)));
         SeekBar threads = root.findViewById(R.id.threads);
         threads.setMax(Settings.MOST_THREADS - 1);
-        threads.setProgress(begin.threads() - 1);
         onMove(threads, value -> settings.withThreads(value + 1));
-        for (int i = 0; i < TECHNIQUES.length; i++) {
-            int number = i + 1;
-            Switch one = root.findViewById(TECHNIQUES[i]);
-            one.setChecked(begin.decoding().has(number));
-            one.setOnCheckedChangeListener(
-                    (button, on) ->
-                            change(settings.withDecoding(settings.decoding().with(number, on))));
-        }
-        Switch half = root.findViewById(R.id.half);
-        half.setChecked(begin.precision() == Precision.FP16);
-        half.setOnCheckedChangeListener(
-                (button, on) ->
-                        change(settings.withPrecision(on ? Precision.FP16 : Precision.FP32)));
-        chooseFrom(models);
-        label();
-    }
-
-    private void chooseFrom(List<String> models) {
+        this.models = models;
         Spinner model = root.findViewById(R.id.model);
-        ArrayAdapter<String> names =
+        model.setAdapter(
                 new ArrayAdapter<>(
-                        root.getContext(), android.R.layout.simple_spinner_dropdown_item, models);
-        model.setAdapter(names);
-        model.setSelection(Math.max(0, models.indexOf(settings.bundle())));
+                        root.getContext(), android.R.layout.simple_spinner_dropdown_item, models));
+        show(begin);
         model.setOnItemSelectedListener(
                 new AdapterView.OnItemSelectedListener() {
                     @Override
                     public void onItemSelected(
                             AdapterView<?> parent, View item, int position, long id) {
-                        String chosen = models.get(position);
-                        boolean first = settings.bundle().isEmpty() && position == 0;
-                        if (!first && !chosen.equals(settings.bundle()))
-                            change(settings.withBundle(chosen));
+                        choose(models.get(position));
                     }
 
                     @Override
@@ -87,6 +64,46 @@ final class ControlsPanel {
                         // The model stays.
                     }
                 });
+    }
+
+    /** Show other settings, which nobody is told of: another screen may have changed them. */
+    void show(Settings now) {
+        settings = now;
+        SeekBar score = root.findViewById(R.id.score);
+        score.setProgress((int) Math.round(100 * now.decoding().score()));
+        SeekBar threads = root.findViewById(R.id.threads);
+        threads.setProgress(now.threads() - 1);
+        for (int i = 0; i < TECHNIQUES.length; i++) {
+            int number = i + 1;
+            set(
+                    TECHNIQUES[i],
+                    now.decoding().has(number),
+                    on -> settings.withDecoding(settings.decoding().with(number, on)));
+        }
+        set(
+                R.id.half,
+                now.precision() == Precision.FP16,
+                on -> settings.withPrecision(on ? Precision.FP16 : Precision.FP32));
+        Spinner model = root.findViewById(R.id.model);
+        if (!models.isEmpty()) model.setSelection(Math.max(0, models.indexOf(now.bundle())));
+        label();
+    }
+
+    private void choose(String model) {
+        boolean isFirst = settings.bundle().isEmpty() && models.indexOf(model) == 0;
+        if (!isFirst && !model.equals(settings.bundle())) change(settings.withBundle(model));
+    }
+
+    /** What a switch makes of the settings. */
+    private interface Turn {
+        Settings to(boolean on);
+    }
+
+    private void set(int view, boolean on, Turn turn) {
+        Switch one = root.findViewById(view);
+        one.setOnCheckedChangeListener(null);
+        one.setChecked(on);
+        one.setOnCheckedChangeListener((button, now) -> change(turn.to(now)));
     }
 
     /** What a position of a slider makes of the settings. */

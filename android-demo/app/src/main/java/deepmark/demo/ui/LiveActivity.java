@@ -14,10 +14,8 @@ import android.view.TextureView;
 import android.view.View;
 import android.view.WindowInsets;
 import android.view.WindowManager;
-import android.widget.Button;
 import android.widget.ImageButton;
 import android.widget.PopupMenu;
-import android.widget.TextView;
 
 import deepmark.demo.DemoApp;
 import deepmark.demo.R;
@@ -38,6 +36,7 @@ import deepmark.demo.view.ModelCard;
 import deepmark.demo.view.OverlayView;
 
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 
 /**
@@ -48,6 +47,7 @@ public final class LiveActivity extends Activity
     private static final int CAMERA_QUESTION = 1;
     private static final int NO_OPENING = 0;
     private static final long NUMBERS_MS = 250;
+    private static final int FRAMES_TO_SETTLE = 15; // a camera that starts is dark at first
     private static final String FROZEN = "frozen";
 
     private final Handler main = new Handler(Looper.getMainLooper());
@@ -55,6 +55,10 @@ public final class LiveActivity extends Activity
     private CameraScreen screen = CameraScreen.created();
     private Cameras cameras;
     private List<Cameras.Lens> lenses = List.of();
+
+    /** Frames of a camera that starts, before the screen that was frozen is frozen again. */
+    private final AtomicInteger framesToFreeze = new AtomicInteger();
+
     private Settings settings;
     private Heat heat;
     private TextureView preview;
@@ -65,6 +69,9 @@ public final class LiveActivity extends Activity
     private boolean standIn;
     private boolean torch;
     private boolean frozen;
+    private boolean differs;
+    private LivePanels panels;
+    private ControlsPanel controls;
     private String damaged = "";
     private String failure = "";
     private String waiting = "";
@@ -83,6 +90,7 @@ public final class LiveActivity extends Activity
         overlay = findViewById(R.id.overlay);
         preview.setSurfaceTextureListener(this);
         preview.addOnLayoutChangeListener((view, l, t, r, b, ol, ot, or, ob) -> place());
+        panels = new LivePanels(this, this::mend);
         drawBehindBars();
         readModels(app.models());
         findViewById(R.id.pictures).setOnClickListener(view -> go(PicturesActivity.class));
@@ -125,7 +133,8 @@ public final class LiveActivity extends Activity
                     index.bundles().stream()
                             .map(BundleIndex.Entry::name)
                             .collect(Collectors.toList());
-            new ControlsPanel(findViewById(R.id.controls), names, settings, this::change);
+            controls =
+                    new ControlsPanel(findViewById(R.id.controls), names, settings, this::change);
         } catch (BundleException broken) {
             damaged = Sentences.ofFailure(getResources(), broken);
         }
@@ -135,6 +144,7 @@ public final class LiveActivity extends Activity
     protected void onResume() {
         super.onResume();
         settings = DemoApp.of(this).settings().read();
+        if (controls != null) controls.show(settings);
         if (checkSelfPermission(Manifest.permission.CAMERA) == PackageManager.PERMISSION_GRANTED) {
             happened(Event.PERMISSION_GRANTED, NO_OPENING);
         }
@@ -190,8 +200,8 @@ public final class LiveActivity extends Activity
             }
             case CONFIGURE -> {
                 analyse();
+                framesToFreeze.set(frozen ? FRAMES_TO_SETTLE : 0);
                 cameras.stream(preview.getSurfaceTexture());
-                if (frozen) cameras.freeze(true);
             }
             case CLOSE -> {
                 torch = false;
@@ -215,25 +225,19 @@ public final class LiveActivity extends Activity
         Analyser now = analyser;
         if (now == null) frame.close();
         else now.offer(frame);
+        if (framesToFreeze.get() > 0 && framesToFreeze.decrementAndGet() == 0) {
+            main.post(() -> cameras.freeze(frozen));
+        }
     }
 
     private void analyse() {
         stopAnalysing();
         if (!damaged.isEmpty() || standIn) return;
         waiting = getString(R.string.loading);
-        place();
-        int turn =
-                FrameGeometry.ofCamera(
-                                lens().sensorOrientation(),
-                                rotation(),
-                                lens().front(),
-                                1,
-                                1,
-                                1,
-                                1,
-                                FrameGeometry.Fit.COVER)
-                        .turn();
+        Cameras.Lens lens = lens();
+        int turn = FrameGeometry.turn(lens.sensorOrientation(), rotation(), lens.front());
         analyser = new Analyser(DemoApp.of(this).models(), settings, turn, this);
+        place();
     }
 
     private void stopAnalysing() {
@@ -258,8 +262,6 @@ public final class LiveActivity extends Activity
         show();
     }
 
-    private boolean differs;
-
     @Override
     public void onResult(Analyser.Result result) {
         latest = result;
@@ -275,7 +277,11 @@ public final class LiveActivity extends Activity
                     case GREEN -> getString(R.string.green_frames);
                 };
         place();
-        if (geometry != null) overlay.show(result.found(), result.card(), geometry);
+        if (geometry != null && geometry.turn() == result.turn()) {
+            overlay.show(result.found(), result.card(), geometry);
+        } else {
+            overlay.clear(); // the display was turned meanwhile
+        }
         show();
     }
 
@@ -305,6 +311,8 @@ public final class LiveActivity extends Activity
         Matrix matrix = new Matrix();
         matrix.setValues(geometry.previewMatrix());
         preview.setTransform(matrix);
+        Analyser running = analyser;
+        if (running != null) running.turnBy(geometry.turn());
     }
 
     @SuppressWarnings("deprecation") // Activity.getDisplay is of Android 11
@@ -397,41 +405,11 @@ public final class LiveActivity extends Activity
                 latest != null
                         && analyser != null
                         && screen.device() == CameraScreen.Device.STREAMING;
-        findViewById(R.id.numbers).setVisibility(some ? View.VISIBLE : View.GONE);
-        if (!some) return;
-        LiveNumbers.Shown now = numbers.shown();
-        set(
-                R.id.speed,
-                getString(
-                        R.string.speed,
-                        Sentences.number(now.framesPerSecond(), 1),
-                        Sentences.number(now.median(), 0),
-                        Sentences.number(now.p90(), 0)));
-        set(
-                R.id.phases,
-                getString(
-                        R.string.phases,
-                        Sentences.number(now.convert(), 1),
-                        Sentences.number(now.network(), 1),
-                        Sentences.number(now.decode(), 1)));
-        double age = (System.nanoTime() - latest.arrivedNs()) / 1e6;
-        set(
-                R.id.state,
-                getString(
-                        R.string.state,
-                        latest.card().name() + " " + latest.card().precisionUsed(),
-                        Sentences.number(age, 0),
-                        Sentences.ofHeat(getResources(), heat.status())));
+        panels.showNumbers(some ? numbers.shown() : null, latest, heat.status());
     }
 
     private void show() {
-        String banner =
-                standIn
-                        ? getString(R.string.stand_in_banner)
-                        : differs ? getString(R.string.differs_banner) : "";
-        TextView line = findViewById(R.id.banner);
-        line.setText(banner);
-        line.setVisibility(banner.isEmpty() ? View.GONE : View.VISIBLE);
+        panels.showBanner(standIn, differs);
         Cameras.Lens lens = lens();
         ImageButton light = findViewById(R.id.torch);
         light.setEnabled(lens != null && lens.torch());
@@ -439,45 +417,18 @@ public final class LiveActivity extends Activity
         light.setActivated(torch);
         findViewById(R.id.switch_camera).setEnabled(lenses.size() != 1);
         showNumbers();
-        Trouble trouble = screen.trouble();
-        String text = trouble == Trouble.NONE ? "" : getString(Sentences.ofTrouble(trouble));
-        if (text.isEmpty()) text = damaged;
-        if (text.isEmpty()) text = failure;
-        if (text.isEmpty()) text = waiting;
-        if (text.isEmpty()) text = look;
-        set(R.id.message_text, text);
-        findViewById(R.id.message).setVisibility(text.isEmpty() ? View.GONE : View.VISIBLE);
-        showRemedy(trouble);
+        panels.showMessage(screen.trouble(), List.of(damaged, failure, waiting, look));
     }
 
-    private void showRemedy(Trouble trouble) {
-        Button action = findViewById(R.id.message_action);
-        int title =
-                switch (trouble) {
-                    case NONE, NO_CAMERA -> 0;
-                    case PERMISSION -> R.string.ask_again;
-                    case PERMISSION_FOR_GOOD -> R.string.open_settings;
-                    case TAKEN, LOST, DISABLED, FAILED -> R.string.try_again;
-                };
-        action.setVisibility(title == 0 ? View.GONE : View.VISIBLE);
-        if (title == 0) return;
-        action.setText(title);
-        action.setOnClickListener(
-                view -> {
-                    if (trouble == Trouble.PERMISSION_FOR_GOOD) openSettings();
-                    else happened(Event.RETRIED, NO_OPENING);
-                });
+    private void mend(Trouble trouble) {
+        if (trouble == Trouble.PERMISSION_FOR_GOOD) openSettings();
+        else happened(Event.RETRIED, NO_OPENING);
     }
 
     private void openSettings() {
         Uri self = Uri.fromParts("package", getPackageName(), null);
         startActivity(
                 new Intent(android.provider.Settings.ACTION_APPLICATION_DETAILS_SETTINGS, self));
-    }
-
-    private void set(int view, String text) {
-        TextView line = findViewById(view);
-        if (!text.contentEquals(line.getText())) line.setText(text);
     }
 
     @Override

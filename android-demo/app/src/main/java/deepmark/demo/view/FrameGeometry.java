@@ -47,6 +47,26 @@ public record FrameGeometry(
     }
 
     /**
+     * Return the degrees that a camera's buffer is turned clockwise to be upright: 0, 90, 180 or
+     * 270.
+     *
+     * @param sensorOrientation Camera2's SENSOR_ORIENTATION
+     * @param displayQuarters Display.getRotation(), 0 to 3
+     * @param front whether the camera looks at its user
+     * @throws IllegalArgumentException the sensor's orientation is no multiple of 90 degrees
+     */
+    public static int turn(int sensorOrientation, int displayQuarters, boolean front) {
+        if (sensorOrientation % 90 != 0) {
+            throw new IllegalArgumentException(
+                    "the sensor's orientation must be a multiple of 90, found "
+                            + sensorOrientation);
+        }
+        int displayTurn = displayQuarters * 90;
+        int degrees = front ? sensorOrientation + displayTurn : sensorOrientation - displayTurn;
+        return Math.floorMod(degrees, 360);
+    }
+
+    /**
      * Lay a camera's frames out in a view.
      *
      * @param sensorOrientation degrees that the buffer must be turned clockwise on a phone held in
@@ -67,20 +87,11 @@ public record FrameGeometry(
             int viewWidth,
             int viewHeight,
             Fit fit) {
-        if (sensorOrientation % 90 != 0) {
-            throw new IllegalArgumentException(
-                    "the sensor's orientation must be a multiple of 90, found "
-                            + sensorOrientation);
-        }
-        int displayTurn = Math.floorMod(displayQuarters * 90, 360);
-        int turn =
-                Math.floorMod(
-                        front ? sensorOrientation + displayTurn : sensorOrientation - displayTurn,
-                        360);
+        int turn = turn(sensorOrientation, displayQuarters, front);
         boolean onSide = turn % 180 != 0;
         return placed(
                 turn,
-                displayTurn,
+                Math.floorMod(displayQuarters * 90, 360),
                 front,
                 onSide ? cropHeight : cropWidth,
                 onSide ? cropWidth : cropHeight,

@@ -11,11 +11,16 @@ import android.graphics.SurfaceTexture;
 import android.os.Looper;
 import android.view.View;
 import android.widget.Button;
+import android.widget.Switch;
 import android.widget.TextView;
 
 import deepmark.demo.DemoApp;
 import deepmark.demo.R;
+import deepmark.demo.bundle.BundleIndex;
 import deepmark.demo.camera.CameraScreen.Event;
+import deepmark.demo.engine.Decoding;
+import deepmark.demo.model.Models;
+import deepmark.demo.settings.Settings;
 
 import org.junit.Before;
 import org.junit.Test;
@@ -39,7 +44,9 @@ public final class LiveActivityTest {
     @Before
     public void useFakeCameras() {
         RuntimeEnvironment.setQualifiers("en-w400dp-h880dp-xhdpi");
-        DemoApp.of(RuntimeEnvironment.getApplication()).useCameras(cameras);
+        DemoApp app = DemoApp.of(RuntimeEnvironment.getApplication());
+        app.useCameras(cameras);
+        app.useModels(new Models(app, new BundleIndex(true, "tests", List.of())));
     }
 
     private void allow() {
@@ -155,6 +162,43 @@ public final class LiveActivityTest {
                 cameras.calls.subList(cameras.calls.size() - 2, cameras.calls.size()));
         controller.recreate();
         assertTrue(controller.get().findViewById(R.id.freeze).isActivated());
+    }
+
+    @Test
+    public void aFrozenScreenThatComesBackHasAPictureToBeFrozenAt() {
+        LiveActivity live = startWithSurface();
+        cameras.tell(Event.OPENED);
+        cameras.tell(Event.STREAMING);
+        live.findViewById(R.id.freeze).performClick();
+        controller.pause();
+        cameras.calls.clear();
+        controller.resume();
+        settle();
+        cameras.tell(Event.OPENED);
+        cameras.tell(Event.STREAMING);
+        assertFalse("frozen before a picture came", cameras.calls.contains("freeze"));
+        for (int i = 0; i < 40; i++) {
+            live.onFrame(new FakeCameras.Frame(4, 4, new byte[16], new byte[4], new byte[4]));
+        }
+        settle();
+        assertEquals(1, cameras.calls.stream().filter("freeze"::equals).count());
+    }
+
+    @Test
+    public void whatAnotherScreenChangedIsShownAndNotUndone() {
+        LiveActivity live = startWithSurface();
+        Settings before = DemoApp.of(live).settings().read();
+        controller.pause();
+        Decoding other = before.decoding().with(2, false).withScore(0.55);
+        DemoApp.of(live).settings().write(before.withDecoding(other).withThreads(3));
+        controller.resume();
+        settle();
+        Switch blur = live.findViewById(R.id.technique2);
+        assertFalse(blur.isChecked());
+        live.findViewById(R.id.technique1).performClick();
+        Settings now = DemoApp.of(live).settings().read();
+        assertEquals(other.with(1, false), now.decoding());
+        assertEquals(3, now.threads());
     }
 
     @Test
