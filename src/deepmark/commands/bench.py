@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
+from deepmark.commands.bench_options import (
+    RIVALS,
+    RivalsType,
+    check_app_options,
+    check_options,
+    more_files,
+    phone_options,
+)
 from deepmark.commands.click_program import run as run_program
-from deepmark.commands.options import READABLE, adding, output_options, threshold_option
+from deepmark.commands.options import READABLE, output_options, threshold_option
 from deepmark.console import print_json, progress, say
 from deepmark.errors import UsageError
 
@@ -29,64 +36,9 @@ Examples:
   deepmark bench --diff before.json after.json
   deepmark bench --from phone.json --report phone.html
 """
-RIVALS = ("torch", "onnxruntime", "mnn", "ncnn", "openvino")
 SWEEP_SIZES = (128, 256, 512)
 SWEEP_THREADS = (1, 2, 4)
 PHONE_THREADS = 4  # the paper's
-_ONLY_ADB = ("serial", "precision", "techniques", "power", "keep")
-# What goes with --from: where the result goes. All else says how to measure, and the app did that.
-_WITH_APP = ("models", "shared", "output", "csv", "report", "accuracy", "compare", "as_json", "quiet", "verbose")
-_ONLY_HOST = ("cores", "backend", "against", "checkpoint")
-
-
-class _Rivals(click.ParamType[tuple[str, ...]]):
-    """Names of rivals with commas."""
-
-    name = "rivals"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Turn the text into names."""
-        if isinstance(value, tuple):
-            return value
-        names = tuple(part.strip() for part in str(value).split(","))
-        if unknown := [name for name in names if name not in RIVALS]:
-            self.fail(f"{unknown[0]!r} is none of {', '.join(RIVALS)}", param, ctx)
-        return names
-
-
-class _TechniqueSets(click.ParamType[str]):
-    """``manifest``, ``all``, ``none``, or numbers of the paper's techniques with commas."""
-
-    name = "techniques"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the text."""
-        text = str(value)
-        if text not in {"manifest", "all", "none"} and not re.fullmatch(r"[1-4](,[1-4]){0,3}", text):
-            self.fail(f"{text!r} is none of manifest, all, none, or numbers such as 1,3", param, ctx)
-        return text
-
-
-_phone_options = adding(
-    click.option("--serial", metavar="SERIAL", help="adb: serial number of the phone, where there are several."),
-    click.option(
-        "--precision",
-        type=click.Choice(["fp32", "fp16"]),
-        multiple=True,
-        help="adb: precision to compute in; may be repeated.  [default: fp32]",
-    ),
-    click.option(
-        "--techniques",
-        metavar="manifest|all|none|1,2,3,4",
-        type=_TechniqueSets(),
-        multiple=True,
-        help="adb: techniques of the decoder; may be repeated.  [default: manifest]",
-    ),
-    click.option(
-        "--power", type=click.Choice(["normal", "high", "low"]), help="adb: power mode of MNN.  [default: normal]"
-    ),
-    click.option("--keep", is_flag=True, help="adb: leave the copied files on the phone."),
-)
 
 
 @click.command("bench", epilog=EPILOG)
@@ -120,7 +72,7 @@ _phone_options = adding(
 @click.option(
     "--against",
     metavar="NAME,...",
-    type=_Rivals(),
+    type=RivalsType(),
     default=(),
     help=f"Engines to time the dense network alone in: {', '.join(RIVALS)}.",
 )
@@ -175,7 +127,7 @@ _phone_options = adding(
     multiple=True,
     help="Judge and print what the Android app's Benchmark screen shared; several: one phone's. No MODEL is run.",
 )
-@_phone_options
+@phone_options
 @output_options
 def command(
     *,
@@ -229,12 +181,12 @@ def command(
         _diff(models, *diff, as_json=as_json)
         return
     if shared:
-        shared += _more_files(models)
-        _check_app_options()
+        shared += more_files(models)
+        check_app_options()
     elif not models:
         raise UsageError("give a MODEL to measure", hint="deepmark bench --help")
     else:
-        _check_options(device)
+        check_options(device)
     from deepmark.benchmarks.report.result_files import ResultFiles
     from deepmark.benchmarks.result.document import BenchPlan
     from deepmark.benchmarks.result.verdict import require_reliable
@@ -271,52 +223,6 @@ def command(
         if one.kind == "rival":
             say(f"not measured: {one.sentence}")
     require_reliable(result)
-
-
-def _check_options(device: str) -> None:
-    """Refuse options of the running command that the device does not have.
-
-    Raises:
-        UsageError: one was given.
-    """
-    ctx = click.get_current_context()
-    strange = _ONLY_HOST if device == "adb" else _ONLY_ADB
-    for name in strange:
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            other = "host" if device == "adb" else "adb"
-            raise UsageError(f"--{name} goes with --device {other} only", hint="deepmark bench --help")
-
-
-def _more_files(models: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Take what stands behind ``--from FILE`` as more files, as a shell writes out ``--from *.json``.
-
-    Raises:
-        UsageError: one is no JSON file by its name, and so would be a MODEL.
-    """
-    strange = next((one for one in models if one.suffix.lower() != ".json"), None)
-    if strange is not None:
-        raise UsageError(
-            f"--from reads results of the app and runs no MODEL, found {strange}",
-            hint="deepmark bench --from FILE.json",
-        )
-    return models
-
-
-def _check_app_options() -> None:
-    """Refuse options of the running command that say how to measure.
-
-    Raises:
-        UsageError: one was given.
-    """
-    ctx = click.get_current_context()
-    for one in ctx.command.params:
-        source = ctx.get_parameter_source(one.name or "")
-        if one.name not in _WITH_APP and source is not None and source.name == "COMMANDLINE":
-            raise UsageError(
-                f"{one.opts[-1]} says how to measure, and --from reads what the app measured",
-                hint="deepmark bench --help",
-            )
 
 
 def _command() -> str:

@@ -179,6 +179,6 @@ def test_a_rival_that_is_not_here_is_named_with_the_way_to_get_it(monkeypatch: p
 
 
 def test_the_table_of_rivals_is_the_command_s() -> None:
-    from deepmark.commands.bench import RIVALS as OFFERED
+    from deepmark.commands.bench_options import RIVALS as OFFERED
 
     assert set(OFFERED) == set(rivals.RIVALS)

@@ -137,7 +137,9 @@ def test_a_pinned_file_that_is_another_one_is_not_kept(tmp_path: Path, monkeypat
     monkeypatch.setattr(tool_chain, "_download", lambda _, target: target.write_bytes(b"other"))
     monkeypatch.setattr(tool_chain, "PINNED", (tool_chain.FRAMEWORK_JAR,))
     said: list[str] = []
-    with pytest.raises(AndroidError, match=r"gave the sha256 .*, expected 6be2"):
+    with pytest.raises(AndroidError, match=r"android-all-14\.jar came with the sha256 .*, expected 6be2"):
         tool_chain.fetch_tools(said.append)
-    assert said == [f"fetching Android 14's framework: 138 MB from {tool_chain.FRAMEWORK_JAR.origin}"]
+    assert said == [
+        f"fetching Android 14's framework: 138 MB from {tool_chain.FRAMEWORK_JAR.origin} into {tmp_path / 'android'}"
+    ]
     assert not list(tmp_path.rglob("*.jar"))

@@ -17,8 +17,8 @@ from deepmark.runtime.native.arm64_wheel import (
     WHEEL_VARIABLE,
     fetch_arm64_wheel,
     find_arm64_wheel,
-    named_source,
 )
+from deepmark.runtime.pinned_wheel import named_source
 
 ROOT = Path(__file__).resolve().parents[3]
 
