@@ -122,10 +122,12 @@ def read_source(source: Path) -> onnx.ModelProto:
         check_weights(model, stage=CONVERSION)
         onnx.checker.check_model(model)
     except FileNotFoundError as error:
-        raise ConversionError(f"no file {source.name}", stage=CONVERSION) from error
+        raise ConversionError(f"no file {source.name}", stage=CONVERSION, hint="check its path") from error
     except (DecodeError, onnx.checker.ValidationError) as error:
         why = " ".join(str(error).split())
-        raise ConversionError(f"{source.name} is no valid ONNX model: {why}", stage=CONVERSION) from error
+        raise ConversionError(
+            f"{source.name} is no valid ONNX model: {why}", stage=CONVERSION, hint="copy it again, or export it again"
+        ) from error
     return model
 
 

@@ -203,8 +203,9 @@ def test_a_file_that_is_no_onnx_is_refused(content: bytes | None, words: str, tm
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(ConversionError, match=words):
+    with pytest.raises(ConversionError, match=words) as refusal:
         inspect_onnx(path)
+    assert refusal.value.hint
 
 
 def test_a_library_that_crashes_on_a_file_raises_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
