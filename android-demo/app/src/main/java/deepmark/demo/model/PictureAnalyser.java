@@ -170,12 +170,7 @@ public final class PictureAnalyser implements AutoCloseable {
     }
 
     private void reopen(Settings settings) throws BundleException, EngineException {
-        boolean same =
-                model != null
-                        && opened.bundle().equals(settings.bundle())
-                        && opened.precision() == settings.precision()
-                        && opened.threads() == settings.threads();
-        if (same) return;
+        if (model != null && settings.opensLike(opened)) return;
         closeModel();
         BundleIndex.Entry entry = models.chosen(settings);
         model = models.open(entry, settings);

@@ -81,6 +81,13 @@ public record Settings(
         }
     }
 
+    /** Tell whether a model that was opened with other settings serves these, too. */
+    public boolean opensLike(Settings other) {
+        return bundle.equals(other.bundle)
+                && precision == other.precision
+                && threads == other.threads;
+    }
+
     /** Return these settings with another model. */
     public Settings withBundle(String name) {
         return new Settings(name, decoding, precision, threads, front);

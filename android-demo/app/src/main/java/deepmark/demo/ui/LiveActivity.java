@@ -321,10 +321,7 @@ public final class LiveActivity extends Activity
     }
 
     private void change(Settings now) {
-        boolean reopen =
-                !now.bundle().equals(settings.bundle())
-                        || now.precision() != settings.precision()
-                        || now.threads() != settings.threads();
+        boolean reopen = !now.opensLike(settings);
         settings = now;
         DemoApp.of(this).settings().write(now);
         numbers.clear();

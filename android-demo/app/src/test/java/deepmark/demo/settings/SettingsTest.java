@@ -1,6 +1,8 @@
 package deepmark.demo.settings;
 
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertTrue;
 
 import deepmark.demo.engine.Decoding;
 import deepmark.demo.engine.EngineSettings.Precision;
@@ -31,5 +33,14 @@ public final class SettingsTest {
         assertEquals(4, Settings.fresh(8).threads());
         assertEquals(2, Settings.fresh(2).threads());
         assertEquals(1, Settings.fresh(0).threads());
+    }
+
+    @Test
+    public void onlyModelArithmeticAndThreadsNeedAnotherModel() {
+        Settings fresh = Settings.fresh(4);
+        assertTrue(fresh.opensLike(fresh.withDecoding(new Decoding(0, 0.9)).withFront(true)));
+        assertFalse(fresh.opensLike(fresh.withBundle("shirt")));
+        assertFalse(fresh.opensLike(fresh.withPrecision(Precision.FP16)));
+        assertFalse(fresh.opensLike(fresh.withThreads(2)));
     }
 }
