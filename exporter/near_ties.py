@@ -62,7 +62,7 @@ def landmark_is_near_tie(heads: Heads, params: DecoderParams, cell: Cell, group:
     Four choices are looked at: the cell that the mask stands on, the maximum under the mask, the threshold, and the
     gate at the object's box. Without technique 4, or without ``hm_hp``, nothing counts as a tie.
     """
-    if heads.hm_hp is None or not params.mask:
+    if heads.hps is None or heads.hm_hp is None or not params.mask:
         return False
     coarse = heads.hps[2 * group : 2 * group + 2, cell.y, cell.x] + (cell.x, cell.y)
     if (np.abs(coarse - np.round(coarse)) <= slack["hps"]).any():

@@ -28,6 +28,7 @@ from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.heads.maps import Heads, ReadableHeads
+from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.provenance import ObjectParity
 
@@ -80,7 +81,7 @@ def decode_objects(
 
 def no_objects(schema: KeypointSchema) -> Objects:
     """Return what an empty map gives."""
-    channels = {"hm": len(schema.classes), "wh": 2, "hps": 2 * schema.num_groups}
+    channels = head_channels(len(schema.classes), schema.num_groups, optional=())
     empty = Heads(**{name: np.zeros((count, 1, 1), np.float32) for name, count in channels.items()})
     return decode_objects(empty, schema, DecoderParams())
 

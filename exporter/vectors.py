@@ -195,9 +195,10 @@ def _fault(expected: Expected, shape: tuple[int, ...], spec: HeadsSpec, schema: 
         if not 0 <= min(head.positions) <= max(head.positions) < channels[name] * cells:
             return f"{name} has a position outside the map"
     for number, one in enumerate(expected.objects):
-        landmarks = len(schema.groups[one.class_id]) if 0 <= one.class_id < len(schema.classes) else 0
+        known = 0 <= one.class_id < len(schema.classes)
+        landmarks = len(schema.groups[one.class_id]) if known else 0
         lengths = (len(one.cell), len(one.box), len(one.keypoints), len(one.keypoint_scores), len(one.refined))
-        if not landmarks or lengths != (2, 4, 2 * landmarks, landmarks, landmarks):
+        if not known or lengths != (2, 4, 2 * landmarks, landmarks, landmarks):
             return f"object {number} is of no class of the schema"
     return None
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn
 
 from deepmark.errors import CheckpointError
-from deepmark.runtime.keypoints.head_names import HEAD_ORDER, OPTIONAL_HEADS
+from deepmark.runtime.keypoints.head_names import HEAD_ORDER, LANDMARK_HEADS
 
 Shapes = Mapping[str, tuple[int, ...]]  # tensor name -> shape
 
@@ -84,8 +84,8 @@ class Layout:
 
     @property
     def groups(self) -> int:
-        """Landmark channels."""
-        return self.heads["hps"] // 2
+        """Landmark channels; 0 for boxes only."""
+        return self.heads.get("hps", 0) // 2
 
 
 def recognise(shapes: Shapes, source: str, *, is_zero: Callable[[str], bool]) -> Layout:
@@ -150,7 +150,7 @@ def _refuse_other_networks(shapes: Shapes, source: str) -> None:
         what = f"a network with the parts {', '.join(sorted(tops)[:10])}"
     raise CheckpointError(
         f"{source} is {what}, not mDLA-34: expected tensors named base.* and dla_up.*",
-        hint="give a checkpoint of CenterNet's task multi_pose with arch dla_34",
+        hint="give a checkpoint of CenterNet's task multi_pose or ctdet with arch dla_34",
     )
 
 
@@ -190,12 +190,13 @@ def _heads(shapes: Shapes, source: str) -> tuple[dict[str, int], int]:
     for top in tops:
         if top not in {*BODY, *HEAD_ORDER}:
             _refuse_part(top, source)
-    missing = [head for head in HEAD_ORDER if head not in OPTIONAL_HEADS and head not in tops]
+    needed = ("hm", "wh", "hps") if tops.keys() & LANDMARK_HEADS else ("hm", "wh")
+    missing = [head for head in needed if head not in tops]
     if missing:
         raise CheckpointError(
-            f"{source} has no head {' and no head '.join(missing)}: it does not find landmarks"
+            f"{source} has no head {' and no head '.join(missing)}"
             f" (heads found: {', '.join(head for head in HEAD_ORDER if head in tops) or 'none'})",
-            hint="give a checkpoint of CenterNet's task multi_pose",
+            hint="give a checkpoint of CenterNet's task multi_pose (landmarks) or ctdet (boxes only)",
         )
     heads, inner = {}, {}
     for head in HEAD_ORDER:
@@ -227,7 +228,12 @@ def _head(head: str, shapes: Shapes, source: str) -> tuple[int, int]:
 
 
 def _check_channels(heads: Mapping[str, int], source: str) -> None:
-    expected = {"wh": 2, "reg": 2, "hp_offset": 2, "hps": 2 * heads.get("hm_hp", max(heads["hps"] // 2, 1))}
+    if heads["wh"] == 2 * heads["hm"] > 2:
+        raise CheckpointError(
+            f"{source}: head 'wh' must have 2 channels, found {heads['wh']}: a size for each class (--cat_spec_wh)",
+            hint="train with one size for all classes, CenterNet's default",
+        )
+    expected = {"wh": 2, "reg": 2, "hp_offset": 2, "hps": 2 * heads.get("hm_hp", max(heads.get("hps", 0) // 2, 1))}
     for head, channels in expected.items():
         if heads.get(head, channels) != channels:
             raise CheckpointError(

@@ -16,7 +16,14 @@ import msgspec
 from deepmark.errors import BundleError, DataError
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import STRIDE
-from deepmark.runtime.keypoints.head_names import FEATURES, GATHERED_HEADS, HEAD_ORDER, OPTIONAL_HEADS, head_channels
+from deepmark.runtime.keypoints.head_names import (
+    FEATURES,
+    GATHERED_HEADS,
+    HEAD_ORDER,
+    LANDMARK_HEADS,
+    OPTIONAL_HEADS,
+    head_channels,
+)
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.provenance import (
     HopParity,
@@ -243,7 +250,7 @@ def _check_heads(spec: HeadsSpec, keypoints: KeypointSchema) -> None:
         raise DataError(f"heads.gathered must stand in a sparse layout and in no other, found layout {spec.layout!r}")
     expected = head_channels(len(keypoints.classes), keypoints.num_groups)
     if spec.gathered is not None:
-        gathered = {name: expected.pop(name) for name in GATHERED_HEADS}
+        gathered = {name: expected.pop(name) for name in GATHERED_HEADS if name in expected}
         expected[FEATURES] = max(spec.channels.get(FEATURES, 0), 1)  # the network's own affair, but some
         _check_channels(spec.gathered.channels, gathered, "heads.gathered.channels")
     _check_channels(spec.channels, expected, "heads.channels")
@@ -254,5 +261,10 @@ def _check_channels(found: dict[str, int], expected: dict[str, int], field: str)
         raise DataError(f"{field} lacks {', '.join(missing)}")
     for name, channels in found.items():
         if channels != expected.get(name):
-            what = f"must be {expected[name]}" if name in expected else "is no known head"
-            raise DataError(f"{field}[{name!r}] {what}, found {channels}")
+            raise DataError(f"{field}[{name!r}] {_fault(name, expected)}, found {channels}")
+
+
+def _fault(name: str, expected: dict[str, int]) -> str:
+    if name in expected:
+        return f"must be {expected[name]}"
+    return "is of landmarks, which the classes do not have" if name in LANDMARK_HEADS else "is no known head"

@@ -121,11 +121,11 @@ class StagedPicture:
 
 def _landmark_heads(compact: CompactHeads) -> Heads:
     """Restore what `refine` reads, which is a third of the work; the other heads are zeros that are never touched."""
-    height, width = compact.hm.shape[1:]
+    (_, height, width), groups = compact.hm.shape, compact.schema.num_groups
     return Heads(
         hm=np.zeros(compact.hm.shape, np.float32),
         wh=np.zeros((2, height, width), np.float32),
-        hps=np.zeros((2 * compact.schema.num_groups, height, width), np.float32),
+        hps=np.zeros((2 * groups, height, width), np.float32) if groups else None,
         hm_hp=None if compact.hm_hp is None else compact.hm_hp.restore(),
         hp_offset=None if compact.hp_offset is None else compact.hp_offset.restore(),
     )

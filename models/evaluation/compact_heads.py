@@ -143,13 +143,16 @@ class CompactHeads:
         """Return heads that decode to the same detections, bit for bit; 0 where nothing was kept."""
         _, height, width = self.hm.shape
         class_ids, cells = np.divmod(self.centres.astype(np.intp), height * width)
-        pairs = Pairs.of(self.schema, class_ids)
-        hps = np.zeros((self.schema.num_groups, 2, height * width), np.float32)
-        hps[pairs.group, :, cells[pairs.owner]] = self.hps.T
+        hps = None
+        if not self.schema.boxes_only:
+            pairs = Pairs.of(self.schema, class_ids)
+            hps = np.zeros((self.schema.num_groups, 2, height * width), np.float32)
+            hps[pairs.group, :, cells[pairs.owner]] = self.hps.T
+            hps = hps.reshape(-1, height, width)
         return Heads(
             hm=self.hm.restore(),
             wh=self._write(cells, self.wh),
-            hps=hps.reshape(-1, height, width),
+            hps=hps,
             reg=None if self.reg is None else self._write(cells, self.reg),
             hm_hp=None if self.hm_hp is None else self.hm_hp.restore(),
             hp_offset=None if self.hp_offset is None else self.hp_offset.restore(),

@@ -32,7 +32,7 @@ def decode(
     Args:
         heads: `Heads` or `SparseHeads`; ``hm`` and ``hm_hp`` are probabilities. Without ``reg`` or ``hp_offset``
             positions are the middle of the cell; without ``hm_hp`` all landmarks are coarse and, as there is nothing to
-            average, scores stay centre scores.
+            average, scores stay centre scores. Without ``hps`` objects are boxes only: they have no landmarks.
         schema: classes and groups of the network.
         params: techniques, thresholds, and suppression (which counts heatmap cells here).
         clock: clock that takes the time of each stage; None where nobody asks for it.
@@ -77,7 +77,7 @@ def _can_reach(box_scores: F32, params: DecoderParams) -> Mask:
 
 
 def mean_values(pairs: Pairs, landmarks: Landmarks, params: DecoderParams) -> F64:
-    """Average the landmark values of each object: ``Score_kps`` of Eq. (1), (N,).
+    """Average the landmark values of each object: ``Score_kps`` of Eq. (1), (N,); 0 for classes without landmarks.
 
     In float64, so that the result does not depend on the order of the sum.
     """
@@ -86,7 +86,7 @@ def mean_values(pairs: Pairs, landmarks: Landmarks, params: DecoderParams) -> F6
     if params.unrefined == "skip":
         counted = np.bincount(pairs.owner, weights=landmarks.refined, minlength=count)
         return totals / np.maximum(counted, 1)
-    return totals / np.diff(pairs.bounds)
+    return totals / np.maximum(np.diff(pairs.bounds), 1)
 
 
 def rescore(box_scores: F32, means: F64, params: DecoderParams) -> F32:

@@ -45,7 +45,7 @@ class Pairs:
         """List the landmarks that objects of these classes have."""
         groups = schema.groups
         per_class = np.array([len(one) for one in groups])
-        channels = np.array([group for one in groups for group in one])
+        channels = np.array([group for one in groups for group in one], np.intp)
         counts = per_class[class_ids]
         owner, position = expand((per_class.cumsum() - per_class)[class_ids], counts)
         return cls(owner, channels.take(position), np.concatenate([[0], counts.cumsum()]))

@@ -13,10 +13,11 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.runtime.arrays import F32, Index
-from deepmark.runtime.keypoints.head_names import HEAD_ORDER
+from deepmark.runtime.keypoints.head_names import HEAD_ORDER, LANDMARK_HEADS
 
 STRIDE = 4  # input pixels per heatmap cell
 PROBABILITY_HEADS = ("hm", "hm_hp")  # a sigmoid belongs to these
+NOWHERE: F32 = np.empty((2, 0), np.float32)  # where the landmarks of boxes are displaced to
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +27,7 @@ class CentreValues:
     Attributes:
         sizes: (2, N) width and height, from ``wh``.
         offsets: (2, N) position x, y inside the cell, from ``reg``; None without that head.
-        displacements: (2, P) landmark minus integer centre, from ``hps``.
+        displacements: (2, P) landmark minus integer centre, from ``hps``; P is 0 without that head.
     """
 
     sizes: F32
@@ -49,7 +50,7 @@ class ReadableHeads(Protocol):
 
     @property
     def groups(self) -> int:
-        """Number of landmark groups."""
+        """Number of landmark groups; 0 for boxes only."""
         ...
 
     def at_centres(self, cells: Index, owner: Index, group: Index) -> CentreValues:
@@ -78,7 +79,8 @@ class Heads:
     Attributes:
         hm: (classes, H, W) centre heatmap, probabilities in [0, 1].
         wh: (2, H, W) box width and height in cells.
-        hps: (2 * groups, H, W) landmark minus integer centre in cells; channels alternate x, y.
+        hps: (2 * groups, H, W) landmark minus integer centre in cells; channels alternate x, y. None for boxes only,
+            and then ``hm_hp`` and ``hp_offset`` are None too.
         reg: (2, H, W) sub-cell offset x, y of the centre, or None.
         hm_hp: (groups, H, W) landmark heatmap, probabilities in [0, 1], or None.
         hp_offset: (2, H, W) sub-cell offset x, y of a landmark, shared by all groups, or None.
@@ -86,7 +88,7 @@ class Heads:
 
     hm: F32
     wh: F32
-    hps: F32
+    hps: F32 | None = None
     reg: F32 | None = None
     hm_hp: F32 | None = None
     hp_offset: F32 | None = None
@@ -105,24 +107,29 @@ class Heads:
             require_map(head, name, like=self.hm)
             if head.shape[0] != expected_channels.get(name, head.shape[0]):
                 raise DataError(f"head {name!r} must have {expected_channels[name]} channels, found {head.shape[0]}")
-        if self.hps.shape[0] % 2:
-            raise DataError(f"head 'hps' must have an even number of channels (x, y), found {self.hps.shape[0]}")
-        if self.hm_hp is not None and self.hps.shape[0] != 2 * self.hm_hp.shape[0]:
-            raise DataError(f"head 'hps' must have 2 * {self.hm_hp.shape[0]} channels, found {self.hps.shape[0]}")
+        if self.hps is None:
+            for name in LANDMARK_HEADS:
+                if getattr(self, name) is not None:
+                    raise DataError(f"head {name!r} is of landmarks, but there is no head 'hps'")
+            return
+        if not len(self.hps) or len(self.hps) % 2:
+            raise DataError(f"head 'hps' must have an even number of channels (x, y), found {len(self.hps)}")
+        if self.hm_hp is not None and len(self.hps) != 2 * len(self.hm_hp):
+            raise DataError(f"head 'hps' must have 2 * {len(self.hm_hp)} channels, found {len(self.hps)}")
 
     @property
     def groups(self) -> int:
-        """Number of landmark groups."""
-        return len(self.hps) // 2
+        """Number of landmark groups; 0 for boxes only."""
+        return 0 if self.hps is None else len(self.hps) // 2
 
     def at_centres(self, cells: Index, owner: Index, group: Index) -> CentreValues:
         """Look up ``wh``, ``reg`` and ``hps``; see `ReadableHeads`."""
-        cells_in_map = self.hps.shape[1] * self.hps.shape[2]
+        cells_in_map = self.hm.shape[1] * self.hm.shape[2]
         x = 2 * group * cells_in_map + cells.take(owner)
         return CentreValues(
             sizes=_at(self.wh, cells),
             offsets=None if self.reg is None else _at(self.reg, cells),
-            displacements=self.hps.reshape(-1).take(np.stack([x, x + cells_in_map])),
+            displacements=NOWHERE if self.hps is None else self.hps.reshape(-1).take(np.stack([x, x + cells_in_map])),
         )
 
     def at_landmarks(self, cells: Index) -> F32 | None:

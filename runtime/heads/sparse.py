@@ -1,4 +1,4 @@
-"""Heads of a sparse graph: two heatmaps, the features, and four heads that are computed where they are read.
+"""Heads of a sparse graph: the heatmaps, the features, and the other heads, which are computed where they are read.
 
 ``wh``, ``reg`` and ``hps`` are read at the object centres only, at most ``top_k`` cells, and ``hp_offset`` only where a
 landmark was found. Each is a 3x3 convolution, a ReLU and a 1x1 convolution of the same features, so single cells of it
@@ -14,7 +14,7 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.runtime.arrays import F32, Index
-from deepmark.runtime.heads.maps import PROBABILITY_HEADS, CentreValues, Heads, require_map, sigmoid
+from deepmark.runtime.heads.maps import NOWHERE, PROBABILITY_HEADS, CentreValues, Heads, require_map, sigmoid
 from deepmark.runtime.heads.weights import Branch, HeadWeights
 from deepmark.runtime.keypoints.head_names import FEATURES
 
@@ -54,8 +54,9 @@ class SparseHeads:
 
     @property
     def groups(self) -> int:
-        """Number of landmark groups."""
-        return self.weights.centres.last["hps"].rows // 2
+        """Number of landmark groups; 0 for boxes only."""
+        hps = self.weights.centres.last.get("hps")
+        return 0 if hps is None else hps.rows // 2
 
     def at_centres(self, cells: Index, owner: Index, group: Index) -> CentreValues:
         """Compute ``wh``, ``reg`` and ``hps``, the latter for groups that an object has; see `ReadableHeads`."""
@@ -63,6 +64,8 @@ class SparseHeads:
         hidden = branch.hidden(self.features, cells)
         sizes, offsets = (branch.last[name](hidden[name]) if name in hidden else None for name in ("wh", "reg"))
         assert sizes is not None
+        if "hps" not in hidden:
+            return CentreValues(sizes, offsets, NOWHERE)
         used = np.flatnonzero(np.bincount(group, minlength=self.groups))
         position = np.zeros(self.groups, np.intp)
         position[used] = np.arange(len(used))

@@ -124,7 +124,7 @@ class HeadWeights:
 
     Attributes:
         channels: number F of channels of the features that they read.
-        centres: ``wh``, ``hps`` and, if the network has it, ``reg``.
+        centres: ``wh`` and, as far as the network has them, ``reg`` and ``hps``.
         landmarks: ``hp_offset``; None without that head.
     """
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 HEAD_ORDER = ("hm", "wh", "hps", "reg", "hm_hp", "hp_offset")  # CenterNet's
-OPTIONAL_HEADS = ("reg", "hm_hp", "hp_offset")
+LANDMARK_HEADS = ("hps", "hm_hp", "hp_offset")  # a network that finds boxes only has none of them
+OPTIONAL_HEADS = ("reg", "hm_hp", "hp_offset")  # CenterNet trains without each of them on request
 
 LAYOUTS = {  # of an exported graph
     "dense": "every head as a whole map",
@@ -24,11 +25,17 @@ def head_channels(classes: int, groups: int, *, optional: Collection[str] = OPTI
 
     >>> head_channels(13, 62)
     {'hm': 13, 'wh': 2, 'hps': 124, 'reg': 2, 'hm_hp': 62, 'hp_offset': 2}
+    >>> head_channels(80, 0)
+    {'hm': 80, 'wh': 2, 'reg': 2}
 
     Args:
         classes: number of object classes, one channel of the centre heatmap each.
-        groups: number of landmark groups; ``hps`` has x and y for each.
+        groups: number of landmark groups; ``hps`` has x and y for each. 0 for boxes only: none of `LANDMARK_HEADS`.
         optional: names of those of `OPTIONAL_HEADS` that the network has.
     """
     channels = {"hm": classes, "wh": 2, "hps": 2 * groups, "reg": 2, "hm_hp": groups, "hp_offset": 2}
-    return {name: channels[name] for name in HEAD_ORDER if name in optional or name not in OPTIONAL_HEADS}
+    return {
+        name: channels[name]
+        for name in HEAD_ORDER
+        if (name in optional or name not in OPTIONAL_HEADS) and (groups or name not in LANDMARK_HEADS)
+    }

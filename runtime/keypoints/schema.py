@@ -2,7 +2,8 @@
 
 A network with *semantic keypoint grouping* (paper, section 3.1) has one channel per group, and landmarks of several
 classes share it: DeepFashion2's 294 landmarks become 62 groups. A schema is that table, with everything else that the
-decoder, the flip test, the metric and the drawing need to know of a landmark.
+decoder, the flip test, the metric and the drawing need to know of a landmark. The classes of a network that finds boxes
+only have no landmarks, and no class of any other network is without them.
 
 The built-in 62-group table is a reconstruction: the paper does not print its own. A checkpoint trained with another
 table must be read with that table (`KeypointSchema.from_csv`).
@@ -21,7 +22,7 @@ from deepmark.runtime.keypoints.schema_csv import LandmarkTable, read_builtin_ta
 
 @dataclass(frozen=True, slots=True)
 class KeypointClass:
-    """One class and its landmarks, in the class's own order.
+    """One class and its landmarks, in the class's own order; none where the network finds boxes only.
 
     Attributes:
         name: name of the class, for example ``"short sleeve top"``.
@@ -48,7 +49,7 @@ class KeypointSchema:
     Attributes:
         name: name of the table, for example ``"deepfashion2-62"``.
         classes: one entry per channel of the centre heatmap ``hm``.
-        group_names: one name per channel of the landmark heatmap ``hm_hp``.
+        group_names: one name per channel of the landmark heatmap ``hm_hp``; empty for boxes only.
     """
 
     name: str
@@ -60,7 +61,8 @@ class KeypointSchema:
 
         Raises:
             DataError: a list of a class has the wrong length, a group number is out of range, stands twice in a class
-                or in none, the mirror of a group is no group, or a sigma is not positive.
+                or in none, the mirror of a group is no group, a sigma is not positive, or only some classes have
+                landmarks.
         """
         if not self.classes:
             raise DataError(f"schema {self.name!r} has no classes")
@@ -83,8 +85,13 @@ class KeypointSchema:
 
     @property
     def num_groups(self) -> int:
-        """Channels of ``hm_hp``; ``hps`` has twice as many."""
+        """Channels of ``hm_hp``; ``hps`` has twice as many. 0 for boxes only."""
         return len(self.group_names)
+
+    @property
+    def boxes_only(self) -> bool:
+        """Whether the classes have no landmarks."""
+        return not self.group_names
 
     @property
     def num_landmarks(self) -> int:
@@ -129,10 +136,16 @@ class KeypointSchema:
         return _schema("coco-person-17", read_builtin_table("coco_person"))
 
     @classmethod
+    def coco(cls) -> KeypointSchema:
+        """COCO's 80 classes of objects, in the order of their category numbers; without landmarks."""
+        return _schema("coco-80", read_builtin_table("coco"))
+
+    @classmethod
     def from_csv(cls, path: str | Path) -> KeypointSchema:
         """Read a table with one row per landmark, in any order; the file's stem becomes the schema's name.
 
-        `deepmark.runtime.keypoints.schema_csv.COLUMNS` lists the columns; more are ignored.
+        A table of classes without landmarks has one row per class. `deepmark.runtime.keypoints.schema_csv` lists the
+        columns of both.
 
         Raises:
             DataError: the file cannot be read, or a line is wrong; the message names the line.
@@ -147,6 +160,8 @@ class KeypointSchema:
             return cls.deepfashion2(num_groups)  # type: ignore[arg-type]
         if (num_classes, num_groups) == (1, 17):
             return cls.coco_person()
+        if (num_classes, num_groups) == (80, 0):
+            return cls.coco()
         return None
 
 
@@ -155,14 +170,14 @@ def _schema(name: str, table: LandmarkTable) -> KeypointSchema:
     position = {row.landmark: row.position - 1 for rows in table.classes for row in rows}
     classes = (
         KeypointClass(
-            name=rows[0].class_name,
+            name=class_name,
             keypoint_names=tuple(row.name for row in rows),
             groups=tuple(row.group for row in rows),
             mirror=tuple(position[row.partner] for row in rows),
             sigmas=tuple(row.sigma for row in rows),
             outline=outline,
         )
-        for rows, outline in zip(table.classes, table.outlines, strict=True)
+        for class_name, rows, outline in zip(table.class_names, table.classes, table.outlines, strict=True)
     )
     return KeypointSchema(name, tuple(classes), table.group_names)
 
@@ -177,8 +192,11 @@ def _check_class(one: KeypointClass, num_groups: int) -> None:
     for what, length in lengths.items():
         if length != count:
             raise DataError(f"class {one.name!r} has {count} groups but {length} {what}")
-    if not count:
-        raise DataError(f"class {one.name!r} has no landmarks")
+    if not count and num_groups:
+        raise DataError(
+            f"class {one.name!r} has no landmarks, but other classes have",
+            hint="a network finds landmarks of all its classes or of none: their scores could not be compared",
+        )
     if len(set(one.groups)) != count:
         raise DataError(f"class {one.name!r} has a group twice", hint="two landmarks of a garment need two channels")
     if not all(0 <= group < num_groups for group in one.groups):

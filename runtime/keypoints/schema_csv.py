@@ -1,5 +1,7 @@
-"""Tables of landmarks as CSV: the user's own, and the built-in ones beside this file.
+"""Tables of landmarks or of classes as CSV: the user's own, and the built-in ones beside this file.
 
+A table of landmarks has the columns `COLUMNS` and one row per landmark. A table of classes without landmarks has the
+columns `CLASS_COLUMNS`, none of the others of `COLUMNS`, and one row per class. More columns are ignored in both.
 `deepmark.runtime.keypoints.schema` makes a `KeypointSchema` of one.
 """
 
@@ -8,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -26,6 +28,8 @@ COLUMNS = (
     "group_name",
     "sigma",  # OKS sigma
 )
+CLASS_COLUMNS = ("class_id", "class_name")
+_EXPECTED = f"{','.join(COLUMNS)}; or, for classes without landmarks, {','.join(CLASS_COLUMNS)} alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +66,20 @@ class LandmarkTable:
     """A whole table whose lines fit each other.
 
     Attributes:
-        classes: rows of each class, in the class's own order.
+        class_names: one name per class.
+        classes: rows of each class, in the class's own order; no row in a table of classes without landmarks.
         group_names: one name per network channel.
         outlines: polylines of 0-based positions to draw each class with; empty for a class without an outline.
     """
 
+    class_names: tuple[str, ...]
     classes: tuple[tuple[LandmarkRow, ...], ...]
     group_names: tuple[str, ...]
     outlines: tuple[tuple[tuple[int, ...], ...], ...]
 
 
 def read_table(path: Path) -> LandmarkTable:
-    """Read a table with the columns `COLUMNS` (more are ignored).
+    """Read a table of landmarks or of classes, as its columns tell.
 
     Raises:
         DataError: the file cannot be read, or a line is wrong; the message names the line.
@@ -87,21 +93,27 @@ def read_table(path: Path) -> LandmarkTable:
     except UnicodeDecodeError as error:
         raise DataError(
             f"the keypoint schema {path} is not UTF-8 text (byte {error.start})",
-            hint=f"a schema is a CSV file with the columns {','.join(COLUMNS)}",
+            hint=f"a schema is a CSV file with the columns {_EXPECTED}",
         ) from error
     return _parse(text, path.name)
 
 
 def read_builtin_table(table: str, *, group_column: str = "group_id") -> LandmarkTable:
-    """Read a table that ships with the package, with its outlines; ``group_column`` chooses the grouping."""
+    """Read a table that ships with the package, landmarks with outlines; ``group_column`` chooses the grouping."""
     parsed = _parse(_data(f"{table}.csv"), f"{table}.csv", group_column=group_column)
+    if not parsed.group_names:
+        return parsed
     outlines = _outlines(_data(f"{table}_outlines.csv"))
     return replace(parsed, outlines=tuple(outlines[class_id] for class_id, _ in enumerate(parsed.classes, 1)))
 
 
 def _parse(text: str, source: str, *, group_column: str = "group_id") -> LandmarkTable:
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
-        rows = list(_rows(text, source, group_column))
+        given = [column for column in COLUMNS if column in (reader.fieldnames or ())]
+        if given == list(CLASS_COLUMNS):
+            return _classes(reader, source)
+        rows = list(_rows(reader, source, group_column))
     except csv.Error as error:
         raise DataError(f"{source} is no CSV table: {error}") from error
     if not rows:
@@ -120,7 +132,34 @@ def _parse(text: str, source: str, *, group_column: str = "group_id") -> Landmar
         _check_class(in_order, by_landmark, source)
         classes.append(in_order)
     names = tuple(group_names[group] for group in sorted(group_names))
-    return LandmarkTable(tuple(classes), names, outlines=((),) * len(classes))
+    return LandmarkTable(
+        tuple(class_names[class_id] for class_id in sorted(class_names)),
+        tuple(classes),
+        names,
+        outlines=((),) * len(classes),
+    )
+
+
+def _classes(reader: csv.DictReader[str], source: str) -> LandmarkTable:
+    """Read a table of classes without landmarks."""
+    lines: dict[int, int] = {}
+    names: dict[int, str] = {}
+    for row, line in _whole_rows(reader, source):
+        class_id, name = _integer(row, "class_id", line, source), row["class_name"]
+        if class_id in lines:
+            raise DataError(
+                f"{source}, line {line}: class_id {class_id} stands twice (first in line {lines[class_id]})"
+            )
+        lines[class_id], names[class_id] = line, name
+    if not names:
+        raise DataError(f"{source}: no class, only a header", hint="one row per class is expected")
+    _contiguous(names, 1, source, "class_id")
+    return LandmarkTable(
+        tuple(names[class_id] for class_id in sorted(names)),
+        classes=((),) * len(names),
+        group_names=(),
+        outlines=((),) * len(names),
+    )
 
 
 def _check_class(members: Sequence[LandmarkRow], by_landmark: dict[int, LandmarkRow], source: str) -> None:
@@ -146,18 +185,14 @@ def _check_class(members: Sequence[LandmarkRow], by_landmark: dict[int, Landmark
             )
 
 
-def _rows(text: str, source: str, group_column: str) -> Iterable[LandmarkRow]:
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+def _rows(reader: csv.DictReader[str], source: str, group_column: str) -> Iterable[LandmarkRow]:
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         raise DataError(
             f"{source}, line 1: column {missing[0]!r} is missing; found {', '.join(reader.fieldnames or ()) or 'none'}",
-            hint=f"the columns are {','.join(COLUMNS)}",
+            hint=f"the columns are {_EXPECTED}",
         )
-    for row in reader:
-        line = reader.line_num
-        if None in row or None in row.values():
-            raise DataError(f"{source}, line {line}: expected {len(reader.fieldnames or ())} fields")
+    for row, line in _whole_rows(reader, source):
         named_groups = group_column == "group_id"
         yield LandmarkRow(
             line=line,
@@ -171,6 +206,14 @@ def _rows(text: str, source: str, group_column: str) -> Iterable[LandmarkRow]:
             group_name=row["group_name"] if named_groups else f"{group_column.removesuffix('_id')}_{row[group_column]}",
             sigma=_sigma(row, line, source),
         )
+
+
+def _whole_rows(reader: csv.DictReader[str], source: str) -> Iterator[tuple[dict[str, str], int]]:
+    """Yield every row, none of which may be shorter or longer than the header, and the number of its line."""
+    for row in reader:
+        if None in row or None in row.values():
+            raise DataError(f"{source}, line {reader.line_num}: expected {len(reader.fieldnames or ())} fields")
+        yield row, reader.line_num
 
 
 def _integer(row: dict[str, str], column: str, line: int, source: str) -> int:

@@ -128,7 +128,9 @@ def test_engines_give_sparse_heads_whatever_the_model_came_in(bundle: Path, back
         heads = engine.heads(_picture())
     assert isinstance(heads, SparseHeads)
     assert heads.features.shape == (16, 16, 24)
-    assert heads.dense().hps.shape == (6, 16, 24)
+    hps = heads.dense().hps
+    assert hps is not None
+    assert hps.shape == (6, 16, 24)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -67,6 +67,14 @@ def test_counts_heads_and_head_conv_are_read_from_the_shapes(
     assert layout.heads == head_channels(classes, groups, optional=optional)
 
 
+@pytest.mark.parametrize("optional", [("reg",), ()])
+def test_a_network_of_boxes_alone_has_no_groups(optional: tuple[str, ...]) -> None:
+    layout = recognised(shapes_of(80, 0, optional=optional, head_conv=256))
+
+    assert (layout.classes, layout.groups) == (80, 0)
+    assert layout.heads == {"hm": 80, "wh": 2} | dict.fromkeys(optional, 2)
+
+
 def test_deformable_convolutions_that_are_all_zero_are_variant_f() -> None:
     layout = recognised(key_shapes("dcn"), zeros=("conv_offset_mask",))
 
@@ -140,13 +148,18 @@ REFUSED: dict[str, tuple[Callable[[], Shapes], str]] = {
         lambda: key_shapes("swap") | {"hm.4.weight": (13, 256, 1, 1)},
         r"head 'hm' has 3 convolutions \(CenterTrack",
     ),
-    "no landmarks": (lambda: without("hps", "hm_hp", "hp_offset"), r"has no head hps.*heads found: hm, wh, reg"),
-    "only boxes": (lambda: without("hm", "hps"), "no head hm and no head hps"),
+    "landmarks without hps": (lambda: without("hps"), r"has no head hps.*heads found: hm, wh, reg, hm_hp, hp_offset"),
+    "no centres": (lambda: without("hm", "hps"), "no head hm and no head hps"),
+    "no sizes": (lambda: without("wh", "hps", "hm_hp", "hp_offset"), "no head wh .*heads found: hm, reg"),
     "hps against hm_hp": (
         lambda: head("hps", c0=(256, 64, 3, 3), c2=(122, 256, 1, 1)),
         "'hps' must have 124 channels, found 122",
     ),
-    "box sizes by class": (lambda: head("wh", c0=(256, 64, 3, 3), c2=(26, 256, 1, 1)), "'wh' must have 2 channels"),
+    "box sizes by class": (
+        lambda: head("wh", c0=(256, 64, 3, 3), c2=(26, 256, 1, 1)),
+        "'wh' must have 2 channels, found 26: a size for each class",
+    ),
+    "a third size": (lambda: head("wh", c0=(256, 64, 3, 3), c2=(3, 256, 1, 1)), "'wh' must have 2 channels, found 3"),
     "different head_conv": (lambda: head("wh", c0=(64, 64, 3, 3), c2=(2, 64, 1, 1)), "different head_conv.*'wh': 64"),
     "a 5x5 head": (lambda: head("wh", c0=(256, 64, 5, 5), c2=(2, 256, 1, 1)), r"'wh' must be .*\[256, 64, 5, 5\]"),
     "a head of one 3x3": (lambda: head("wh", one=(2, 64, 3, 3)), "'wh' must be a 3x3 and a 1x1"),

@@ -104,9 +104,36 @@ def test_a_sparse_layout_is_read(manifest: Manifest) -> None:
     assert heads.tensors == {**heads.heads, "features": 8}
 
 
+def _boxes_only(document: dict[str, Any]) -> None:
+    """Take all landmarks out of the keypoints."""
+    document["flip_pairs"] = document["keypoints"]["group_names"] = []
+    for one in document["keypoints"]["classes"]:
+        one.update(keypoint_names=[], groups=[], mirror=[], sigmas=[], outline=[])
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        {"layout": "dense", "activation": "logits", "stride": 4, "channels": {"hm": 2, "wh": 2}},
+        _sparse(channels={"hm": 2, "features": 8}, gathered={"wh": 2, "reg": 2}),
+    ],
+    ids=["dense", "sparse"],
+)
+def test_classes_without_landmarks_have_no_heads_of_them(manifest: Manifest, heads: dict[str, Any]) -> None:
+    document = json.loads(manifest.to_json())
+    _boxes_only(document)
+    with pytest.raises(DataError, match=r"'hps'\] is of landmarks, which the classes do not have, found 6"):
+        msgspec.convert(document, Manifest)
+    document["heads"] = heads
+    read = msgspec.convert(document, Manifest)
+    assert read.keypoints.boxes_only
+    assert Manifest.from_json(read.to_json(), source="m").keypoints == read.keypoints
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
+        (_set("heads", "channels", to={"hm": 2, "wh": 2, "reg": 2}), "heads.channels lacks hps"),
         (_set("colour", to="red"), "unknown field `colour`"),
         (_set("input", "depth", to=3), "unknown field `depth`"),
         (_set("input", "height", to=100), "input.height must be a multiple of 32, found 100"),

@@ -15,6 +15,7 @@ THRESHOLD = np.float32(0.1)
 
 def multi_pose_decode(heads: Heads, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return boxes (K, 4) and landmarks (K, J, 2), in cells, best centre first; J groups, of which a class has all."""
+    assert heads.hps is not None
     assert heads.hm_hp is not None
     assert heads.reg is not None
     assert heads.hp_offset is not None

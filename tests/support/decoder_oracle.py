@@ -121,6 +121,7 @@ def make_thing(
     cy = f32(y) + (half if heads.reg is None else heads.reg[1, y, x])
     thing = Thing(class_id, score, (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2))
     for group in schema.groups[class_id]:
+        assert heads.hps is not None
         coarse = (f32(x) + heads.hps[2 * group, y, x], f32(y) + heads.hps[2 * group + 1, y, x])
         found = None
         if hm_hp is not None and params.mask:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ BASELINE = DecoderParams.baseline()
 OTHER = KeypointClass("other", ("only",), groups=(1,), mirror=(0,), sigmas=(0.1,))
 PAIR = KeypointClass("pair", ("first", "second"), groups=(1, 0), mirror=(0, 1), sigmas=(0.1, 0.1))
 SCHEMA = KeypointSchema("two classes", (PAIR, OTHER), ("zero", "one"))
+BOXES = KeypointSchema("boxes", (KeypointClass("a", (), (), (), ()), KeypointClass("b", (), (), (), ())), ())
 
 
 def empty_heads(side: int = 16) -> Heads:
@@ -46,6 +48,11 @@ def one_object(score: float = 0.5, at: tuple[int, int] = (8, 8), class_id: int =
 def landmark_map(heads: Heads) -> F32:
     assert heads.hm_hp is not None
     return heads.hm_hp
+
+
+def coarse_map(heads: Heads) -> F32:
+    assert heads.hps is not None
+    return heads.hps
 
 
 def random_heads(seed: int = 3, side: int = 24) -> Heads:
@@ -87,7 +94,7 @@ def test_an_object_is_what_its_cell_says() -> None:
     heads.wh[:, 7, 5] = 4, 6
     assert heads.reg is not None
     heads.reg[:, 7, 5] = 0.25, 0.75
-    heads.hps[:, 7, 5] = 1, 2, -3, -4  # group 0, then group 1; relative to the integer centre
+    coarse_map(heads)[:, 7, 5] = 1, 2, -3, -4  # group 0, then group 1; relative to the integer centre
     found = decode(heads, SCHEMA, BASELINE)
     np.testing.assert_allclose(found.boxes, [[3.25, 4.75, 7.25, 10.75]])
     np.testing.assert_allclose(found.keypoints[0], [[2, 3], [6, 9]])  # the class lists group 1 first
@@ -217,7 +224,7 @@ def test_technique_3_goes_part_of_the_way_and_leaves_scores_alone() -> None:
 
 def test_technique_4_weighs_height_against_distance() -> None:
     heads = one_object()  # min(w, h) / 9 = 1
-    heads.hps[:] = 0.9  # floor(8.9) = 8: the mask stands on the integer cell
+    coarse_map(heads)[:] = 0.9  # floor(8.9) = 8: the mask stands on the integer cell
     landmark_map(heads)[0, 8, 9] = 0.3  # times exp(-1/2)
     landmark_map(heads)[0, 8, 6] = 0.9  # times exp(-2): lower
     landmark_map(heads)[1, 8, 8] = 0.2
@@ -247,7 +254,7 @@ def test_the_mask_of_a_thin_box_is_no_narrower_than_a_sixth_of_a_cell() -> None:
 
 def test_a_mask_that_underflows_everywhere_leaves_the_coarse_point() -> None:
     heads = one_object()
-    heads.hps[:] = 500  # no cell of the map is near
+    coarse_map(heads)[:] = 500  # no cell of the map is near
     landmark_map(heads)[:] = 1
     for threshold_on in ("raw", "rescored"):
         found = decode(heads, SCHEMA, replace(DecoderParams(), threshold_on=threshold_on))
@@ -271,6 +278,61 @@ def test_without_a_landmark_heatmap_scores_stay_centre_scores() -> None:
     assert found.scores.tolist() == [0.5]
     assert found.keypoints_score.tolist() == [0]
     assert not found.refined[0].any()
+
+
+def boxes_only(heads: Heads) -> Heads:
+    return replace(heads, hps=None, hm_hp=None, hp_offset=None)
+
+
+def test_boxes_have_no_landmarks_and_keep_their_centre_scores() -> None:
+    heads = boxes_only(one_object(0.5, at=(5, 7), class_id=1))
+    heads.wh[:, 7, 5] = 4, 6
+    found = decode(heads, BOXES, DecoderParams(sigma_center=0.0))
+    assert (found.class_ids.tolist(), found.scores.tolist(), found.keypoints_score.tolist()) == ([1], [0.5], [0])
+    assert found.boxes.tolist() == [[3, 4, 7, 10]]
+    assert (found.keypoints[0].shape, found.keypoint_scores[0].shape, found.refined[0].shape) == ((0, 2), (0,), (0,))
+
+
+@pytest.mark.parametrize(
+    "ignored",
+    [{"alpha": 0.0}, {"sigma_keypoint": 0.0}, {"gamma": 0.0}, {"mask": False}, {"unrefined": "skip"}],
+    ids=str,
+)
+def test_what_belongs_to_landmarks_changes_no_box(ignored: dict[str, Any]) -> None:
+    heads, schema = random_heads(), KeypointSchema("boxes", (BOXES.classes[0],) * 13, ())
+    for params in (DecoderParams(nms="soft", score_threshold=0.2), DecoderParams(nms="hard", sigma_center=0.0)):
+        assert_equal(
+            decode(boxes_only(heads), schema, replace(params, **ignored)), decode(boxes_only(heads), schema, params)
+        )
+
+
+def test_technique_2_blurs_the_centres_of_boxes() -> None:
+    heads, schema = boxes_only(random_heads()), KeypointSchema("boxes", (BOXES.classes[0],) * 13, ())
+    plain, blurred = (decode(heads, schema, replace(BASELINE, sigma_center=sigma)) for sigma in (0.0, 0.45))
+    assert plain.scores.max() > blurred.scores.max()
+
+
+def test_boxes_are_those_of_the_same_heads_with_landmarks() -> None:
+    heads, schema = random_heads(), KeypointSchema.deepfashion2()
+    boxes = KeypointSchema("boxes", (BOXES.classes[0],) * 13, ())
+    for params in (BASELINE, replace(BASELINE, nms="soft"), replace(BASELINE, sigma_center=0.45)):
+        with_landmarks, without = decode(heads, schema, params), decode(boxes_only(heads), boxes, params)
+        for name in ("class_ids", "scores", "box_scores", "boxes"):
+            np.testing.assert_array_equal(getattr(without, name), getattr(with_landmarks, name), err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["hm_hp", "hp_offset"])
+def test_heads_of_landmarks_without_their_regression_are_refused(name: str) -> None:
+    maps = {one: getattr(one_object(), one) for one in ("hm", "wh", name)}
+    with pytest.raises(DataError, match=f"head '{name}' is of landmarks, but there is no head 'hps'"):
+        Heads(**maps)
+
+
+def test_boxes_and_a_schema_of_landmarks_do_not_fit_nor_the_other_way_round() -> None:
+    with pytest.raises(DataError, match=r"2 classes and 0 keypoint groups.*'two classes' has 2 and 2"):
+        decode(boxes_only(one_object()), SCHEMA, BASELINE)
+    with pytest.raises(DataError, match=r"2 classes and 2 keypoint groups.*'boxes' has 2 and 0"):
+        decode(one_object(), BOXES, BASELINE)
 
 
 @pytest.mark.parametrize(

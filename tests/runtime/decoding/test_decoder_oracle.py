@@ -33,6 +33,7 @@ SCHEMAS = {
     "small": small_schema(),
     "coco": KeypointSchema.coco_person(),
     "deepfashion2": KeypointSchema.deepfashion2(),
+    "boxes": KeypointSchema("boxes", tuple(KeypointClass(name, (), (), (), ()) for name in "abc"), ()),
 }
 
 PROBABILITIES: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
@@ -83,11 +84,16 @@ def heads(draw: st.DrawFn, schema: KeypointSchema, *, sides: st.SearchStrategy[i
         values = rng.uniform(low, high, (channels, *cells))
         return (np.round(values * 2) / 2 if quantised else values).astype(np.float32)
 
-    return Heads(
+    boxes = Heads(
         hm=draw(make)(rng, (classes, *cells)).astype(np.float32),
         wh=regression(2, -1, 4 * reach),
-        hps=regression(2 * groups, -reach, reach),
         reg=regression(2, -0.2, 1.2) if draw(st.booleans()) else None,
+    )
+    if not groups:
+        return boxes
+    return replace(
+        boxes,
+        hps=regression(2 * groups, -reach, reach),
         hm_hp=draw(make)(rng, (groups, *cells)).astype(np.float32) if draw(st.integers(0, 4)) else None,
         hp_offset=regression(2, -0.2, 1.2) if draw(st.booleans()) else None,
     )
@@ -105,15 +111,16 @@ def assert_same(found: Detections, expected: list[Thing]) -> None:
     np.testing.assert_allclose(found.boxes, boxes, atol=1e-4)
     for i, thing in enumerate(expected):
         assert found.refined[i].tolist() == thing.refined
-        np.testing.assert_allclose(found.keypoints[i], np.array(thing.keypoints, np.float32), atol=1e-4)
+        points = np.array(thing.keypoints, np.float32).reshape(-1, 2)
+        np.testing.assert_allclose(found.keypoints[i], points, atol=1e-4)
         np.testing.assert_allclose(found.keypoint_scores[i], np.array(thing.values, np.float32), atol=1e-6)
 
 
 @pytest.mark.slow
 @settings(max_examples=250, deadline=None)
-@given(data=st.data(), options=params())
-def test_small_networks_decode_as_specified(data: st.DataObject, options: DecoderParams) -> None:
-    schema = SCHEMAS["small"]
+@given(data=st.data(), options=params(), name=st.sampled_from(["small", "small", "boxes"]))
+def test_small_networks_decode_as_specified(data: st.DataObject, options: DecoderParams, name: str) -> None:
+    schema = SCHEMAS[name]
     maps = data.draw(heads(schema, sides=st.integers(1, 9)))
     assert_same(decode(maps, schema, options), decode_slowly(maps, schema, options))
 

@@ -25,6 +25,8 @@ CLASSES = (
     KeypointClass("other", ("only",), groups=(1,), mirror=(0,), sigmas=(0.1,)),
 )
 SCHEMA = KeypointSchema("two classes", CLASSES, ("zero", "one", "two"))
+BOXES = KeypointSchema("two classes", tuple(KeypointClass(name, (), (), (), ()) for name in ("pair", "other")), ())
+LANDMARK_HEADS = ("hm_hp", "hp_offset", "hps")
 PARAMS = {
     "all": DecoderParams(),
     "baseline": DecoderParams.baseline(),
@@ -68,7 +70,8 @@ def _assert_same_objects(found: Detections, expected: Detections) -> None:
 
 
 sides = st.integers(1, 14)
-absences = st.sets(st.sampled_from(["reg", "hm_hp", "hp_offset"])).map(lambda names: tuple(sorted(names)))
+optional = st.sets(st.sampled_from(["reg", "hm_hp", "hp_offset"])).map(lambda names: tuple(sorted(names)))
+absences = optional | st.sampled_from([LANDMARK_HEADS, (*LANDMARK_HEADS, "reg")])  # the latter find boxes only
 
 
 @pytest.mark.slow
@@ -88,7 +91,8 @@ def test_objects_are_those_of_the_whole_maps(
     seed: int, height: int, width: int, hidden: int, absent: tuple[str, ...], setting: str
 ) -> None:
     sparse, _, _ = _make(seed, height, width, hidden, absent)
-    _assert_same_objects(*(decode(heads, SCHEMA, PARAMS[setting]) for heads in (sparse, sparse.dense())))
+    schema = BOXES if "hps" in absent else SCHEMA
+    _assert_same_objects(*(decode(heads, schema, PARAMS[setting]) for heads in (sparse, sparse.dense())))
 
 
 def test_single_cells_are_looked_up_as_in_whole_maps() -> None:

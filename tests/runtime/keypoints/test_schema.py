@@ -98,6 +98,7 @@ def test_left_and_right_of_a_pair_are_named_so(schema: KeypointSchema) -> None:
         (13, 81, "deepfashion2-81"),
         (13, 294, "deepfashion2-294"),
         (1, 17, "coco-person-17"),
+        (80, 0, "coco-80"),
     ],
 )
 def test_a_checkpoint_s_counts_lead_to_the_builtin_table(classes: int, groups: int, name: str) -> None:
@@ -132,7 +133,10 @@ BAD_CLASSES = [
     (replace(SOCK, keypoint_names=("left", "right")), "has 3 groups but 2 keypoint_names"),
     (replace(SOCK, mirror=(1, 0)), "has 3 groups but 2 mirror"),
     (replace(SOCK, sigmas=(0.1,)), "has 3 groups but 1 sigmas"),
-    (replace(SOCK, keypoint_names=(), groups=(), mirror=(), sigmas=(), outline=()), "has no landmarks"),
+    (
+        replace(SOCK, keypoint_names=(), groups=(), mirror=(), sigmas=(), outline=()),
+        "has no landmarks, but other classes have",
+    ),
     (replace(SOCK, groups=(0, 1, 1)), "has a group twice"),
     (replace(SOCK, groups=(0, 1, 3)), r"names a group outside 0\.\.2"),
     (replace(SOCK, groups=(-1, 1, 2)), r"names a group outside 0\.\.2"),
@@ -150,6 +154,16 @@ BAD_CLASSES = [
 def test_a_class_that_no_network_can_have_is_refused(bad: KeypointClass, words: str) -> None:
     with pytest.raises(DataError, match=f"class 'sock'.*{words}"):
         KeypointSchema("socks", (bad,), ("left", "right", "toe"))
+
+
+def test_the_classes_of_coco_stand_in_the_order_of_their_category_numbers() -> None:
+    schema = KeypointSchema.coco()
+
+    assert len(set(schema.class_names)) == 80
+    names = {12: "parking meter", 13: "bench", 24: "backpack", 61: "toilet", 79: "toothbrush"}  # beside the gaps
+    assert {index: schema.class_names[index] for index in names} == names
+    assert schema.boxes_only
+    assert (schema.num_groups, schema.num_landmarks, schema.flip_pairs, schema.groups) == (0, 0, (), ((),) * 80)
 
 
 def test_a_schema_without_classes_is_refused() -> None:

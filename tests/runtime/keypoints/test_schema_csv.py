@@ -89,6 +89,34 @@ def test_spreadsheets_byte_order_mark_line_ends_quotes_and_further_columns_are_r
     assert KeypointSchema.from_csv(path).groups == ((0, 1, 2), (0, 1))
 
 
+def test_a_table_of_classes_alone_is_of_boxes(tmp_path: Path) -> None:
+    path = tmp_path / "animals.csv"
+    path.write_text("seen,class_name,class_id\nyes,dog,2\nno,cat,1\n")
+
+    schema = KeypointSchema.from_csv(path)
+
+    assert (schema.name, schema.class_names, schema.num_groups) == ("animals", ("cat", "dog"), 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("class_id,class_name", "no class, only a header"),
+        ("class_id,class_name\n1,cat\n1,dog", r"line 3: class_id 1 stands twice \(first in line 2\)"),
+        ("class_id,class_name\n1,cat\n3,dog", "class_id must run from 1 without gaps; expected 2, found 3"),
+        ("class_id,class_name\none,cat", "line 2: class_id must be a whole number, found 'one'"),
+        ("class_id,class_name\n1,cat,tail", "line 2: expected 2 fields"),
+        ("class_id,class_name,sigma\n1,cat,.1", "line 1: column 'global_index' is missing"),
+        ("class_id,name\n1,cat", "line 1: column 'global_index' is missing"),
+    ],
+)
+def test_a_bad_table_of_classes_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "animals.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=rf"animals\.csv.*{words}"):
+        KeypointSchema.from_csv(path)
+
+
 BAD_LINES: list[tuple[dict[int, str], str]] = [
     ({3: "1,1,sock,2,sock.right,0,1,right"}, "line 3: expected 9 fields"),
     ({3: "1,1,sock,2,sock.right,0,1,right,0.1,more"}, "line 3: expected 9 fields"),
