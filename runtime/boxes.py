@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepmark.runtime.arrays import F64
+from deepmark.runtime.arrays import F64, Mask
 
 AREA_GUARD = float(np.spacing(1))  # COCO adds it to areas
 _SMALLEST = float(np.nextafter(0, 1))  # divides nothing but 0
@@ -34,13 +34,14 @@ def iou(one: F64, other: F64, *, rim: float = 0.0, least_union: float = _SMALLES
     return _ratio(width, height, one_size[0] * one_size[1], other_size[0] * other_size[1], least_union)
 
 
-def iou_of_sizes(one: F64, other: F64, *, least_union: float = _SMALLEST) -> F64:
+def iou_of_sizes(one: F64, other: F64, *, least_union: float = _SMALLEST, of_first: Mask | bool = False) -> F64:
     """Compute intersection over union of boxes that are given by a corner and their size, as COCO's are.
 
     Args:
         one: (..., 4) x, y, width, height.
         other: (..., 4) boxes of a shape that broadcasts with ``one``'s.
         least_union: area that a smaller union counts as.
+        of_first: (...) where the area of ``one`` takes the union's place, as COCO compares boxes with a crowd.
 
     Returns:
         (...) values in [0, 1].
@@ -50,7 +51,11 @@ def iou_of_sizes(one: F64, other: F64, *, least_union: float = _SMALLEST) -> F64
         - np.maximum(one[..., at], other[..., at])
         for at in (0, 1)
     )
-    return _ratio(width, height, one[..., 2] * one[..., 3], other[..., 2] * other[..., 3], least_union)
+    area, other_area = one[..., 2] * one[..., 3], other[..., 2] * other[..., 3]
+    whole = _ratio(width, height, area, other_area, least_union)
+    if not np.any(of_first):
+        return whole
+    return np.where(of_first, width.clip(0) * height.clip(0) / np.maximum(area, least_union), whole)
 
 
 def _sizes(corners: F64, rim: float) -> tuple[F64, F64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,14 +21,18 @@ class PictureItems:
     Attributes:
         class_ids: (M,) class of each item.
         boxes: (M, 4) x, y, width, height in pixels.
+        areas: (M,) area in square pixels that landmarks are measured by.
         keypoints: M arrays (P, 3) x, y, v, in the class's own order.
         is_unlabelled: (M,) whether no landmark is labelled, so that landmarks need not be found.
+        is_crowd: (M,) whether it need not be found, and may be many times.
     """
 
     class_ids: Index
     boxes: F64
+    areas: F64
     keypoints: tuple[F64, ...]
     is_unlabelled: Mask
+    is_crowd: Mask
 
 
 def by_picture(truth: Truth) -> dict[int, PictureItems]:
@@ -45,8 +49,10 @@ def _items(truth: Truth, rows: list[tuple[int, int]]) -> PictureItems:
     return PictureItems(
         class_ids=np.array([class_id for class_id, _ in rows], np.intp),
         boxes=np.array([truth.classes[class_id].boxes[row] for class_id, row in rows]).reshape(-1, 4),
+        areas=np.array([truth.classes[class_id].areas[row] for class_id, row in rows], np.float64),
         keypoints=keypoints,
         is_unlabelled=np.array([not np.any(one[:, 2] > UNLABELLED) for one in keypoints], np.bool_),
+        is_crowd=np.array([truth.classes[class_id].ignored[row] for class_id, row in rows], np.bool_),
     )
 
 
@@ -86,23 +92,28 @@ def only_pictures(truth: Truth, image_ids: Iterable[int]) -> Truth:
     rows = [np.array([one in chosen for one in part.image_ids.tolist()], np.bool_) for part in truth.classes]
     classes = tuple(
         ClassTruth(
-            part.image_ids[keep], part.boxes[keep], part.keypoints[keep], part.attributes[keep], part.ignored[keep]
+            image_ids=part.image_ids[keep],
+            boxes=part.boxes[keep],
+            areas=part.areas[keep],
+            keypoints=part.keypoints[keep],
+            attributes=part.attributes[keep],
+            ignored=part.ignored[keep],
         )
         for part, keep in zip(truth.classes, rows, strict=True)
     )
-    return Truth(truth.schema, tuple(one for one in truth.image_ids if one in chosen), classes)
+    return replace(truth, image_ids=tuple(one for one in truth.image_ids if one in chosen), classes=classes)
 
 
 def labelled_items(truth: Truth) -> int:
     """Count the garments whose landmarks are to be found."""
-    return sum(int(np.count_nonzero(~one.is_unlabelled)) for one in by_picture(truth).values())
+    return sum(int(np.count_nonzero(~one.is_unlabelled & ~one.is_crowd)) for one in by_picture(truth).values())
 
 
 def truth_sha256(truth: Truth) -> str:
-    """Name a data set by what is to be found in it: sha256 (hex) of pictures' numbers, boxes and landmarks."""
+    """Name a data set by what is to be found in it: sha256 (hex) of pictures' numbers, boxes, landmarks."""
     digest = hashlib.sha256(np.array(truth.image_ids, np.int64).tobytes())
     for one in truth.classes:
-        for values in (one.image_ids, one.boxes, one.keypoints):
+        for values in (one.image_ids, one.boxes, one.areas, one.keypoints, one.ignored):
             digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
 
@@ -110,5 +121,5 @@ def truth_sha256(truth: Truth) -> str:
 def count_items(truth: Truth) -> tuple[Index, Index]:
     """Count what is to be found, (pictures, classes): items with labelled landmarks, and boxes."""
     items, classes = by_picture(truth).values(), len(truth.schema.classes)
-    labelled = [np.bincount(one.class_ids[~one.is_unlabelled], minlength=classes) for one in items]
-    return np.array(labelled), np.array([np.bincount(one.class_ids, minlength=classes) for one in items])
+    labelled = [np.bincount(one.class_ids[~one.is_unlabelled & ~one.is_crowd], minlength=classes) for one in items]
+    return np.array(labelled), np.array([np.bincount(one.class_ids[~one.is_crowd], minlength=classes) for one in items])

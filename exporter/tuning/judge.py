@@ -16,7 +16,8 @@ from deepmark.exporter.tuning.matching import CandidatePairs, assign
 from deepmark.exporter.tuning.staged_picture import Positions, StagedPicture
 from deepmark.models.datasets.deepfashion2.annotation import UNLABELLED
 from deepmark.models.evaluation.landmark_layout import class_ranges, sigmas_294
-from deepmark.models.evaluation.metric import MOST_DETECTIONS, Kind
+from deepmark.models.evaluation.metric import MOST_DETECTIONS
+from deepmark.models.evaluation.truth import Kind
 from deepmark.runtime.arrays import F32, F64, Index, Mask
 from deepmark.runtime.boxes import AREA_GUARD, iou_of_sizes, landmark_similarity, oks_variances, squared_distances
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -58,6 +59,8 @@ class Judge:
         self._item_class = np.concatenate([one.class_ids for one in items])
         self._item_picture = np.repeat(np.arange(len(items)), np.diff(first_item))
         self._item_boxes = np.concatenate([one.boxes for one in items])
+        self._item_areas = np.concatenate([one.areas for one in items])
+        self._is_crowd = np.concatenate([one.is_crowd for one in items])
         self._is_unlabelled = np.concatenate([one.is_unlabelled for one in items])
         self._keypoints = [points for one in items for points in one.keypoints]
         self.candidates: list[Index] = []
@@ -71,7 +74,9 @@ class Judge:
         self._owner, self._item = np.concatenate(owners), np.concatenate(found)
         boxes = np.concatenate([one.boxes for one in pictures])[self._owner].astype(np.float64)
         boxes[:, 2:] -= boxes[:, :2]
-        self._box_overlaps = iou_of_sizes(boxes, self._item_boxes[self._item], least_union=AREA_GUARD)
+        self._box_overlaps = iou_of_sizes(
+            boxes, self._item_boxes[self._item], least_union=AREA_GUARD, of_first=self._is_crowd[self._item]
+        )
 
     def similarities(self, positions: Sequence[Positions], gamma: float) -> F64:
         """Compare the landmarks of all `candidates` with the items that they can find.
@@ -91,8 +96,8 @@ class Judge:
             if len(rows):
                 found = points[starts[rows][:, None] + np.arange(len(one.groups))]
                 keypoints = np.stack([self._keypoints[item] for item in self._item[rows]])
-                boxes = self._item_boxes[self._item[rows]]
-                similarity[rows] = self._similarity(class_id, found, keypoints, boxes)
+                boxes, areas = self._item_boxes[self._item[rows]], self._item_areas[self._item[rows]]
+                similarity[rows] = self._similarity(class_id, found, keypoints, boxes, areas)
         return similarity
 
     def _point_starts(self) -> Index:
@@ -105,11 +110,11 @@ class Judge:
 
     def points(self, ranked: Ranked, similarities: F64) -> Verdicts:
         """Judge landmarks."""
-        return self._verdicts(ranked, similarities, "keypoints", self._is_unlabelled)
+        return self._verdicts(ranked, similarities, "keypoints", self._is_unlabelled | self._is_crowd)
 
     def boxes(self, ranked: Ranked) -> Verdicts:
         """Judge boxes."""
-        return self._verdicts(ranked, self._box_overlaps, "bbox", np.zeros_like(self._is_unlabelled))
+        return self._verdicts(ranked, self._box_overlaps, "bbox", self._is_crowd)
 
     def _verdicts(self, ranked: Ranked, overlaps: F64, kind: Kind, ignored: Mask) -> Verdicts:
         pictures, class_ids = self._picture_of[ranked.objects], self._class_ids[ranked.objects]
@@ -125,7 +130,7 @@ class Judge:
         close = close[np.argsort(detection[close], kind="stable")]
         pairs = CandidatePairs(detection[close], self._item[close], overlaps[close])
         item_cells = self._item_picture * classes + self._item_class
-        right, forgiven = assign(pairs, int(np.count_nonzero(counted)), item_cells, ignored)
+        right, forgiven = assign(pairs, int(np.count_nonzero(counted)), item_cells, ignored, self._is_crowd)
         return Verdicts(pictures[counted], class_ids[counted], ranked.scores[counted], right, forgiven)
 
 
@@ -141,7 +146,7 @@ class LandmarkSimilarity:
         whole = oks_variances(sigmas_294(schema))
         self._others = tuple(np.delete(whole, np.r_[one]) for one in class_ranges(schema))
 
-    def __call__(self, class_id: int, found: F64, keypoints: F64, boxes: F64) -> F64:
+    def __call__(self, class_id: int, found: F64, keypoints: F64, boxes: F64, areas: F64) -> F64:
         """Compare k detections of one class with an item each.
 
         Args:
@@ -149,12 +154,13 @@ class LandmarkSimilarity:
             found: (k, P, 2) landmarks x, y in pixels.
             keypoints: (k, P, 3) the items' landmarks, x, y, v.
             boxes: (k, 4) the items' boxes, x, y, width, height.
+            areas: (k,) the items' areas, in square pixels.
 
         Returns:
             (k,) similarities in [0, 1].
         """
         variance = self._variances[class_id]
-        area = boxes[:, 2] * boxes[:, 3] + AREA_GUARD
+        area = areas + AREA_GUARD
         labelled = keypoints[..., 2] > UNLABELLED  # (k, P)
         squared = squared_distances(found, keypoints[..., :2])
         near = np.where(labelled, landmark_similarity(squared, area[:, None], variance, one_by_one=True), 0)

@@ -34,7 +34,7 @@ class CandidatePairs:
     overlap: F64
 
 
-def assign(pairs: CandidatePairs, count: int, cells: Index, ignored: Mask) -> tuple[BitArray, BitArray]:
+def assign(pairs: CandidatePairs, count: int, cells: Index, ignored: Mask, crowds: Mask) -> tuple[BitArray, BitArray]:
     """Let detections choose items.
 
     Args:
@@ -42,6 +42,7 @@ def assign(pairs: CandidatePairs, count: int, cells: Index, ignored: Mask) -> tu
         count: number of detections, N.
         cells: (items,) number of the picture and class that an item belongs to.
         ignored: (items,) whether an item may be found but need not; what finds one is neither right nor wrong.
+        crowds: (items,) whether an item, which is ignored too, may be found by any number of detections.
 
     Returns:
         Of every detection, (N,): the thresholds at which it has an item that counts, and those at which it has an
@@ -63,7 +64,7 @@ def assign(pairs: CandidatePairs, count: int, cells: Index, ignored: Mask) -> tu
         best = np.maximum.reduceat(np.where(free, preference[turn, None], 0), starts, axis=0)  # (detections, 10)
         row, threshold = np.nonzero(best)
         chosen = item[by_preference[best[row, threshold] - 1]]
-        taken[chosen, threshold] = True
+        taken[chosen, threshold] = ~crowds[chosen]
         who, bit = detection[turn[starts[row]]], _BITS[threshold]
         np.bitwise_or.at(right, who, np.where(ignored[chosen], 0, bit).astype(np.uint16))
         np.bitwise_or.at(forgiven, who, np.where(ignored[chosen], bit, 0).astype(np.uint16))

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from deepmark.files import whole_file
+from deepmark.models.datasets.standard import DEEPFASHION2, LabelStandard
 from deepmark.models.evaluation.landmark_layout import to_294
 from deepmark.models.evaluation.results import ClassResults
 from deepmark.runtime.arrays import F64
@@ -26,7 +27,7 @@ def coco_rows(results: ClassResults, category_id: int, widen: Widen | None) -> I
 
     Args:
         results: detections of the class.
-        category_id: 1-based number of the class.
+        category_id: number of the class in files.
         widen: function that puts landmarks into the layout of all classes; None for the class's own. Their third
             number is 1; COCO does not look at it.
     """
@@ -45,7 +46,8 @@ def coco_rows(results: ClassResults, category_id: int, widen: Widen | None) -> I
             strict=True,
         )
         for image_id, score, box, numbers in rows:
-            yield {"image_id": image_id, "category_id": category_id, "bbox": box, "keypoints": numbers, "score": score}
+            row = {"image_id": image_id, "category_id": category_id, "bbox": box}
+            yield row | ({"keypoints": numbers} if numbers else {}) | {"score": score}
 
 
 def write_rows(path: Path, rows: Iterator[dict[str, Any]]) -> None:
@@ -58,8 +60,16 @@ def write_rows(path: Path, rows: Iterator[dict[str, Any]]) -> None:
         stream.write(b"[]\n" if before == b"[\n" else b"\n]\n")
 
 
-def save_results(path: Path, results: Sequence[ClassResults], schema: KeypointSchema) -> None:
-    """Write detections in COCO's result format, in the 294 layout; the file appears whole or not at all.
+def save_results(
+    path: Path, results: Sequence[ClassResults], schema: KeypointSchema, standard: LabelStandard = DEEPFASHION2
+) -> None:
+    """Write detections in COCO's result format; the file appears whole or not at all.
+
+    Args:
+        path: path of the file.
+        results: detections, one entry per class.
+        schema: classes of the data set; landmarks are written in the layout of all of them.
+        standard: rules of the data set, with the numbers of the classes in files.
 
     Raises:
         DeepMarkError: it cannot be written.
@@ -70,6 +80,8 @@ def save_results(path: Path, results: Sequence[ClassResults], schema: KeypointSc
             (
                 row
                 for index, one in enumerate(results)
-                for row in coco_rows(one, index + 1, partial(to_294, class_index=index, schema=schema))
+                for row in coco_rows(
+                    one, standard.category_ids[index], partial(to_294, class_index=index, schema=schema)
+                )
             ),
         )

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from deepmark.console import Progress, no_progress
 from deepmark.errors import DataError, UsageError
-from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
+from deepmark.models.datasets.coco import open_labels
+from deepmark.models.datasets.deepfashion2 import Dataset
 from deepmark.models.datasets.deepfashion2.storage import read_password
 from deepmark.models.evaluation.heads_job import DEFAULT_SIZE, ModelRequest, PictureFiles, is_checkpoint
 from deepmark.models.evaluation.landmark_layout import require_same_classes
@@ -44,7 +45,7 @@ class DatasetRequest:
     """A labelled data set, and how a model is run on its pictures; named as the options of the command line.
 
     Attributes:
-        annotations: data set with ``annos/`` in it, that folder, the official zip, or a COCO file.
+        annotations: data set with ``annos/`` in it, that folder, the official zip, or a COCO file: see `open_labels`.
         images: data set with ``image/`` in it, that folder, or the official zip; None where no model is run.
         password_file: file whose first line opens the official zip; None for none.
         skip_bad: whether pictures that something is wrong with are left out, instead of refusing the data set.
@@ -103,14 +104,15 @@ class DatasetRequest:
                 out.
         """
         password = read_password(self.password_file) if self.password_file else None
-        dataset = open_dataset(self.annotations, self.images, password=password)
+        dataset = open_labels(self.annotations, self.images, password=password)
         if attributes and not dataset.has_attributes:
             raise DataError(
                 f"{self.annotations} does not say scale, occlusion, zoom-in and viewpoint", hint="no --subsets"
             )
         with progress("reading annotations", len(dataset.ids), "annotations") as advance:
             labels = dataset.read_all(skip_bad=self.skip_bad, advance=advance)
-        return LabelledSet(dataset, collect_truth(labels.annotations, dataset.schema), labels.faults, password)
+        truth = collect_truth(labels.annotations, dataset.schema, dataset.standard)
+        return LabelledSet(dataset, truth, labels.faults, password)
 
     @contextmanager
     def collect(self, model: Path, labelled: LabelledSet, progress: Progress = no_progress) -> Iterator[HeadStore]:

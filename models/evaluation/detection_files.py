@@ -1,7 +1,8 @@
-"""Detections in files, as DeepFashion2's official evaluation takes them: for landmarks, for boxes, or for both.
+"""Detections in files, as the official evaluations take them: for landmarks, for boxes, or for both.
 
 Each file is a JSON list of objects with ``image_id``, ``category_id`` and ``score``, and with ``keypoints`` (x, y, v of
-294 landmarks), ``bbox`` (x, y, width, height) or both. The official formats are two: landmarks, and boxes.
+DeepFashion2's 294 landmarks or of a person's 17), ``bbox`` (x, y, width, height) or both. The official formats are two:
+landmarks, and boxes.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.deepfashion2.annotation import VISIBLE
-from deepmark.models.datasets.deepfashion2.coco import ImageId
+from deepmark.models.datasets.deepfashion2.coco_document import ImageId
 from deepmark.models.datasets.deepfashion2.json_faults import field_first, why_no_json, without_bom
 from deepmark.models.evaluation.doubts import Doubts
-from deepmark.models.evaluation.landmark_layout import class_ranges
-from deepmark.models.evaluation.metric import KIND_NAMES, KINDS, Kind
+from deepmark.models.evaluation.landmark_layout import BOXES_OR_POINTS, class_ranges
+from deepmark.models.evaluation.metric import KIND_NAMES
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder, WideLandmarks
-from deepmark.models.evaluation.truth import Truth
+from deepmark.models.evaluation.truth import KINDS, Kind, Truth
 from deepmark.runtime.arrays import F64
 
 MOST_FILES = 2
@@ -111,7 +112,7 @@ class _Row(msgspec.Struct):
 
 def _read_file(path: Path, truth: Truth, skipped: Collection[int], advance: Callable[[], None]) -> _File:
     builder, ranges, bare = ResultsBuilder(truth.schema), class_ranges(truth.schema), _bare(truth)
-    doubts = Doubts(str(path), truth)
+    doubts, category_ids = Doubts(str(path), truth), truth.standard.category_ids
     kinds: tuple[Kind, ...] = ()
     nowhere = np.zeros((truth.schema.num_landmarks, 2))
     for number, row in enumerate(_rows(path, truth, skipped)):
@@ -121,7 +122,7 @@ def _read_file(path: Path, truth: Truth, skipped: Collection[int], advance: Call
         advance()
         if row.image_id in skipped:
             continue
-        index, wide, points = row.category_id - 1, None, nowhere
+        index, wide, points = category_ids.index(row.category_id), None, nowhere
         if row.keypoints:
             points = np.array(row.keypoints).reshape(-1, 3)[:, :2]
             if (row.image_id, index) in bare:
@@ -161,23 +162,25 @@ def _rows(path: Path, truth: Truth, skipped: Collection[int]) -> Iterator[_Row]:
         if field := re.fullmatch(r"\[(\d+)\]\.(.+)", why):
             raise DataError(f"{path}: detection {field[1]}: {field[2]}") from error
         raise DataError(f"{path} is no list of detections: {why}", hint=_HINT) from error
-    known, classes = frozenset(truth.image_ids).union(skipped), len(truth.schema.classes)
-    landmarks = truth.schema.num_landmarks
+    known = frozenset(truth.image_ids).union(skipped)
     for number, raw in enumerate(rows):
-        yield _read_row(raw, f"{path}: detection {number}", known, classes, landmarks)
+        yield _read_row(raw, f"{path}: detection {number}", known, truth)
 
 
-def _read_row(raw: msgspec.Raw, where: str, known: Collection[int], classes: int, landmarks: int) -> _Row:
+def _read_row(raw: msgspec.Raw, where: str, known: Collection[int], truth: Truth) -> _Row:
+    landmarks = truth.schema.num_landmarks
     try:
         row = msgspec.json.decode(raw, type=_Row)
     except msgspec.ValidationError as error:
         raise DataError(f"{where}: {field_first(error)}", hint=_HINT) from error
     if row.image_id not in known:
         raise DataError(f"{where}: image_id {row.image_id} is no picture of the data set", hint=_SAME_SET)
-    if not 1 <= row.category_id <= classes:
-        raise DataError(f"{where}: category_id must be 1-{classes}, found {row.category_id}", hint=_SAME_SET)
+    if row.category_id not in truth.standard.category_ids:
+        raise DataError(f"{where}: category_id must be {_numbers(truth)}, found {row.category_id}", hint=_SAME_SET)
     if not row.kinds():
         raise DataError(f"{where}: keypoints and bbox are missing: one of them is needed", hint=_HINT)
+    if row.keypoints and not landmarks:
+        raise DataError(f"{where}: keypoints, but the data set has boxes alone", hint=BOXES_OR_POINTS)
     if row.keypoints and len(row.keypoints) != 3 * landmarks:
         raise DataError(
             f"{where}: keypoints must hold {3 * landmarks} numbers, x, y, v for {landmarks} landmarks, found"
@@ -187,6 +190,16 @@ def _read_row(raw: msgspec.Raw, where: str, known: Collection[int], classes: int
     if row.bbox and (len(row.bbox) != 4 or min(row.bbox[2:]) < 0):
         raise DataError(f"{where}: bbox must be x, y, width, height with sides of at least 0, found {row.bbox}")
     return row
+
+
+def _numbers(truth: Truth) -> str:
+    """Name the numbers of the categories; COCO's 80 lie between 1 and 90."""
+    ids = truth.standard.category_ids
+    if len(ids) == 1:
+        return f"{ids[0]} ({truth.schema.class_names[0]})"
+    if ids[-1] - ids[0] == len(ids) - 1:
+        return f"{ids[0]}-{ids[-1]}"
+    return f"one of the {len(ids)} of the data set, which lie between {ids[0]} and {ids[-1]}"
 
 
 def _other_kinds(where: str, found: Sequence[Kind], expected: Sequence[Kind]) -> DataError:

@@ -42,7 +42,7 @@ class Doubts:
             class_index: 0-based number of its class.
             score: score in [0, 1].
             box: (4,) x, y, width, height in pixels; None without a box.
-            points: (294, 2) x, y of the landmarks of all classes in pixels; None without landmarks.
+            points: (D, 2) x, y of the landmarks of all classes in pixels; None without landmarks.
         """
         self._detections += 1
         self._classes.add(class_index)
@@ -74,10 +74,10 @@ class Doubts:
         if self._detections < 2 or len(self._classes) > 1 or not others:
             return ""
         (index,) = self._classes
-        name = self._truth.schema.class_names[index]
+        name, number = self._truth.schema.class_names[index], self._truth.standard.category_ids[index]
         return (
-            f"all {self._detections:,} detections have category_id {index + 1} ({name}),"
-            f" and there are garments of {others} other classes; some tools write 1 for every class"
+            f"all {self._detections:,} detections have category_id {number} ({name}),"
+            f" and there are {self._truth.standard.items} of {others} other classes; some tools write 1 for every class"
         )
 
     def _other_landmarks(self) -> str:
@@ -103,7 +103,7 @@ class Doubts:
             return ""
         return (
             f"bbox looks like x1, y1, x2, y2, and is read as x, y, width, height: as corners the best detection of"
-            f" {better:,} of {compared:,} pictures would overlap a garment more"
+            f" {better:,} of {compared:,} pictures would overlap one of the {self._truth.standard.items} more"
         )
 
     def _fractions(self) -> str:

@@ -15,6 +15,9 @@ from deepmark.errors import DataError
 from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
+BOXES_OR_POINTS = "COCO's persons with landmarks are in person_keypoints_*.json, boxes alone in instances_*.json"
+_OTHER_DATA = f"evaluate it on the data that it was trained for; {BOXES_OR_POINTS}"
+
 
 def class_ranges(schema: KeypointSchema) -> tuple[slice, ...]:
     """Give each class's range of the layout, for example 0-25, 25-58, ... for DeepFashion2."""
@@ -54,12 +57,12 @@ def require_same_classes(model: KeypointSchema, data: KeypointSchema) -> None:
         raise DataError(
             f"the model finds {len(model.classes)} classes ({model.name}), the data set has {len(data.classes)}"
             f" ({data.name})",
-            hint="evaluate it on the data that it was trained for",
+            hint=_OTHER_DATA,
         )
     for number, (found, expected) in enumerate(zip(model.classes, data.classes, strict=True), 1):
         if (found.name, len(found.groups)) != (expected.name, len(expected.groups)):
             raise DataError(
                 f"class {number} of the model is {found.name!r} with {len(found.groups)} landmarks, of the data set"
                 f" {expected.name!r} with {len(expected.groups)}",
-                hint="evaluate it on the data that it was trained for",
+                hint=_OTHER_DATA,
             )

@@ -59,7 +59,7 @@ def match(truth: Truth, results: Sequence[ClassResults], *, lowest_score: float 
     Returns:
         Pictures in order; every garment and every such detection once.
     """
-    garments = _by_image((one.image_ids, np.ones(len(one.image_ids), np.bool_)) for one in truth.classes)
+    garments = _by_image((one.image_ids, ~one.ignored) for one in truth.classes)
     detections = _by_image((one.image_ids, one.scores >= lowest_score) for one in results)
     pairs: list[Match] = []
     for image_id in truth.image_ids:
@@ -104,7 +104,7 @@ def agreement(pairs: Sequence[Match], truth: Truth, results: Sequence[ClassResul
                 continue
             if pair.found is not None and pair.found.class_index == pair.expected.class_index:
                 found = results[pair.found.class_index].keypoints[pair.found.row]
-                area = float(np.prod(expected.boxes[pair.expected.row, 2:]))
+                area = float(expected.areas[pair.expected.row])
                 sigmas = np.array(truth.schema.classes[pair.expected.class_index].sigmas)
                 value = _oks(keypoints, found.astype(np.float64), area, sigmas)
         values.setdefault(pair.image_id, []).append(value)

@@ -1,8 +1,9 @@
 """Average precision of one class, by hotcoco, and precision at every threshold and recall, which it is the mean of.
 
-DeepFashion2's metric is COCO's with its own sigmas:
-``OKS = mean over landmarks with v > 0 of exp(-d^2 / (2 * area * (2 * sigma)^2))``, thresholds .50:.05:.95, 101 recall
-points, at most 20 detections per picture and class for landmarks and 100 for boxes.
+COCO's metric: ``OKS = mean over landmarks with v > 0 of exp(-d^2 / (2 * area * (2 * sigma)^2))``, thresholds
+.50:.05:.95, 101 recall points, at most 20 detections per picture and class for landmarks and 100 for boxes. An item
+without a labelled landmark need not be found; a crowd need not, and may be found many times. DeepFashion2's is the same
+with its own sigmas, and with the box for the area.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,22 +21,20 @@ from deepmark.extras import require
 from deepmark.models.evaluation.coco_file import Widen, coco_rows, write_rows
 from deepmark.models.evaluation.landmark_layout import sigmas_294, to_294
 from deepmark.models.evaluation.results import ClassResults, temporary_folder_full
-from deepmark.models.evaluation.truth import ClassTruth, Truth, coco_annotations
+from deepmark.models.evaluation.truth import ClassTruth, Kind, Truth, coco_annotations
 from deepmark.runtime.arrays import F64, I64
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 if TYPE_CHECKING:
     from hotcoco import COCO
 
-Kind = Literal["keypoints", "bbox"]
-
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # of OKS for landmarks, of IoU for boxes
 RECALLS = tuple(step / 100 for step in range(101))
-KINDS: tuple[Kind, ...] = ("keypoints", "bbox")
 KIND_NAMES: dict[Kind, str] = {"keypoints": "landmarks", "bbox": "boxes"}
-MOST_DETECTIONS: dict[Kind, int] = {"keypoints": 20, "bbox": 100}  # per picture and class, the best by score
+LIMITS: dict[Kind, tuple[int, ...]] = {"keypoints": (20,), "bbox": (1, 10, 100)}  # COCO's, of recall for boxes
+MOST_DETECTIONS = {kind: limits[-1] for kind, limits in LIMITS.items()}  # per picture and class, the best by score
 _IOU_50, _IOU_75 = 0, 5  # positions of these thresholds
-_NOTHING = -1  # precision where nothing was to be found
+NOTHING = -1  # precision where nothing was to be found
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,31 @@ class AveragePrecision:
     ap: float
     ap50: float
     ap75: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassEvaluation:
+    """What COCO's evaluation says of one class; all values are -1 where nothing was to be found.
+
+    Attributes:
+        precision: (10, 101, S) precision in [0, 1] at each threshold and recall, of items of each of COCO's S sizes:
+            all, medium and large for landmarks, all, small, medium and large for boxes.
+        recall: (10, S, L) highest recall in [0, 1] at each threshold with each of the L `LIMITS` of detections.
+    """
+
+    precision: F64
+    recall: F64
+
+    @property
+    def curve(self) -> F64 | None:
+        """Precision for items of all sizes, (10, 101); None where nothing was to be found."""
+        whole: F64 = self.precision[:, :, 0]
+        return None if np.all(whole == NOTHING) else whole
+
+    @property
+    def average(self) -> AveragePrecision | None:
+        """Average precision for items of all sizes; None where nothing was to be found."""
+        return None if self.curve is None else _average(self.curve)
 
 
 def require_hotcoco() -> None:
@@ -86,25 +110,12 @@ class ClassMetric:
         }
         self._found: dict[bool, COCO] = {}
 
-    def average_precision(self, truth: ClassTruth, kinds: Iterable[Kind]) -> dict[Kind, AveragePrecision | None]:
+    def evaluate(self, truth: ClassTruth, kinds: Iterable[Kind]) -> dict[Kind, ClassEvaluation]:
         """Evaluate the class.
 
         Args:
             truth: items of the class, in the pictures that were named.
             kinds: kinds of what to evaluate: landmarks, boxes.
-
-        Returns:
-            Kind -> average precision; None where nothing was to be found.
-        """
-        curves = self.curves(truth, kinds)
-        return {kind: None if curve is None else _average(curve) for kind, curve in curves.items()}
-
-    def curves(self, truth: ClassTruth, kinds: Iterable[Kind]) -> dict[Kind, F64 | None]:
-        """Give the precision at every threshold and recall, which `average_precision` averages.
-
-        Returns:
-            Kind -> (10 thresholds .50:.05:.95, 101 recalls 0:.01:1) precision in [0, 1]; None where nothing was to be
-            found.
         """
         from hotcoco import COCO, COCOeval
 
@@ -117,18 +128,18 @@ class ClassMetric:
         keypoints = truth.keypoints if widen is None else widen(truth.keypoints)
         annotations = coco_annotations(truth, keypoints, self._index + 1)
         expected = COCO({**self._base, "annotations": list(annotations)})
-        curves: dict[Kind, F64 | None] = {}
+        found: dict[Kind, ClassEvaluation] = {}
         for kind in kinds:
             evaluation = COCOeval(expected, self._load(wide), kind)
-            evaluation.params.max_dets = [MOST_DETECTIONS[kind]]
+            evaluation.params.max_dets = list(LIMITS[kind])
             if kind == "keypoints":
                 evaluation.params.kpt_oks_sigmas = sigmas.tolist()
             evaluation.evaluate()
             evaluation.accumulate()
             assert evaluation.eval is not None
-            curve = np.asarray(evaluation.eval["precision"])[:, :, 0, 0, 0]
-            curves[kind] = None if np.all(curve == _NOTHING) else curve
-        return curves
+            precision, recall = (np.asarray(evaluation.eval[name])[..., 0, :, :] for name in ("precision", "recall"))
+            found[kind] = ClassEvaluation(precision[..., -1], recall)
+        return found
 
     def _widen(self, wide: bool) -> Widen | None:
         return partial(to_294, class_index=self._index, schema=self._schema) if wide else None
@@ -188,9 +199,9 @@ def measure_curves(truth: Truth, results: Sequence[ClassResults]) -> PrecisionCu
     points, boxes = [], []
     for index, (expected, found) in enumerate(zip(truth.classes, results, strict=True)):
         metric = ClassMetric(found, expected.image_ids, index, truth.schema)
-        curves = metric.curves(expected, ("keypoints", "bbox"))
-        points.append(curves["keypoints"])
-        boxes.append(curves["bbox"])
+        evaluations = metric.evaluate(expected, truth.kinds)
+        points.append(evaluations["keypoints"].curve if "keypoints" in evaluations else None)
+        boxes.append(evaluations["bbox"].curve)
     return PrecisionCurves(_mean(points), _mean(boxes))
 
 

@@ -14,14 +14,14 @@ from deepmark.files import printable
 from deepmark.models.evaluation.coco_file import save_results
 from deepmark.models.evaluation.dataset_request import DatasetRequest, LabelledSet
 from deepmark.models.evaluation.detection_files import MOST_FILES, load_detections
-from deepmark.models.evaluation.metric import KINDS, Kind, require_hotcoco
+from deepmark.models.evaluation.metric import require_hotcoco
 from deepmark.models.evaluation.prediction import detect_all, with_techniques
 from deepmark.models.evaluation.report import AccuracyReport, measure, steps
 from deepmark.models.evaluation.report_page import REPORT_STEPS, write_report
 from deepmark.models.evaluation.results import ClassResults
 from deepmark.models.evaluation.store import HeadStore
 from deepmark.models.evaluation.table2 import ROWS, Table2Row, make_table2
-from deepmark.models.evaluation.truth import Truth
+from deepmark.models.evaluation.truth import KINDS, Kind, Truth
 from deepmark.page import require_report
 
 logger = logging.getLogger(__name__)
@@ -106,6 +106,7 @@ class AccuracyMeasurement:
         return {
             "evaluated": self.evaluated,
             "annotations": str(self.annotations),
+            "metric": self.report.standard.name,
             **self.run,
             "mAP_pt": self.report.map_pt.ap if self.report.map_pt else None,
             "mAP_box": self.report.map_box.ap if self.report.map_box else None,
@@ -135,10 +136,10 @@ def measure_accuracy(request: AccuracyRequest, progress: Progress = no_progress)
         if request.model is None
         else _run(request, request.model, labelled, progress)
     )
-    if request.page is not None and (len(found.kinds) < len(KINDS) or found.box_results is not None):
+    if request.page is not None and (len(found.kinds) < len(truth.kinds) or found.box_results is not None):
         raise UsageError("--report needs detections that have both landmarks and boxes, in one file")
     if request.save is not None:
-        save_results(request.save, found.results, dataset.schema)
+        save_results(request.save, found.results, dataset.schema, dataset.standard)
     with progress("measuring", steps(truth), "classes") as advance:
         report = measure(
             truth,
@@ -174,16 +175,16 @@ class _Found:
 
     Attributes:
         results: detections, one entry per class.
-        box_results: detections whose boxes are measured, where they are others; None where they are not.
         kinds: kinds of what the detections have.
+        box_results: detections whose boxes are measured, where they are others; None where they are not.
         run: what made them.
         table2: rows of table 2, where they were asked for.
         doubts: sentences about what is likely to mean something else.
     """
 
     results: Sequence[ClassResults]
+    kinds: Sequence[Kind]
     box_results: Sequence[ClassResults] | None = None
-    kinds: Sequence[Kind] = KINDS
     run: dict[str, Any] = field(default_factory=dict)
     table2: tuple[Table2Row, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -201,9 +202,9 @@ def _read(request: AccuracyRequest, labelled: LabelledSet, progress: Progress) -
         kind: Kind = "bbox" if found.points is None else "keypoints"
         results = found.boxes if found.points is None else found.points
         assert results is not None
-        return _Found(results, kinds=(kind,), doubts=doubts)
+        return _Found(results, (kind,), doubts=doubts)
     others = None if found.boxes is found.points else found.boxes
-    return _Found(found.points, others, doubts=doubts)
+    return _Found(found.points, KINDS, others, doubts=doubts)
 
 
 def _run(request: AccuracyRequest, model: Path, labelled: LabelledSet, progress: Progress) -> _Found:
@@ -215,7 +216,7 @@ def _run(request: AccuracyRequest, model: Path, labelled: LabelledSet, progress:
         with progress("decoding", len(store), "pictures") as advance:
             results = detect_all(store, truth.schema, params, advance)
         rows = _table2(store, truth, progress, visible_only=request.visible_only) if request.table2 else ()
-        return _Found(results, run={"engine": store.record, "decoder": params}, table2=rows)
+        return _Found(results, truth.kinds, run={"engine": store.record, "decoder": params}, table2=rows)
 
 
 def _table2(store: HeadStore, truth: Truth, progress: Progress, *, visible_only: bool) -> tuple[Table2Row, ...]:

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deepmark.models.evaluation.metric import KINDS, AveragePrecision, ClassMetric, Kind, mean
+from deepmark.models.datasets.standard import LabelStandard
+from deepmark.models.evaluation.coco_figures import coco_figures
+from deepmark.models.evaluation.metric import AveragePrecision, ClassEvaluation, ClassMetric, mean
 from deepmark.models.evaluation.results import ClassResults
-from deepmark.models.evaluation.truth import ClassTruth, Truth
+from deepmark.models.evaluation.truth import KINDS, ClassTruth, Kind, Truth
 
 SUBSETS = {  # attribute -> name of each value, in Table 5's order
     "scale": {1: "small", 2: "moderate", 3: "large"},
@@ -81,6 +83,7 @@ class AccuracyReport:
     """The figures.
 
     Attributes:
+        standard: rules that the labels follow, whose metric this is.
         pictures: number of pictures that were evaluated.
         items: number of items in them.
         detections: number of detections in them.
@@ -91,8 +94,11 @@ class AccuracyReport:
         classes: one row per class.
         subsets: one column per subset; empty unless asked for.
         overall: the column "overall" of Table 5, with both rows; None unless subsets were asked for.
+        coco: for labels of COCO's rules what `deepmark.models.evaluation.coco_figures` gives for each kind that was
+            measured; empty for others.
     """
 
+    standard: LabelStandard
     pictures: int
     items: int
     detections: int
@@ -103,13 +109,14 @@ class AccuracyReport:
     classes: tuple[ClassAccuracy, ...]
     subsets: tuple[SubsetAccuracy, ...]
     overall: SubsetAccuracy | None
+    coco: dict[Kind, dict[str, float | None]]
 
 
 def measure(
     truth: Truth,
     results: Sequence[ClassResults],
     *,
-    kinds: Sequence[Kind] = KINDS,
+    kinds: Sequence[Kind] | None = None,
     box_results: Sequence[ClassResults] | None = None,
     visible_only: bool = False,
     subsets: bool = False,
@@ -120,7 +127,7 @@ def measure(
     Args:
         truth: items to be found.
         results: detections, one entry per class.
-        kinds: kinds of what to measure: landmarks, boxes.
+        kinds: kinds of what to measure, landmarks or boxes; None for all that is labelled.
         box_results: detections whose boxes are measured; None for those whose landmarks are.
         visible_only: whether to leave occluded landmarks out (the paper's .507 instead of .445).
         subsets: whether to evaluate Table 5's subsets too, with both kinds of landmarks.
@@ -131,7 +138,7 @@ def measure(
     """
     rows = []
     for index, (expected, found) in enumerate(zip(truth.classes, results, strict=True)):
-        metrics = dict.fromkeys(kinds, ClassMetric(found, expected.image_ids, index, truth.schema))
+        metrics = dict.fromkeys(kinds or truth.kinds, ClassMetric(found, expected.image_ids, index, truth.schema))
         count = len(found)
         if box_results is not None:
             metrics["bbox"] = ClassMetric(box_results[index], expected.image_ids, index, truth.schema)
@@ -139,18 +146,23 @@ def measure(
         rows.append(_class_row(metrics, truth, index, count, visible_only=visible_only, subsets=subsets))
         advance()
     classes = tuple(row.accuracy for row in rows)
+    measured = tuple(kind for kind in KINDS if kind in metrics)
     parts = [_subset(name, [row.subsets[name] for row in rows]) for name in (SUBSET_NAMES if subsets else ())]
     return AccuracyReport(
+        standard=truth.standard,
         pictures=len(truth.image_ids),
         items=sum(one.items for one in classes),
         detections=sum(one.detections for one in classes),
-        kinds=tuple(kind for kind in KINDS if kind in metrics),
+        kinds=measured,
         visible_only=visible_only,
         map_pt=mean(one.points for one in classes),
         map_box=mean(one.boxes for one in classes),
         classes=classes,
         subsets=tuple(parts[1:]),
         overall=parts[0] if parts else None,
+        coco={kind: coco_figures(kind, [row.evaluations[kind] for row in rows]) for kind in measured}
+        if truth.standard.name == "COCO"
+        else {},
     )
 
 
@@ -172,6 +184,7 @@ class _Part:
 @dataclass(frozen=True, slots=True)
 class _ClassRow:
     accuracy: ClassAccuracy
+    evaluations: dict[Kind, ClassEvaluation]
     subsets: dict[SubsetName, _Part]
 
 
@@ -186,7 +199,8 @@ def _class_row(
 ) -> _ClassRow:
     """Measure a class in every way that is asked for, while its detections are loaded."""
     items = truth.classes[index]
-    average = _averages(metrics, items.visible_only() if visible_only else items, KINDS)
+    evaluations = _evaluate(metrics, items.visible_only() if visible_only else items, KINDS)
+    average = _averages(evaluations)
     accuracy = ClassAccuracy(
         name=truth.schema.class_names[index],
         items=_count(items),
@@ -196,24 +210,29 @@ def _class_row(
     )
     names = SUBSET_NAMES if subsets else ()
     chosen = {name: items if name == OVERALL else items.only(name.attribute, name.number) for name in names}
-    both = {name: _averages(metrics, one, KINDS) for name, one in chosen.items()}
-    visible = {name: _averages(metrics, one.visible_only(), ("keypoints",)) for name, one in chosen.items()}
+    both = {name: _averages(_evaluate(metrics, one, KINDS)) for name, one in chosen.items()}
+    visible = {name: _averages(_evaluate(metrics, one.visible_only(), ("keypoints",))) for name, one in chosen.items()}
     parts = {
         name: _Part(_count(one), both[name]["keypoints"], visible[name]["keypoints"], both[name]["bbox"])
         for name, one in chosen.items()
     }
-    return _ClassRow(accuracy, parts)
+    return _ClassRow(accuracy, evaluations, parts)
 
 
-def _averages(
+def _evaluate(
     metrics: Mapping[Kind, ClassMetric], items: ClassTruth, kinds: Sequence[Kind]
-) -> dict[Kind, AveragePrecision | None]:
-    """Give the average precision of each kind; None of those that are not measured."""
-    found: dict[Kind, AveragePrecision | None] = dict.fromkeys(kinds)
+) -> dict[Kind, ClassEvaluation]:
+    """Evaluate each of these kinds that is measured."""
+    found: dict[Kind, ClassEvaluation] = {}
     for metric in dict.fromkeys(metrics.values()):  # one alone, where landmarks and boxes are of the same detections
         own = [kind for kind in kinds if metrics.get(kind) is metric]
-        found |= metric.average_precision(items, own) if own else {}
+        found |= metric.evaluate(items, own) if own else {}
     return found
+
+
+def _averages(evaluations: Mapping[Kind, ClassEvaluation]) -> dict[Kind, AveragePrecision | None]:
+    """Give the average precision of each kind; None of those that are not measured."""
+    return {kind: evaluations[kind].average if kind in evaluations else None for kind in KINDS}
 
 
 def _count(items: ClassTruth) -> int:

@@ -132,10 +132,10 @@ def accuracy_page(
     sections += example_sections(details.worst, details.best)
     sections.append(_run(run, faults))
     subtitle = (
-        f"{run['evaluated']} on {run['annotations']}: {report.pictures:,} pictures, {report.items:,} garments,"
-        f" {report.detections:,} detections."
+        f"{run['evaluated']} on {run['annotations']}: {report.pictures:,} pictures,"
+        f" {report.items:,} {report.standard.items}, {report.detections:,} detections."
     )
-    return Page("Accuracy on DeepFashion2’s metric", subtitle, tuple(sections))
+    return Page(f"Accuracy on {report.standard.name}’s metric", subtitle, tuple(sections))
 
 
 def _run(run: Mapping[str, object], faults: Sequence[str]) -> Section:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deepmark.console import print_table, say
-from deepmark.models.evaluation.metric import KIND_NAMES, KINDS, AveragePrecision
+from deepmark.models.evaluation.metric import KIND_NAMES, AveragePrecision
 from deepmark.models.evaluation.report import AccuracyReport, SubsetAccuracy
 from deepmark.models.evaluation.table2 import PAPER_MODEL, Table2Row
+from deepmark.models.evaluation.truth import KINDS
 
 
 def print_report(report: AccuracyReport, faults: Sequence[str]) -> None:
@@ -25,6 +26,9 @@ def print_report(report: AccuracyReport, faults: Sequence[str]) -> None:
                 for one in (*report.subsets, report.overall)
             ],
         )
+    for kind, figures in report.coco.items():
+        row = tuple("-" if one is None else f"{one:.4f}" for one in figures.values())
+        print_table(tuple(figures), [row], title=f"COCO's figures for {KIND_NAMES[kind]}")
     for fault in faults:
         say(f"left out: {fault}")
     left_out = f"; {len(faults):,} left out" if faults else ""
@@ -32,8 +36,9 @@ def print_report(report: AccuracyReport, faults: Sequence[str]) -> None:
         if kind not in report.kinds:
             say(f"not measured: {KIND_NAMES[kind]}, which no detection has")
     say(
-        f"mAP_pt {_cells(report.map_pt)[0]}, mAP_box {_cells(report.map_box)[0]} on {report.pictures:,} pictures"
-        f" with {report.items:,} garments, {report.detections:,} detections{left_out}"
+        f"{report.standard.name}'s metric: mAP_pt {_cells(report.map_pt)[0]}, mAP_box {_cells(report.map_box)[0]} on"
+        f" {report.pictures:,} pictures with {report.items:,} {report.standard.items}, {report.detections:,}"
+        f" detections{left_out}"
     )
 
 

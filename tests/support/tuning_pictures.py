@@ -58,6 +58,7 @@ def make_truth(pictures: list[PictureHeads], *, seed: int = 0, unlabelled: float
         ClassTruth(
             image_ids=np.array([image_id for image_id, _, _ in one], np.int64),
             boxes=np.array([box for _, box, _ in one]).reshape(-1, 4),
+            areas=np.array([box[2] * box[3] for _, box, _ in one], np.float64),
             keypoints=np.array([points for _, _, points in one]).reshape(-1, len(schema.groups), 3),
             attributes=np.ones((len(one), 4), np.int8),
             ignored=np.zeros(len(one), np.bool_),

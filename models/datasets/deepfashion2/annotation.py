@@ -41,8 +41,8 @@ class Item:
     """One labelled garment. Its outline is in the file too, but nothing here needs it.
 
     Attributes:
-        category_id: DeepFashion2's number of the class, 1-13.
-        box: x1, y1, x2, y2 in pixels; x1 < x2 and y1 < y2.
+        category_id: 1-based number of the class; DeepFashion2's own, 1-13.
+        box: x1, y1, x2, y2 in pixels; x1 < x2 and y1 < y2, but for COCO's, which may be empty.
         landmarks: (P, 3) float64 x, y in pixels and v: 2 visible, 1 occluded, 0 not labelled; in the class's order.
         scale: 1 small, 2 moderate, 3 large; 0 where it is not known.
         occlusion: 1 slight, 2 medium, 3 heavy; 0 where it is not known.
@@ -50,6 +50,8 @@ class Item:
         viewpoint: 1 not worn, 2 from the front, 3 from the side or behind; 0 where it is not known.
         style: above 0 for garments that can be the same as another of their pair; 0 for all others, and where it is
             not known.
+        area: area in square pixels that the metric takes; None for the box's, as in DeepFashion2.
+        crowd: whether it stands for many of its class, which need not be found one by one; COCO's ``iscrowd``.
     """
 
     category_id: int
@@ -60,6 +62,8 @@ class Item:
     zoom_in: int
     viewpoint: int
     style: int
+    area: float | None = None
+    crowd: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,10 +9,9 @@ import msgspec
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.deepfashion2.annotation import CONVERTER_NAMES
+from deepmark.models.datasets.deepfashion2.coco_document import COCO_HINT
 from deepmark.models.datasets.deepfashion2.json_faults import field_first
 from deepmark.runtime.keypoints.schema import KeypointSchema
-
-COCO_HINT = "expected the COCO format of the official converter: images, annotations and categories"
 
 
 class _Category(msgspec.Struct):
@@ -31,10 +30,7 @@ def read_categories(raws: Sequence[msgspec.Raw], source: str, schema: KeypointSc
     Raises:
         DataError: there is none, or a number means another class; names what was found.
     """
-    names = {
-        number: {_plain(name), _plain(CONVERTER_NAMES.get(name, name))}
-        for number, name in enumerate(schema.class_names, 1)
-    }
+    names = dict(enumerate(plain_names(schema), 1))
     found: set[int] = set()
     for at, raw in enumerate(raws):
         where = f"{source}: categories[{at}]"
@@ -48,8 +44,8 @@ def read_categories(raws: Sequence[msgspec.Raw], source: str, schema: KeypointSc
             raise DataError(
                 f"{where}.id must be 1-{len(names)}, found {category.id} for {category.name!r}", hint=COCO_HINT
             )
-        if _plain(category.name) not in names[category.id]:
-            right = next((number for number, known in names.items() if _plain(category.name) in known), None)
+        if plain(category.name) not in names[category.id]:
+            right = next((number for number, known in names.items() if plain(category.name) in known), None)
             other = f", whose id is {right}" if right else ""
             raise DataError(
                 f"{where}.name must be {schema.class_names[category.id - 1]!r} for id {category.id}, found"
@@ -62,6 +58,11 @@ def read_categories(raws: Sequence[msgspec.Raw], source: str, schema: KeypointSc
     return frozenset(found)
 
 
-def _plain(name: str) -> str:
+def plain_names(schema: KeypointSchema) -> list[set[str]]:
+    """Give the names of each class, as `plain` writes them: the annotation files' and the official converter's."""
+    return [{plain(name), plain(CONVERTER_NAMES.get(name, name))} for name in schema.class_names]
+
+
+def plain(name: str) -> str:
     """Write the name of a class in lower case, with blanks: ``Short_sleeve_top`` is short sleeve top."""
     return re.sub(r"[\s_-]+", " ", name).strip().lower()

@@ -10,8 +10,10 @@ from typing import Protocol
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.deepfashion2.annotation import Annotation, read_annotation
-from deepmark.models.datasets.deepfashion2.coco import CocoFile, picture_number
+from deepmark.models.datasets.deepfashion2.coco import CocoFile
+from deepmark.models.datasets.deepfashion2.coco_document import CocoDocument, picture_number
 from deepmark.models.datasets.deepfashion2.storage import Storage, open_storage
+from deepmark.models.datasets.standard import DEEPFASHION2, LabelStandard
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.media.orientation import UPRIGHT
 from deepmark.runtime.media.picture_folder import PICTURE_SUFFIXES as READ_SUFFIXES
@@ -48,12 +50,14 @@ class AnnotationSource(Protocol):
         faults: a sentence for everything that is wrong before any annotation is read.
         note: a sentence about what users should know of the numbers; empty for nothing.
         has_attributes: whether items say scale, occlusion, zoom-in and viewpoint.
+        standard: rules that the labels follow.
     """
 
     ids: tuple[int, ...]
     faults: tuple[str, ...]
     note: str
     has_attributes: bool
+    standard: LabelStandard
 
     def picture_name(self, image_id: int) -> str | None:
         """Give the name of a picture's file; None where the number is all that is known."""
@@ -73,6 +77,7 @@ class AnnotationFiles:
 
     has_attributes = True
     note = ""
+    standard = DEEPFASHION2
 
     def __init__(self, files: Storage, schema: KeypointSchema) -> None:
         self._files, self._schema = files, schema
@@ -101,11 +106,13 @@ class Dataset:
         ids: numbers of the annotations, ascending.
         has_pictures: whether it was opened with its pictures.
         has_attributes: whether its items say scale, occlusion, zoom-in and viewpoint; official COCO files drop them.
+        standard: rules that its labels follow.
     """
 
     def __init__(self, annotations: AnnotationSource, pictures: Storage | None, schema: KeypointSchema) -> None:
         self.schema = schema
         self.ids, self.has_attributes, self.note = annotations.ids, annotations.has_attributes, annotations.note
+        self.standard = annotations.standard
         self.has_pictures = pictures is not None
         self._annotations, self._pictures = annotations, pictures
         self._index_faults = annotations.faults
@@ -214,17 +221,44 @@ def open_dataset(
         DataError: there is no such folder, zip or file, or it holds no annotations or no pictures.
     """
     schema = schema or KeypointSchema.deepfashion2()
-    labels: AnnotationSource
-    if annotations.suffix.lower() == ANNOTATION_SUFFIX and not annotations.is_dir():
-        labels = CocoFile(annotations, schema)
+    if is_coco_file(annotations):
+        labels: AnnotationSource = CocoFile(CocoDocument(annotations), schema)
     else:
         labels = AnnotationFiles(open_storage(annotations, "annos", password=password), schema)
+    return with_pictures(labels, schema, annotations, images, password=password)
+
+
+def is_coco_file(annotations: Path) -> bool:
+    """Tell from its name whether this is a COCO file, and no folder or zip."""
+    return annotations.suffix.lower() == ANNOTATION_SUFFIX and not annotations.is_dir()
+
+
+def with_pictures(
+    labels: AnnotationSource,
+    schema: KeypointSchema,
+    annotations: Path,
+    images: Path | None,
+    *,
+    password: bytes | None = None,
+) -> Dataset:
+    """Put labels and pictures together.
+
+    Args:
+        labels: annotations, opened.
+        schema: classes and landmarks of them.
+        annotations: path of the labels, for errors.
+        images: the data set's folder, its ``image/`` or the official zip; None to do without pictures.
+        password: password of the zip; None where it has none.
+
+    Raises:
+        DataError: there is no such folder or zip, or there are no annotations or no pictures.
+    """
     pictures = None if images is None else open_storage(images, "image", password=password)
     dataset = Dataset(labels, pictures, schema)
     if not dataset.ids:
         if labels.faults:
             raise _refusal(list(labels.faults), 0)
-        what = "images is empty" if isinstance(labels, CocoFile) else "expected annos/NNNNNN.json"
+        what = "images is empty" if is_coco_file(annotations) else "expected annos/NNNNNN.json"
         raise DataError(f"{annotations} holds no annotation", hint=what)
     if pictures is not None and not any(_is(name, PICTURE_SUFFIXES) for name in pictures.names()):
         raise DataError(f"{images} holds no picture", hint="expected image/NNNNNN.jpg")

@@ -19,9 +19,9 @@ from deepmark.errors import DataError
 from deepmark.models.datasets.deepfashion2 import open_dataset
 from deepmark.models.evaluation.detection_files import load_detections
 from deepmark.models.evaluation.landmark_layout import class_ranges
-from deepmark.models.evaluation.metric import KINDS, AveragePrecision, Kind
+from deepmark.models.evaluation.metric import AveragePrecision
 from deepmark.models.evaluation.report import AccuracyReport, measure
-from deepmark.models.evaluation.truth import Truth, collect_truth
+from deepmark.models.evaluation.truth import KINDS, Kind, Truth, collect_truth
 
 Document = dict[str, Any]
 SIGMAS = [sigma for one in SCHEMA.classes for sigma in one.sigmas]

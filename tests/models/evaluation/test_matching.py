@@ -41,6 +41,7 @@ def truth_of(garments: Sequence[Garment], images: Sequence[int] = (1, 2), flag: 
             ClassTruth(
                 image_ids=np.array([image for image, _ in own], np.int64),
                 boxes=np.array([box for _, box in own], np.float64).reshape(-1, 4),
+                areas=np.array([box[2] * box[3] for _, box in own], np.float64),
                 keypoints=np.array(keypoints, np.float64).reshape(-1, len(one.groups), 3),
                 attributes=np.zeros((len(own), 4), np.int8),
                 ignored=np.zeros(len(own), np.bool_),

@@ -16,10 +16,10 @@ from deepmark.models.datasets.deepfashion2 import Annotation, open_dataset, read
 from deepmark.models.datasets.drawings import annotation as drawn
 from deepmark.models.datasets.drawings import sketch
 from deepmark.models.evaluation.coco_file import save_results
-from deepmark.models.evaluation.metric import AveragePrecision, Kind
+from deepmark.models.evaluation.metric import AveragePrecision
 from deepmark.models.evaluation.report import AccuracyReport, measure
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
-from deepmark.models.evaluation.truth import Truth, collect_truth
+from deepmark.models.evaluation.truth import Kind, Truth, collect_truth
 from deepmark.runtime.arrays import F64
 
 SIGMAS = [sigma for one in SCHEMA.classes for sigma in one.sigmas]
