@@ -1,1 +1,1 @@
-"""Labelled pictures: DeepFashion2 as it was released, and drawings in its format."""
+"""Labelled pictures: DeepFashion2 as it was released, drawings in its format, and COCO's own label files."""

@@ -94,8 +94,8 @@ class AccuracyReport:
         classes: one row per class.
         subsets: one column per subset; empty unless asked for.
         overall: the column "overall" of Table 5, with both rows; None unless subsets were asked for.
-        coco: for labels of COCO's rules what `deepmark.models.evaluation.coco_figures` gives for each kind that was
-            measured; empty for others.
+        coco: COCO's figures of each kind that was measured, by name, see `coco_figures`; None for a size without
+            items. Empty unless labels follow COCO's rules.
     """
 
     standard: LabelStandard

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from deepmark.models.evaluation.examples import Example
 from deepmark.models.evaluation.matching import LOWEST_IOU, Match, confusion
-from deepmark.models.evaluation.metric import THRESHOLDS, AveragePrecision, PrecisionCurves
+from deepmark.models.evaluation.metric import KIND_NAMES, THRESHOLDS, AveragePrecision, PrecisionCurves
 from deepmark.models.evaluation.report import AccuracyReport, SubsetAccuracy
 from deepmark.models.evaluation.report_charts import paint_classes, paint_recalls, paint_thresholds
 from deepmark.models.evaluation.table2 import PAPER_MODEL, Table2Row
@@ -35,6 +35,14 @@ def result_section(report: AccuracyReport) -> Section:
                     "mAP50_box": _number(report.map_box, "ap50"),
                     "mAP75_box": _number(report.map_box, "ap75"),
                 }
+            ),
+            *(
+                Table(
+                    f"COCO’s figures for {KIND_NAMES[kind]}",
+                    tuple(figures),
+                    (tuple(Number(value, ".4f") for value in figures.values()),),
+                )
+                for kind, figures in report.coco.items()
             ),
         ),
     )

@@ -81,7 +81,7 @@ def export_tiny(path: Path, manifest: Manifest, channels: Mapping[str, int] | No
             features = torch.relu(self.second(torch.relu(self.first(image))))
             maps = {name: head(features) for name, head in zip(counts, self.heads, strict=True)}
             if manifest.heads.activation == "probabilities":
-                maps |= {name: torch.sigmoid(maps[name]) for name in ("hm", "hm_hp")}
+                maps |= {name: torch.sigmoid(maps[name]) for name in ("hm", "hm_hp") if name in maps}
             return tuple(maps.values())
 
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""``deepmark eval``: DeepFashion2's figures for a model, or for detections made anywhere."""
+"""``deepmark eval``: DeepFashion2's or COCO's figures for a model, or for detections made anywhere."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ Examples:
   deepmark eval shirt.deepmark --images drawings --annotations drawings --report accuracy.html
   deepmark eval --detections found.json --annotations val-coco_style.json --visible-only
   deepmark eval --detections keypoints.json --detections boxes.json --annotations val-coco_style.json
+  deepmark eval person.deepmark --images val2017 --annotations person_keypoints_val2017.json
+  deepmark eval --detections results.json --annotations instances_val2017.json
 """
 
 
@@ -73,13 +75,17 @@ def command(
     as_json: bool,
     **data: Any,
 ) -> None:
-    """Measure MODEL on a data set in DeepFashion2's format: mAP of landmarks and of boxes, by class.
+    """Measure MODEL on a data set in DeepFashion2's or COCO's format: mAP of landmarks and of boxes, by class.
 
     MODEL is a bundle folder, a bundle zip (.deepmark.zip), a bare .mnn or .onnx file, or a checkpoint, which is run
     by torch. With --detections no model is run: the file holds what some model found, in the official formats: a JSON
     list of {image_id, category_id, score} with keypoints (x, y, v of all 294 landmarks; they give mAP_pt), with bbox
     (x, y, width, height; they give mAP_box), or with both. Landmarks of other classes than category_id count where a
     garment has none that is labelled, as in the official code.
+
+    Labels of COCO's own, person_keypoints_*.json and instances_*.json, are measured by COCO's rules: areas of outlines,
+    crowds, its ten figures for keypoints and twelve for boxes. Result files have 17 landmarks, and COCO's numbers of
+    categories.
 
     mAP is the mean over the classes that occur in the data set. A subset ignores the garments outside it: what finds
     them is neither right nor wrong.

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
+from coco_files import persons
 from deepfashion2_files import SCHEMA, document, item
 
 from deepmark.exporter.tuning.average_precision import Verdicts, mean_average_precision
 from deepmark.exporter.tuning.gains import gain_interval
 from deepmark.exporter.tuning.items import by_picture, count_items
 from deepmark.exporter.tuning.judge import Judge, Ranked
+from deepmark.models.datasets.coco import open_labels
 from deepmark.models.datasets.deepfashion2 import read_annotation
+from deepmark.models.evaluation.detection_files import load_detections
 from deepmark.models.evaluation.report import measure
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
 from deepmark.models.evaluation.truth import Truth, collect_truth
@@ -21,8 +26,6 @@ from deepmark.runtime.arrays import F64
 
 
 def read(*documents: object) -> Truth:
-    import json
-
     found = [
         read_annotation(json.dumps(one).encode(), image_id=number, source="", schema=SCHEMA, size=None)
         for number, one in enumerate(documents, 1)
@@ -59,7 +62,7 @@ def judged(truth: Truth, results: Sequence[ClassResults]) -> tuple[Verdicts, Ver
                 points=tuple(results[c].keypoints[row] for c, row in rows),
             )
         )
-    judge = Judge(pictures, list(by_picture(truth).values()), SCHEMA)  # type: ignore[arg-type]  # stand-ins
+    judge = Judge(pictures, list(by_picture(truth).values()), truth.schema)  # type: ignore[arg-type]  # stand-ins
     ready = [
         FakePicture(one.class_ids, one.scores, one.boxes, one.points, tuple(chosen.tolist()))
         for one, chosen in zip(pictures, judge.candidates, strict=True)
@@ -83,6 +86,19 @@ def check(truth: Truth, results: Sequence[ClassResults]) -> float:
         assert expected is not None
         assert abs(value - expected.ap) < 1e-6
     return float(found[0])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_crowds_areas_of_outlines_and_persons_without_points_count_as_in_coco(seed: int, tmp_path: Path) -> None:
+    labels, found = persons(seed)
+    (tmp_path / "labels.json").write_text(json.dumps(labels))
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    dataset = open_labels(tmp_path / "labels.json")
+    truth = collect_truth(dataset.read_all().annotations, dataset.schema, dataset.standard)
+    results = load_detections([tmp_path / "found.json"], truth).points
+    assert results is not None
+
+    assert check(truth, results) > 0.02
 
 
 def around(truth: Truth, seed: int, *, copies: int, decimals: int = 6) -> tuple[ClassResults, ...]:
