@@ -116,7 +116,7 @@ def labels_options(*, images_required: bool) -> Callable[[Command], Command]:
             metavar="DIR",
             type=READABLE,
             required=True,
-            help="Data set with annos/ in it, or that, or the zip; or a COCO file (.json): the converter's, or COCO's own.",
+            help="Data set with annos/ in it, or that, or the zip; or a COCO file (.json), also COCO's own.",
         ),
     )
 
