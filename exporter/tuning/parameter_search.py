@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from deepmark.console import Progress, no_progress
 from deepmark.errors import UsageError
-from deepmark.exporter.tuning.gains import Gains, compare
 from deepmark.exporter.tuning.items import labelled_items, split_pictures, truth_sha256
 from deepmark.exporter.tuning.scorer import open_scorer
 from deepmark.exporter.tuning.shard import StagingPlan
@@ -22,6 +21,7 @@ from deepmark.exporter.tuning.sweeps import (
     search,
     values_of,
 )
+from deepmark.models.evaluation.gains import Gains, compare
 from deepmark.models.evaluation.metric import require_hotcoco
 from deepmark.models.evaluation.prediction import TECHNIQUES, with_techniques
 from deepmark.models.evaluation.store import HeadStore
@@ -138,9 +138,7 @@ def tune(
             with progress("mapping", len(grid) ** 2, "pairs of sigmas") as advance:
                 sigma_map = map_sigmas(found, grid, lambda many: scorer.scores(many, advance, boxes=False))
     off = with_techniques(start, frozenset())
-    over_start, over_off = compare(
-        store, to_check, found, (start, off), workers=processes, seed=seed, progress=progress
-    )
+    over_start, over_off = compare(store, to_check, found, (start, off), seed=seed, progress=progress)
     return TuneReport(
         searched=PartSize(len(to_search.image_ids), labelled_items(to_search)),
         checked=PartSize(len(to_check.image_ids), labelled_items(to_check)),

@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from deepmark.console import Progress
-from deepmark.exporter.tuning.average_precision import mean_average_precision
-from deepmark.exporter.tuning.items import by_picture, count_items
 from deepmark.exporter.tuning.shard import LabelledHeads, StagingPlan
 from deepmark.exporter.tuning.staged_set import Judgement
 from deepmark.exporter.tuning.sweeps import Score
 from deepmark.exporter.tuning.worker_pool import WorkerPool, open_pool
+from deepmark.models.evaluation.average_precision import mean_average_precision
 from deepmark.models.evaluation.picture_heads import PictureHeads
+from deepmark.models.evaluation.picture_items import by_picture, count_items
 from deepmark.models.evaluation.truth import Truth
 from deepmark.runtime.arrays import Index
 from deepmark.runtime.decoding.params import DecoderParams

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from deepmark.exporter.tuning.average_precision import Verdicts
-from deepmark.exporter.tuning.items import PictureItems
 from deepmark.exporter.tuning.staged_picture import StagedPicture
 from deepmark.exporter.tuning.staged_set import Judgement, StagedSet
+from deepmark.models.evaluation.average_precision import Verdicts
 from deepmark.models.evaluation.picture_heads import PictureHeads
+from deepmark.models.evaluation.picture_items import PictureItems
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.keypoints.schema import KeypointSchema
 

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepmark.exporter.tuning.average_precision import Verdicts
-from deepmark.exporter.tuning.items import PictureItems
 from deepmark.exporter.tuning.judge import Judge, Ranked
 from deepmark.exporter.tuning.staged_picture import NO_CENTRE, Positions, StagedPicture
 from deepmark.exporter.tuning.suppression import SuppressionTables, pick
+from deepmark.models.evaluation.average_precision import Verdicts
+from deepmark.models.evaluation.picture_items import PictureItems
 from deepmark.runtime.arrays import F64
 from deepmark.runtime.decoding.decoder import rescore
 from deepmark.runtime.decoding.params import DecoderParams

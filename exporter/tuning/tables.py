@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deepmark.console import print_table, say
-from deepmark.exporter.tuning.gains import Gain
 from deepmark.exporter.tuning.parameter_search import TuneReport
 from deepmark.exporter.tuning.sweeps import OFF, Sweep
+from deepmark.models.evaluation.gains import Gain
 
 _BEST, _START = "best", "start"
 

@@ -18,9 +18,9 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, Protocol
 
 from deepmark.errors import EngineError
-from deepmark.exporter.tuning.average_precision import Verdicts
 from deepmark.exporter.tuning.shard import LabelledHeads, Shard, StagingPlan
 from deepmark.exporter.tuning.staged_set import Judgement
+from deepmark.models.evaluation.average_precision import Verdicts
 from deepmark.runtime.decoding.params import DecoderParams
 
 _CHUNK = 16  # pictures that are handed over at a time: a few megabytes

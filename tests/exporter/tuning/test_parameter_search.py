@@ -11,9 +11,10 @@ import pytest
 from tuning_pictures import SCHEMA, make_pictures, make_truth
 
 from deepmark.errors import DataError
-from deepmark.exporter.tuning.items import only_pictures, split_pictures, truth_sha256
+from deepmark.exporter.tuning.items import split_pictures, truth_sha256
 from deepmark.exporter.tuning.parameter_search import TuneReport, tune
 from deepmark.models.evaluation.picture_heads import PictureHeads
+from deepmark.models.evaluation.picture_items import only_pictures
 from deepmark.models.evaluation.report import measure
 from deepmark.models.evaluation.results import ResultsBuilder
 from deepmark.models.evaluation.truth import Truth

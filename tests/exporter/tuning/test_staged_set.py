@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from tuning_pictures import SCHEMA, make_pictures, make_truth
 
-from deepmark.exporter.tuning.average_precision import mean_average_precision
-from deepmark.exporter.tuning.items import by_picture, count_items
 from deepmark.exporter.tuning.staged_picture import StagedPicture
 from deepmark.exporter.tuning.staged_set import StagedSet
+from deepmark.models.evaluation.average_precision import mean_average_precision
+from deepmark.models.evaluation.picture_items import by_picture, count_items
 from deepmark.models.evaluation.report import measure
 from deepmark.models.evaluation.results import ResultsBuilder
 from deepmark.runtime.decoding.params import DecoderParams

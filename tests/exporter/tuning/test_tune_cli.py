@@ -35,7 +35,7 @@ def on(folder: Path, *more: object) -> tuple[object, ...]:
 
 def significant(monkeypatch: pytest.MonkeyPatch, *, answer: bool) -> None:
     """A dozen drawings prove nothing: say what is wanted."""
-    monkeypatch.setattr("deepmark.exporter.tuning.gains.Gain.is_significant", property(lambda _: answer))
+    monkeypatch.setattr("deepmark.models.evaluation.gains.Gain.is_significant", property(lambda _: answer))
 
 
 @pytest.mark.slow

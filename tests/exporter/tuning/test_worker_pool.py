@@ -12,11 +12,11 @@ import pytest
 from tuning_pictures import SCHEMA, make_pictures, make_truth
 
 from deepmark.errors import DataError, EngineError
-from deepmark.exporter.tuning.average_precision import Verdicts
-from deepmark.exporter.tuning.items import by_picture
 from deepmark.exporter.tuning.shard import LabelledHeads, StagingPlan
 from deepmark.exporter.tuning.staged_set import Judgement
 from deepmark.exporter.tuning.worker_pool import open_pool
+from deepmark.models.evaluation.average_precision import Verdicts
+from deepmark.models.evaluation.picture_items import by_picture
 from deepmark.runtime.decoding.params import DecoderParams
 
 FIXED = DecoderParams(nms="soft")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepmark.exporter.tuning.matching import THRESHOLDS, BitArray
+from deepmark.models.evaluation.assignment import THRESHOLDS, BitArray
 from deepmark.runtime.arrays import F32, F64, Index
 
 _RECALLS = np.linspace(0, 1, 101)

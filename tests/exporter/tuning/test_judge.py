@@ -12,16 +12,16 @@ import pytest
 from coco_files import persons
 from deepfashion2_files import SCHEMA, document, item
 
-from deepmark.exporter.tuning.average_precision import Verdicts, mean_average_precision
-from deepmark.exporter.tuning.gains import gain_interval
-from deepmark.exporter.tuning.items import by_picture, count_items
 from deepmark.exporter.tuning.judge import Judge, Ranked
 from deepmark.models.datasets.coco import open_labels
 from deepmark.models.datasets.deepfashion2 import read_annotation
+from deepmark.models.evaluation.average_precision import Verdicts, mean_average_precision
 from deepmark.models.evaluation.detection_files import load_detections
+from deepmark.models.evaluation.picture_items import by_picture, count_items
 from deepmark.models.evaluation.report import measure
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
-from deepmark.models.evaluation.truth import Truth, collect_truth
+from deepmark.models.evaluation.truth import KINDS, Truth, collect_truth
+from deepmark.models.evaluation.verdicts import judge
 from deepmark.runtime.arrays import F64
 
 
@@ -78,13 +78,12 @@ def judged(truth: Truth, results: Sequence[ClassResults]) -> tuple[Verdicts, Ver
 def check(truth: Truth, results: Sequence[ClassResults]) -> float:
     """Require hotcoco's figures; return mAP_pt."""
     report = measure(truth, results)
-    found = [
-        mean_average_precision(one, items)[0]
-        for one, items in zip(judged(truth, results), count_items(truth), strict=True)
-    ]
-    for value, expected in zip(found, (report.map_pt, report.map_box), strict=True):
-        assert expected is not None
-        assert abs(value - expected.ap) < 1e-6
+    evaluated = [judge(truth, results, kind) for kind in KINDS]
+    for verdicts in (judged(truth, results), evaluated):
+        found = [mean_average_precision(one, items)[0] for one, items in zip(verdicts, count_items(truth), strict=True)]
+        for value, expected in zip(found, (report.map_pt, report.map_box), strict=True):
+            assert expected is not None
+            assert abs(value - expected.ap) < 1e-6
     return float(found[0])
 
 
@@ -220,26 +219,3 @@ def test_verdicts_of_parts_come_together_by_picture(truth: Truth) -> None:
 
     for name in ("pictures", "class_ids", "scores", "right", "forgiven"):
         np.testing.assert_array_equal(getattr(joined, name), getattr(verdicts, name))
-
-
-def test_the_same_detections_gain_nothing(truth: Truth) -> None:
-    verdicts, _ = judged(truth, around(truth, 1, copies=4))
-
-    assert gain_interval(verdicts, verdicts, count_items(truth)[0], seed=0) == (0, 0)
-
-
-def test_a_large_gain_is_one_and_the_seed_decides_the_interval(truth: Truth) -> None:
-    builder = ResultsBuilder(SCHEMA)
-    for index, one in enumerate(truth.classes):
-        scores = np.linspace(0.9, 0.5, len(one.image_ids)).astype(np.float32).astype(np.float64)
-        builder.add(index, ClassResults(one.image_ids, scores, one.boxes, one.keypoints[..., :2]))
-    right, _ = judged(truth, builder.build())
-    nothing, _ = judged(truth, ResultsBuilder(SCHEMA).build())
-    items, _ = count_items(truth)
-
-    assert gain_interval(nothing, right, items, seed=3)[0] > 0.5
-    noisy, _ = judged(truth, around(truth, 0, copies=3))
-    low, high = gain_interval(nothing, noisy, items, seed=3)
-    assert low < mean_average_precision(noisy, items)[0] < high
-    assert (low, high) == gain_interval(nothing, noisy, items, seed=3)
-    assert (low, high) != gain_interval(nothing, noisy, items, seed=4)
