@@ -12,7 +12,6 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.files import printable
-from deepmark.models.size import MULTIPLE
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.media.picture_file import read_picture
 from deepmark.runtime.media.picture_folder import PICTURE_SUFFIXES, list_pictures
@@ -38,7 +37,7 @@ class ParityPicture:
 
 
 def gather_pictures(
-    folder: Path | None, checkpoint: Path, size: tuple[int, int], *, dynamic: bool
+    folder: Path | None, checkpoint: Path, size: tuple[int, int], *, multiple: int, dynamic: bool
 ) -> list[ParityPicture]:
     """Return the network inputs to compare stages on.
 
@@ -46,6 +45,13 @@ def gather_pictures(
     that come with the program. Then noise. A model that serves all sizes is also run at another, not square, which it
     was not traced at. Pictures that merely lie beside the checkpoint are left alone: two of those compared on become
     part of the bundle, and who publishes it must have meant them.
+
+    Args:
+        folder: folder of pictures; None for those at hand.
+        checkpoint: checkpoint file.
+        size: height and width of the network's input, in pixels.
+        multiple: number of pixels that height and width must be multiples of.
+        dynamic: whether the model serves all sizes.
 
     Raises:
         DataError: ``folder`` does not exist or holds no picture that can be read.
@@ -55,7 +61,7 @@ def gather_pictures(
     pictures.append(ParityPicture("noise", noise(size)))
     if dynamic:
         name, image = next(iter(images.items()))
-        height, width = other = _other_size(size)
+        height, width = other = _other_size(size, multiple)
         pictures.append(ParityPicture(f"{name}@{height}x{width}", letterbox(image, other)[0]))
     logger.info("comparing on %s", ", ".join(picture.name for picture in pictures))
     return pictures
@@ -80,9 +86,9 @@ def noise(size: tuple[int, int]) -> Image8:
     return scaled
 
 
-def _other_size(size: tuple[int, int]) -> tuple[int, int]:
+def _other_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
     height, width = size
-    return (height + MULTIPLE, width) if width != height + MULTIPLE else (height, width + MULTIPLE)
+    return (height + multiple, width) if width != height + multiple else (height, width + multiple)
 
 
 def _given(folder: Path) -> dict[str, Image8]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from deepmark.exporter.pictures import ParityPicture
     from deepmark.exporter.precision.calibration import CalibrationSet
     from deepmark.models.loading import LoadedNetwork
+    from deepmark.models.recognition.deformed import MaskFactor
     from deepmark.runtime.decoding.params import DecoderParams
     from deepmark.runtime.keypoints.schema import KeypointSchema
     from deepmark.runtime.manifest import Manifest
@@ -65,6 +66,7 @@ def export(
     simplify: bool = False,
     logits: bool = False,
     schema: KeypointSchema | None = None,
+    dcn_mask: MaskFactor | None = None,
     decoder: DecoderParams | None = None,
     images: str | Path | None = None,
     tolerances: Tolerances | None = None,
@@ -83,12 +85,14 @@ def export(
         checkpoint: file that `load_checkpoint` takes.
         to: names of `deepmark.exporter.formats.FORMATS`.
         output: folder for the bundle; None for the current one. A bundle of the same name is replaced.
-        size: side, or height and width, in pixels, multiples of 32.
+        size: side, or height and width, in pixels, multiples of what the network asks for: 32, of an
+            hourglass 128.
         name: name of the model; None for the checkpoint's, without its suffix.
         dynamic: whether the model takes any other size too.
         simplify: whether onnxsim runs on the ONNX model.
         logits: whether the sigmoid of ``hm`` and ``hm_hp`` is left out of the graph; int8 always does that.
         schema: keypoint schema; None for the built-in one with the checkpoint's counts.
+        dcn_mask: factor of the mask of variant H (`load_checkpoint`); None for every other checkpoint.
         decoder: parameters to decode with; None for the paper's DeepFashion2 set with its soft-NMS.
         images: folder of pictures to compare on; None for those at hand, see `deepmark.exporter.pictures`.
         tolerances: allowed differences between two steps; None for the defaults.
@@ -125,7 +129,7 @@ def export(
 
         inputs = gather_calibration(plan.calibration, request.size) if plan.precision.calibrated else None
         on_progress(f"loading {request.checkpoint}")
-        loaded = load_checkpoint(request.checkpoint, schema)
+        loaded = load_checkpoint(request.checkpoint, schema, dcn_mask=dcn_mask)
         archive = None
         if request.heads == "sparse":
             archive = archive_heads(gathered_weights(loaded.network, loaded.report.heads))
@@ -143,7 +147,11 @@ def export(
         for file, content in others.items():
             (work / file).write_bytes(content)  # where the engines look for it, beside the graphs
         pictures = gather_pictures(
-            None if images is None else Path(images), request.checkpoint, request.size, dynamic=dynamic
+            None if images is None else Path(images),
+            request.checkpoint,
+            request.size,
+            multiple=manifest.input.multiple,
+            dynamic=dynamic,
         )
         _require_room(work, loaded, copies=1 + simplify + len(request.formats) + plan.reduced + zip_too)
         files = _convert(loaded, manifest, work, request, simplify=simplify, on_progress=on_progress)

@@ -11,7 +11,7 @@ from pathlib import Path
 from deepmark.errors import CheckpointError, UsageError
 from deepmark.exporter.formats import Format, choose_formats
 from deepmark.extras import require
-from deepmark.models.size import MULTIPLE
+from deepmark.models.size import MULTIPLE, check_multiple
 from deepmark.runtime.bundle import BUNDLE_SUFFIX, ZIP_SUFFIX
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
 from deepmark.runtime.native_libraries import native_path
@@ -94,13 +94,8 @@ def make_request(
 
 
 def _check_size(size: tuple[int, int]) -> None:
+    check_multiple(size, MULTIPLE)
     height, width = size
-    if min(size) <= 0 or height % MULTIPLE or width % MULTIPLE:
-        near = "x".join(str(max(MULTIPLE, round(side / MULTIPLE) * MULTIPLE)) for side in size)
-        raise UsageError(
-            f"height and width must be multiples of {MULTIPLE} and above 0, found {height}x{width}",
-            hint=f"the nearest is {near} (height x width)",
-        )
     needed = BASE_BYTES + height * width * BYTES_PER_PIXEL
     if needed > MEMORY_LIMIT_BYTES:
         side = math.isqrt((MEMORY_LIMIT_BYTES - BASE_BYTES) // BYTES_PER_PIXEL) // MULTIPLE * MULTIPLE

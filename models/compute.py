@@ -9,7 +9,11 @@ shapes and no values. Two conventions, because published figures differ in their
 ``paper``
     what the paper's tables count ("GFLOPs"), the convention of the profiler ``thop`` in May 2020: 1 per multiply-add,
     1 per output element for a convolution's bias, 2 per element of a batch normalisation, transposed convolutions by
-    output pixels, and the two projections that nothing reads (`deepmark.models.mdla34.DEAD`).
+    output pixels, and the two projections that nothing reads (`deepmark.models.mdla34.DEAD`). It is settled against the
+    paper's figures for DLA-34 without deformable convolutions, and for no other network: theirs is None.
+
+A deformable convolution counts as its dense 3x3 convolution and that of its offset branch; its samples are counted
+apart.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from deepmark.models.deformable import KERNEL, DeformableConv2d
 from deepmark.models.mdla34 import DEAD
 
 CONVENTIONS = {
@@ -40,11 +45,13 @@ class NetworkLayerCost:
         name: dotted name of the module in the network.
         multiply_adds: true multiply-adds; 0 for a layer that no output needs.
         paper: operations in the paper's convention.
+        samples: bilinear samples of a deformable convolution, of 4 multiply-adds and a product with the mask each.
     """
 
     name: str
     multiply_adds: int
     paper: int
+    samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +61,14 @@ class NetworkPartCost:
     Attributes:
         parameters: number of trained values.
         multiply_adds: true multiply-adds for one image.
-        paper: operations in the paper's convention for one image.
+        paper: operations in the paper's convention for one image; None where that convention is not settled.
+        samples: bilinear samples of deformable convolutions for one image.
     """
 
     parameters: int
     multiply_adds: int
-    paper: int
+    paper: int | None
+    samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +91,32 @@ class NetworkCost:
 def network_cost(network: nn.Module, size: tuple[int, int]) -> NetworkCost:
     """Count a network, in evaluation mode, for one image of ``size`` (height, width)."""
     layers = layer_costs(network, size)
-    parts = {}
-    for name, part in network.named_children():
-        mine = [layer for layer in layers if layer.name.partition(".")[0] == name]
-        parts[name] = NetworkPartCost(
-            parameters=sum(parameter.numel() for parameter in part.parameters()),
+    settled = follows_the_paper(network)
+
+    def add_up(module: nn.Module, mine: list[NetworkLayerCost]) -> NetworkPartCost:
+        return NetworkPartCost(
+            parameters=sum(parameter.numel() for parameter in module.parameters()),
             multiply_adds=sum(layer.multiply_adds for layer in mine),
-            paper=sum(layer.paper for layer in mine),
+            paper=sum(layer.paper for layer in mine) if settled else None,
+            samples=sum(layer.samples for layer in mine),
         )
-    total = NetworkPartCost(
-        parameters=sum(part.parameters for part in parts.values()),
-        multiply_adds=sum(part.multiply_adds for part in parts.values()),
-        paper=sum(part.paper for part in parts.values()),
-    )
-    return NetworkCost(*size, total, parts)
+
+    parts = {
+        name: add_up(part, [layer for layer in layers if layer.name.partition(".")[0] == name])
+        for name, part in network.named_children()
+    }
+    return NetworkCost(*size, add_up(network, layers), parts)
+
+
+def follows_the_paper(network: nn.Module) -> bool:
+    """Tell whether the paper's convention is settled for a network."""
+    return bool(_dead(network)) and not any(isinstance(module, DeformableConv2d) for module in network.modules())
+
+
+def _dead(network: nn.Module) -> list[str]:
+    """List those of `DEAD` that a network has, without the dot."""
+    modules = dict(network.named_modules())
+    return [dead.removesuffix(".") for dead in DEAD if dead.removesuffix(".") in modules]
 
 
 def layer_costs(network: nn.Module, size: tuple[int, int]) -> list[NetworkLayerCost]:
@@ -111,11 +132,11 @@ def layer_costs(network: nn.Module, size: tuple[int, int]) -> list[NetworkLayerC
 def _hooked(network: nn.Module, layers: list[NetworkLayerCost]) -> Iterator[None]:
     with ExitStack() as hooks:
         for name, module in network.named_modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d | DeformableConv2d):
                 hooks.enter_context(module.register_forward_hook(partial(_record, layers, name)))
-        for dead in DEAD:
-            project = network.get_submodule(dead.removesuffix("."))
-            downsample = network.get_submodule(dead.replace(".project.", ".downsample"))
+        for dead in _dead(network):
+            project = network.get_submodule(dead)
+            downsample = network.get_submodule(dead.replace(".project", ".downsample"))
             hooks.enter_context(downsample.register_forward_hook(partial(_run_dead, project)))
         yield
 
@@ -130,6 +151,11 @@ def _record(
 ) -> None:
     if isinstance(module, nn.BatchNorm2d):
         layers.append(NetworkLayerCost(name, 0, 2 * output.numel()))
+        return
+    if isinstance(module, DeformableConv2d):
+        taps = inputs[0].numel() * KERNEL * KERNEL  # every channel of every cell is read at nine places
+        dense = taps * output.shape[1]
+        layers.append(NetworkLayerCost(name, dense, dense + output.numel(), taps))
         return
     assert isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
     taps = math.prod(module.kernel_size)

@@ -11,7 +11,7 @@ import numpy as np
 
 from deepmark import __version__
 from deepmark.errors import CheckpointError
-from deepmark.models.size import MULTIPLE
+from deepmark.models.size import check_multiple
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import STRIDE
@@ -61,8 +61,10 @@ def describe(
 
     Raises:
         CheckpointError: the network has no built-in keypoint schema, and none was given.
+        UsageError: the network does not take this size.
     """
     report = loaded.report
+    check_multiple(size, loaded.multiple)
     if loaded.schema is None:
         raise CheckpointError(
             f"no keypoint schema is known for {report.classes} classes and {report.groups} groups",
@@ -74,7 +76,7 @@ def describe(
         name=name,
         created_by=f"deepmark {__version__}",
         precision=precision,
-        input=InputSpec(height=size[0], width=size[1], multiple=MULTIPLE, dynamic=dynamic),
+        input=InputSpec(height=size[0], width=size[1], multiple=loaded.multiple, dynamic=dynamic),
         preprocess=Preprocess(),
         heads=_heads(report.heads, archive, logits=logits),
         keypoints=loaded.schema,

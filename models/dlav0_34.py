@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from deepmark.models.mdla34 import CHANNELS, DLA, add_heads, conv_bn_relu, upsampling
+from deepmark.models.heads import add_heads, run_heads
+from deepmark.models.mdla34 import CHANNELS, DLA, FEATURES, conv_bn_relu, upsampling
 
 
 class DLAv0(nn.Module):
@@ -23,12 +24,14 @@ class DLAv0(nn.Module):
         head_conv: channels between the two convolutions of a head; 0 makes each head a single 1x1 convolution.
     """
 
+    multiple = 32  # pixels that height and width must be multiples of
+
     def __init__(self, heads: Mapping[str, int], *, head_conv: int = 256) -> None:
         super().__init__()
         self.head_names = tuple(heads)
         self.base = DLA()
         self.dla_up = ConcatDLAUp(CHANNELS[2:])
-        add_heads(self, heads, head_conv)
+        add_heads(self, heads, head_conv, features=FEATURES)
 
     def features(self, image: Tensor) -> Tensor:
         """Compute what the heads read: (B, 3, H, W) normalised -> (B, 64, H/4, W/4)."""
@@ -37,8 +40,7 @@ class DLAv0(nn.Module):
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Compute the raw heads: (B, 3, H, W) normalised -> {name: (B, C, H/4, W/4)}."""
-        features = self.features(image)
-        return {name: self.get_submodule(name)(features) for name in self.head_names}
+        return run_heads(self, self.head_names, self.features(image))
 
 
 class ConcatDLAUp(nn.Module):

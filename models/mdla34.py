@@ -1,6 +1,7 @@
-"""mDLA-34: the paper's network, with CenterNet's tensor names.
+"""DLA-34 and mDLA-34, the paper's network, with CenterNet's tensor names.
 
-DLA-34 for keypoints (Zhou et al., "Objects as Points") with a plain 3x3 convolution in place of each deformable one.
+DLA-34 for keypoints (Zhou et al., "Objects as Points"); mDLA-34 has a plain 3x3 convolution in place of each deformable
+one.
 Data flows top to bottom, in the order of this file::
 
     image (B, 3, H, W)
@@ -22,6 +23,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from deepmark.models.heads import add_heads, run_heads
+from deepmark.models.places import PLACES, MakePlace, Place
+
 CHANNELS = (16, 32, 64, 128, 256, 512)  # of level0..level5
 FEATURES = CHANNELS[2]  # channels that every head reads, at stride 4
 
@@ -30,8 +34,6 @@ FEATURES = CHANNELS[2]  # channels that every head reads, at stride 4
 # holds them; no forward pass reads them.
 DEAD = ("base.level3.project.", "base.level4.project.")
 
-HEATMAP_BIAS = -2.19  # sigmoid(-2.19) = 0.1: heatmaps start mostly empty (focal loss, Lin et al. 2017)
-
 
 class MDLA34(nn.Module):
     """The whole network.
@@ -39,16 +41,18 @@ class MDLA34(nn.Module):
     Args:
         heads: channels of each head by name (`head_names.head_channels`); the output has this order.
         head_conv: channels between the two convolutions of a head; 0 makes each head a single 1x1 convolution.
-        block_bias: whether the 3x3 convolutions that stand for deformable ones have a bias (the paper's do).
+        place: what stands at the 16 places of deformable convolutions: ``"plain"`` is the paper's mDLA-34.
     """
 
-    def __init__(self, heads: Mapping[str, int], *, head_conv: int = 256, block_bias: bool = True) -> None:
+    multiple = 32  # pixels that height and width must be multiples of
+
+    def __init__(self, heads: Mapping[str, int], *, head_conv: int = 256, place: Place = "plain") -> None:
         super().__init__()
         self.head_names = tuple(heads)
         self.base = DLA()
-        self.dla_up = DLAUp(CHANNELS[2:], bias=block_bias)
-        self.ida_up = IDAUp(FEATURES, CHANNELS[2:5], (1, 2, 4), bias=block_bias)
-        add_heads(self, heads, head_conv)
+        self.dla_up = DLAUp(CHANNELS[2:], PLACES[place])
+        self.ida_up = IDAUp(FEATURES, CHANNELS[2:5], (1, 2, 4), PLACES[place])
+        add_heads(self, heads, head_conv, features=FEATURES)
 
     def features(self, image: Tensor) -> Tensor:
         """Compute what the heads read: (B, 3, H, W) normalised -> (B, 64, H/4, W/4)."""
@@ -59,8 +63,7 @@ class MDLA34(nn.Module):
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Compute the raw heads: (B, 3, H, W) normalised -> {name: (B, C, H/4, W/4)}."""
-        features = self.features(image)
-        return {name: self.get_submodule(name)(features) for name in self.head_names}
+        return run_heads(self, self.head_names, self.features(image))
 
 
 # --- backbone ---------------------------------------------------------------------------------------------------------
@@ -180,17 +183,17 @@ class DLAUp(nn.Module):
 
     Args:
         channels: channels of the inputs, fine to coarse; the outputs have the same, the coarsest stays as it is.
-        bias: whether the blocks' convolutions have a bias.
+        make: maker of the blocks' convolutions.
     """
 
-    def __init__(self, channels: Sequence[int], *, bias: bool) -> None:
+    def __init__(self, channels: Sequence[int], make: MakePlace) -> None:
         super().__init__()
         self.steps = len(channels) - 1
         for step in range(self.steps):
             cout = channels[-step - 2]
             # Everything coarser was brought to one size and one width by the step before.
             cins = (cout, *[channels[-step - 1]] * (step + 1))
-            self.add_module(f"ida_{step}", IDAUp(cout, cins, (1, *[2] * (step + 1)), bias=bias))
+            self.add_module(f"ida_{step}", IDAUp(cout, cins, (1, *[2] * (step + 1)), make))
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Merge maps, fine to coarse, into as many of the same shapes."""
@@ -209,15 +212,15 @@ class IDAUp(nn.Module):
         cout: number of channels of every output.
         cins: channels of the inputs; the first has ``cout``.
         factors: ratios of the first input's size to each input's.
-        bias: whether the blocks' convolutions have a bias.
+        make: maker of the blocks' convolutions.
     """
 
-    def __init__(self, cout: int, cins: Sequence[int], factors: Sequence[int], *, bias: bool) -> None:
+    def __init__(self, cout: int, cins: Sequence[int], factors: Sequence[int], make: MakePlace) -> None:
         super().__init__()
         for i, (cin, factor) in enumerate(zip(cins[1:], factors[1:], strict=True), 1):
-            self.add_module(f"proj_{i}", ConvBlock(cin, cout, bias=bias))
+            self.add_module(f"proj_{i}", ConvBlock(cin, cout, make))
             self.add_module(f"up_{i}", upsampling(cout, factor))
-            self.add_module(f"node_{i}", ConvBlock(cout, cout, bias=bias))
+            self.add_module(f"node_{i}", ConvBlock(cout, cout, make))
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Merge maps, fine to coarse, into as many of the first one's shape; the last has seen them all."""
@@ -229,12 +232,12 @@ class IDAUp(nn.Module):
 
 
 class ConvBlock(nn.Module):
-    """Stands where CenterNet has a deformable convolution: relu(bn(conv 3x3))."""
+    """A place of a deformable convolution, or of what stands for one: relu(bn(conv))."""
 
-    def __init__(self, cin: int, cout: int, *, bias: bool) -> None:
+    def __init__(self, cin: int, cout: int, make: MakePlace) -> None:
         super().__init__()
         self.actf = nn.Sequential(nn.BatchNorm2d(cout), nn.ReLU())
-        self.conv = nn.Conv2d(cin, cout, 3, padding=1, bias=bias)
+        self.conv = make(cin, cout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute (B, cin, h, w) -> (B, cout, h, w)."""
@@ -252,23 +255,3 @@ def upsampling(channels: int, factor: int) -> nn.ConvTranspose2d:
     with torch.no_grad():
         up.weight.copy_(torch.tensor([[a * b for b in ramp] for a in ramp]))
     return up
-
-
-# --- heads ------------------------------------------------------------------------------------------------------------
-
-
-def add_heads(network: nn.Module, heads: Mapping[str, int], head_conv: int) -> None:
-    """Give a network one submodule per head, under the head's name."""
-    for name, channels in heads.items():
-        network.add_module(name, make_head(channels, head_conv, bias=HEATMAP_BIAS if name.startswith("hm") else 0.0))
-
-
-def make_head(channels: int, head_conv: int, *, bias: float) -> nn.Module:
-    """Build one head on the 64-channel features; ``bias`` is that of its last convolution before training."""
-    last = nn.Conv2d(head_conv or FEATURES, channels, 1)
-    nn.init.constant_(last.bias, bias)  # type: ignore[arg-type]  # nn.Conv2d types its bias as optional
-    if not head_conv:
-        return last
-    first = nn.Conv2d(FEATURES, head_conv, 3, padding=1)
-    nn.init.zeros_(first.bias)  # type: ignore[arg-type]
-    return nn.Sequential(first, nn.ReLU(), last)

@@ -56,7 +56,7 @@ def table6_row(network: nn.Module, size: tuple[int, int], *, heatmaps: int, land
     """Count one resolution.
 
     Args:
-        network: mDLA-34 or dlav0_34.
+        network: mDLA-34 or dlav0_34, a network that `deepmark.models.compute.follows_the_paper` knows.
         size: height and width of its input, in pixels.
         heatmaps: number of channels of ``hm`` and ``hm_hp`` together.
         landmarks: number of landmarks of the class that has most.
@@ -65,6 +65,7 @@ def table6_row(network: nn.Module, size: tuple[int, int], *, heatmaps: int, land
     cells = (height // STRIDE) * (width // STRIDE)
     objects = min(OBJECTS, cells)
     inference = network_cost(network, size).total.paper
+    assert inference is not None, "a network that the paper counts"
     gaussian = GAUSSIAN_3X3 * heatmaps * cells
     others = _other_techniques(objects, landmarks)
     decode = _decode(objects, landmarks)

@@ -70,7 +70,7 @@ def _count(channels: tuple[tuple[str, int], ...], parameters: int, height: int, 
         for head_conv in HEAD_CONVS:
             for build in (
                 lambda conv: MDLA34(heads, head_conv=conv),
-                lambda conv: MDLA34(heads, head_conv=conv, block_bias=False),
+                lambda conv: MDLA34(heads, head_conv=conv, place="plain-nobias"),
                 lambda conv: DLAv0(heads, head_conv=conv),
             ):
                 network = build(head_conv).eval()

@@ -55,13 +55,14 @@ def measure(checkpoint: Path, bundle: Path) -> Iterator[HeadDifference]:
 
     network, model = load_checkpoint(checkpoint).network, open_bundle(bundle)
     spec, preprocess = model.manifest.heads, model.manifest.preprocess
+    multiple = model.manifest.input.multiple
     for height, width in SIZES:
         # MNN chooses its algorithms for the size that a session is first prepared for: a fresh one for each.
         size = msgspec.structs.replace(model.manifest.input, height=height, width=width)
         resized = replace(model, manifest=msgspec.structs.replace(model.manifest, input=size))
         worst = dict.fromkeys(spec.channels, (0.0, 0.0))
         with load_engine(resized, threads=1, backend="mnn") as engine, torch_stage(network, spec) as torch_:
-            for picture in gather_pictures(None, checkpoint, (height, width), dynamic=False):
+            for picture in gather_pictures(None, checkpoint, (height, width), multiple=multiple, dynamic=False):
                 x = normalise(picture.image, preprocess)
                 expected, found = torch_.run(x), engine.run(x)
                 for head in worst:

@@ -10,7 +10,7 @@ from torch import nn
 
 from deepmark.models.describe import describe
 from deepmark.models.loading import LoadedNetwork, LoadReport, load_checkpoint
-from deepmark.models.variants import EXPLANATIONS
+from deepmark.models.recognition.recognise import EXPLANATIONS
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.cpu import usable_cores
 from deepmark.runtime.engines.engine import Engine, EngineRecord, SessionFacts, Shape

@@ -134,7 +134,7 @@ def gather_patches(features: Tensor, cells: Tensor) -> Tensor:
 
 
 def run_head(head: nn.Module, patches: Tensor) -> Tensor:
-    """Apply one head of `deepmark.models.mdla34.make_head` to the middle cells of patches.
+    """Apply one head of `deepmark.models.heads.make_head` to the middle cells of patches.
 
     Args:
         head: Conv 3x3, ReLU, Conv 1x1; or a single Conv 1x1.

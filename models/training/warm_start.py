@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from deepmark.errors import CheckpointError
 from deepmark.models.checkpoint import read_checkpoint
-from deepmark.models.loading import CLASSIFIER, COUNTERS
 from deepmark.models.mdla34 import DEAD
+from deepmark.models.recognition.recognise import COUNTERS
 
+CLASSIFIER = "base.fc."  # ImageNet's; comes with the pre-trained backbone, no detector reads it
 _OFFSETS = re.compile(r"\.conv_offset(_mask)?\.(weight|bias)$")  # DCNv2's and mmcv's
 _MASK = slice(18, 27)  # channels of a 3x3 DCN's offset convolution that are its mask; the others are 9 pairs (y, x)
 

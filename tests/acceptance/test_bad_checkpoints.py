@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from checkpoints import Shapes, key_shapes, light_tensors, renamed_blocks
+from checkpoints import Shapes, key_shapes, light_tensors
 from outcome import Deepmark
 
 torch = pytest.importorskip("torch")
@@ -94,9 +94,9 @@ def test_a_schema_of_another_network_is_refused(demo_checkpoint: Path, tmp_path:
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
 
 
-def _pointwise() -> Shapes:
-    shapes = renamed_blocks(key_shapes("swap"), (".conv.", ".conv.0."))
-    return {name: (*shape[:2], 1, 1) if ".conv.0.weight" in name else shape for name, shape in shapes.items()}
+def _half_trained() -> Shapes:
+    plain = ("ida_up.proj_1.conv.conv_offset_mask", "dla_up.ida_2.node_3.conv.conv_offset_mask")
+    return {name: shape for name, shape in key_shapes("dcn").items() if not name.startswith(plain)}
 
 
 def _renamed(old: str, new: str) -> Shapes:
@@ -107,15 +107,14 @@ def _renamed(old: str, new: str) -> Shapes:
 @pytest.mark.parametrize(
     ("shapes", "word"),
     [
-        (_pointwise(), "variant E"),
-        (key_shapes("dcn"), "variant F"),
-        (_renamed("conv_offset_mask", "conv_offset"), "variant G"),
-        (_renamed("conv_offset_mask", "offset_conv"), "variant H"),
+        (_half_trained(), "at 14 places .* and none at 2 others"),
+        (_renamed("conv_offset_mask", "my_offset_conv"), "unknown library"),
+        (_renamed("conv_offset_mask", "conv_offset") | {"ida_up.proj_1.conv.weight": (64, 16, 3, 3)}, "groups"),
         ({**key_shapes("swap"), "base.level2.tree1.conv3.weight": (64, 32, 1, 1)}, "Bottleneck"),
         ({**key_shapes("swap"), "id.0.weight": (256, 64, 3, 3)}, "FairMOT"),
         ({**key_shapes("swap"), "hm.4.weight": (13, 256, 1, 1)}, "three|3 convolutions"),
     ],
-    ids=["E", "F", "G", "H", "bottleneck", "id", "three-conv"],
+    ids=["half-trained", "unknown", "groups", "bottleneck", "id", "three-conv"],
 )
 def test_networks_that_would_be_wrong_are_refused_by_name(
     shapes: Shapes, word: str, tmp_path: Path, deepmark: Deepmark

@@ -18,7 +18,7 @@ def _draw(path: Path, value: int = 100) -> None:
 
 
 def _names(folder: Path | None, checkpoint: Path, *, dynamic: bool = False) -> list[str]:
-    return [picture.name for picture in gather_pictures(folder, checkpoint, (64, 96), dynamic=dynamic)]
+    return [picture.name for picture in gather_pictures(folder, checkpoint, (64, 96), multiple=32, dynamic=dynamic)]
 
 
 def test_the_named_folder_comes_first_then_samples_beside_the_checkpoint_then_our_own(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_the_named_folder_comes_first_then_samples_beside_the_checkpoint_then_ou
 
 def test_a_dynamic_model_is_also_run_at_a_size_that_is_not_square(tmp_path: Path) -> None:
     for size in ((64, 64), (64, 96), (96, 64), (64, 32)):
-        *_, other = gather_pictures(None, tmp_path / "net.pth", size, dynamic=True)
+        *_, other = gather_pictures(None, tmp_path / "net.pth", size, multiple=32, dynamic=True)
         height, width = other.image.shape[:2]
         assert (height, width) != size
         assert height != width
@@ -44,7 +44,9 @@ def test_a_dynamic_model_is_also_run_at_a_size_that_is_not_square(tmp_path: Path
 
 
 def test_pictures_are_letterboxed_to_the_network_and_noise_is_always_the_same(tmp_path: Path) -> None:
-    first, second = (gather_pictures(None, tmp_path / "net.pth", (64, 96), dynamic=False) for _ in range(2))
+    first, second = (
+        gather_pictures(None, tmp_path / "net.pth", (64, 96), multiple=32, dynamic=False) for _ in range(2)
+    )
     for one, other in zip(first, second, strict=True):
         assert one.image.shape == (64, 96, 3)
         np.testing.assert_array_equal(one.image, other.image)
@@ -81,7 +83,7 @@ def test_an_unreadable_picture_is_named_in_a_given_folder_and_left_out_of_sample
 def test_a_picture_is_read_as_detect_reads_it(tmp_path: Path) -> None:
     clear = np.zeros((64, 64, 4), np.uint8)
     cv2.imwrite(str(tmp_path / "clear.png"), clear)
-    picture, *_ = gather_pictures(tmp_path, tmp_path / "net.pth", (64, 64), dynamic=False)
+    picture, *_ = gather_pictures(tmp_path, tmp_path / "net.pth", (64, 64), multiple=32, dynamic=False)
     assert (picture.image == 255).all()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkpoints import key_shapes
+from checkpoints import key_shapes, light_tensors
 from outcome import Deepmark, Outcome
 
 from deepmark.commands.click_program import run
@@ -64,6 +64,7 @@ def test_json_is_one_document_and_nothing_else(call: Deepmark, demo_checkpoint: 
         "parameters": 19_512_061,
         "multiply_adds": 9_615_704_064,
         "paper": 9_691_353_088,
+        "samples": 0,
     }
     assert set(document["conventions"]) == {"multiply_adds", "paper"}
     assert document["table6"][0]["gaussian"] == 2_764_800
@@ -83,13 +84,43 @@ def test_table_6_of_the_paper_is_printed(call: Deepmark, demo_checkpoint: Path) 
 
 
 def test_a_refused_checkpoint_is_explained(call: Deepmark, tmp_path: Path) -> None:
-    tensors = {name: torch.ones(1) for name in key_shapes("dcn") if "ida_up" in name}
-    torch.save({"state_dict": tensors}, tmp_path / "dcn.pth")
+    torch.save({"state_dict": {"ida_up.weight": torch.ones(1), "fpn.weight": torch.ones(1)}}, tmp_path / "other.pth")
 
-    outcome = call(tmp_path / "dcn.pth")
+    outcome = call(tmp_path / "other.pth")
 
-    outcome.assert_refused(1, "dcn.pth", "variant F", "MNN cannot run")
-    assert "hint: train it again with plain 3x3 convolutions" in outcome.err
+    outcome.assert_refused(1, "other.pth", "a network with the parts fpn, ida_up")
+    assert "hint: give a checkpoint of CenterNet's task multi_pose or ctdet" in outcome.err
+
+
+@pytest.mark.slow
+def test_a_network_with_deformable_convolutions_is_told_with_its_samples_and_without_the_paper_s_figures(
+    call: Deepmark, tmp_path: Path
+) -> None:
+    torch.save(light_tensors(key_shapes("resnet18_dcn_17kp")), tmp_path / "net.pth")
+
+    outcome = call(tmp_path / "net.pth", "--size", "256")
+
+    assert outcome.code == 0
+    for fact in (
+        "resnet18-dcn",
+        "14,546,443",
+        "3.77",
+        "2,064,384 at 256x256",
+        "multiples of 32",
+        "wrong without training",
+    ):
+        assert fact in outcome.err
+    assert "the paper's convention" not in outcome.err
+    call(tmp_path / "net.pth", "--table", "6").assert_refused(2, "Table 6 of the paper is of mDLA-34", "resnet18-dcn")
+
+
+@pytest.mark.slow
+def test_a_size_that_an_hourglass_does_not_take_is_refused_with_the_nearest(call: Deepmark, tmp_path: Path) -> None:
+    torch.save(light_tensors(key_shapes("hourglass104_17kp")), tmp_path / "net.pth")
+
+    outcome = call(tmp_path / "net.pth", "--size", "160")
+
+    outcome.assert_refused(2, "size 160x160: height and width must be multiples of 128", "the nearest are 128 and 256")
 
 
 def test_a_schema_file_is_compared_with_the_checkpoint(call: Deepmark, demo_checkpoint: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from deepmark.errors import CheckpointError
 from deepmark.models import LoadedNetwork, load_checkpoint
 from deepmark.models.dlav0_34 import DLAv0
 from deepmark.models.mdla34 import DEAD, MDLA34
+from deepmark.models.recognition.deformed import MaskFactor
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
@@ -171,13 +171,109 @@ def test_zero_offsets_that_belong_to_nothing_are_not_swallowed(light: Tensors, t
         load_checkpoint(tmp_path / "net.pth")
 
 
-def test_the_original_deformable_checkpoint_is_refused(make_checkpoint: ModuleType, tmp_path: Path) -> None:
-    names = [name for name in key_shapes("dcn") if "ida_up" in name or name.startswith("base.level0")]
-    trained = {name: torch.full((2,), 0.01) for name in names}
-    torch.save({"state_dict": trained}, tmp_path / "multi_pose_dla_1x.pth")
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_offsets_that_are_not_finite_are_refused(value: float, tmp_path: Path) -> None:
+    tensors = light_tensors(key_shapes("dcn"), torch.float32)
+    tensors[f"{NODE}.conv.conv_offset_mask.bias"] = torch.full((27,), value)
+    torch.save(tensors, tmp_path / "net.pth")
 
-    with pytest.raises(CheckpointError, match=r"variant F, DCNv2.*conv_offset_mask.*MNN cannot run"):
-        load_checkpoint(tmp_path / "multi_pose_dla_1x.pth")
+    with pytest.raises(CheckpointError, match=rf"NaN or infinite values in 1 of .*: {NODE}.conv.conv_offset_mask.bias"):
+        load_checkpoint(tmp_path / "net.pth")
+
+
+def test_huge_offsets_are_samples_outside_the_map_and_no_error(tmp_path: Path) -> None:
+    tensors = light_tensors(key_shapes("dcn"), torch.float32)
+    tensors |= {name: torch.full_like(t, 1e20) for name, t in tensors.items() if name.endswith("offset_mask.bias")}
+    torch.save(tensors, tmp_path / "net.pth")
+
+    heads = load_checkpoint(tmp_path / "net.pth").network(torch.zeros(1, 3, 32, 32))
+
+    assert all(head.isfinite().all() for head in heads.values())
+
+
+def of_library(tensors: Tensors, letter: str, mask: float) -> Tensors:
+    """Name DCNv2's tensors as mmcv (G) or a torchvision wrapper (H) does, whose mask is ``mask`` times a sigmoid."""
+    renamed: Tensors = {}
+    places = [name.removesuffix(".conv_offset_mask.weight") for name in tensors if name.endswith("offset_mask.weight")]
+    for name, tensor in tensors.items():
+        place, _, kind = name.rpartition(".")
+        if place.removesuffix(".conv_offset_mask") not in places:
+            renamed[name] = tensor
+        elif letter == "G":
+            renamed[name.replace("conv_offset_mask", "conv_offset")] = tensor
+        elif place in places:
+            renamed[f"{place}.regular_conv.{kind}"] = tensor / mask if kind == "weight" else tensor
+        else:
+            offsets, masks = tensor[:18], tensor[18:]
+            renamed[name.replace("conv_offset_mask", "offset_conv")] = offsets
+            renamed[name.replace("conv_offset_mask", "modulator_conv")] = masks
+    return renamed
+
+
+@pytest.mark.parametrize(("letter", "mask"), [("G", None), ("H", 1), ("H", 2)])
+def test_other_libraries_deformable_convolutions_are_dcnv2(
+    letter: str, mask: MaskFactor | None, tmp_path: Path
+) -> None:
+    tensors = light_tensors(key_shapes("resnet18_dcn_17kp"), torch.float32)
+    torch.save(tensors, tmp_path / "dcnv2.pth")
+    torch.save(of_library(tensors, letter, mask or 1), tmp_path / "other.pth")
+
+    expected = load_checkpoint(tmp_path / "dcnv2.pth")
+    loaded = load_checkpoint(tmp_path / "other.pth", dcn_mask=mask)
+
+    assert (expected.report.variant, loaded.report.variant) == ("F", letter)
+    state = loaded.network.state_dict()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in expected.network.state_dict().items())
+
+
+def test_a_version_without_mask_is_one_of_half_a_mask_on_twice_the_weights(tmp_path: Path) -> None:
+    tensors = light_tensors(key_shapes("resnet18_dcn_17kp"), torch.float32)
+    offsets = {name: tensor for name, tensor in tensors.items() if "conv_offset_mask" in name}
+    mmcv = {name: tensor for name, tensor in tensors.items() if name not in offsets}
+    mmcv |= {name.replace("_mask", ""): tensor[:18] for name, tensor in offsets.items()}
+    torch.save(mmcv, tmp_path / "net.pth")
+
+    state = load_checkpoint(tmp_path / "net.pth").network.state_dict()
+
+    branch = state["deconv_layers.6.conv_offset_mask.weight"]
+    assert torch.equal(branch[:18], offsets["deconv_layers.6.conv_offset_mask.weight"][:18])
+    assert not branch[18:].any()
+    assert torch.equal(state["deconv_layers.6.weight"], 2 * tensors["deconv_layers.6.weight"])
+
+
+@pytest.mark.parametrize(("bias", "variant"), [(True, "A"), (False, "B")])
+def test_a_swapped_resdcn_loads(bias: bool, variant: str, tmp_path: Path) -> None:
+    dropped = ("conv_offset_mask", *(() if bias else (".bias",)))
+    swapped = {
+        name: tensor
+        for name, tensor in light_tensors(key_shapes("resnet18_dcn_17kp")).items()
+        if not (
+            name.startswith(("deconv_layers.0.", "deconv_layers.6.", "deconv_layers.12.")) and name.endswith(dropped)
+        )
+        and "conv_offset_mask" not in name
+    }
+    torch.save({"state_dict": swapped}, tmp_path / "net.pth")
+
+    loaded = load_checkpoint(tmp_path / "net.pth")
+
+    assert (loaded.report.architecture, loaded.report.variant) == ("resnet18-plain", variant)
+    assert_same_weights(loaded, swapped)
+
+
+def test_the_first_stack_s_heads_of_an_hourglass_are_told_as_unused_and_faults_by_the_file_s_names(
+    tmp_path: Path,
+) -> None:
+    tensors = light_tensors(key_shapes("hourglass104_17kp"))
+    torch.save(tensors, tmp_path / "net.pth")
+
+    report = load_checkpoint(tmp_path / "net.pth").report
+    assert len(report.unused) == 6 * 4
+    assert {name.split(".")[1] for name in report.unused} == {"0"}
+
+    del tensors["hm.1.0.conv.bias"]
+    torch.save(tensors, tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match=r"does not fit hourglass104 .*: 1 missing: hm\.1\.0\.conv\.bias$"):
+        load_checkpoint(tmp_path / "net.pth")
 
 
 @pytest.mark.parametrize(

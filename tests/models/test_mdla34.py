@@ -14,15 +14,16 @@ from torch import nn
 
 from deepmark.models import LoadedNetwork
 from deepmark.models.mdla34 import DEAD, MDLA34, upsampling
+from deepmark.models.places import Place
 from deepmark.runtime.keypoints.head_names import HEAD_ORDER, OPTIONAL_HEADS, head_channels
 from deepmark.runtime.manifest import Preprocess
 
 ATOL, RTOL = 1e-3, 1e-4  # the acceptance of raw heads against the public reference
 
 
-def on_meta(classes: int, groups: int, *, block_bias: bool) -> MDLA34:
+def on_meta(classes: int, groups: int, place: Place) -> MDLA34:
     with torch.device("meta"):
-        return MDLA34(head_channels(classes, groups), block_bias=block_bias)
+        return MDLA34(head_channels(classes, groups), place=place)
 
 
 def count(network: nn.Module) -> int:
@@ -30,18 +31,18 @@ def count(network: nn.Module) -> int:
 
 
 @pytest.mark.parametrize(
-    ("classes", "groups", "block_bias", "parameters"),
-    [(13, 62, True, 19_512_061), (13, 294, True, 19_690_933), (13, 62, False, 19_510_397)],
+    ("classes", "groups", "place", "parameters"),
+    [(13, 62, "plain", 19_512_061), (13, 294, "plain", 19_690_933), (13, 62, "plain-nobias", 19_510_397)],
 )
 def test_it_has_as_many_parameters_as_the_paper_counts(
-    classes: int, groups: int, block_bias: bool, parameters: int
+    classes: int, groups: int, place: Place, parameters: int
 ) -> None:
-    assert count(on_meta(classes, groups, block_bias=block_bias)) == parameters
+    assert count(on_meta(classes, groups, place)) == parameters
 
 
-@pytest.mark.parametrize(("name", "block_bias"), [("swap", True), ("swap_nobias", False)])
-def test_its_tensors_are_centernets_without_the_classifier(name: str, block_bias: bool) -> None:
-    ours = {key: tuple(tensor.shape) for key, tensor in on_meta(13, 62, block_bias=block_bias).state_dict().items()}
+@pytest.mark.parametrize(("name", "place"), [("swap", "plain"), ("swap_nobias", "plain-nobias"), ("dcn", "deformable")])
+def test_its_tensors_are_centernets_without_the_classifier(name: str, place: Place) -> None:
+    ours = {key: tuple(tensor.shape) for key, tensor in on_meta(13, 62, place).state_dict().items()}
     theirs = {key: shape for key, shape in key_shapes(name).items() if not key.startswith("base.fc.")}
     assert ours == theirs
 

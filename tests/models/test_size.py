@@ -25,7 +25,14 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "nearest"), [("100", "96"), ("0", "32"), ("256x250", "256"), ("1x32", "32"), ("99999999", "16384")]
+    ("text", "nearest"),
+    [
+        ("100", "are 96 and 128"),
+        ("0", "is 32"),
+        ("256x250", "are 256x224 and 256x256"),
+        ("1x32", "is 32x32"),
+        ("99999999", "is 16384"),
+    ],
 )
 def test_sides_that_the_network_cannot_halve_five_times_are_refused(text: str, nearest: str) -> None:
     with pytest.raises(UsageError, match="must be multiples of 32 from 32 to 16384") as refusal:

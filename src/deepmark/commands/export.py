@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepmark.commands.click_program import run
-from deepmark.commands.options import PATH, output_options, tolerance_options, tolerances_of
+from deepmark.commands.options import PATH, dcn_mask_option, output_options, tolerance_options, tolerances_of
 from deepmark.console import print_json, say
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.formats import FORMATS, PRECISIONS
@@ -49,7 +49,13 @@ _LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
 )
 @click.option("-o", "--output", metavar="DIR", type=PATH, help="Folder that NAME.deepmark goes to.  [default: .]")
 @click.option("--name", help="Name of the model; a bundle of this name is replaced.  [default: the checkpoint's]")
-@click.option("--size", metavar="N|HxW", default="256", show_default=True, help="Input size, pixels, multiples of 32.")
+@click.option(
+    "--size",
+    metavar="N|HxW",
+    default="256",
+    show_default=True,
+    help="Input size, pixels, multiples of 32; of 128 for an hourglass.",
+)
 @click.option(
     "--dynamic/--fixed", default=True, show_default=True, help="Model for all input sizes, or for --size alone."
 )
@@ -91,6 +97,7 @@ _LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
 @click.option(
     "--schema", "schema_csv", metavar="CSV", type=PATH, help="Keypoint schema that the checkpoint was trained with."
 )
+@dcn_mask_option
 @click.option("--logits", is_flag=True, help="Leave the sigmoid of hm and hm_hp out of the graph.")
 @click.option("--simplify/--no-simplify", default=False, show_default=True, help="Run onnxsim on the ONNX model.")
 @click.option(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from deepmark.commands.options import PATH, output_options
+from deepmark.commands.options import PATH, dcn_mask_option, output_options
 from deepmark.console import print_json, print_table, say
 from deepmark.errors import ConversionError, UsageError
 from deepmark.extras import require
@@ -15,6 +17,7 @@ from deepmark.extras import require
 if TYPE_CHECKING:
     from deepmark.exporter.onnx_inspection import OnnxInspection
     from deepmark.models.inspection import Inspection
+    from deepmark.models.recognition.deformed import MaskFactor
 
 EPILOG = """\b
 Examples:
@@ -24,6 +27,13 @@ Examples:
   deepmark inspect model_best.pth --table 6
   deepmark inspect any_network.onnx
 """
+
+_PART = re.compile(r"(.*?)\.(?:\d+\.)?(?:conv\.)?[a-z_]+$")  # of a tensor's name, without layer and kind
+_SWAP = (
+    "An export keeps the deformable convolutions, exactly. Plain ones in their place are wrong without training: the"
+    " kernels were trained on moved and weighted samples. deepmark train --init CHECKPOINT trains mDLA-34 from these"
+    " weights, the paper's way."
+)
 
 
 @click.command("inspect", epilog=EPILOG)
@@ -42,10 +52,16 @@ Examples:
     multiple=True,
     help="Input size to count operations for.  [default: 128 256 512]",
 )
+@dcn_mask_option
 @click.option("--table", type=click.Choice(["6"]), help="Print this table of the paper for the network instead.")
 @output_options
 def command(
-    checkpoint: Path, schema_csv: Path | None, sizes: tuple[str, ...], table: str | None, as_json: bool
+    checkpoint: Path,
+    schema_csv: Path | None,
+    sizes: tuple[str, ...],
+    dcn_mask: MaskFactor | None,
+    table: str | None,
+    as_json: bool,
 ) -> None:
     """Tell what network CHECKPOINT holds, and what it costs; or what MNN would make of MODEL.onnx.
 
@@ -58,8 +74,10 @@ def command(
     Exit status: 0 it can be exported, 1 it cannot.
     """
     if checkpoint.suffix.lower() == ".onnx":
-        if schema_csv or sizes or table:
-            raise UsageError("--schema, --size and --table are for checkpoints", hint="deepmark inspect --help")
+        if schema_csv or sizes or dcn_mask or table:
+            raise UsageError(
+                "--schema, --size, --dcn-mask and --table are for checkpoints", hint="deepmark inspect --help"
+            )
         _inspect_onnx(checkpoint, as_json=as_json)
         return
     require("inspecting a checkpoint", "torch", extra="export")
@@ -69,7 +87,12 @@ def command(
 
     sizes_hw = [parse_size(text) for text in sizes]
     schema = KeypointSchema.from_csv(schema_csv) if schema_csv else None
-    inspection = inspect_checkpoint(checkpoint, schema=schema, sizes=sizes_hw)
+    inspection = inspect_checkpoint(checkpoint, schema=schema, sizes=sizes_hw, dcn_mask=dcn_mask)
+    if table and not inspection.table6:
+        raise UsageError(
+            f"Table {table} of the paper is of mDLA-34, and this is {inspection.report.architecture}",
+            hint="leave --table out to count it",
+        )
     if as_json:
         print_json(inspection)
     elif table:
@@ -111,10 +134,8 @@ def _print_faults(inspection: OnnxInspection) -> None:
 
 
 def _print_report(inspection: Inspection) -> None:
-    from deepmark.models.loading import UNUSED
-
     report = inspection.report
-    unused = {prefix: sum(name.startswith(prefix) for name in report.unused) for prefix in UNUSED}
+    unused = Counter(_PART.sub(r"\1", name) for name in report.unused)
     facts = {
         "file": f"{report.file} ({report.container}, {report.dtype})",
         "sha256": report.sha256,
@@ -125,8 +146,9 @@ def _print_report(inspection: Inspection) -> None:
         "schema": inspection.schema or "none built in with these counts: give --schema to export",
         "heads": ", ".join(f"{name} {channels}" for name, channels in report.heads.items()),
         "head_conv": str(report.head_conv),
+        "input": f"height and width multiples of {inspection.multiple}",
         "parameters": f"{report.parameters:,}",
-        "unused tensors": ", ".join(f"{prefix}* ({count})" for prefix, count in unused.items() if count) or "none",
+        "unused tensors": ", ".join(f"{part}.* ({count})" for part, count in unused.items()) or "none",
         "besides weights": ", ".join(report.besides) or "nothing",
     }
     print_table(("", ""), facts.items())
@@ -142,6 +164,10 @@ def _print_costs(inspection: Inspection) -> None:
         ]
         say(f"\nBillions for one image, {meaning}:")
         print_table(("part", "parameters", *(f"{cost.height}x{cost.width}" for cost in costs)), rows)
+    if costs[0].total.samples:
+        counts = ", ".join(f"{cost.total.samples:,} at {cost.height}x{cost.width}" for cost in costs)
+        say(f"\nBeside that, samples of the deformable convolutions, 5 multiply-adds each: {counts}")
+        say(_SWAP)
 
 
 def _print_table6(inspection: Inspection) -> None:

@@ -20,6 +20,14 @@ PATH = click.Path(readable=False, path_type=Path)  # checked where it is opened,
 READABLE = click.Path(path_type=Path)  # what is there and may not be read is a wrong command line
 
 
+dcn_mask_option = click.option(
+    "--dcn-mask",
+    type=click.IntRange(1, 2),
+    help="What the code of the checkpoint's network multiplies sigmoid(mask) by, for deformable convolutions of a"
+    " torchvision wrapper (offset_conv, modulator_conv, regular_conv): the file does not say.",
+)
+
+
 class TechniquesType(click.ParamType[frozenset[int]]):
     """``all``, ``none``, or some of 1, 2, 3, 4 with commas."""
 
