@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from deepmark.runtime.arrays import F32, I64, Mask
 
@@ -46,3 +49,18 @@ class Detections:
             refined=tuple(self.refined[i] for i in index),
             keypoints_score=self.keypoints_score[index],
         )
+
+    @classmethod
+    def best_first(cls, parts: Sequence[Detections]) -> Detections:
+        """Join the objects of at least one part, best first; equals keep their order."""
+        joined = cls(
+            class_ids=np.concatenate([one.class_ids for one in parts]),
+            scores=np.concatenate([one.scores for one in parts]),
+            box_scores=np.concatenate([one.box_scores for one in parts]),
+            boxes=np.concatenate([one.boxes for one in parts]),
+            keypoints=tuple(points for one in parts for points in one.keypoints),
+            keypoint_scores=tuple(scores for one in parts for scores in one.keypoint_scores),
+            refined=tuple(refined for one in parts for refined in one.refined),
+            keypoints_score=np.concatenate([one.keypoints_score for one in parts]),
+        )
+        return joined.select(np.argsort(-joined.scores, kind="stable"))

@@ -1,23 +1,27 @@
-"""Pictures in, garments with landmarks out: letterbox -> engine -> decode -> back to the picture -> suppression."""
+"""Pictures in, garments with landmarks out: letterbox -> engine -> decode -> back to the picture -> suppression.
+
+With several scales the middle happens once for each, and the last step merges what all of them found.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from deepmark.runtime.arrays import Image8
-from deepmark.runtime.bundle import Backend, OpenedBundle
+from deepmark.runtime.bundle import Backend, OpenedBundle, open_bundle
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.nms import suppress
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.engines.engine import Engine, EngineRecord
 from deepmark.runtime.engines.loading import load_engine
-from deepmark.runtime.heads.maps import ReadableHeads
 from deepmark.runtime.keypoints.schema import KeypointSchema
+from deepmark.runtime.multi_inference import MultiInference, ScalesMode
+from deepmark.runtime.placed_heads import PlacedHeads, look
 from deepmark.runtime.preprocess import require_picture
-from deepmark.runtime.transform import Letterbox, letterbox
 
 
 class Detector:
@@ -28,10 +32,14 @@ class Detector:
         threads: number of threads to compute with, see `load_engine`; None for its default, and with a loaded engine.
         backend: name of the engine, see `load_engine`; None for its default, and with a loaded engine.
         params: parameters to decode and suppress with; None for the manifest's.
+        flip: whether the heads are the mean of the picture and its mirror image: better, for twice the time.
+        scales: factors of the picture's size to look at, see `MultiInference`; what they find is merged.
+        scales_mode: ``"fix"`` or ``"keep"``, see `MultiInference`.
 
     Attributes:
         engine: loaded engine.
         params: parameters that heads are decoded and suppressed with; those of the manifest if None was given.
+        inference: looks at every picture.
         schema: classes and landmarks.
 
     Example::
@@ -47,13 +55,20 @@ class Detector:
         threads: int | None = None,
         backend: Backend | Literal["auto"] | None = None,
         params: DecoderParams | None = None,
+        flip: bool = False,
+        scales: Sequence[float] = (1.0,),
+        scales_mode: ScalesMode = "fix",
     ) -> None:
+        self.inference = MultiInference(flip, tuple(scales), scales_mode)
         if isinstance(model, Engine):
             if threads is not None or backend is not None:
                 raise TypeError("threads and backend were chosen when the engine was loaded")
+            self.inference.require_fit(model.manifest)
             self.engine = model
         else:
-            self.engine = load_engine(model, threads=threads, backend=backend)
+            model = model if isinstance(model, OpenedBundle) else open_bundle(model)
+            self.inference.require_fit(model.manifest)
+            self.engine = load_engine(model, threads=threads, backend=backend, pairs=flip)
         self.params = params if params is not None else self.engine.manifest.decoder
 
     @property
@@ -76,33 +91,38 @@ class Detector:
             Objects, best first; boxes and landmarks in pixels of this picture.
 
         Raises:
-            DataError: it is no such picture.
+            DataError: it is no such picture, or it would be too large at one of the scales.
             EngineError: the engine failed.
         """
         require_picture(image)
-        size = self.engine.manifest.input
-        image_in, transform = letterbox(image, (size.height, size.width))
-        return detect_in_picture(self.engine.heads(image_in), self.schema, self.params, transform)
+        return detect_in_picture(look(self.engine, image, self.inference), self.schema, self.params)
 
 
-def detect_in_picture(
-    heads: ReadableHeads, schema: KeypointSchema, params: DecoderParams, transform: Letterbox
-) -> Detections:
-    """Decode heads, go back to the picture, and suppress there, where boxes have their own shape.
+def detect_in_picture(looks: Iterable[PlacedHeads], schema: KeypointSchema, params: DecoderParams) -> Detections:
+    """Decode every look at a picture, go back to the picture, and suppress there, where boxes have their own shape.
+
+    Several looks find the same objects: their detections are merged by suppression, Gaussian if ``params`` ask for
+    none.
 
     Args:
-        heads: heads of the network for the picture.
+        looks: heads of the network for the picture, at least one.
         schema: classes and groups of the network.
         params: parameters to decode and suppress with.
-        transform: position of the picture in the network's input.
 
     Raises:
         DataError: the heads do not fit the schema, or hold values that no network gives.
     """
-    in_cells = decode(heads, schema, replace(params, nms=None))
-    in_pixels = replace(
+    parts = [_in_pixels(one, schema, params) for one in looks]
+    if len(parts) == 1:
+        return suppress(parts[0], params)
+    return suppress(Detections.best_first(parts), params if params.nms else replace(params, nms="soft"))
+
+
+def _in_pixels(one: PlacedHeads, schema: KeypointSchema, params: DecoderParams) -> Detections:
+    in_cells = decode(one.heads, schema, replace(params, nms=None))
+    transform = one.transform
+    return replace(
         in_cells,
         boxes=transform.to_image(in_cells.boxes.reshape(-1, 2, 2)).reshape(-1, 4),
         keypoints=tuple(transform.to_image(points) for points in in_cells.keypoints),
     )
-    return suppress(in_pixels, params)

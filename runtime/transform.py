@@ -85,18 +85,29 @@ def letterbox(image_bgr_u8: Image8, input_hw: tuple[int, int]) -> tuple[Image8, 
     Raises:
         DataError: the image is not uint8, has not three channels, or has no pixels.
     """
+    require_picture(image_bgr_u8)
+    box = Letterbox.fit(image_bgr_u8.shape[:2], input_hw)
+    return warp(image_bgr_u8, box, input_hw), box
+
+
+def warp(image_bgr_u8: Image8, box: Letterbox, input_hw: tuple[int, int]) -> Image8:
+    """Draw an image where a letterbox puts it, with black where it does not reach.
+
+    Args:
+        image_bgr_u8: (h, w, 3) uint8, of any size from 1x1 on.
+        box: place of the image in the input.
+        input_hw: height and width of the input, in pixels.
+    """
     import cv2
 
-    require_picture(image_bgr_u8)
     height, width = input_hw
-    box = Letterbox.fit(image_bgr_u8.shape[:2], input_hw)
     if max(image_bgr_u8.shape[:2]) >= WARP_LIMIT:
-        return _warp_huge(image_bgr_u8, box, input_hw), box
+        return _warp_huge(image_bgr_u8, box, input_hw)
     contiguous = np.ascontiguousarray(image_bgr_u8)  # OpenCV takes no reversed view, such as rgb[..., ::-1]
     warped = cv2.warpAffine(
         contiguous, box.matrix(), (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
     )
-    return np.asarray(warped, np.uint8), box
+    return np.asarray(warped, np.uint8)
 
 
 def _warp_huge(image: Image8, box: Letterbox, input_hw: tuple[int, int]) -> Image8:

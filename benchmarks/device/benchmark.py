@@ -29,6 +29,7 @@ from deepmark.benchmarks.speed.contestants import Contestant, enter, open_models
 from deepmark.benchmarks.speed.samples import encode_ppm
 from deepmark.errors import BundleError, DeepMarkError, DeviceError
 from deepmark.runtime.bundle import MANIFEST_NAME, MODEL_FILES, OpenedBundle
+from deepmark.runtime.multi_inference import SINGLE, MultiInference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class PhoneRequest:
         threads: numbers of threads.
         precisions: precisions to ask the engine for.
         techniques: sets of the decoder's techniques, each a contestant.
+        inferences: ways to look at a picture, with or without a flip test, each a contestant.
         power: power mode of the engine.
         images: folder of pictures; None for the models' golden inputs.
         plan: how long to measure.
@@ -59,6 +61,7 @@ class PhoneRequest:
     threads: tuple[int, ...] = (4,)
     precisions: tuple[Precision, ...] = ("fp32",)
     techniques: tuple[str, ...] = ("manifest",)
+    inferences: tuple[MultiInference, ...] = (SINGLE,)
     power: Power = "normal"
     images: Path | None = None
     plan: BenchPlan = field(default_factory=BenchPlan)
@@ -81,7 +84,7 @@ def run_on_phone(request: PhoneRequest) -> BenchResult:
     models, failures = open_models(request.models)
     usable = [model for model in models if _is_bundle(model)]
     failures += [_no_bundle(model) for model in models if not _is_bundle(model)]
-    entered, unfit = enter(usable, "mnn", request.sizes, request.threads)
+    entered, unfit = enter(usable, "mnn", request.sizes, request.threads, request.inferences)
     failures += unfit
     if not entered:
         raise BundleError(failures[0].error, hint=failures[0].hint)

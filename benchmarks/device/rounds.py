@@ -13,7 +13,7 @@ from deepmark.benchmarks.device.probe import read_state, times_in_state
 from deepmark.benchmarks.device.programs import PhonePrograms, Power, Precision
 from deepmark.benchmarks.device.readings import mean_mhz
 from deepmark.benchmarks.device.turns import contestant_result, round_of
-from deepmark.benchmarks.result.document import BenchPlan, ContestantResult, Failure, Round
+from deepmark.benchmarks.result.document import INFERENCE, BenchPlan, ContestantResult, Failure, Round
 from deepmark.benchmarks.result.phone import CoreCluster, PhoneState
 from deepmark.benchmarks.result.verdict import temperature_reasons
 from deepmark.benchmarks.speed.contestants import Contestant
@@ -214,7 +214,8 @@ def _options(one: PhoneContestant, settings: Settings) -> tuple[str, ...]:
         "--runs": plan.runs_a_round,
         "--seconds": f"{plan.seconds_a_round:g}",
     }
-    return tuple(str(part) for pair in options.items() for part in pair)
+    flip = ("--flip",) if one.base.inference.flip else ()
+    return (*(str(part) for pair in options.items() for part in pair), *flip)
 
 
 def _turn_line(one: _Running, settings: Settings) -> str:
@@ -233,6 +234,7 @@ def _celsius(state: PhoneState) -> str:
 
 def _finish(one: _Running, programs: PhonePrograms, settings: Settings) -> ContestantResult:
     base = one.entry.base
+    looks = {} if base.inference.is_single else {INFERENCE: base.inference.describe()}
     return contestant_result(
         one.turns,
         one.rounds,
@@ -241,5 +243,5 @@ def _finish(one: _Running, programs: PhonePrograms, settings: Settings) -> Conte
         model=base.model.entries,
         size=base.size,
         cores=programs.cores,
-        settings={"runtime": settings.runtime, "techniques": one.entry.techniques},
+        settings={"runtime": settings.runtime, "techniques": one.entry.techniques, **looks},
     )

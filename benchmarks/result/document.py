@@ -15,6 +15,7 @@ from deepmark.benchmarks.result.phone import Phone, PhoneTurn
 from deepmark.benchmarks.result.statistics import Times
 
 FORMAT: Final = "deepmark-bench/1"
+INFERENCE: Final = "inference"  # in a contestant's settings: `MultiInference` in words, where it is not a single look
 PHASES = ("letterbox", "network", "decode")  # of a frame, in this order; a rival has the network only
 
 Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
@@ -218,7 +219,10 @@ class ContestantResult(_Strict, frozen=True):
     @property
     def key(self) -> tuple[object, ...]:
         """What makes it the same contestant in another document."""
-        return (self.kind, self.model, self.engine, self.precision, self.layout, self.groups, *self.contestant_group)
+        looks = self.settings.get(INFERENCE)
+        return (
+            self.kind, self.model, self.engine, self.precision, self.layout, self.groups, looks, *self.contestant_group
+        )  # fmt: skip
 
     def times(self, phase: str) -> list[Times]:
         """Return the run times of a phase, or of ``"total"``, by rounds; nothing for a phase that it has not."""

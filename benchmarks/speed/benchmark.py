@@ -21,6 +21,7 @@ from deepmark.console import Progress, no_progress
 from deepmark.errors import DeepMarkError
 from deepmark.extras import require
 from deepmark.runtime.bundle import OpenedBundle
+from deepmark.runtime.multi_inference import SINGLE, MultiInference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class HostRequest:
         cores: ``"auto"``, or a list such as ``"0,2-3"``.
         rivals: names out of `deepmark.benchmarks.speed.rivals.RIVALS`.
         checkpoint: checkpoint that the rival torch runs; None where torch is no rival.
+        inferences: ways to look at a picture, each a contestant.
         images: folder of pictures; None for the models' golden inputs.
         plan: how long to measure.
         command: command line to record in the result.
@@ -47,6 +49,7 @@ class HostRequest:
     cores: str = "auto"
     rivals: tuple[str, ...] = ()
     checkpoint: Path | None = None
+    inferences: tuple[MultiInference, ...] = (SINGLE,)
     images: Path | None = None
     plan: BenchPlan = field(default_factory=BenchPlan)
     command: str = ""
@@ -70,7 +73,7 @@ def run_benchmark(
     require("deepmark bench", "psutil", extra="bench")
     choose_cores(request.cores, min(max(request.threads), len(usable_cores())))
     models, failures = open_models(request.models)
-    entered, unfit = enter(models, request.engines, request.sizes, request.threads)
+    entered, unfit = enter(models, request.engines, request.sizes, request.threads, request.inferences)
     failures += unfit
     pictures = samples.gather(request.images, models)
     with ExitStack() as stack:

@@ -16,6 +16,7 @@ from typing import IO, cast
 import msgspec
 import numpy as np
 
+from deepmark.benchmarks.result.document import INFERENCE
 from deepmark.benchmarks.speed import samples
 from deepmark.benchmarks.speed.frames import TimedTask
 from deepmark.benchmarks.speed.memory import peak_rss_mib
@@ -32,6 +33,7 @@ from deepmark.benchmarks.speed.messages import (
 from deepmark.errors import DeepMarkError
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.bundle import Backend
+from deepmark.runtime.multi_inference import MultiInference
 
 _LEAST_RUNS = 2
 
@@ -106,21 +108,33 @@ def _prepare_model(request: LoadRequest, images: Sequence[Image8]) -> Preparatio
     cv2.setNumThreads(request.threads)
 
     def load() -> tuple[TimedTask, Ready, Callable[[], float | None]]:
-        engine = load_engine(request.path, request.threads, cast("Backend | None", request.engine))
+        engine = load_engine(
+            request.path,
+            request.threads,
+            cast("Backend | None", request.engine),
+            pairs=request.inference.flip,
+        )
         record = engine.record
         ready = Ready(
             engine=record.backend,
             version=record.version,
             device=record.device,
             threads=record.threads,
-            settings=dict(record.settings),
+            settings={**record.settings, **_looks(request.inference, record.pairs)},
             precision=record.precision,
             sha256=record.model_sha256,
             file_bytes=None,
         )
-        return Frames(engine, images, (request.height, request.width), request.threshold), ready, engine.memory_mib
+        size = (request.height, request.width)
+        return Frames(engine, images, size, request.threshold, request.inference), ready, engine.memory_mib
 
     return load
+
+
+def _looks(inference: MultiInference, pairs: str) -> dict[str, str | int]:
+    """Return what stands beside an engine's settings where the network does not look once."""
+    looks = {} if inference.is_single else {INFERENCE: inference.describe()}
+    return {**looks, **({"pairs": pairs} if pairs else {})}
 
 
 def _prepare_rival(request: LoadRequest, images: Sequence[Image8]) -> Preparation:

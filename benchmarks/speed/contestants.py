@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import compress
+from itertools import compress, product
 from pathlib import Path
 from typing import Literal
 
 from deepmark.benchmarks.result.document import Failure
 from deepmark.errors import BundleError, DeepMarkError, UsageError
 from deepmark.runtime.bundle import Backend, OpenedBundle, open_bundle
+from deepmark.runtime.multi_inference import SINGLE, MultiInference
 
 Engines = Literal["auto", "all"] | Backend
 
@@ -28,6 +29,7 @@ class Contestant:
         engine: name of the engine or of the rival's library; None for the model's own choice.
         size: height and width of the input, pixels.
         threads: number of threads that was asked for.
+        inference: looks at a picture; a rival has one.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Contestant:
     engine: str | None
     size: tuple[int, int]
     threads: int
+    inference: MultiInference = SINGLE
 
     @property
     def contestant_group(self) -> tuple[tuple[int, int], int]:
@@ -63,7 +66,11 @@ def open_models(paths: Sequence[Path]) -> tuple[list[OpenedBundle], list[Failure
 
 
 def enter(
-    models: Sequence[OpenedBundle], engines: Engines, sizes: Sequence[tuple[int, int]], threads: Sequence[int]
+    models: Sequence[OpenedBundle],
+    engines: Engines,
+    sizes: Sequence[tuple[int, int]],
+    threads: Sequence[int],
+    inferences: Sequence[MultiInference] = (SINGLE,),
 ) -> tuple[list[Contestant], list[Failure]]:
     """Combine models with engines, sizes and threads; those that take the same turns stand together.
 
@@ -73,14 +80,15 @@ def enter(
             file for.
         sizes: heights and widths of the input, in pixels; empty for each model's own.
         threads: numbers of threads.
+        inferences: ways to look at a picture, each a contestant; a single look by default.
     """
     entered: list[Contestant] = []
     failures: list[Failure] = []
     asked: Sequence[tuple[int, int] | None] = sizes or (None,)
     for size in asked:
         for count in threads:
-            for model in models:
-                fault = _fault(model, engines, size)
+            for model, inference in product(models, inferences):
+                fault = _fault(model, engines, size, inference)
                 if fault is not None:
                     failures.append(Failure(name=str(model.path), kind="model", error=str(fault), hint=fault.hint))
                     continue
@@ -90,15 +98,32 @@ def enter(
                 )
                 entered += [
                     Contestant(
-                        model.manifest.name, "model", model, model.path, one, size or (own.height, own.width), count
+                        name=_name(model, inference),
+                        kind="model",
+                        model=model,
+                        path=model.path,
+                        engine=one,
+                        size=size or (own.height, own.width),
+                        threads=count,
+                        inference=inference,
                     )
                     for one in chosen
                 ]
     return name_apart(sorted(entered, key=lambda one: one.contestant_group)), list(dict.fromkeys(failures))
 
 
-def _fault(model: OpenedBundle, engines: Engines, size: tuple[int, int] | None) -> DeepMarkError | None:
+def _name(model: OpenedBundle, inference: MultiInference) -> str:
+    return " ".join([model.manifest.name, *([] if inference.is_single else [inference.describe()])])
+
+
+def _fault(
+    model: OpenedBundle, engines: Engines, size: tuple[int, int] | None, inference: MultiInference
+) -> DeepMarkError | None:
     spec = model.manifest.input
+    try:
+        inference.require_fit(model.manifest)
+    except DeepMarkError as error:
+        return error
     if engines not in {"auto", "all"} and engines not in model.weights:
         return BundleError(
             f"{model.path} has no model for the engine {engines!r}, only for {', '.join(model.weights)}",

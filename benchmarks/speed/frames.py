@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+import msgspec
+
 from deepmark.benchmarks.speed.messages import Phase
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.detector import detect_in_picture
 from deepmark.runtime.engines.engine import Engine
-from deepmark.runtime.transform import letterbox
+from deepmark.runtime.multi_inference import SINGLE, MultiInference
+from deepmark.runtime.placed_heads import PlacedHeads, read_heads
+from deepmark.runtime.scaled_view import ScaledView
 
 
 class TimedTask(Protocol):
@@ -36,13 +40,22 @@ class Frames:
     """Whole frames: letterbox, network (normalisation and graph), decoding with the model's own parameters.
 
     Objects below a floor of the final score are left out, as `deepmark detect` does it.
-    Decoding includes the way back to the picture's pixels and the suppression, as a user gets it.
+    Decoding includes the way back to the picture's pixels and the suppression, as a user gets it. With several looks at
+    a picture a phase is the sum over all of them.
     """
 
     phases: tuple[Phase, ...] = ("letterbox", "network", "decode")
 
-    def __init__(self, engine: Engine, pictures: Sequence[Image8], size: tuple[int, int], threshold: float) -> None:
-        self._engine, self._pictures, self._size = engine, pictures, size
+    def __init__(
+        self,
+        engine: Engine,
+        pictures: Sequence[Image8],
+        size: tuple[int, int],
+        threshold: float,
+        inference: MultiInference = SINGLE,
+    ) -> None:
+        self._engine, self._pictures, self._inference = engine, pictures, inference
+        self._spec = msgspec.structs.replace(engine.manifest.input, height=size[0], width=size[1])
         self._schema = engine.manifest.keypoints
         self._params = replace(engine.manifest.decoder, score_threshold=threshold)
         self._found = self._runs = 0
@@ -50,16 +63,24 @@ class Frames:
     def run(self, number: int) -> tuple[int, ...]:
         """Detect in one picture."""
         picture = self._pictures[number % len(self._pictures)]
+        inference, looks = self._inference, []
+        in_letterbox = in_network = 0
+        for factor in inference.scales:
+            start = time.perf_counter_ns()
+            view = ScaledView.of(picture.shape[:2], self._spec, factor, inference.scales_mode)
+            image_in = view.draw(picture)
+            boxed = time.perf_counter_ns()
+            heads = read_heads(self._engine, image_in, flip=inference.flip)
+            computed = time.perf_counter_ns()
+            looks.append(PlacedHeads(heads, view.transform))
+            in_letterbox += boxed - start
+            in_network += computed - boxed
         start = time.perf_counter_ns()
-        image_in, transform = letterbox(picture, self._size)
-        boxed = time.perf_counter_ns()
-        heads = self._engine.heads(image_in)
-        computed = time.perf_counter_ns()
-        found = detect_in_picture(heads, self._schema, self._params, transform)
-        end = time.perf_counter_ns()
+        found = detect_in_picture(looks, self._schema, self._params)
+        in_decode = time.perf_counter_ns() - start
         self._found += len(found)
         self._runs += 1
-        return boxed - start, computed - boxed, end - computed
+        return in_letterbox, in_network, in_decode
 
     @property
     def objects(self) -> float | None:

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from deepmark.runtime.multi_inference import SINGLE, MultiInference
+
 Phase = Literal["letterbox", "network", "decode"]
 
 
@@ -27,6 +29,7 @@ class LoadRequest(msgspec.Struct, frozen=True, tag=True):
         threshold: floor of an object's final score, as `deepmark detect` has it.
         pictures: file of the pictures (`deepmark.benchmarks.speed.samples`).
         expected: file of the right outputs; None for a model.
+        inference: looks at a picture; a rival has one.
     """
 
     kind: Literal["model", "rival"]
@@ -39,6 +42,7 @@ class LoadRequest(msgspec.Struct, frozen=True, tag=True):
     threshold: float
     pictures: str
     expected: str | None = None
+    inference: MultiInference = SINGLE
 
 
 class TurnRequest(msgspec.Struct, frozen=True, tag=True):

@@ -109,6 +109,7 @@ def _load(one: Contestant, setup: Setup, children: ExitStack) -> _Running:
         threshold=setup.plan.threshold,
         pictures=str(setup.pictures),
         expected=str(setup.expected(one.size)) if one.kind == "rival" else None,
+        inference=one.inference,
     )
     child = children.enter_context(Child(one.name, {"OMP_NUM_THREADS": str(threads)}, setup.command))
     watch = MemoryWatch(child.pid)

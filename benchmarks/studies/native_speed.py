@@ -113,6 +113,7 @@ class _PythonSide:
     def run(self, runs: int) -> dict[str, list[float]]:
         from deepmark.runtime import letterbox
         from deepmark.runtime.detector import detect_in_picture
+        from deepmark.runtime.placed_heads import PlacedHeads
 
         detector, size = self._detector, self._detector.engine.manifest.input
         found: dict[str, list[float]] = {part: [] for part in PARTS}
@@ -123,7 +124,7 @@ class _PythonSide:
             marks.append(time.perf_counter())
             heads = detector.engine.heads(warped)
             marks.append(time.perf_counter())
-            detect_in_picture(heads, detector.schema, detector.params, transform)
+            detect_in_picture([PlacedHeads(heads, transform)], detector.schema, detector.params)
             marks.append(time.perf_counter())
             steps = [1000 * (after - before) for before, after in itertools.pairwise(marks)]
             for part, took in zip(PARTS, [*steps, sum(steps)], strict=True):

@@ -54,7 +54,7 @@ class StagedPicture:
     """The N objects of one picture, sorted by class and then by cell.
 
     Args:
-        picture: heads of the picture.
+        picture: heads of the picture, of one look at it.
         schema: classes and groups.
         params: parameters that are not searched for; the four others of it are not looked at.
         sigma_centers: values of ``sigma_center`` that may be asked for.
@@ -69,7 +69,8 @@ class StagedPicture:
     def __init__(
         self, picture: PictureHeads, schema: KeypointSchema, params: DecoderParams, sigma_centers: Sequence[float]
     ) -> None:
-        heads = picture.heads.restore()
+        (only,) = picture.looks  # a search at several scales would search for their sum
+        heads = only.heads.restore()
         self.has_landmark_map = heads.hm_hp is not None
         found = [
             find_centres(PaddedMaps.blurred(heads.hm, sigma, params.border), params.top_k) for sigma in sigma_centers
@@ -88,7 +89,7 @@ class StagedPicture:
         self._boxes = boxes_at(centres, self._sizes, regressed.offsets)
         moved = require_cells(regressed.displacements, "hps")
         self._coarse = centres.xy.take(self._pairs.owner, axis=1) + moved
-        self._heads, self._transform = picture.heads, Letterbox.fit(picture.size, picture.input_size)
+        self._heads, self._transform = only.heads, only.transform
         corners = np.ascontiguousarray(self._boxes.T).reshape(-1, 2, 2)
         self.boxes = self._transform.to_image(corners).reshape(-1, 4)
 

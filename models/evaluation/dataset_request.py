@@ -19,8 +19,9 @@ from deepmark.models.evaluation.truth import Truth, collect_truth
 from deepmark.models.size import parse_size
 from deepmark.runtime.bundle import Backend
 from deepmark.runtime.keypoints.schema import KeypointSchema
+from deepmark.runtime.multi_inference import MultiInference, ScalesMode
 
-_OF_MODEL = ("threads", "backend", "size", "schema", "workers", "dask", "cache")
+_OF_MODEL = ("threads", "backend", "size", "schema", "workers", "dask", "cache", "flip", "scales", "scales_mode")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +57,9 @@ class DatasetRequest:
         workers: number of processes, with one thread each; None for this process alone.
         dask: address of the scheduler of a Dask cluster; None for this machine.
         cache: folder that keeps the network's outputs; ``none`` for none; None for the user's cache.
+        flip: whether the model looks at each picture's mirror image too.
+        scales: factors of the picture's size that the model looks at; None for its own size alone.
+        scales_mode: way to the network's input at a scale, see `MultiInference`; None for ``"fix"``.
     """
 
     annotations: Path
@@ -69,10 +73,22 @@ class DatasetRequest:
     workers: int | None = None
     dask: str | None = None
     cache: Path | None = None
+    flip: bool = False
+    scales: tuple[float, ...] | None = None
+    scales_mode: ScalesMode | None = None
+
+    @property
+    def inference(self) -> MultiInference:
+        """The looks at each picture.
+
+        Raises:
+            UsageError: there are no such scales.
+        """
+        return MultiInference.of_options(flip=self.flip, scales=self.scales, scales_mode=self.scales_mode)
 
     def model_options(self) -> list[str]:
         """Return the options that were given and say how a model is run, as on the command line."""
-        return [f"--{name}" for name in _OF_MODEL if getattr(self, name) is not None]
+        return [f"--{name.replace('_', '-')}" for name in _OF_MODEL if getattr(self, name) not in {None, False}]
 
     def check(self, model: Path) -> None:
         """Refuse options that contradict each other, or mean nothing for this model.
@@ -136,6 +152,7 @@ class DatasetRequest:
         with collect_heads(
             request,
             files,
+            inference=self.inference,
             spread=Spread(self.workers, self.threads, self.dask),
             cache=self.cache,
             check=lambda manifest: require_same_classes(manifest.keypoints, dataset.schema),

@@ -16,14 +16,15 @@ from deepmark.extras import require
 from deepmark.models.datasets.deepfashion2 import Dataset
 from deepmark.models.datasets.deepfashion2.storage import Storage, open_storage
 from deepmark.models.evaluation.compact_heads import CompactHeads, Reach
-from deepmark.models.evaluation.picture_heads import PictureHeads, encode
+from deepmark.models.evaluation.picture_heads import CompactLook, PictureHeads, encode
 from deepmark.runtime.bundle import Backend
 from deepmark.runtime.engines.engine import Engine, EngineRecord
 from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.media.picture_file import decode_picture
+from deepmark.runtime.multi_inference import MultiInference
+from deepmark.runtime.placed_heads import look
 from deepmark.runtime.preprocess import PREPROCESSING
-from deepmark.runtime.transform import letterbox
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".bin", ".safetensors")
 DEFAULT_SIZE = (256, 256)
@@ -136,6 +137,7 @@ class HeadsJob:
         made_by: name of what shall run it, see `maker`: elsewhere there may be another version, or another file.
         threads: number of threads of the engine; None for the default.
         reach: decoder parameters that the heads are kept for.
+        inference: looks at each picture.
         images: folder or zip with the pictures.
         password: password of the zip; None where it has none.
     """
@@ -144,6 +146,7 @@ class HeadsJob:
     made_by: tuple[str, ...]
     threads: int | None
     reach: Reach
+    inference: MultiInference
     images: Path
     password: bytes | None = field(repr=False)
 
@@ -160,7 +163,17 @@ class HeadsJob:
                     f"a worker would run {', '.join(others)}, expected {', '.join(expected)}",
                     hint="all workers must have the same model and the same versions, or their heads would differ",
                 )
-            yield lambda chunk: encode([_heads(engine, self.reach, storage, file) for file in chunk])
+            yield lambda chunk: encode([self._heads(engine, storage, file) for file in chunk])
+
+    def _heads(self, engine: Engine, storage: Storage, file: PictureFile) -> PictureHeads:
+        picture = decode_picture(storage.read(file.name), source=storage.label(file.name))
+        schema = engine.manifest.keypoints
+        looks = tuple(
+            CompactLook(CompactHeads.of(one.heads.dense(), schema, self.reach), one.transform)
+            for one in look(engine, picture, self.inference)
+        )
+        height, width, _ = picture.shape
+        return PictureHeads(file.image_id, (height, width), looks)
 
     def label(self, chunk: Chunk) -> str:
         """Name the pictures."""
@@ -192,12 +205,3 @@ def maker(record: EngineRecord) -> tuple[str, ...]:
         f"NumPy {np.__version__}",
         f"pre-processing {PREPROCESSING}",
     )
-
-
-def _heads(engine: Engine, reach: Reach, storage: Storage, file: PictureFile) -> PictureHeads:
-    picture = decode_picture(storage.read(file.name), source=storage.label(file.name))
-    spec = engine.manifest.input
-    image_in, _ = letterbox(picture, (spec.height, spec.width))
-    heads = CompactHeads.of(engine.heads(image_in).dense(), engine.manifest.keypoints, reach)
-    height, width, _ = picture.shape
-    return PictureHeads(file.image_id, (height, width), (spec.height, spec.width), heads)

@@ -86,7 +86,7 @@ class AccuracyMeasurement:
     Attributes:
         evaluated: the model or the files of detections, for people.
         annotations: the labels that it was held against.
-        run: ``engine`` and ``decoder`` that made the detections; empty for detections out of a file.
+        run: ``engine``, ``inference`` and ``decoder`` that made the detections; empty for detections out of a file.
         report: mAP by class, and by subset.
         table2: mAP with each technique by itself and with all; empty where they were not asked for.
         faults: sentences about the pictures that were left out.
@@ -216,7 +216,8 @@ def _run(request: AccuracyRequest, model: Path, labelled: LabelledSet, progress:
         with progress("decoding", len(store), "pictures") as advance:
             results = detect_all(store, truth.schema, params, advance)
         rows = _table2(store, truth, progress, visible_only=request.visible_only) if request.table2 else ()
-        return _Found(results, truth.kinds, run={"engine": store.record, "decoder": params}, table2=rows)
+        run = {"engine": store.record, "inference": store.inference, "decoder": params}
+        return _Found(results, truth.kinds, run=run, table2=rows)
 
 
 def _table2(store: HeadStore, truth: Truth, progress: Progress, *, visible_only: bool) -> tuple[Table2Row, ...]:

@@ -16,27 +16,42 @@ from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.detector import detect_in_picture
 from deepmark.runtime.keypoints.schema import KeypointSchema
+from deepmark.runtime.manifest import InputSpec
+from deepmark.runtime.multi_inference import MultiInference
+from deepmark.runtime.placed_heads import PlacedHeads
+from deepmark.runtime.scaled_view import ScaledView
 from deepmark.runtime.transform import Letterbox
 
-_MAGIC = b"deepmark heads 1\n"
+_MAGIC = b"deepmark heads 2\n"
 _DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CompactLook:
+    """What is left of one look at a picture.
+
+    Attributes:
+        heads: kept part of the heads.
+        transform: place of the picture in the network's input.
+    """
+
+    heads: CompactHeads
+    transform: Letterbox
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PictureHeads:
-    """The heads of one picture, and where it lies in the network's input.
+    """The heads of one picture, at every scale that it was looked at.
 
     Attributes:
         image_id: number of the picture.
         size: height and width of the picture, in pixels.
-        input_size: height and width of the network's input, in pixels.
-        heads: kept part of the heads.
+        looks: looks at the picture, at least one.
     """
 
     image_id: int
     size: tuple[int, int]
-    input_size: tuple[int, int]
-    heads: CompactHeads
+    looks: tuple[CompactLook, ...]
 
     def detect(self, params: DecoderParams) -> Detections:
         """Decode and suppress, in pixels of the picture: what a `Detector` with these parameters finds in it.
@@ -44,13 +59,14 @@ class PictureHeads:
         Raises:
             DataError: the heads were not kept for such parameters.
         """
-        if not self.heads.reach.covers(params):
+        reach = self.looks[0].heads.reach
+        if not reach.covers(params):
             raise DataError(
-                f"heads were kept for top_k up to {self.heads.reach.top_k} and a keypoint_threshold from"
-                f" {self.heads.reach.keypoint_threshold:g}, found {params.top_k} and {params.keypoint_threshold:g}"
+                f"heads were kept for top_k up to {reach.top_k} and a keypoint_threshold from"
+                f" {reach.keypoint_threshold:g}, found {params.top_k} and {params.keypoint_threshold:g}"
             )
-        transform = Letterbox.fit(self.size, self.input_size)
-        return detect_in_picture(self.heads.restore(), self.heads.schema, params, transform)
+        restored = (PlacedHeads(one.heads.restore(), one.transform) for one in self.looks)
+        return detect_in_picture(restored, self.looks[0].heads.schema, params)
 
 
 class _Maps(msgspec.Struct, array_like=True):
@@ -59,9 +75,7 @@ class _Maps(msgspec.Struct, array_like=True):
     values: bytes
 
 
-class _Picture(msgspec.Struct, array_like=True):
-    image_id: int
-    size: tuple[int, int]
+class _Look(msgspec.Struct, array_like=True):
     hm: _Maps
     centres: bytes
     wh: bytes
@@ -71,14 +85,30 @@ class _Picture(msgspec.Struct, array_like=True):
     hp_offset: _Maps | None
 
 
+class _Picture(msgspec.Struct, array_like=True):
+    image_id: int
+    size: tuple[int, int]
+    looks: list[_Look]
+
+
 def encode(pictures: Sequence[PictureHeads]) -> bytes:
-    """Write heads as bytes, with a checksum; schema, reach and input size are not in them."""
-    content = msgspec.msgpack.encode([_packed(one) for one in pictures])
+    """Write heads as bytes, with a checksum; schema, reach, and what the transforms follow from are not in them."""
+    packed = [_Picture(one.image_id, one.size, [_packed(look.heads) for look in one.looks]) for one in pictures]
+    content = msgspec.msgpack.encode(packed)
     return _MAGIC + hashlib.sha256(content).digest() + content
 
 
-def decode(content: bytes, schema: KeypointSchema, reach: Reach, input_size: tuple[int, int]) -> list[PictureHeads]:
+def decode(
+    content: bytes, schema: KeypointSchema, reach: Reach, spec: InputSpec, inference: MultiInference
+) -> list[PictureHeads]:
     """Read what `encode` wrote; the rest as it was then.
+
+    Args:
+        content: bytes that `encode` wrote.
+        schema: classes and groups of the network.
+        reach: parameters that the heads were kept for.
+        spec: the network's input.
+        inference: looks that the heads are of.
 
     Raises:
         DataError: the bytes are others.
@@ -87,17 +117,17 @@ def decode(content: bytes, schema: KeypointSchema, reach: Reach, input_size: tup
     body = memoryview(content)[start:]
     if content[:start] != _MAGIC + hashlib.sha256(body).digest():
         raise DataError("these are no heads, or damaged ones")
-    return [
-        PictureHeads(one.image_id, one.size, input_size, _unpacked(one, schema, reach))
-        for one in msgspec.msgpack.decode(body, type=list[_Picture])
-    ]
+    found = []
+    for one in msgspec.msgpack.decode(body, type=list[_Picture]):
+        views = (ScaledView.of(one.size, spec, factor, inference.scales_mode) for factor in inference.scales)
+        looks = zip(one.looks, views, strict=True)
+        kept = tuple(CompactLook(_unpacked(look, schema, reach), view.transform) for look, view in looks)
+        found.append(PictureHeads(one.image_id, one.size, kept))
+    return found
 
 
-def _packed(one: PictureHeads) -> _Picture:
-    heads = one.heads
-    return _Picture(
-        image_id=one.image_id,
-        size=one.size,
+def _packed(heads: CompactHeads) -> _Look:
+    return _Look(
         hm=_maps(heads.hm),
         centres=heads.centres.tobytes(),
         wh=heads.wh.tobytes(),
@@ -112,7 +142,7 @@ def _maps(maps: SparseMaps) -> _Maps:
     return _Maps(maps.shape, maps.kept.tobytes(), maps.values.tobytes())
 
 
-def _unpacked(one: _Picture, schema: KeypointSchema, reach: Reach) -> CompactHeads:
+def _unpacked(one: _Look, schema: KeypointSchema, reach: Reach) -> CompactHeads:
     return CompactHeads(
         schema=schema,
         reach=reach,

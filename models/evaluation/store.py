@@ -37,6 +37,7 @@ from deepmark.models.evaluation.picture_heads import PictureHeads, decode
 from deepmark.models.evaluation.workers import Done, do_here, do_in_processes
 from deepmark.runtime.engines.engine import EngineRecord
 from deepmark.runtime.manifest import Manifest
+from deepmark.runtime.multi_inference import SINGLE, MultiInference
 
 NO_CACHE = Path("none")
 MOST_BYTES = 20 * 2**30  # the validation set of DeepFashion2 takes 6-10 GB a model
@@ -69,6 +70,7 @@ class HeadStore:
         manifest: manifest of the model.
         record: record of the engine that runs it. Heads from a cache were made by the same, with as many threads.
         reach: decoder parameters within which the heads decode exactly.
+        inference: looks at each picture.
         image_ids: numbers of the pictures, in order.
         paths: paths of the files, in order.
     """
@@ -76,6 +78,7 @@ class HeadStore:
     manifest: Manifest
     record: EngineRecord
     reach: Reach
+    inference: MultiInference
     image_ids: tuple[int, ...]
     paths: tuple[Path, ...]
 
@@ -108,8 +111,8 @@ class HeadStore:
         return True
 
     def _read(self, path: Path) -> list[PictureHeads]:
-        size = self.manifest.input
-        return decode(path.read_bytes(), self.manifest.keypoints, self.reach, (size.height, size.width))
+        manifest = self.manifest
+        return decode(path.read_bytes(), manifest.keypoints, self.reach, manifest.input, self.inference)
 
 
 @contextmanager
@@ -117,6 +120,7 @@ def collect_heads(
     model: ModelRequest,
     files: PictureFiles,
     *,
+    inference: MultiInference = SINGLE,
     spread: Spread | None = None,
     cache: Path | None = None,
     check: Callable[[Manifest], None] = lambda _: None,
@@ -127,6 +131,8 @@ def collect_heads(
     Args:
         model: model to run.
         files: pictures to look at.
+        inference: looks at each of them; a single one by default. A pair is never run together here: what is kept does
+            not depend on what was faster.
         spread: processes to compute in; None for this process alone.
         cache: folder to keep heads in; `NO_CACHE` for a temporary one, which goes when the block ends; None for the
             user's cache, which is kept from growing. Where that cannot be written, a warning says so, and a temporary
@@ -143,12 +149,14 @@ def collect_heads(
     with model.open(spread.threads if here else 1) as engine:
         manifest, record = engine.manifest, engine.record
     check(manifest)
+    inference.require_fit(manifest)
     reach = Reach.of(manifest.decoder)
-    job = HeadsJob(model, maker(record), spread.threads if here else 1, reach, files.images, files.password)
-    with _open_folder(cache, _model_key(manifest, record, reach)) as folder:
+    threads = spread.threads if here else 1
+    job = HeadsJob(model, maker(record), threads, reach, inference, files.images, files.password)
+    with _open_folder(cache, _model_key(manifest, record, reach, inference)) as folder:
         chunks = {folder / f"{_key(chunk)}{SUFFIX}": chunk for chunk in _chunks(files)}
         image_ids = tuple(file.image_id for file in files.files)
-        store = HeadStore(manifest, record, reach, image_ids, tuple(chunks))
+        store = HeadStore(manifest, record, reach, inference, image_ids, tuple(chunks))
         _fill(store, chunks, job, spread, progress)
         yield store
 
@@ -223,9 +231,10 @@ def _chunks(files: PictureFiles) -> Iterator[Chunk]:
         yield files.files[start : start + CHUNK]
 
 
-def _model_key(manifest: Manifest, record: EngineRecord, reach: Reach) -> str:
+def _model_key(manifest: Manifest, record: EngineRecord, reach: Reach, inference: MultiInference) -> str:
     """Name everything but the pictures that decides heads, and how much of them is kept."""
-    return _digest((maker(record), manifest.input, manifest.preprocess, manifest.heads, manifest.keypoints, reach))
+    of_model = (manifest.input, manifest.preprocess, manifest.heads, manifest.keypoints)
+    return _digest((maker(record), *of_model, reach, inference))
 
 
 def _key(chunk: Chunk) -> str:

@@ -40,7 +40,7 @@ class TorchSession:
         return {name: (1, channels, None, None) for name, channels in self._channels.items()}
 
     def run(self, x: F32) -> dict[str, F32]:
-        """Run on a (1, 3, H, W) array; `hm` and `hm_hp` come as logits."""
+        """Run on a (N, 3, H, W) array; `hm` and `hm_hp` come as logits."""
         with torch.inference_mode():
             raw = self._network(torch.from_numpy(x).to(self._device))
         return {name: head.cpu().numpy() for name, head in raw.items()}

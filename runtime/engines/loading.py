@@ -16,8 +16,9 @@ from deepmark.runtime.bundle import HEADS_FILE, MODEL_FILES, Backend, OpenedBund
 from deepmark.runtime.cpu import default_threads, usable_cores
 from deepmark.runtime.embedded_manifest import read_embedded
 from deepmark.runtime.engines.engine import Engine, EngineRecord
-from deepmark.runtime.engines.engine_choice import choose_engine, is_installed
+from deepmark.runtime.engines.engine_choice import backend_of, choose_engine, is_installed
 from deepmark.runtime.engines.mnn import Memory, MnnSettings
+from deepmark.runtime.engines.pair_choice import choose_pair_runs, is_worth_a_batch
 from deepmark.runtime.engines.sessions import open_session
 from deepmark.runtime.engines.trial_load import check_in_child
 from deepmark.runtime.manifest import Manifest
@@ -31,6 +32,7 @@ def load_engine(
     *,
     winograd: int | None = None,
     memory: Memory | None = None,
+    pairs: bool = False,
 ) -> Engine:
     """Load a model into an inference engine.
 
@@ -42,6 +44,8 @@ def load_engine(
             (`deepmark.runtime.engines.engine_choice`); `EngineRecord.choice` says what was found.
         winograd: `MnnSettings.winograd`, 0 to 3, only with MNN; None for its default.
         memory: `MnnSettings.memory`, ``"normal"`` or ``"low"``, only with MNN; None for its default.
+        pairs: whether pictures will come in pairs, as in a flip test: then it is measured once, and remembered, whether
+            two of them are faster in one run (`deepmark.runtime.engines.pair_choice`); otherwise each has its own.
 
     Raises:
         BundleError: the model is damaged, or has no file for this engine.
@@ -75,7 +79,24 @@ def load_engine(
         model_sha256=sha256,
         weights=model.manifest.precision,
     )
-    return Engine(session, model.manifest, replace(record, choice=found), model.head_weights())
+    engine = Engine(session, model.manifest, replace(record, choice=found), model.head_weights())
+    if pairs:
+        _measure_pairs(engine, model, chosen)
+    return engine
+
+
+def _measure_pairs(engine: Engine, model: OpenedBundle, backend: Backend) -> None:
+    """Let the engine know how two pictures are faster."""
+
+    def trial() -> None:
+        sha256 = model.entries[model.weights[backend]].sha256
+        with model.weights_file(backend) as path:
+            check_in_child(path, backend, sha256, size=model.manifest.input, label=str(model.path), pictures=2)
+
+    choice = choose_pair_runs(engine, trial)
+    if choice is not None:
+        engine.together = is_worth_a_batch(choice)
+        engine.record = replace(engine.record, pairs=choice.sentence())
 
 
 def _require_own_graph(path: Path, model: OpenedBundle) -> None:
@@ -118,7 +139,7 @@ def _faster(model: OpenedBundle, threads: int) -> tuple[Backend | None, str]:
         choice = choose_engine(model, min(threads, usable_cores()), load)
     if choice is None:
         return _installed(model), ""
-    return choice.fastest, choice.sentence()
+    return backend_of(choice.fastest), choice.sentence()
 
 
 def _installed(model: OpenedBundle) -> Backend | None:

@@ -100,7 +100,7 @@ class MnnSession:
         return {name: tensor.getShape() for name, tensor in self._outputs.items()}
 
     def run(self, x: F32) -> dict[str, F32]:
-        """Run on a contiguous (1, 3, H, W) array.
+        """Run on a contiguous (N, 3, H, W) array.
 
         Raises:
             EngineError: MNN could not prepare for this size, or the run failed.

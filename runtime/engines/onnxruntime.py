@@ -55,7 +55,7 @@ class OnnxRuntimeSession:
         }
 
     def run(self, x: F32) -> dict[str, F32]:
-        """Run on a (1, 3, H, W) array.
+        """Run on a (N, 3, H, W) array.
 
         Raises:
             EngineError: the run failed.

@@ -37,7 +37,9 @@ _HINT = "the file is damaged or was made by another program: copy it again, or e
 logger = logging.getLogger(__name__)
 
 
-def check_in_child(path: Path, backend: Backend, sha256: str, *, size: InputSpec, label: str) -> None:
+def check_in_child(
+    path: Path, backend: Backend, sha256: str, *, size: InputSpec, label: str, pictures: int = 1
+) -> None:
     """Load and run a model file once in a child process, unless that went well before.
 
     Args:
@@ -46,23 +48,24 @@ def check_in_child(path: Path, backend: Backend, sha256: str, *, size: InputSpec
         sha256: sha256 of the file, hex.
         size: size of the input to run it on.
         label: name that the user has for the model; errors begin with it.
+        pictures: number of pictures in the run.
 
     Raises:
         BundleError: the library crashed on the file, hung, or refused it.
         EngineError: the library is not installed, or no child process can be started.
     """
-    marker = _marker(backend, sha256)
+    marker = _marker(backend, sha256, pictures)
     if marker is not None and _is_remembered(marker):
         return
-    _run_child(path, backend, size, label)
+    _run_child(path, backend, size, label, pictures)
     if marker is not None:
         _remember(marker)
 
 
-def _run_child(path: Path, backend: Backend, size: InputSpec, label: str) -> None:
+def _run_child(path: Path, backend: Backend, size: InputSpec, label: str, pictures: int) -> None:
     # -P keeps the working folder off the child's import path; the parent's own path is handed over as it is. A
     # fork would not do: MNN hangs in the fork of a process that used it.
-    words = [backend, str(path.resolve()), str(size.height), str(size.width)]
+    words = [backend, str(path.resolve()), str(size.height), str(size.width), str(pictures)]
     command = [*leash(TIMEOUT_S), sys.executable, "-P", "-m", __name__, *words]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     try:
@@ -102,11 +105,12 @@ def _explain(label: str, backend: Backend, status: int, printed: str) -> DeepMar
     return EngineError(f"{label}: {_LIBRARIES[backend]} cannot be tried in a process of its own{last}")
 
 
-def _marker(backend: Backend, sha256: str) -> Path | None:
+def _marker(backend: Backend, sha256: str, pictures: int) -> Path | None:
     """The file that says "this model loads", or None where there is no home to keep it in."""
     try:
         version = importlib.metadata.version(backend)  # a backend is named as its distribution
-        return cache_folder() / "loads" / f"{sha256}-{backend}-{version}-{platform.machine()}"
+        several = f"-{pictures}" if pictures > 1 else ""
+        return cache_folder() / "loads" / f"{sha256}-{backend}-{version}-{platform.machine()}{several}"
     except (importlib.metadata.PackageNotFoundError, RuntimeError):
         return None
 
@@ -127,10 +131,10 @@ def _remember(marker: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     """Load and run a model: the child's side. Returns the exit status; an error goes to stderr as one marked line."""
-    backend, path, height, width = arguments
+    backend, path, height, width, pictures = arguments
     try:
         session = open_session(Path(path), "mnn" if backend == "mnn" else "onnxruntime", threads=1)
-        session.run(np.zeros((1, 3, int(height), int(width)), np.float32))
+        session.run(np.zeros((int(pictures), 3, int(height), int(width)), np.float32))
         session.close()
     except DeepMarkError as error:
         report = {"type": type(error).__name__, "message": str(error), "hint": error.hint}

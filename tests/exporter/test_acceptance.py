@@ -24,6 +24,7 @@ from deepmark.runtime.decoding.nms import suppress
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.detector import detect_in_picture
 from deepmark.runtime.heads.sparse import heads_from_outputs
+from deepmark.runtime.placed_heads import PlacedHeads
 from deepmark.runtime.preprocess import normalise
 from deepmark.runtime.transform import letterbox
 
@@ -119,7 +120,9 @@ def test_the_demo_finds_what_its_model_card_lists_at_the_size_of_make_demo(
         def find(image: np.ndarray) -> Detections:
             image_in, transform = letterbox(image, (256, 256))
             heads = engine.heads(image_in)
-            return detect_in_picture(heads, engine.manifest.keypoints, engine.manifest.decoder, transform)
+            return detect_in_picture(
+                [PlacedHeads(heads, transform)], engine.manifest.keypoints, engine.manifest.decoder
+            )
 
         _assert_found(find, demo_bundle, demo_pictures, demo_objects_at_256)
 

@@ -14,7 +14,7 @@ import pytest
 from media_files import read_image
 from tiny import CHANNELS, Tiny
 
-from deepmark.errors import BundleError, DataError
+from deepmark.errors import BundleError, DataError, UsageError
 from deepmark.runtime import DecoderParams, Detections, Detector, load_engine
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.bundle import Backend
@@ -183,3 +183,74 @@ def test_the_demo_finds_the_same_in_both_engines(demo_bundle: Path, demo_picture
         assert one.class_ids.tolist() == other.class_ids.tolist() != []
         np.testing.assert_allclose(one.scores, other.scores, atol=1e-3)
         np.testing.assert_allclose(one.boxes, other.boxes, atol=0.1)
+
+
+# --- several looks at a picture ---
+
+
+def photo(height: int = 100, width: int = 140) -> np.ndarray:
+    blocks = np.random.default_rng(0).integers(0, 256, (height // 10, width // 10, 3), np.uint8)
+    return np.kron(blocks, np.ones((10, 10, 1), np.uint8))
+
+
+@pytest.mark.parametrize("backend", ["mnn", "onnxruntime"])
+def test_a_flip_test_in_one_run_or_in_two_finds_the_same(tiny: Tiny, backend: Backend) -> None:
+    with load_engine(tiny.bundle, threads=1, backend=backend) as engine:
+        found = []
+        for engine.together in (False, True):
+            found.append(Detector(engine, flip=True)(photo()))
+    assert len(found[0]) > 5
+    np.testing.assert_allclose(found[0].scores, found[1].scores, atol=1e-5)
+    np.testing.assert_allclose(found[0].boxes, found[1].boxes, atol=1e-2)
+
+
+def test_a_flip_test_runs_the_network_on_the_mirrored_input(
+    tiny_manifest: Manifest, heads: dict[str, F32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[F32] = []
+    run = FixedHeads.run
+
+    def watched(self: FixedHeads, x: F32) -> dict[str, F32]:
+        seen.append(x.copy())
+        return run(self, x)
+
+    monkeypatch.setattr(FixedHeads, "run", watched)
+    put_top(heads, row=8, column=6, score=0.8)
+    record = EngineRecord("mnn", "0", "CPU", 1, 1, "fp32", {}, "model.mnn", "0" * 64)
+    found = Detector(Engine(FixedHeads(heads), tiny_manifest, record), params=BASELINE, flip=True)(photo())
+    np.testing.assert_array_equal(seen[0], seen[1][..., ::-1])
+    assert found.scores.tolist() == pytest.approx([0.4, 0.4]), "the same heads mean an object on either side"
+
+
+def test_objects_of_several_scales_are_merged_in_the_picture_s_pixels(
+    tiny_manifest: Manifest, heads: dict[str, F32]
+) -> None:
+    """The same heads at half the scale mean an object twice as large, twice as far from the middle."""
+    put_top(heads, row=8, column=18, score=0.8)
+    record = EngineRecord("mnn", "0", "CPU", 1, 1, "fp32", {}, "model.mnn", "0" * 64)
+    engine = Engine(FixedHeads(heads), tiny_manifest, record)
+    found = Detector(engine, params=BASELINE, scales=(1.0, 0.5))(np.zeros((64, 96, 3), np.uint8))
+    assert len(found) == 2
+    sizes = found.boxes[:, 2] - found.boxes[:, 0]
+    middles = (found.boxes[:, 2] + found.boxes[:, 0]) / 2 - 48
+    np.testing.assert_allclose(sizes, [32, 64])
+    np.testing.assert_allclose(middles[1], 2 * middles[0])
+    assert found.scores[1] < found.scores[0] == pytest.approx(0.8), "they overlap, and one decays the other"
+
+
+@pytest.mark.parametrize("backend", ["mnn", "onnxruntime"])
+def test_a_kept_picture_is_looked_at_in_inputs_of_many_sizes(tiny: Tiny, backend: Backend) -> None:
+    one = Detector(tiny.bundle, threads=1, backend=backend, scales=(0.5, 1.0, 1.3), scales_mode="keep", flip=True)
+    first, again = one(photo()), one(photo())
+    assert len(first) > 5
+    np.testing.assert_array_equal(first.boxes, again.boxes)
+    np.testing.assert_array_equal(first.scores, again.scores)
+
+
+def test_what_the_model_cannot_do_is_refused_before_it_is_loaded(tiny: Tiny) -> None:
+    with pytest.raises(UsageError, match="this model takes 64x96 only"):
+        Detector(tiny.fixed_mnn, scales_mode="keep")
+    with pytest.raises(UsageError, match="a scale of 20 is not possible"):
+        Detector(tiny.bundle, scales=(20.0,))
+    with pytest.raises(DataError, match="needs an input of 4032x5024"):
+        Detector(tiny.bundle, threads=1, scales_mode="keep")(np.zeros((5000, 4000, 3), np.uint8))

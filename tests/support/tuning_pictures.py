@@ -6,11 +6,12 @@ import numpy as np
 
 from deepmark.benchmarks.studies.support.scene import SceneLoad, make_scene
 from deepmark.models.evaluation.compact_heads import CompactHeads
-from deepmark.models.evaluation.picture_heads import PictureHeads
+from deepmark.models.evaluation.picture_heads import CompactLook, PictureHeads
 from deepmark.models.evaluation.truth import ClassTruth, Truth
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.keypoints.schema import KeypointSchema
+from deepmark.runtime.transform import Letterbox
 
 SCHEMA = KeypointSchema.deepfashion2()
 CELLS = 16
@@ -37,7 +38,8 @@ def _picture(image_id: int, seed: int, *, optional: bool, levels: int) -> Pictur
         hp_offset=heads.hp_offset if optional else None,
     )
     size = (60 + 10 * (image_id % 4), 90)
-    return PictureHeads(image_id, size, (4 * CELLS, 4 * CELLS), CompactHeads.of(heads, SCHEMA))
+    look = CompactLook(CompactHeads.of(heads, SCHEMA), Letterbox.fit(size, (4 * CELLS, 4 * CELLS)))
+    return PictureHeads(image_id, size, (look,))
 
 
 def make_truth(pictures: list[PictureHeads], *, seed: int = 0, unlabelled: float = 0.1) -> Truth:

@@ -14,6 +14,7 @@ from deepmark.commands.bench_options import (
     RivalsType,
     check_app_options,
     check_options,
+    inference_options,
     more_files,
     phone_options,
 )
@@ -24,6 +25,7 @@ from deepmark.errors import UsageError
 
 if TYPE_CHECKING:
     from deepmark.benchmarks.result.document import BenchPlan, BenchResult
+    from deepmark.runtime.multi_inference import MultiInference
 
 EPILOG = """\b
 Examples:
@@ -33,6 +35,7 @@ Examples:
   deepmark bench shirt62.deepmark shirt294.deepmark --sweep --compare paper
   deepmark bench shirt.deepmark --size 128 --size 256 --images pictures --json > result.json
   deepmark bench shirt.deepmark --device adb --precision fp32 --precision fp16 --report phone.html
+  deepmark bench shirt.deepmark --flip --scales .85,.95,1,1.1
   deepmark bench --diff before.json after.json
   deepmark bench --from phone.json --report phone.html
 """
@@ -127,6 +130,7 @@ PHONE_THREADS = 4  # the paper's
     multiple=True,
     help="Judge and print what the Android app's Benchmark screen shared; several: one phone's. No MODEL is run.",
 )
+@inference_options
 @phone_options
 @output_options
 def command(
@@ -153,6 +157,9 @@ def command(
     compare: Literal["paper"] | None,
     diff: tuple[Path, Path] | None,
     shared: tuple[Path, ...],
+    flip: bool,
+    scales: tuple[float, ...] | None,
+    scales_mode: Literal["fix", "keep"] | None,
     as_json: bool,
     **phone: Any,
 ) -> None:
@@ -190,10 +197,12 @@ def command(
     from deepmark.benchmarks.report.result_files import ResultFiles
     from deepmark.benchmarks.result.document import BenchPlan
     from deepmark.benchmarks.result.verdict import require_reliable
+    from deepmark.runtime.multi_inference import MultiInference
 
     files = ResultFiles(output, csv, report, accuracy)
     files.check()
     plan = BenchPlan(rounds=rounds, runs=runs, seconds=seconds, warm_up_s=warm_up, threshold=threshold)
+    looks = _looks(MultiInference.of_options(flip=flip, scales=scales, scales_mode=scales_mode))
     asked = sizes or (tuple(map(str, SWEEP_SIZES)) if sweep else ())
     if shared:
         from deepmark.benchmarks.device.app_results import result_of_app
@@ -201,7 +210,9 @@ def command(
         result = result_of_app(shared, command=_command())
     elif device == "adb":
         counts = threads or (SWEEP_THREADS if sweep else (PHONE_THREADS,))
-        result = _measure_on_phone(phone, models=models, sizes=asked, threads=counts, images=images, plan=plan)
+        result = _measure_on_phone(
+            phone, models=models, sizes=asked, threads=counts, looks=looks, images=images, plan=plan
+        )
     else:
         result = _measure_here(
             models=models,
@@ -211,6 +222,7 @@ def command(
             cores=cores,
             rivals=against,
             checkpoint=checkpoint,
+            inferences=looks,
             images=images,
             plan=plan,
         )
@@ -223,6 +235,12 @@ def command(
         if one.kind == "rival":
             say(f"not measured: {one.sentence}")
     require_reliable(result)
+
+
+def _looks(asked: MultiInference) -> tuple[MultiInference, ...]:
+    """Return the ways to look at a picture: a single look, and beside it what was asked for."""
+    single = type(asked)()
+    return (single,) if asked == single else (single, asked)
 
 
 def _command() -> str:
@@ -265,6 +283,7 @@ def _measure_on_phone(
     models: tuple[Path, ...],
     sizes: tuple[str, ...],
     threads: tuple[int, ...],
+    looks: tuple[MultiInference, ...],
     images: Path | None,
     plan: BenchPlan,
 ) -> BenchResult:
@@ -279,6 +298,7 @@ def _measure_on_phone(
         threads=tuple(dict.fromkeys(threads)),
         precisions=tuple(dict.fromkeys(phone["precision"])) or ("fp32",),
         techniques=tuple(dict.fromkeys(phone["techniques"])) or ("manifest",),
+        inferences=looks,
         power=phone["power"] or "normal",
         images=images,
         plan=plan,

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from deepmark.commands.options import adding
+from deepmark.commands.options import ScalesType, adding
 from deepmark.errors import UsageError
 
 RIVALS = ("torch", "onnxruntime", "mnn", "ncnn", "openvino")
 _ONLY_ADB = ("serial", "precision", "techniques", "power", "keep")
 # What goes with --from: where the result goes. All else says how to measure, and the app did that.
 _WITH_APP = ("models", "shared", "output", "csv", "report", "accuracy", "compare", "as_json", "quiet", "verbose")
-_ONLY_HOST = ("cores", "backend", "against", "checkpoint")
+_ONLY_HOST = ("cores", "backend", "against", "checkpoint", "scales", "scales_mode")
 
 
 class RivalsType(click.ParamType[tuple[str, ...]]):
@@ -45,6 +45,20 @@ class TechniqueSetsType(click.ParamType[str]):
         return text
 
 
+inference_options = adding(  # the paper's multi-inference
+    click.option(
+        "--flip", is_flag=True, help="Measure each model with a flip test too: of a picture and its mirror image."
+    ),
+    click.option(
+        "--scales",
+        metavar="LIST",
+        type=ScalesType(),
+        help="Measure each model at several scales of a picture too, such as .85,.95,1,1.1; with --flip both at once.",
+    ),
+    click.option(
+        "--scales-mode", type=click.Choice(["fix", "keep"]), help="Network's input at a scale.  [default: fix]"
+    ),
+)
 phone_options = adding(
     click.option("--serial", metavar="SERIAL", help="adb: serial number of the phone, where there are several."),
     click.option(
@@ -79,7 +93,8 @@ def check_options(device: str) -> None:
         source = ctx.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             other = "host" if device == "adb" else "adb"
-            raise UsageError(f"--{name} goes with --device {other} only", hint="deepmark bench --help")
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} goes with --device {other} only", hint="deepmark bench --help")
 
 
 def more_files(models: tuple[Path, ...]) -> tuple[Path, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from deepmark.commands.options import PATH, output_options, threshold_option
+from deepmark.commands.options import PATH, flip_option, output_options, scales_options, threshold_option
 from deepmark.console import print_json, progress, say
 from deepmark.errors import UsageError
 from deepmark.files import printable
@@ -26,6 +26,7 @@ Examples:
   deepmark detect shirt.deepmark photos "more/**/*.jpg" -o found --threshold 0.4
   deepmark detect shirt.deepmark clip.mp4 -o found
   deepmark detect shirt.deepmark 0 --show
+  deepmark detect shirt.deepmark photos --flip --scales .85,.95,1,1.1
   deepmark detect model.mnn photos --contact-sheet sheet.png --json > found.json
 """
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -59,6 +60,8 @@ def _check_sheet(_: click.Context, __: click.Parameter, path: Path | None) -> Pa
     type=click.Choice(["auto", "mnn", "onnxruntime"]),
     help="Engine; auto: the faster one, measured on first use.  [default: by the model's files]",
 )
+@flip_option
+@scales_options
 @output_options
 def command(
     model: Path,
@@ -69,6 +72,9 @@ def command(
     show: bool,
     threads: int | None,
     backend: Literal["auto", "mnn", "onnxruntime"] | None,
+    flip: bool,
+    scales: tuple[float, ...] | None,
+    scales_mode: Literal["fix", "keep"] | None,
     as_json: bool,
 ) -> None:
     """Draw garments and landmarks that MODEL finds in every INPUT.
@@ -83,21 +89,29 @@ def command(
 
     Exit status: 0 all inputs were processed, 1 some were not (they are named).
     """
+    from deepmark.runtime.bundle import open_bundle
     from deepmark.runtime.detection_run import DetectionRun
     from deepmark.runtime.detector import Detector
     from deepmark.runtime.engines.loading import load_engine
     from deepmark.runtime.media.output_folder import RECORDS_NAME, OutputFolder
     from deepmark.runtime.media.sources import count_frames, find_sources
     from deepmark.runtime.media.window import Window
+    from deepmark.runtime.multi_inference import MultiInference
 
     _refuse_bundle(model, output)
+    inference = MultiInference.of_options(flip=flip, scales=scales, scales_mode=scales_mode)
     sources = find_sources(inputs)
+    bundle = open_bundle(model)
+    inference.require_fit(bundle.manifest)
     if (output / RECORDS_NAME).exists():
         say(f"note: {output / RECORDS_NAME} of an earlier run is replaced; all else in {output} stays")
-    with Window() if show else nullcontext() as window, load_engine(model, threads, backend) as engine:
+    with Window() if show else nullcontext() as window, load_engine(bundle, threads, backend, pairs=flip) as engine:
         if engine.record.choice:
             say(f"engine: {engine.record.backend}, the faster one here ({engine.record.choice})")
-        detector = Detector(engine, params=replace(engine.manifest.decoder, score_threshold=threshold))
+        params = replace(engine.manifest.decoder, score_threshold=threshold)
+        detector = Detector(
+            engine, params=params, flip=flip, scales=inference.scales, scales_mode=inference.scales_mode
+        )
         with progress("detecting", count_frames(sources), "pictures") as advance:
             listener = _Listener(advance, as_json)
             run = DetectionRun(detector, OutputFolder(output), listener, window, tiles=contact_sheet is not None)
@@ -152,6 +166,7 @@ def _document(
     return {
         "model": printable(model),
         "engine": detector.record,
+        "inference": detector.inference,
         "decoder": detector.params,
         "output": printable(output),
         "classes": classes,

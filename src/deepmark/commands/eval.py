@@ -11,9 +11,11 @@ from deepmark.commands.options import (
     READABLE,
     TechniquesType,
     faults_options,
+    flip_option,
     labels_options,
     model_run_options,
     output_options,
+    scales_options,
 )
 from deepmark.console import print_json, progress
 
@@ -24,6 +26,7 @@ Examples:
   deepmark eval shirt.deepmark --images val.zip --annotations val.zip --password-file password.txt
   deepmark eval shirt.deepmark --images drawings --annotations drawings --techniques 1,3 --json
   deepmark eval shirt.deepmark --images drawings --annotations drawings --workers 8 --table 2
+  deepmark eval shirt.deepmark --images drawings --annotations drawings --flip --scales .85,.95,1,1.1
   deepmark eval shirt.deepmark --images drawings --annotations drawings --dask tcp://127.0.0.1:8786
   deepmark eval model_best.pth --size 256 --images drawings --annotations drawings
   deepmark eval shirt.deepmark --images drawings --annotations drawings --report accuracy.html
@@ -60,6 +63,8 @@ Examples:
 @click.option(
     "--report", "page", metavar="FILE.html", type=READABLE, help="Write a page with tables, curves and pictures."
 )
+@flip_option
+@scales_options
 @model_run_options
 @output_options
 def command(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from deepmark.console import JSON_HELP, QUIET_HELP, VERBOSE_HELP, forget_level, set_level
+from deepmark.errors import UsageError
 from deepmark.runtime.decoding.params import SHOWN_SCORE
 
 if TYPE_CHECKING:
@@ -43,6 +44,23 @@ class TechniquesType(click.ParamType[frozenset[int]]):
         if not set(parts) <= {"1", "2", "3", "4"}:
             self.fail(f"{text!r} is none of all, none, or numbers of 1,2,3,4", param, ctx)
         return frozenset(map(int, parts))
+
+
+class ScalesType(click.ParamType[tuple[float, ...]]):
+    """Factors of a picture's size with commas, for example ``.85,.95,1,1.1``."""
+
+    name = "scales"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """Turn the text into factors."""
+        from deepmark.runtime.multi_inference import MultiInference, parse_scales
+
+        if isinstance(value, tuple):
+            return value
+        try:
+            return MultiInference(scales=parse_scales(str(value))).scales
+        except UsageError as error:
+            self.fail(f"{error}; {error.hint}", param, ctx)
 
 
 def adding(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -134,6 +152,23 @@ faults_options = adding(
         "--password-file", metavar="FILE", type=READABLE, help="File whose first line is the official zip's password."
     ),
     click.option("--skip-bad", is_flag=True, help="Leave pictures out that something is wrong with, and count them."),
+)
+flip_option = click.option(
+    "--flip", is_flag=True, help="Average the picture and its mirror image: better, for twice the time."
+)
+scales_options = adding(  # with the one above: the paper's multi-inference
+    click.option(
+        "--scales",
+        metavar="LIST",
+        type=ScalesType(),
+        help="Look at the picture at several scales, .1 to 4, and merge what is found: .85,.95,1,1.1 are the paper's.",
+    ),
+    click.option(
+        "--scales-mode",
+        type=click.Choice(["fix", "keep"]),
+        help="Network's input at a scale. fix: its own size, objects shrink or grow in it; keep: the next multiple"
+        " above the scaled picture, whose pixels stay.  [default: fix]",
+    ),
 )
 model_run_options = adding(  # with those above, the values of a `deepmark.models.evaluation.DatasetRequest`
     click.option(

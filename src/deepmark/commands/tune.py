@@ -11,6 +11,7 @@ from deepmark.commands.options import (
     READABLE,
     TechniquesType,
     faults_options,
+    flip_option,
     labels_options,
     model_run_options,
     output_options,
@@ -25,6 +26,7 @@ EPILOG = """\b
 Examples:
   deepmark tune shirt.deepmark --images validation --annotations validation
   deepmark tune shirt.deepmark --images drawings --annotations drawings --write
+  deepmark tune shirt.deepmark --images drawings --annotations drawings --flip --write
   deepmark tune shirt.deepmark --images drawings --annotations drawings --map figure10.png --csv figure10.csv
   deepmark tune shirt.deepmark --images drawings --annotations drawings --techniques 1,3 --step .1 --json
 """
@@ -76,6 +78,7 @@ class _Step(click.ParamType[int]):
 @click.option("--write", is_flag=True, help="Store what was found in the bundle MODEL, if the gain is significant.")
 @click.option("--map", "picture", metavar="FILE", type=READABLE, help="Draw mAP_pt over both sigmas (.png or .svg).")
 @click.option("--csv", "table", metavar="FILE", type=READABLE, help="Write mAP_pt over both sigmas as a table (.csv).")
+@flip_option
 @model_run_options
 @output_options
 def command(
@@ -96,6 +99,9 @@ def command(
     Each is tried at every step from 0 to 1 while the others stay, and the best value for mAP_pt is kept; of equals,
     the one nearer to "off". The search begins at the model's parameters and sees a part of the pictures. What it
     gained is measured on the others, with a 95 % interval; --write stores only a gain whose interval lies above 0.
+
+    With --flip the parameters are those for detecting with --flip: means of two heatmaps are lower and smoother. A
+    bundle remembers that.
     """
     from deepmark.exporter.tuning.model_tuning import TuningRequest, tune_model
     from deepmark.exporter.tuning.tables import print_search

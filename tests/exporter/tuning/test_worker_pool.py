@@ -70,8 +70,9 @@ def test_a_killed_process_is_one_sentence_and_takes_the_other_with_it() -> None:
 @pytest.mark.slow
 def test_an_error_in_a_process_is_raised_here() -> None:
     bad = labelled(2)
-    heads = bad[1].heads.heads
-    broken = replace(bad[1], heads=replace(bad[1].heads, heads=replace(heads, wh=heads.wh * np.nan)))
+    (look,) = bad[1].heads.looks
+    without = replace(look, heads=replace(look.heads, wh=look.heads.wh * np.nan))
+    broken = replace(bad[1], heads=replace(bad[1].heads, looks=(without,)))
 
     with (
         pytest.raises(DataError, match="'wh' must hold finite numbers"),

@@ -14,7 +14,7 @@ from media_files import read_image
 from deepmark.errors import DataError
 from deepmark.models.evaluation.centre_bounds import find_centre_bounds
 from deepmark.models.evaluation.compact_heads import CompactHeads, Reach
-from deepmark.models.evaluation.picture_heads import PictureHeads, encode
+from deepmark.models.evaluation.picture_heads import CompactLook, PictureHeads, encode
 from deepmark.models.evaluation.picture_heads import decode as decode_bytes
 from deepmark.runtime.decoding.decoder import decode
 from deepmark.runtime.decoding.padded import PaddedMaps
@@ -23,6 +23,9 @@ from deepmark.runtime.decoding.peaks import find_centres
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.keypoints.schema import KeypointSchema
+from deepmark.runtime.manifest import InputSpec
+from deepmark.runtime.multi_inference import SINGLE
+from deepmark.runtime.transform import Letterbox
 
 SCHEMA = KeypointSchema.deepfashion2()
 REACH = Reach(top_k=20)
@@ -150,31 +153,37 @@ def test_heads_of_another_schema_are_refused() -> None:
         CompactHeads.of(random_heads(0, 8, 8), KeypointSchema.deepfashion2(81))
 
 
+SPEC = InputSpec(height=64, width=96, multiple=32, dynamic=True)
+
+
+def picture(image_id: int, size: tuple[int, int], heads: CompactHeads) -> PictureHeads:
+    """Heads of a picture that was looked at once."""
+    return PictureHeads(image_id, size, (CompactLook(heads, Letterbox.fit(size, (SPEC.height, SPEC.width))),))
+
+
 @pytest.mark.parametrize("optional", [True, False])
 def test_bytes_hold_everything(optional: bool) -> None:
     heads = random_heads(5, 16, 24, optional=optional)
-    pictures = [PictureHeads(n, (70, 100 + n), (64, 96), CompactHeads.of(heads, SCHEMA)) for n in (1, 2)]
+    pictures = [picture(n, (70, 100 + n), CompactHeads.of(heads, SCHEMA)) for n in (1, 2)]
 
-    again = decode_bytes(encode(pictures), SCHEMA, Reach(), (64, 96))
+    again = decode_bytes(encode(pictures), SCHEMA, Reach(), SPEC, SINGLE)
 
-    assert [(one.image_id, one.size, one.input_size) for one in again] == [
-        (1, (70, 101), (64, 96)),
-        (2, (70, 102), (64, 96)),
-    ]
+    assert [(one.image_id, one.size) for one in again] == [(1, (70, 101)), (2, (70, 102))]
+    assert [one.looks[0].transform for one in again] == [one.looks[0].transform for one in pictures]
     assert_same(again[1].detect(DecoderParams(nms="soft")), pictures[1].detect(DecoderParams(nms="soft")))
 
 
 @pytest.mark.parametrize("at", [0, 20, 40, 500, -1])
 def test_bytes_that_changed_are_refused(at: int) -> None:
-    content = bytearray(encode([PictureHeads(1, (64, 64), (64, 64), CompactHeads.of(random_heads(5, 16, 16), SCHEMA))]))
+    content = bytearray(encode([picture(1, (64, 64), CompactHeads.of(random_heads(5, 16, 16), SCHEMA))]))
     content[at] ^= 1
 
     with pytest.raises(DataError, match="damaged"):
-        decode_bytes(bytes(content), SCHEMA, Reach(), (64, 64))
+        decode_bytes(bytes(content), SCHEMA, Reach(), SPEC, SINGLE)
 
 
 def test_parameters_beyond_the_reach_are_refused() -> None:
-    one = PictureHeads(1, (64, 64), (64, 64), CompactHeads.of(random_heads(5, 16, 16), SCHEMA))
+    one = picture(1, (64, 64), CompactHeads.of(random_heads(5, 16, 16), SCHEMA))
 
     with pytest.raises(DataError, match="top_k up to 100"):
         one.detect(DecoderParams(top_k=101))
@@ -192,8 +201,8 @@ def test_the_demo_network_stays_exact_and_small(demo_bundle: Path, demo_pictures
         schema = engine.manifest.keypoints
         for path in demo_pictures[:3]:
             heads = engine.heads(letterbox(read_image(path), (256, 256))[0])
-            one = PictureHeads(1, (256, 256), (256, 256), CompactHeads.of(heads, schema))
-            restored = one.heads.restore()
+            one = picture(1, (256, 256), CompactHeads.of(heads, schema))
+            restored = one.looks[0].heads.restore()
             assert len(encode([one])) < 450_000
             for sigma_center in np.arange(0, 1.01, 0.25):
                 for sigma_keypoint in (0, 0.35, 0.9):

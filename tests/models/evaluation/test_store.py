@@ -28,6 +28,7 @@ from deepmark.runtime.detector import Detector
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import Preprocess
 from deepmark.runtime.media.picture_file import decode_picture
+from deepmark.runtime.multi_inference import SINGLE
 from deepmark.runtime.preprocess import PREPROCESSING, normalise
 from deepmark.runtime.transform import letterbox
 
@@ -318,7 +319,7 @@ def test_a_worker_with_another_version_is_refused(small_bundle: Path, forty: Pat
     from deepmark.models.evaluation.compact_heads import Reach
     from deepmark.models.evaluation.heads_job import HeadsJob
 
-    job = HeadsJob(ModelRequest(small_bundle), ("onnxruntime", "0.1"), 1, Reach(), forty, None)
+    job = HeadsJob(ModelRequest(small_bundle), ("onnxruntime", "0.1"), 1, Reach(), SINGLE, forty, None)
     with pytest.raises(EngineError, match=r"expected onnxruntime, 0\.1"), job.open():
         pass
 

@@ -13,8 +13,10 @@ from tiny import Tiny
 from deepmark.errors import DeepMarkError, EngineError, UsageError
 from deepmark.runtime.bundle import Backend, OpenedBundle, open_bundle
 from deepmark.runtime.engines import engine_choice as module
-from deepmark.runtime.engines.engine_choice import EngineChoice, choose_engine
+from deepmark.runtime.engines import timed_choice
+from deepmark.runtime.engines.engine_choice import choose_engine
 from deepmark.runtime.engines.loading import load_engine
+from deepmark.runtime.engines.timed_choice import TimedChoice
 
 
 class Laboratory:
@@ -35,7 +37,7 @@ class Laboratory:
 
         return run
 
-    def choose(self, model: OpenedBundle, threads: int = 1) -> EngineChoice:
+    def choose(self, model: OpenedBundle, threads: int = 1) -> TimedChoice:
         found = choose_engine(model, threads, self.load, lambda: self.now)
         assert found is not None
         return found
@@ -63,7 +65,7 @@ def test_engines_take_turns_for_about_a_second(model: OpenedBundle) -> None:
     laboratory = Laboratory(mnn=0.05, onnxruntime=0.1)
     laboratory.choose(model)
     assert laboratory.runs[:4] == ["mnn", "onnxruntime"] * 2
-    assert module.SECONDS <= laboratory.now - 0.15 <= module.SECONDS + 0.15 + 1e-9
+    assert timed_choice.SECONDS <= laboratory.now - 0.15 <= timed_choice.SECONDS + 0.15 + 1e-9
 
 
 def test_what_was_measured_is_remembered(model: OpenedBundle, cache: Path) -> None:
@@ -85,7 +87,7 @@ def test_threads_and_versions_and_cpu_are_measured_apart(model: OpenedBundle, mo
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xff{", b"[]", b'{"format": "deepmark-engine-choice/2"}', b"[" * 100_000], ids=range(5)
+    "content", [b"", b"\xff{", b"[]", b'{"format": "deepmark-timed-choice/2"}', b"[" * 100_000], ids=range(5)
 )
 def test_a_damaged_file_is_measured_again_and_replaced(model: OpenedBundle, cache: Path, content: bytes) -> None:
     Laboratory(mnn=0.2, onnxruntime=0.1).choose(model)
@@ -154,7 +156,7 @@ def test_auto_loads_what_was_remembered_and_the_record_says_so(tiny: Tiny, cache
         first = engine.record
     assert first.choice.startswith("mnn ")
     (file,) = cache.iterdir()
-    known = msgspec.json.decode(file.read_bytes(), type=EngineChoice)
+    known = msgspec.json.decode(file.read_bytes(), type=TimedChoice)
     for name in ("mnn", "onnxruntime"):
         times = {one: 1.0 if one == name else 2.0 for one in known.milliseconds}
         file.write_bytes(msgspec.json.encode(msgspec.structs.replace(known, milliseconds=times)))

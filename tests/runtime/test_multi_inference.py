@@ -1,0 +1,76 @@
+"""What may be asked of a picture's looks, and what is refused with a way out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from deepmark.errors import DataError, UsageError
+from deepmark.runtime import KeypointSchema
+from deepmark.runtime.manifest import Manifest
+from deepmark.runtime.multi_inference import PAPER_SCALES, SINGLE, MultiInference, parse_scales
+
+
+def with_schema(manifest: Manifest, schema: KeypointSchema) -> Manifest:
+    return msgspec.structs.replace(manifest, keypoints=schema, flip_pairs=schema.flip_pairs)
+
+
+def test_scales_are_read_as_they_are_written() -> None:
+    assert parse_scales(".85,.95,1,1.1") == PAPER_SCALES
+    assert parse_scales(" 1 ") == (1.0,)
+
+
+@pytest.mark.parametrize("text", ["abc", "", "1,,2", "1;2", "1,x"])
+def test_what_is_no_list_of_numbers_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--scales must be numbers with commas, found '") as refused:
+        parse_scales(text)
+    assert refused.value.hint == "for example --scales 0.85,0.95,1,1.1"
+
+
+@pytest.mark.parametrize("scale", [0.0, 20.0, -1.0, 0.09, 4.01, float("nan"), float("inf")])
+def test_a_scale_that_no_picture_can_have_is_refused(scale: float) -> None:
+    with pytest.raises(UsageError, match=r"a scale of .+ is not possible, expected numbers from 0\.1 to 4"):
+        MultiInference(scales=(1.0, scale))
+
+
+def test_other_nonsense_is_refused() -> None:
+    with pytest.raises(UsageError, match="there are no scales"):
+        MultiInference(scales=())
+    with pytest.raises(UsageError, match="stands twice"):
+        MultiInference(scales=(1.0, 0.5, 1.0))
+    with pytest.raises(UsageError, match="'fix' or 'keep', found 'pad'"):
+        MultiInference(scales_mode="pad")  # type: ignore[arg-type]  # on purpose
+
+
+def test_options_that_were_not_given_leave_a_single_look() -> None:
+    assert MultiInference.of_options(flip=False, scales=None, scales_mode=None) == SINGLE
+    assert SINGLE.is_single
+    assert not MultiInference(scales_mode="keep").is_single
+
+
+def test_looks_in_words() -> None:
+    assert SINGLE.describe() == "single"
+    assert MultiInference(flip=True).describe() == "flip"
+    assert MultiInference(True, (0.85, 1.0), "keep").describe() == "flip, scales 0.85, 1 (keep)"
+    assert MultiInference(scales_mode="keep").describe() == "scales 1 (keep)"
+
+
+def test_a_flip_without_pairs_is_refused_with_what_to_add(tiny_manifest: Manifest) -> None:
+    MultiInference(flip=True).require_fit(tiny_manifest)
+    schema = tiny_manifest.keypoints
+    alone = tuple(replace(one, mirror=tuple(range(len(one.groups)))) for one in schema.classes)
+    pairless = with_schema(tiny_manifest, replace(schema, classes=alone))
+    with pytest.raises(DataError, match="schema 'tiny' has 3 groups and no pair among them") as refused:
+        MultiInference(flip=True).require_fit(pairless)
+    assert "swap_global_index" in str(refused.value.hint)
+    SINGLE.require_fit(pairless)
+
+
+def test_inputs_of_many_sizes_are_refused_for_a_model_of_one(tiny_manifest: Manifest) -> None:
+    fixed = msgspec.structs.replace(tiny_manifest, input=msgspec.structs.replace(tiny_manifest.input, dynamic=False))
+    MultiInference(scales=PAPER_SCALES).require_fit(fixed)
+    with pytest.raises(UsageError, match="this model takes 64x96 only") as refused:
+        MultiInference(scales_mode="keep").require_fit(fixed)
+    assert refused.value.hint == "--scales-mode fix, or export the model with --dynamic"
