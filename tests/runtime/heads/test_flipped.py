@@ -110,7 +110,7 @@ def test_sparse_heads_are_gathered_at_mirrored_cells(hidden: int) -> None:
 
 def test_runs_of_two_sizes_or_networks_are_refused() -> None:
     plain = random_heads(1)
-    smaller = Heads(*(head[..., :-1] for head in (plain.hm, plain.wh, plain.hps)))
+    smaller = Heads(plain.hm[..., :-1], plain.wh[..., :-1], np.zeros((2 * GROUPS, HIGH, WIDE - 1), np.float32))
     with pytest.raises(DataError, match="no two runs of one network"):
         both_ways(plain, smaller)
     with pytest.raises(DataError, match="no two runs of one network with 16 groups"):
