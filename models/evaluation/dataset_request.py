@@ -130,6 +130,17 @@ class DatasetRequest:
         truth = collect_truth(labels.annotations, dataset.schema, dataset.standard)
         return LabelledSet(dataset, truth, labels.faults, password)
 
+    def model_request(self, model: Path) -> ModelRequest:
+        """Say which model is to be loaded, and how.
+
+        Raises:
+            DataError: the schema cannot be read.
+            UsageError: there is no such size.
+        """
+        size = parse_size(self.size) if self.size else DEFAULT_SIZE
+        schema = KeypointSchema.from_csv(self.schema) if self.schema else None
+        return ModelRequest(model.resolve(), self.backend, size, schema)
+
     @contextmanager
     def collect(self, model: Path, labelled: LabelledSet, progress: Progress = no_progress) -> Iterator[HeadStore]:
         """Compute the heads of the pictures that the cache does not hold, and give access to all.
@@ -144,9 +155,7 @@ class DatasetRequest:
         """
         assert self.images is not None
         dataset, image_ids = labelled.dataset, labelled.truth.image_ids
-        size = parse_size(self.size) if self.size else DEFAULT_SIZE
-        schema = KeypointSchema.from_csv(self.schema) if self.schema else None
-        request = ModelRequest(model.resolve(), self.backend, size, schema)
+        request = self.model_request(model)
         with progress("looking at pictures", len(image_ids), "pictures") as advance:
             files = PictureFiles.of(dataset, self.images, image_ids, password=labelled.password, advance=advance)
         with collect_heads(

@@ -20,6 +20,8 @@ from deepmark.models.evaluation.report import AccuracyReport, measure, steps
 from deepmark.models.evaluation.report_page import REPORT_STEPS, write_report
 from deepmark.models.evaluation.results import ClassResults
 from deepmark.models.evaluation.store import HeadStore
+from deepmark.models.evaluation.strategies import StrategyRow, measure_strategies, strategies_of
+from deepmark.models.evaluation.strategy_times import time_strategies, timed_pictures
 from deepmark.models.evaluation.table2 import ROWS, Table2Row, make_table2
 from deepmark.models.evaluation.truth import KINDS, Kind, Truth
 from deepmark.page import require_report
@@ -41,6 +43,7 @@ class AccuracyRequest:
         techniques: numbers of the paper's techniques to decode with; None for the model's own.
         save: file for the detections in COCO's result format; None for none.
         table2: whether to decode with each technique by itself and with all, too.
+        strategies: whether to show what each strategy of the paper adds, and the time that it takes.
         page: file for a page with tables, curves and pictures; None for none.
     """
 
@@ -52,6 +55,7 @@ class AccuracyRequest:
     techniques: frozenset[int] | None = None
     save: Path | None = None
     table2: bool = False
+    strategies: bool = False
     page: Path | None = None
 
     def check(self) -> None:
@@ -69,11 +73,16 @@ class AccuracyRequest:
             )
         if self.model is None:
             given = {"techniques": self.techniques, "save": self.save, "table": self.table2 or None}
+            given |= {"strategies": self.strategies or None}
             useless = [f"--{name}" for name, value in given.items() if value is not None] + self.data.model_options()
             if useless:
                 raise UsageError(f"{', '.join(useless)} has no meaning with --detections, where no model is run")
         else:
             self.data.check(self.model)
+            if self.strategies and self.techniques is not None:
+                raise UsageError(
+                    "--strategies shows all techniques, one after the other", hint="leave --techniques out"
+                )
         require_hotcoco()
         if self.page is not None:
             require_report()
@@ -89,6 +98,7 @@ class AccuracyMeasurement:
         run: ``engine``, ``inference`` and ``decoder`` that made the detections; empty for detections out of a file.
         report: mAP by class, and by subset.
         table2: mAP with each technique by itself and with all; empty where they were not asked for.
+        strategies: what each strategy adds; empty where that was not asked for.
         faults: sentences about the pictures that were left out.
         doubts: sentences about what was read and is likely to mean something else.
     """
@@ -98,6 +108,7 @@ class AccuracyMeasurement:
     run: dict[str, object]
     report: AccuracyReport
     table2: tuple[Table2Row, ...]
+    strategies: tuple[StrategyRow, ...]
     faults: tuple[str, ...]
     doubts: tuple[str, ...]
 
@@ -112,6 +123,7 @@ class AccuracyMeasurement:
             "mAP_box": self.report.map_box.ap if self.report.map_box else None,
             "accuracy": self.report,
             **({"table2": self.table2} if self.table2 else {}),
+            **({"strategies": self.strategies} if self.strategies else {}),
             "skipped": self.faults,
             "doubts": self.doubts,
         }
@@ -165,7 +177,14 @@ def measure_accuracy(request: AccuracyRequest, progress: Progress = no_progress)
                 advance=advance,
             )
     return AccuracyMeasurement(
-        evaluated, request.data.annotations, found.run, report, found.table2, labelled.faults, found.doubts
+        evaluated,
+        request.data.annotations,
+        found.run,
+        report,
+        found.table2,
+        found.strategies,
+        labelled.faults,
+        found.doubts,
     )
 
 
@@ -179,6 +198,7 @@ class _Found:
         box_results: detections whose boxes are measured, where they are others; None where they are not.
         run: what made them.
         table2: rows of table 2, where they were asked for.
+        strategies: rows of the table of strategies, where they were asked for.
         doubts: sentences about what is likely to mean something else.
     """
 
@@ -187,6 +207,7 @@ class _Found:
     box_results: Sequence[ClassResults] | None = None
     run: dict[str, Any] = field(default_factory=dict)
     table2: tuple[Table2Row, ...] = ()
+    strategies: tuple[StrategyRow, ...] = ()
     doubts: tuple[str, ...] = ()
 
 
@@ -216,8 +237,24 @@ def _run(request: AccuracyRequest, model: Path, labelled: LabelledSet, progress:
         with progress("decoding", len(store), "pictures") as advance:
             results = detect_all(store, truth.schema, params, advance)
         rows = _table2(store, truth, progress, visible_only=request.visible_only) if request.table2 else ()
+        table = _strategies(request, model, labelled, store, progress) if request.strategies else ()
         run = {"engine": store.record, "inference": store.inference, "decoder": params}
-        return _Found(results, truth.kinds, run=run, table2=rows)
+        return _Found(results, truth.kinds, run=run, table2=rows, strategies=table)
+
+
+def _strategies(
+    request: AccuracyRequest, model: Path, labelled: LabelledSet, store: HeadStore, progress: Progress
+) -> tuple[StrategyRow, ...]:
+    truth = labelled.truth.visible_only() if request.visible_only else labelled.truth
+    rows = strategies_of(store.manifest.decoder, store.manifest.heads.heads)
+    timed = timed_pictures(truth.image_ids)
+    with (
+        request.data.model_request(model).open(store.record.threads) as engine,
+        progress("timing strategies", len(timed) * len(rows), "pictures") as advance,
+    ):
+        times_ms = time_strategies(engine, labelled.dataset, timed, rows, advance)
+    with progress("decoding for the strategies", len(store) * len(rows), "pictures") as advance:
+        return measure_strategies(store, truth, rows, times_ms, advance)
 
 
 def _table2(store: HeadStore, truth: Truth, progress: Progress, *, visible_only: bool) -> tuple[Table2Row, ...]:

@@ -7,7 +7,7 @@ and writes the page.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def collect_details(
         DeepMarkError: hotcoco is missing, or a picture cannot be read.
     """
     if visible_only:
-        truth = replace(truth, classes=tuple(one.visible_only() for one in truth.classes))
+        truth = truth.visible_only()
     curves, pairs = measure_curves(truth, results), match(truth, results)
     worst: tuple[Example, ...] = ()
     best: tuple[Example, ...] = ()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from deepmark.console import print_table, say
 from deepmark.models.evaluation.metric import KIND_NAMES, AveragePrecision
 from deepmark.models.evaluation.report import AccuracyReport, SubsetAccuracy
+from deepmark.models.evaluation.strategies import StrategyAccuracy, StrategyRow
 from deepmark.models.evaluation.table2 import PAPER_MODEL, Table2Row
 from deepmark.models.evaluation.truth import KINDS
 
@@ -58,6 +59,37 @@ def print_table2(rows: Sequence[Table2Row]) -> None:
         ],
         title=f"Table 2; the paper's figures are of {PAPER_MODEL}",
     )
+
+
+def print_strategies(rows: Sequence[StrategyRow]) -> None:
+    """Print what each strategy adds, with intervals, and its time."""
+    kinds = [name for name in ("points", "boxes") if any(getattr(row, name) for row in rows)]
+    labels = {"points": "mAP_pt", "boxes": "mAP_box"}
+    columns = [column for kind in kinds for column in (labels[kind], "95 %", "gain", "95 %")]
+    print_table(
+        ("strategy", *columns, "ms a picture"),
+        [
+            (row.name, *(cell for kind in kinds for cell in _strategy_cells(getattr(row, kind))), f"{row.time_ms:.1f}")
+            for row in rows
+        ],
+        title="each row with all above it; gains are over the row above, intervals of pictures drawn again",
+    )
+    last = rows[-1]
+    for kind in kinds:
+        one: StrategyAccuracy | None = getattr(last, kind)
+        if one is not None and one.over_plain is not None:
+            gain = one.over_plain
+            say(f"all over {rows[0].name}: {labels[kind]} {gain.difference:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})")
+
+
+def _strategy_cells(one: StrategyAccuracy | None) -> tuple[str, ...]:
+    if one is None:
+        return ("-", "", "", "")
+    low, high = one.interval
+    cells = (f"{one.average.ap:.4f}", f"{low:.3f} to {high:.3f}")
+    if one.gain is None:
+        return (*cells, "", "")
+    return (*cells, f"{one.gain.difference:+.4f}", f"{one.gain.low:+.4f} to {one.gain.high:+.4f}")
 
 
 def _averages(one: SubsetAccuracy) -> tuple[AveragePrecision | None, ...]:

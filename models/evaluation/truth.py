@@ -75,6 +75,10 @@ class Truth:
         """Kinds of what is labelled: boxes, and landmarks where classes have any."""
         return KINDS if self.schema.num_landmarks else ("bbox",)
 
+    def visible_only(self) -> Truth:
+        """Leave the occluded landmarks of all classes out of the metric."""
+        return replace(self, classes=tuple(one.visible_only() for one in self.classes))
+
 
 def collect_truth(
     annotations: Sequence[Annotation], schema: KeypointSchema, standard: LabelStandard = DEEPFASHION2

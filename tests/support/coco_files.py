@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from media_files import encoded
 
 from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -29,6 +32,23 @@ def objects(
     """An ``instances_*.json`` with COCO's sparse numbers of categories, and detections."""
     categories = [{"id": number, "name": name} for number, name in zip(CATEGORY_IDS, names, strict=False)]
     return _draw(np.random.default_rng(seed), pictures, categories, points=0)
+
+
+def folder_of(labels: Document, folder: Path, name: str) -> tuple[Path, Path]:
+    """The file and a folder of plain pictures."""
+    pictures = folder / "val2017"
+    pictures.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for image in labels["images"]:
+        image |= {"width": 64, "height": 64}
+        (pictures / image["file_name"]).write_bytes(encoded(rng.integers(0, 255, (64, 64, 3), np.uint8), ".jpg"))
+    for one in labels["annotations"]:
+        one["bbox"] = [value / 8 for value in one["bbox"]]
+        one["area"] /= 64
+        if "keypoints" in one:
+            one["keypoints"] = [value if at % 3 == 2 else value / 8 for at, value in enumerate(one["keypoints"])]
+    (folder / name).write_text(json.dumps(labels))
+    return folder / name, pictures
 
 
 def _draw(

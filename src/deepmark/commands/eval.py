@@ -28,6 +28,7 @@ Examples:
   deepmark eval shirt.deepmark --images drawings --annotations drawings --workers 8 --table 2
   deepmark eval shirt.deepmark --images drawings --annotations drawings --flip --scales .85,.95,1,1.1
   deepmark eval shirt.deepmark --images drawings --annotations drawings --dask tcp://127.0.0.1:8786
+  deepmark eval shirt.deepmark --images drawings --annotations drawings --strategies
   deepmark eval model_best.pth --size 256 --images drawings --annotations drawings
   deepmark eval shirt.deepmark --images drawings --annotations drawings --report accuracy.html
   deepmark eval --detections found.json --annotations val-coco_style.json --visible-only
@@ -61,6 +62,11 @@ Examples:
     "--table", type=click.Choice(["2"]), help="Make this table of the paper too; 2: each technique by itself, and all."
 )
 @click.option(
+    "--strategies",
+    is_flag=True,
+    help="Show what each of the paper's strategies adds, from plain decoding on, and the time that it takes.",
+)
+@click.option(
     "--report", "page", metavar="FILE.html", type=READABLE, help="Write a page with tables, curves and pictures."
 )
 @flip_option
@@ -76,6 +82,7 @@ def command(
     techniques: frozenset[int] | None,
     save: Path | None,
     table: str | None,
+    strategies: bool,
     page: Path | None,
     as_json: bool,
     **data: Any,
@@ -100,7 +107,7 @@ def command(
     """
     from deepmark.models.evaluation.dataset_request import DatasetRequest
     from deepmark.models.evaluation.model_accuracy import AccuracyRequest, measure_accuracy
-    from deepmark.models.evaluation.report_tables import print_report, print_table2
+    from deepmark.models.evaluation.report_tables import print_report, print_strategies, print_table2
 
     request = AccuracyRequest(
         model=model,
@@ -111,6 +118,7 @@ def command(
         techniques=techniques,
         save=save,
         table2=table is not None,
+        strategies=strategies,
         page=page,
     )
     found = measure_accuracy(request, progress)
@@ -120,3 +128,5 @@ def command(
     print_report(found.report, found.faults)
     if found.table2:
         print_table2(found.table2)
+    if found.strategies:
+        print_strategies(found.strategies)

@@ -11,8 +11,7 @@ from typing import Any
 import coco_oracle
 import numpy as np
 import pytest
-from coco_files import CATEGORY_IDS, NAMES, objects, persons
-from media_files import encoded
+from coco_files import CATEGORY_IDS, NAMES, folder_of, objects, persons
 from outcome import Deepmark
 from small_models import deepfashion2_bundle
 
@@ -132,22 +131,6 @@ def test_figures_of_no_detections_have_cocos_names() -> None:
     assert " ".join(coco_figures("keypoints", [found["keypoints"]])) == "AP AP50 AP75 APm APl AR AR50 AR75 ARm ARl"
     names = "AP AP50 AP75 APs APm APl AR1 AR10 AR100 ARs ARm ARl"
     assert " ".join(coco_figures("bbox", [found["bbox"]])) == names
-
-
-def folder_of(labels: Document, folder: Path, name: str) -> tuple[Path, Path]:
-    """The file and a folder of plain pictures."""
-    pictures = folder / "val2017"
-    pictures.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for image in labels["images"]:
-        image |= {"width": 64, "height": 64}
-        (pictures / image["file_name"]).write_bytes(encoded(rng.integers(0, 255, (64, 64, 3), np.uint8), ".jpg"))
-    for one in labels["annotations"]:
-        one["bbox"] = [value / 8 for value in one["bbox"]]
-        one["area"] /= 64
-        if "keypoints" in one:
-            one["keypoints"] = [value if at % 3 == 2 else value / 8 for at, value in enumerate(one["keypoints"])]
-    return write(folder / name, labels), pictures
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,135 @@
+"""The paper's Tables 3 and 4 for one's own network: CenterNet's plain decoding, and strategy upon strategy.
+
+Each row has all that the rows above it have, and one thing more. All rows see the same pictures, and are drawn again
+alike, so that a gain's interval is a paired one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from deepmark.models.evaluation.gains import Gain, ResampledAccuracy, resampled
+from deepmark.models.evaluation.metric import AveragePrecision
+from deepmark.models.evaluation.prediction import TECHNIQUES, detect_all, with_techniques
+from deepmark.models.evaluation.store import HeadStore
+from deepmark.models.evaluation.truth import KINDS, Kind, Truth
+from deepmark.runtime.decoding.params import DecoderParams
+
+_SEED = 0
+_OF_CENTRES = frozenset((2,))  # technique 2 blurs the centre heatmap too; the others need landmark heatmaps
+_PAPER = DecoderParams()
+_OFF = DecoderParams.baseline()
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """One way to find objects with a network.
+
+    Attributes:
+        name: name of the row.
+        decoder: parameters that heads are decoded and suppressed with.
+    """
+
+    name: str
+    decoder: DecoderParams
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyAccuracy:
+    """Landmarks, or boxes, of one row.
+
+    Attributes:
+        average: average precision on all pictures.
+        interval: 95 % interval of ``average.ap``, when the pictures are drawn again.
+        gain: what the row gains over the one above it; None for the first.
+        over_plain: what the row gains over the first; None for the first.
+    """
+
+    average: AveragePrecision
+    interval: tuple[float, float]
+    gain: Gain | None
+    over_plain: Gain | None
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyRow:
+    """One row of the table.
+
+    Attributes:
+        name: name of the strategy, with ``+`` where it is added to those above.
+        decoder: parameters that heads are decoded and suppressed with.
+        points: accuracy of landmarks; None where there are none to be found.
+        boxes: accuracy of boxes; None where there are none to be found.
+        time_ms: milliseconds from a picture in memory to what is found in it, median of the pictures that were timed.
+    """
+
+    name: str
+    decoder: DecoderParams
+    points: StrategyAccuracy | None
+    boxes: StrategyAccuracy | None
+    time_ms: float
+
+
+def strategies_of(params: DecoderParams, heads: Collection[str]) -> tuple[Strategy, ...]:
+    """Give the rows that have a meaning for a network, in the paper's order.
+
+    Args:
+        params: parameters of the model. A technique that it has off is tried with the paper's values for DeepFashion2.
+        heads: names of the network's heads; without ``hm_hp`` the techniques of landmarks change nothing.
+    """
+    useful = TECHNIQUES if "hm_hp" in heads else _OF_CENTRES
+    rows = [Strategy("plain", replace(with_techniques(params, frozenset()), nms=None))]
+    if params.nms is not None:
+        rows.append(Strategy("+ suppression", replace(rows[0].decoder, nms=params.nms)))
+    full = _all_on(params)
+    for number in sorted(useful):
+        chosen = frozenset(one for one in useful if one <= number)
+        rows.append(Strategy(f"+ technique {number}", with_techniques(full, chosen)))
+    return tuple(rows)
+
+
+def _all_on(params: DecoderParams) -> DecoderParams:
+    """Switch on what is off, with the paper's values."""
+    names = ("alpha", "sigma_center", "sigma_keypoint", "gamma", "mask")
+    off = [name for name in names if getattr(params, name) == getattr(_OFF, name)]
+    return replace(params, **{name: getattr(_PAPER, name) for name in off})
+
+
+def measure_strategies(
+    store: HeadStore,
+    truth: Truth,
+    rows: Sequence[Strategy],
+    times_ms: Sequence[float],
+    advance: Callable[[], None] = lambda: None,
+) -> tuple[StrategyRow, ...]:
+    """Decode and measure once per row.
+
+    Args:
+        store: heads of the pictures.
+        truth: items to be found in them.
+        rows: strategies, each upon those before it.
+        times_ms: milliseconds a picture of each.
+        advance: function called after every picture of every row.
+
+    Raises:
+        DeepMarkError: hotcoco is not installed.
+    """
+    found: list[StrategyRow] = []
+    plain: Mapping[Kind, ResampledAccuracy] = {}
+    above: Mapping[Kind, ResampledAccuracy] = {}
+    for row, time_ms in zip(rows, times_ms, strict=True):
+        here = resampled(truth, detect_all(store, truth.schema, row.decoder, advance), seed=_SEED)
+        points, boxes = (_accuracy(kind, here, above, plain) for kind in KINDS)
+        found.append(StrategyRow(row.name, row.decoder, points, boxes, time_ms))
+        above, plain = here, plain or here
+    return tuple(found)
+
+
+def _accuracy(kind: Kind, *accuracies: Mapping[Kind, ResampledAccuracy]) -> StrategyAccuracy | None:
+    """Compare a row with the one above it and with the first."""
+    found, above, plain = (one.get(kind) for one in accuracies)
+    if found is None:
+        return None
+    gain, over_plain = (None if one is None else found.over(one) for one in (above, plain))
+    return StrategyAccuracy(found.average, found.interval, gain, over_plain)

@@ -1,0 +1,119 @@
+"""The table of strategies: which rows there are, what each adds, and that the last is the model as it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from coco_files import folder_of, objects
+from outcome import Deepmark
+from small_models import deepfashion2_bundle
+
+from deepmark.models.datasets.drawings.dataset import write_dataset
+from deepmark.models.evaluation.strategies import strategies_of
+from deepmark.models.evaluation.strategy_times import TIMED_PICTURES, timed_pictures
+from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.keypoints.schema import KeypointSchema
+
+ALL_HEADS = ("hm", "wh", "hps", "reg", "hm_hp", "hp_offset")
+CHANGED = {  # row -> the parameters that it has other than the row above it
+    "+ suppression": {"nms"},
+    "+ technique 1": {"alpha"},
+    "+ technique 2": {"sigma_center", "sigma_keypoint"},
+    "+ technique 3": {"gamma"},
+    "+ technique 4": {"mask"},
+}
+
+
+def test_each_row_adds_one_thing_and_the_last_is_the_model_as_it_is() -> None:
+    params = DecoderParams(nms="soft", alpha=0.6, gamma=0.9, top_k=50)
+    rows = strategies_of(params, ALL_HEADS)
+
+    assert rows[0].name == "plain"
+    assert rows[0].decoder == replace(DecoderParams.baseline(), top_k=50)
+    for before, after in pairwise(rows):
+        one, other = asdict(before.decoder), asdict(after.decoder)
+        assert {name for name in one if one[name] != other[name]} == CHANGED[after.name]
+    assert [row.name for row in rows[1:]] == list(CHANGED)
+    assert rows[-1].decoder == params
+
+
+def test_a_technique_that_the_model_has_off_is_tried_with_the_papers_values() -> None:
+    rows = strategies_of(replace(DecoderParams.baseline(), gamma=0.9), ALL_HEADS)
+
+    assert rows[-1].decoder == replace(DecoderParams(), gamma=0.9)
+    assert "+ suppression" not in [row.name for row in rows]  # the model suppresses nothing
+
+
+@pytest.mark.parametrize("heads", [("hm", "wh", "reg"), ("hm", "wh", "hps", "reg")])
+def test_without_landmark_heatmaps_only_technique_2_has_a_meaning(heads: tuple[str, ...]) -> None:
+    rows = strategies_of(DecoderParams(nms="soft"), heads)
+
+    assert [row.name for row in rows] == ["plain", "+ suppression", "+ technique 2"]
+
+
+def test_pictures_to_time_with_are_taken_evenly() -> None:
+    assert timed_pictures(range(4)) == (0, 1, 2, 3)
+    assert timed_pictures(range(TIMED_PICTURES * 10)) == tuple(range(0, TIMED_PICTURES * 10, 10))
+
+
+@pytest.mark.slow
+def test_the_table_is_of_the_same_pictures_and_gains_are_between_neighbours(
+    deepmark: Deepmark, demo_bundle: Path, tmp_path: Path
+) -> None:
+    drawings = tmp_path / "drawings"
+    write_dataset(drawings, count=8, seed=1, size=128, workers=1)
+    request = ("eval", demo_bundle, "--images", drawings, "--annotations", drawings, "--strategies", "--json")
+    found = json.loads(deepmark(*request).out)
+
+    rows = found["strategies"]
+    assert [row["name"] for row in rows] == ["plain", *CHANGED]
+    for kind, whole in (("points", "map_pt"), ("boxes", "map_box")):
+        figures = [row[kind] for row in rows]
+        assert figures[-1]["average"] == found["accuracy"][whole]
+        assert figures[0]["gain"] is figures[0]["over_plain"] is None
+        for before, after in pairwise(figures):
+            assert (after["gain"]["before"], after["gain"]["after"]) == (
+                before["average"]["ap"],
+                after["average"]["ap"],
+            )
+            assert after["over_plain"]["before"] == figures[0]["average"]["ap"]
+            assert after["interval"][0] < after["interval"][1]
+    assert rows[4]["boxes"]["gain"] == {
+        "before": rows[3]["boxes"]["average"]["ap"],
+        "after": rows[3]["boxes"]["average"]["ap"],
+        "low": 0,
+        "high": 0,
+    }  # technique 3 moves landmarks alone
+    assert all(row["time_ms"] > 0 for row in rows)
+
+
+def test_a_network_of_boxes_has_no_column_for_landmarks(deepmark: Deepmark, tmp_path: Path) -> None:
+    bundle = deepfashion2_bundle(tmp_path / "model", KeypointSchema.coco())
+    annotations, images = folder_of(objects(2, 6)[0], tmp_path, "instances.json")
+
+    outcome = deepmark("eval", bundle, "--images", images, "--annotations", annotations, "--strategies")
+
+    assert outcome.code == 0, outcome.err
+    table = outcome.err[outcome.err.index("each row with all above it") :]
+    assert "mAP_box" in table
+    assert "mAP_pt" not in table
+    assert "+ technique 2" in table
+    assert "+ technique 1" not in table
+    assert "all over plain: mAP_box" in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["model.deepmark", "--images", "x", "--techniques", "1"], ["--strategies shows all techniques"]),
+        (["--detections", "found.json"], ["--strategies has no meaning with --detections"]),
+    ],
+)
+def test_what_contradicts_a_table_of_strategies_is_refused(
+    deepmark: Deepmark, arguments: list[str], words: list[str]
+) -> None:
+    deepmark("eval", *arguments, "--annotations", "x", "--strategies").assert_refused(2, *words)
