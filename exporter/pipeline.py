@@ -93,7 +93,7 @@ def export(
         logits: whether the sigmoid of ``hm`` and ``hm_hp`` is left out of the graph; int8 always does that.
         schema: keypoint schema; None for the built-in one with the checkpoint's counts.
         dcn_mask: factor of the mask of variant H (`load_checkpoint`); None for every other checkpoint.
-        decoder: parameters to decode with; None for the paper's DeepFashion2 set with its soft-NMS.
+        decoder: parameters to decode with; None for those of `default_params`.
         images: folder of pictures to compare on; None for those at hand, see `deepmark.exporter.pictures`.
         tolerances: allowed differences between two steps; None for the defaults.
         heads: layout of the graph, ``"dense"`` or ``"sparse"``: which heads it gives (`LAYOUTS`).

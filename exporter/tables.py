@@ -33,9 +33,11 @@ def _head_cell(head: HeadParity) -> str:
 
 def _object_rows(hops: list[HopParity]) -> Iterator[list[str]]:
     objects = [hop.objects for hop in hops]
+    landmarks = objects[0].landmarks
     yield ["objects", "matched", *(f"{one.matched} of {one.expected}" for one in objects)]
-    yield ["near ties", f"of {objects[0].landmarks} landmarks", *(str(one.near_ties) for one in objects)]
-    yield ["landmarks", "cells", *(f"{one.max_landmark_error:.1e}" for one in objects)]
+    yield ["near ties", f"of {landmarks} landmarks" if landmarks else "", *(str(one.near_ties) for one in objects)]
+    if landmarks:
+        yield ["landmarks", "cells", *(f"{one.max_landmark_error:.1e}" for one in objects)]
     yield ["boxes", "cells", *(f"{one.max_box_error:.1e}" for one in objects)]
     yield ["scores", "", *(f"{one.max_score_error:.1e}" for one in objects)]
 
@@ -57,8 +59,9 @@ def print_loss(loss: PrecisionLoss, *, precision: str, min_kept: float) -> None:
         for one in loss.heads
     ]
     rows.append(["all heads", "", "", f"{loss.kept:.1%}", f"of {loss.objects} objects in {loss.pictures} pictures"])
-    rows.append(["landmarks", "", f"{loss.landmark_error:.1e}", "", "cells, of kept objects"])
-    rows.append(["boxes", "", f"{loss.box_error:.1e}", "", "cells, likewise"])
+    if any(one.head == "hps" for one in loss.heads):
+        rows.append(["landmarks", "", f"{loss.landmark_error:.1e}", "", "cells, of kept objects"])
+    rows.append(["boxes", "", f"{loss.box_error:.1e}", "", "cells, of kept objects"])
     if accuracy := loss.accuracy:
         for name, before, after in (
             ("mAP_pt", accuracy.fp32_points, accuracy.points),

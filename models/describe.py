@@ -14,6 +14,7 @@ from deepmark.errors import CheckpointError
 from deepmark.models.size import check_multiple
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.decoding.techniques import default_params
 from deepmark.runtime.heads.maps import STRIDE
 from deepmark.runtime.keypoints.head_names import FEATURES, GATHERED_HEADS
 from deepmark.runtime.manifest import (
@@ -55,7 +56,7 @@ def describe(
         size: height and width of the input, in pixels.
         dynamic: whether the model will take other sizes.
         logits: whether the graph will leave the sigmoid to the decoder.
-        decoder: decoder parameters; None for the paper's DeepFashion2 set with its soft-NMS.
+        decoder: decoder parameters; None for those of `default_params`.
         archive: weights of the heads that the graph will leave to the runtime; None for a dense graph.
         precision: precision that the model will have.
 
@@ -66,10 +67,11 @@ def describe(
     report = loaded.report
     check_multiple(size, loaded.multiple)
     if loaded.schema is None:
+        shown_in = "deepfashion2.csv" if report.groups else "coco.csv"
         raise CheckpointError(
             f"no keypoint schema is known for {report.classes} classes and {report.groups} groups",
             hint="give the table it was trained with: --schema CSV"
-            " (runtime/keypoints/data/deepfashion2.csv shows its columns)",
+            f" (runtime/keypoints/data/{shown_in} shows its columns)",
         )
     return Manifest(
         schema_version=SCHEMA_VERSION,
@@ -81,7 +83,7 @@ def describe(
         heads=_heads(report.heads, archive, logits=logits),
         keypoints=loaded.schema,
         flip_pairs=loaded.schema.flip_pairs,
-        decoder=decoder or DecoderParams(nms="soft"),
+        decoder=decoder or default_params(loaded.schema, report.heads),
         source=SourceCheckpoint(
             file=Path(report.file).name,
             sha256=report.sha256,

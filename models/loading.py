@@ -195,10 +195,14 @@ def _check_schema(schema: KeypointSchema, layout: Layout, source: str) -> None:
     expected = (len(schema.classes), schema.num_groups)
     if expected != (layout.classes, layout.groups):
         raise CheckpointError(
-            f"{source} has {layout.classes} classes and {layout.groups} landmark groups, but the schema"
-            f" {schema.name!r} has {expected[0]} classes and {expected[1]} groups",
+            f"{source} has {_counts(layout.classes, layout.groups)}, but the schema {schema.name!r} has"
+            f" {_counts(*expected)}",
             hint="give the schema that the network was trained with (--schema CSV)",
         )
+
+
+def _counts(classes: int, groups: int) -> str:
+    return f"{classes} classes and " + (f"{groups} landmark groups" if groups else "no landmarks")
 
 
 def _report(source: str, raw: RawCheckpoint, found: Recognised, network: nn.Module) -> LoadReport:

@@ -29,6 +29,7 @@ from deepmark.benchmarks.speed.contestants import Contestant, enter, open_models
 from deepmark.benchmarks.speed.samples import encode_ppm
 from deepmark.errors import BundleError, DeepMarkError, DeviceError
 from deepmark.runtime.bundle import MANIFEST_NAME, MODEL_FILES, OpenedBundle
+from deepmark.runtime.decoding.techniques import require_use
 from deepmark.runtime.multi_inference import SINGLE, MultiInference
 
 
@@ -77,6 +78,7 @@ def run_on_phone(request: PhoneRequest) -> BenchResult:
     """Measure on a phone and leave it as it was.
 
     Raises:
+        UsageError: a model has no use for a technique.
         DeviceError: no phone is usable, or it went away.
         ParityError: a result on the phone is wrong; nothing is timed then.
         DeepMarkError: a model cannot be read, the programs cannot be built, or nothing could be measured.
@@ -88,6 +90,9 @@ def run_on_phone(request: PhoneRequest) -> BenchResult:
     failures += unfit
     if not entered:
         raise BundleError(failures[0].error, hint=failures[0].hint)
+    for model in usable:
+        for techniques in request.techniques:
+            require_use(_numbers(techniques), model.manifest.heads.heads, model=str(model.path))
     phone = reach_phone(find_adb(), request.serial)
     adb = phone.adb
     with phone_lock(phone.number, adb.name), tempfile.TemporaryDirectory(prefix="deepmark-phone-") as folder:
@@ -133,6 +138,12 @@ def run_on_phone(request: PhoneRequest) -> BenchResult:
             verified=verified,
         ),
     )
+
+
+def _numbers(techniques: str) -> tuple[int, ...]:
+    """Return the numbers of the techniques that were asked for by name or number."""
+    named = {"manifest": (), "none": (), "all": (1, 2, 3, 4)}
+    return named[techniques] if techniques in named else tuple(map(int, techniques.split(",")))
 
 
 def _require_usable(identity: PhoneIdentity, state: PhoneState) -> None:

@@ -76,6 +76,6 @@ def _count(channels: tuple[tuple[str, int], ...], parameters: int, height: int, 
                 network = build(head_conv).eval()
                 if sum(weight.numel() for weight in network.parameters()) == parameters:
                     maps = heads["hm"] + heads.get("hm_hp", 0)
-                    row = table6_row(network, (height, width), heatmaps=maps, landmarks=heads["hps"] // 2)
+                    row = table6_row(network, (height, width), heatmaps=maps, landmarks=heads.get("hps", 0) // 2)
                     return row.total / 1e9
     return None

@@ -1,7 +1,8 @@
 """Whether two models see the same objects, measured as the data set's own metric would.
 
 An object is kept if the other model finds one of the same class that the metric would call the same: object keypoint
-similarity (OKS, with the schema's sigmas) and overlap of boxes (IoU) of at least `SAME`. That is one rule for every
+similarity (OKS, with the schema's sigmas) and overlap of boxes (IoU) of at least `SAME`; where classes have no
+landmarks, overlap of boxes alone. That is one rule for every
 precision, in the unit that accuracy is measured in. Cells and thresholds of the decoder do not enter: in 8 bits the
 centre often moves to the neighbouring cell, and the object is none the worse for it.
 """
@@ -83,7 +84,12 @@ def _partner(one: Detections, i: int, others: Detections, schema: KeypointSchema
 
 
 def _oks(points: F32, others: F32, box: F32, sigmas: F64) -> F64:
-    """Return OKS of (P, 2) landmarks with (N, P, 2) others, (N,), as COCO defines it; the area is the box's."""
+    """Return OKS of (P, 2) landmarks with (N, P, 2) others, (N,), as COCO defines it; the area is the box's.
+
+    1 where there are no landmarks to differ.
+    """
+    if not len(points):
+        return np.ones(len(others))
     width, height = np.maximum(box[2:].astype(np.float64) - box[:2], LEAST_EXTENT)
     squared = squared_distances(others.astype(np.float64), points.astype(np.float64))
     similarity: F64 = landmark_similarity(squared, width * height, oks_variances(sigmas)).mean(axis=-1)

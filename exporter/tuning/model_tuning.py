@@ -11,6 +11,7 @@ from deepmark.exporter.tuning.bundle_parameters import require_retunable, store_
 from deepmark.exporter.tuning.items import split_pictures
 from deepmark.exporter.tuning.parameter_search import TuneReport, parameters_of, tune
 from deepmark.exporter.tuning.sigma_map import check_picture, draw_map, write_csv
+from deepmark.files import printable
 from deepmark.models.evaluation.dataset_request import DatasetRequest
 from deepmark.models.evaluation.metric import require_hotcoco
 from deepmark.runtime.engines.engine import EngineRecord
@@ -92,8 +93,13 @@ def tune_model(request: TuningRequest, progress: Progress = no_progress) -> Mode
     """
     request.check()
     labelled = request.data.read(progress)
+    if labelled.truth.schema.boxes_only:
+        raise UsageError(
+            f"{printable(request.data.annotations)} labels boxes only, and the search is for mAP of landmarks",
+            hint="boxes have one parameter, sigma_center: compare deepmark eval --techniques 2 with --techniques none",
+        )
     split_pictures(labelled.truth, request.check_share, request.seed)  # refuses before the network runs
-    with request.data.collect(request.model, labelled, progress) as store:
+    with request.data.collect(request.model, labelled, progress, techniques=request.techniques or ()) as store:
         report = tune(
             store,
             labelled.truth,

@@ -110,7 +110,8 @@ def tune(
         steps: number of steps of the grid 0, 1 / steps, ..., 1.
         check_share: share of the pictures that the search does not see, in (0, 1).
         seed: seed of the split and of the bootstrap.
-        techniques: techniques to use, others are switched off; None searches 1, 2 and 3 and leaves 4 as it is.
+        techniques: techniques to use, others are switched off; None searches 1, 2 and 3 and leaves 4 as it is. Of a
+            network without ``hm_hp`` only ``sigma_center`` is searched.
         workers: number of processes; None for one per usable core.
         with_map: whether Figure 10 is made, too.
         progress: display of how far it is.
@@ -123,6 +124,8 @@ def tune(
     """
     require_hotcoco()
     parameters, grid = parameters_of(techniques), make_grid(steps)
+    if "hm_hp" not in store.manifest.heads.heads:  # all others are of the landmark heatmap: nothing would change
+        parameters = tuple(name for name in parameters if name == "sigma_center")
     to_search, to_check = split_pictures(truth, check_share, seed)
     start = store.manifest.decoder
     begin = start if techniques is None else replace(with_techniques(start, techniques), mask=4 in techniques)

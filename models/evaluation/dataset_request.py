@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepmark.console import Progress, no_progress
 from deepmark.errors import DataError, UsageError
+from deepmark.files import printable
 from deepmark.models.datasets.coco import open_labels
 from deepmark.models.datasets.deepfashion2 import Dataset
 from deepmark.models.datasets.deepfashion2.storage import read_password
@@ -18,7 +19,9 @@ from deepmark.models.evaluation.store import HeadStore, Spread, collect_heads
 from deepmark.models.evaluation.truth import Truth, collect_truth
 from deepmark.models.size import parse_size
 from deepmark.runtime.bundle import Backend
+from deepmark.runtime.decoding.techniques import require_use
 from deepmark.runtime.keypoints.schema import KeypointSchema
+from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.multi_inference import MultiInference, ScalesMode
 
 _OF_MODEL = ("threads", "backend", "size", "schema", "workers", "dask", "cache", "flip", "scales", "scales_mode")
@@ -142,17 +145,31 @@ class DatasetRequest:
         return ModelRequest(model.resolve(), self.backend, size, schema)
 
     @contextmanager
-    def collect(self, model: Path, labelled: LabelledSet, progress: Progress = no_progress) -> Iterator[HeadStore]:
+    def collect(
+        self,
+        model: Path,
+        labelled: LabelledSet,
+        progress: Progress = no_progress,
+        *,
+        techniques: Collection[int] = (),
+    ) -> Iterator[HeadStore]:
         """Compute the heads of the pictures that the cache does not hold, and give access to all.
 
         Args:
             model: path as the user named it.
             labelled: the data set, opened and read.
             progress: function that shows the progress; nothing by default.
+            techniques: numbers of the paper's techniques that will be asked for.
 
         Raises:
-            DeepMarkError: see `collect_heads`; or the model finds other classes than the data set has.
+            DeepMarkError: see `collect_heads`; or the model finds other classes than the data set has, or has no use
+                for a technique.
         """
+
+        def check(manifest: Manifest) -> None:
+            require_same_classes(manifest.keypoints, dataset.schema)
+            require_use(techniques, manifest.heads.heads, model=printable(model))
+
         assert self.images is not None
         dataset, image_ids = labelled.dataset, labelled.truth.image_ids
         request = self.model_request(model)
@@ -164,7 +181,7 @@ class DatasetRequest:
             inference=self.inference,
             spread=Spread(self.workers, self.threads, self.dask),
             cache=self.cache,
-            check=lambda manifest: require_same_classes(manifest.keypoints, dataset.schema),
+            check=check,
             progress=progress,
         ) as store:
             yield store

@@ -15,7 +15,7 @@ from deepmark.models.evaluation.coco_file import save_results
 from deepmark.models.evaluation.dataset_request import DatasetRequest, LabelledSet
 from deepmark.models.evaluation.detection_files import MOST_FILES, load_detections
 from deepmark.models.evaluation.metric import require_hotcoco
-from deepmark.models.evaluation.prediction import detect_all, with_techniques
+from deepmark.models.evaluation.prediction import TECHNIQUES, detect_all, with_techniques
 from deepmark.models.evaluation.report import AccuracyReport, measure, steps
 from deepmark.models.evaluation.report_page import REPORT_STEPS, write_report
 from deepmark.models.evaluation.results import ClassResults
@@ -230,7 +230,8 @@ def _read(request: AccuracyRequest, labelled: LabelledSet, progress: Progress) -
 
 def _run(request: AccuracyRequest, model: Path, labelled: LabelledSet, progress: Progress) -> _Found:
     truth = labelled.truth
-    with request.data.collect(model, labelled, progress) as store:
+    techniques = {*(request.techniques or ()), *(TECHNIQUES if request.table2 else ())}
+    with request.data.collect(model, labelled, progress, techniques=techniques) as store:
         params = store.manifest.decoder
         if request.techniques is not None:
             params = with_techniques(params, request.techniques)

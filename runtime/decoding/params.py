@@ -84,3 +84,8 @@ class DecoderParams:
     def baseline(cls) -> DecoderParams:
         """CenterNet's own decoding: all four techniques off."""
         return cls(alpha=1.0, sigma_center=0.0, sigma_keypoint=0.0, gamma=1.0, mask=False)
+
+    @classmethod
+    def coco_person(cls) -> DecoderParams:
+        """The paper's published set for COCO's persons and DLA-34 (section 4.2)."""
+        return cls(alpha=0.75, sigma_center=0.25, sigma_keypoint=0.65, gamma=0.8)

@@ -1,5 +1,7 @@
 """Detections drawn on a picture: outline, landmarks, the corners of the box, and a label.
 
+An object without landmarks has the whole box drawn: corners alone are lost among the corners of others.
+
 Everything is drawn twice: first wider in a dark tone, then in the class's colour, so that it reads on light and on dark
 pictures. A landmark that the heatmap confirmed is a filled dot; one that comes from the regression alone is a ring.
 What people labelled can be drawn too: a landmark without a position (NaN) is left out, and so is a score of NaN.
@@ -68,7 +70,8 @@ def _draw_object(pen: Pen, detections: Detections, one: int, schema: KeypointSch
     box = pen.to_canvas(detections.boxes[one].reshape(2, 2))
     points = pen.to_canvas(detections.keypoints[one])
     pen = pen.thinner(_share_of_picture(box, pen.canvas))
-    pen.lines(_corners(box, pen), colour)
+    shown = _shown(box, pen)
+    pen.lines(_corners(shown, pen) if len(points) else [_around(shown)], colour)
     known = np.isfinite(points[:, 0])
     outline = schema.classes[class_id].outline
     pen.lines([points[part] for line in outline for part in _unbroken(line, known)], colour)
@@ -97,11 +100,22 @@ def _side(box: Points) -> float:
     return math.sqrt(float(np.prod((box[1] - box[0]).clip(0))))
 
 
-def _corners(box: Points, pen: Pen) -> list[Points]:
-    """Four brackets at the corners of a box, as far as the picture shows it."""
+def _shown(box: Points, pen: Pen) -> Points:
+    """Cut a box (2, 2) to what the picture has room to draw of it."""
     height, width = pen.canvas.shape[:2]
     rim = pen.line / 2 + pen.halo
-    (x1, y1), (x2, y2) = box.clip(rim, (max(width - 1 - rim, rim), max(height - 1 - rim, rim)))
+    return np.asarray(box.clip(rim, (max(width - 1 - rim, rim), max(height - 1 - rim, rim))), np.float64)
+
+
+def _around(box: Points) -> Points:
+    """Line around a box (2, 2)."""
+    (x1, y1), (x2, y2) = box
+    return np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)])
+
+
+def _corners(box: Points, pen: Pen) -> list[Points]:
+    """Four brackets at the corners of a box (2, 2)."""
+    (x1, y1), (x2, y2) = box
     arm = min(0.12 * min(x2 - x1, y2 - y1) + 2 * pen.line, (x2 - x1) / 2, (y2 - y1) / 2)
     return [
         np.array([(x, y + inward_y * arm), (x, y), (x + inward_x * arm, y)])

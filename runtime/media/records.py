@@ -17,7 +17,7 @@ Box = tuple[float, float, float, float]
 
 
 class ObjectRecord(msgspec.Struct, frozen=True):
-    """One garment.
+    """One object.
 
     Attributes:
         class_name: name of the class; in JSON ``class``.
@@ -25,7 +25,7 @@ class ObjectRecord(msgspec.Struct, frozen=True):
         score: final score, Eq. (1).
         box: x1, y1, x2, y2 in pixels.
         keypoints: x, y, heatmap value, and whether the heatmap confirmed it (else it is regressed only, with value 0),
-            per landmark.
+            per landmark; empty where the class has none.
     """
 
     class_name: str = msgspec.field(name="class")

@@ -33,7 +33,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny-bundle")
     (folder / "tiny.pth").write_bytes(b"stands for weights")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
+        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded())
         return export(folder / "tiny.pth", to=("onnx", "mnn"), output=folder, size=(64, 64), heads="dense").path
 
 

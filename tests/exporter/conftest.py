@@ -35,7 +35,7 @@ def tiny_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyExport:
     checkpoint = tmp_path / "checkpoints" / "tiny.pth"
     checkpoint.parent.mkdir()
     checkpoint.write_bytes(b"stands for weights")
-    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
+    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded())
 
     def run(
         *, output: Path = tmp_path / "out", size: tuple[int, int] = (64, 96), heads: str = "dense", **options: Any
@@ -51,7 +51,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny-bundle")
     (folder / "tiny.pth").write_bytes(b"stands for weights")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
+        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded())
         return export(
             folder / "tiny.pth", to=("onnx", "mnn"), output=folder, size=(64, 96), heads="dense", zip_too=True
         ).path

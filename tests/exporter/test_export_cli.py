@@ -19,7 +19,7 @@ from deepmark.exporter.formats import FORMATS
 
 @pytest.fixture
 def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
+    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded())
     path = tmp_path / "tiny.pth"
     path.touch()
     return path
@@ -65,7 +65,7 @@ def test_a_failed_parity_shows_its_table_and_raises(
     def other_model(_: Path, target: Path) -> None:  # fits by its heads, but was made from other weights
         target.write_bytes(tiny_mnn.read_bytes())
 
-    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded(tiny_network(seed=3)))
+    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded(tiny_network(seed=3)))
     monkeypatch.setattr(to_mnn, "convert_to_mnn", other_model)
     result = _export(checkpoint, "--size", "64x96", "--heads", "dense", "-o", checkpoint.parent / "out", "--json")
     assert isinstance(result.exception, ParityError)

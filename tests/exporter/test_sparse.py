@@ -54,7 +54,7 @@ def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _export(folder: Path, seed: int) -> Path:
     (folder / "tiny.pth").write_bytes(b"stands for weights")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded(tiny_network(seed)))
+        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded(tiny_network(seed)))
         return export(folder / "tiny.pth", ("onnx", "mnn"), folder, size=(64, 96), zip_too=True).path
 
 
@@ -174,7 +174,7 @@ def test_networks_without_some_heads_are_exported_too(
     tiny_export: TinyExport, monkeypatch: pytest.MonkeyPatch, heads: dict[str, int], head_conv: int
 ) -> None:
     loaded = tiny_loaded(tiny_network(0, heads, head_conv))
-    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: loaded)
+    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: loaded)
     bundle = tiny_export(to=("onnx", "mnn"), heads="sparse")
     assert bundle.parity.passed
     assert set(bundle.manifest.heads.heads) == set(heads)
@@ -335,7 +335,7 @@ def test_the_command_line_writes_sparse_bundles(
     deepmark: Deepmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "tiny.pth").write_bytes(b"stands for weights")
-    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
+    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded())
     options = (tmp_path / "tiny.pth", "--size", "64x96", "-o", tmp_path)
     assert deepmark("export", *options, "--heads", "sparse").code == 0
     assert (tmp_path / "tiny.deepmark" / "heads.npz").is_file()

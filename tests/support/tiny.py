@@ -45,6 +45,11 @@ def tiny_schema() -> KeypointSchema:
     return KeypointSchema("tiny", (top, skirt), ("left", "right", "hem"))
 
 
+def boxes_schema() -> KeypointSchema:
+    """The tiny schema's classes without landmarks."""
+    return KeypointSchema("boxes", tuple(KeypointClass(name, (), (), (), ()) for name in ("top", "skirt")), ())
+
+
 def make_manifest() -> Manifest:
     schema = tiny_schema()
     return Manifest(

@@ -142,8 +142,14 @@ BenchmarkEnd run_benchmark(const std::string& bundle_folder, const std::string& 
     if (!pipeline) return fail("copy the bundle again, or export it again");
     DecoderParams params = pipeline->bundle().decoder;
     unsigned chosen = 0;
-    if (settings.techniques != "manifest" && read_techniques(settings.techniques, chosen))
+    if (settings.techniques != "manifest" && read_techniques(settings.techniques, chosen)) {
+        if (!pipeline->hm_hp() && (chosen & ~blur_alone)) {
+            error =
+                bundle + " has no use for techniques 1, 3 and 4: it has no heatmap of landmarks";
+            return fail("of the paper's techniques only 2 has a meaning for it");
+        }
         params = with_techniques(params, chosen);
+    }
     if (settings.threshold >= 0) params.score_threshold = settings.threshold;
     pipeline->set_params(params);
     listener.line(loaded_line(*pipeline, from_start.ms()));

@@ -122,8 +122,7 @@ ClassDrawing read_drawing(const Json& from, int landmarks, Fields& fields) {
 void read_schema(const Json& keypoints, Bundle& bundle, Fields& fields) {
     Schema& schema = bundle.schema;
     const auto count = fields.get(keypoints, "group_names", Json::array).items.size();
-    fields.require(count >= 1 && count <= most_channels,
-                   "the number of landmark groups must be 1 to 4096");
+    fields.require(count <= most_channels, "the number of landmark groups must be 0 to 4096");
     schema.num_groups = int(std::min(count, std::size_t(most_channels)));
     for (const Json& one : fields.get(keypoints, "classes", Json::array).items) {
         schema.class_names.push_back(fields.text(one, "name"));
@@ -138,10 +137,11 @@ void read_schema(const Json& keypoints, Bundle& bundle, Fields& fields) {
                            "the field sigmas must hold numbers above 0");
             sigmas.push_back(sigma.value);
         }
-        fields.require(!groups.empty(), "a class has no landmarks");
+        fields.require(groups.empty() == !schema.num_groups,
+                       "a class has no landmarks, but other classes have");
         fields.require(sigmas.size() == groups.size(),
                        "a class must have a sigma for each of its landmarks");
-        bundle.drawings.push_back(read_drawing(one, std::max(int(groups.size()), 1), fields));
+        bundle.drawings.push_back(read_drawing(one, int(groups.size()), fields));
         schema.groups.push_back(std::move(groups));
         schema.sigmas.push_back(std::move(sigmas));
     }
@@ -210,10 +210,10 @@ void read_heads(const Json& manifest, Bundle& bundle, Fields& fields) {
             "heads.npz does not belong to this model");
         fields.require(bundle.channels.count("features") == 1, "heads.channels lacks features");
     }
-    const std::map<std::string, int> expected = {
-        {"hm", int(bundle.schema.groups.size())}, {"wh", 2},
-        {"hps", 2 * bundle.schema.num_groups},    {"reg", 2},
-        {"hm_hp", bundle.schema.num_groups},      {"hp_offset", 2}};
+    std::map<std::string, int> expected = {
+        {"hm", int(bundle.schema.groups.size())}, {"wh", 2}, {"reg", 2}};
+    const int groups = bundle.schema.num_groups;
+    if (groups) expected.insert({{"hps", 2 * groups}, {"hm_hp", groups}, {"hp_offset", 2}});
     for (const auto* channels : {&bundle.channels, &bundle.gathered})
         for (const auto& [name, count] : *channels) {
             if (name == "features" && bundle.sparse) continue;
@@ -222,8 +222,9 @@ void read_heads(const Json& manifest, Bundle& bundle, Fields& fields) {
                            "heads.channels holds a wrong " + name);
         }
     const auto& regressed = bundle.sparse ? bundle.gathered : bundle.channels;
-    fields.require(bundle.channels.count("hm") && regressed.count("wh") && regressed.count("hps"),
-                   "heads.channels lacks hm, wh or hps");
+    fields.require(bundle.channels.count("hm") && regressed.count("wh"),
+                   "heads.channels lacks hm or wh");
+    fields.require(!groups || regressed.count("hps"), "heads.channels lacks hps");
 }
 
 void read_files(const Json& manifest, Bundle& bundle, Fields& fields) {

@@ -121,7 +121,7 @@ void Decoder::mean_values() {
             total += double(landmarks_.values[p]);
             counted += landmarks_.refined[p];
         }
-        means_[i] = total / (params_.skip_unrefined ? std::max(counted, 1.0) : double(end - begin));
+        means_[i] = total / std::max(params_.skip_unrefined ? counted : double(end - begin), 1.0);
     }
 }
 

@@ -21,7 +21,7 @@ struct Map {
 class Regressions {
 public:
     virtual ~Regressions() = default;
-    virtual int groups() const = 0;
+    virtual int groups() const = 0;                 // 0: boxes only
     virtual bool has_landmark_offsets() const = 0;  // hp_offset
 
     // cells: N objects.  owner, group: P landmarks.
@@ -34,7 +34,7 @@ public:
     virtual void at_landmarks(const std::vector<int>& cells, float* offsets) = 0;
 };
 
-// Every head as a map; reg and hp_offset may be missing.
+// Every head as a map; reg and hp_offset may be missing, and hps where boxes have no landmarks.
 class DenseHeads : public Regressions {
 public:
     Map wh, hps, reg, hp_offset;

@@ -35,7 +35,7 @@ struct DecoderParams {
 
 struct Schema {
     std::vector<std::string> class_names;
-    // Heatmap channel and OKS sigma of each landmark of each class.
+    // Heatmap channel and OKS sigma of each landmark of each class; boxes only: of none.
     std::vector<std::vector<int>> groups;
     std::vector<std::vector<double>> sigmas;
     int num_groups = 0;

@@ -22,7 +22,7 @@ struct HeadLayers {
 
 struct HeadWeights {
     int features = 0;                    // F
-    HeadLayers wh, hps, reg, hp_offset;  // the latter two may be missing
+    HeadLayers wh, hps, reg, hp_offset;  // all but wh may be missing
 };
 
 class SparseHeads : public Regressions {

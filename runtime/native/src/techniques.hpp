@@ -7,6 +7,7 @@
 namespace deepmark {
 
 constexpr unsigned all_techniques = 0b1111;
+constexpr unsigned blur_alone = 0b0010;  // the others read the heatmap of landmarks
 
 // "all", "none", or numbers such as "1,2,4". False: `text` is none of these.
 bool read_techniques(const std::string& text, unsigned& chosen);

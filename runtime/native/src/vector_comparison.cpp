@@ -37,9 +37,10 @@ std::vector<float> values_at(Pipeline& pipeline, const std::string& head,
     for (std::size_t i = 0; i < count; ++i) {
         const int channel = positions[i] / cells_in_map;
         cells.push_back(positions[i] % cells_in_map);
-        owner.push_back(int(i));
-        group.push_back(head == "hps" ? channel / 2 : 0);
         axis.push_back(std::size_t(channel % 2));
+        if (head != "hps") continue;
+        owner.push_back(int(i));
+        group.push_back(channel / 2);
     }
     std::vector<float> sizes(2 * count), offsets(2 * count), displacements(2 * count);
     if (head == "hp_offset")

@@ -1,4 +1,4 @@
-"""``deepmark detect``: garments and landmarks in pictures, videos and cameras."""
+"""``deepmark detect``: objects and landmarks in pictures, videos and cameras."""
 
 from __future__ import annotations
 
@@ -77,15 +77,15 @@ def command(
     scales_mode: Literal["fix", "keep"] | None,
     as_json: bool,
 ) -> None:
-    """Draw garments and landmarks that MODEL finds in every INPUT.
+    """Draw the objects, garments or others, and the landmarks that MODEL finds in every INPUT.
 
     MODEL is a bundle folder, a bundle zip (.deepmark.zip), or a bare .mnn or .onnx file. An INPUT is a picture, a
     folder of pictures, a quoted pattern, a video, or the number of a camera, which Ctrl-C ends.
 
     DIR gets an annotated file for every input, and detections.jsonl with a line for every frame: its time in seconds,
     its size as it is shown, and what was found. Filled dots are landmarks that the heatmap confirmed, rings are
-    regressed only. Transparent pictures are laid on white. What is left out of a folder is said in one line; a file
-    that is not read is named by its content, with the way out.
+    regressed only; objects without landmarks have their whole box drawn. Transparent pictures are laid on white. What
+    is left out of a folder is said in one line; a file that is not read is named by its content, with the way out.
 
     Exit status: 0 all inputs were processed, 1 some were not (they are named).
     """
@@ -123,7 +123,7 @@ def command(
     if contact_sheet:
         _write_sheet(summary, contact_sheet)
     if summary.frames:
-        say(f"{summary.objects} garments in {summary.frames} pictures or frames; see {output}")
+        say(f"{summary.objects} objects in {summary.frames} pictures or frames; see {output}")
     summary.require_all(len(sources))
 
 

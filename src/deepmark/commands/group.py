@@ -17,7 +17,7 @@ COMMANDS = {  # also the names of their modules
     "inspect": "Tell what network a checkpoint holds, and what it costs.",
     "export": "Turn a checkpoint into ONNX and MNN, proven equal.",
     "verify": "Run a bundle's own test vectors on this machine.",
-    "detect": "Draw garments and landmarks on pictures, videos, a camera.",
+    "detect": "Draw objects and landmarks on pictures, videos, a camera.",
     "synth": "Draw a data set in DeepFashion2's own format.",
     "eval": "Measure a model on labelled pictures: mAP_pt and mAP_box.",
     "tune": "Find the decoder's parameters for a model.",

@@ -22,7 +22,7 @@ def test_real_programs_are_pushed_prove_the_vectors_and_are_timed(
 ) -> None:
     require_cross_build()
     (tmp_path / "tiny.pth").write_bytes(b"stands for weights")
-    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
+    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded())
     bundle = export(tmp_path / "tiny.pth", to=("mnn",), output=tmp_path, size=(64, 64), heads=heads).path
     device = plug("p40")
 

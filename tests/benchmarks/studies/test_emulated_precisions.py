@@ -21,7 +21,7 @@ def test_rows_say_what_really_ran_and_whether_it_is_equal(
 ) -> None:
     require_cross_build()
     (tmp_path / "tiny.pth").write_bytes(b"stands for weights")
-    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
+    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded())
     monkeypatch.setattr(
         emulated_precisions, "SETTINGS", tuple(Setting(name, name, "normal") for name in ("fp32", "fp16"))
     )

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -23,7 +24,9 @@ from deepmark.exporter.android.project import AndroidProject, open_models, write
 from deepmark.exporter.android.tool_chain import AndroidToolChain
 from deepmark.runtime import Detector, read_picture
 from deepmark.runtime.arrays import Image8
+from deepmark.runtime.detections import Detections
 from deepmark.runtime.drawing import overlay
+from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 from deepmark.runtime.media.records import object_records
 from deepmark.runtime.native import Project, build_native
 
@@ -57,26 +60,30 @@ def _add_assets(package: Path, folder: Path, prefix: str) -> None:
 
 
 def _prepare_overlay(bundle: Path, pictures: tuple[Path, ...], folder: Path) -> dict[str, Image8]:
-    """Write pictures and what is found in them for the app to draw; returns what Python draws, without labels."""
+    """Write pictures and what is found in them for the app to draw; returns what Python draws, without labels.
+
+    In the last picture boxes are found alone.
+    """
     detector = Detector(bundle)
-    schema = detector.schema
-    classes = [
-        {"name": one.name, "landmarks": list(one.keypoint_names), "outline": [list(line) for line in one.outline]}
-        for one in schema.classes
-    ]
-    description = {
-        "name": "demo",
-        "precision": "fp32",
-        "input": {"height": 128, "width": 128},
-        "classes": classes,
-        "engine": {"mnn_version": "", "precision_used": "fp32", "threads_used": 1},
-    }
     drawn = {}
     for path in pictures:
-        image = read_picture(path)
+        schema, image = detector.schema, read_picture(path)
         found = detector(image)
         found = found.select(np.flatnonzero(found.scores >= 0.2))
         assert len(found)
+        if path == pictures[-1]:
+            schema, found = _boxes_of(schema, found)
+        classes = [
+            {"name": one.name, "landmarks": list(one.keypoint_names), "outline": [list(line) for line in one.outline]}
+            for one in schema.classes
+        ]
+        description = {
+            "name": "demo",
+            "precision": "fp32",
+            "input": {"height": 128, "width": 128},
+            "classes": classes,
+            "engine": {"mnn_version": "", "precision_used": "fp32", "threads_used": 1},
+        }
         records = [msgspec.to_builtins(record) for record in object_records(found, schema)]
         (folder / f"{path.stem}.json").write_text(json.dumps({"description": description, "detections": records}))
         shutil.copy(path, folder / path.name)
@@ -84,6 +91,18 @@ def _prepare_overlay(bundle: Path, pictures: tuple[Path, ...], folder: Path) -> 
             patch.setattr(overlay, "_draw_labels", lambda *_: None)
             drawn[path.stem] = overlay.annotate(image, found, schema)
     return drawn
+
+
+def _boxes_of(schema: KeypointSchema, found: Detections) -> tuple[KeypointSchema, Detections]:
+    """Leave landmarks out."""
+    classes = tuple(KeypointClass(one.name, (), (), (), ()) for one in schema.classes)
+    without = replace(
+        found,
+        keypoints=tuple(one[:0] for one in found.keypoints),
+        keypoint_scores=tuple(one[:0] for one in found.keypoint_scores),
+        refined=tuple(one[:0] for one in found.refined),
+    )
+    return replace(schema, classes=classes, group_names=()), without
 
 
 def _require_same_drawing(app: Image8, ours: Image8, picture: Image8) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny import tiny_schema
+from tiny import boxes_schema, tiny_schema
 
 from deepmark.exporter.precision import agreement
 from deepmark.exporter.precision.agreement import agree
@@ -32,6 +32,16 @@ def _found(*objects: tuple[int, float, tuple[float, float, float, float]], shift
         refined=tuple(np.ones(len(points), bool) for points in keypoints),
         keypoints_score=scores,
     )
+
+
+def test_boxes_without_landmarks_are_judged_by_their_overlap() -> None:
+    def boxes(*x: float) -> Detections:
+        found = _found(*((0, 0.6, (at, 2.0, at + 10, 12.0)) for at in x))
+        return replace(found, keypoints=(np.empty((0, 2), np.float32),) * len(x))
+
+    one = agree(boxes(2.0, 30.0), boxes(3.0, 34.0), boxes_schema(), top_k=10)  # IoU 9/11 and 6/14
+    assert (one.objects, one.kept, one.landmark_errors) == (4, 2, ())
+    assert max(one.box_errors) == 1
 
 
 SHIRT = (0, 0.6, (2.0, 2.0, 12.0, 14.0))

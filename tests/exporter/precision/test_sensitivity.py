@@ -17,7 +17,7 @@ def tiny_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(calibration, "DRAWN_PICTURES", 2)
     monkeypatch.setattr(sensitivity, "JUDGE_PICTURES", 2)
     monkeypatch.setattr("deepmark.console.progress_bar.LINE_EVERY_S", 0)
-    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded())
+    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded())
     (tmp_path / "tiny.pth").write_bytes(b"stands for weights")
     return tmp_path / "tiny.pth"
 

@@ -19,6 +19,7 @@ from deepmark.models.evaluation.report import measure
 from deepmark.models.evaluation.results import ResultsBuilder
 from deepmark.models.evaluation.truth import Truth
 from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.keypoints.head_names import HEAD_ORDER
 
 START = DecoderParams(nms="soft")
 
@@ -29,10 +30,11 @@ class Heads:
 
     pictures: Sequence[PictureHeads]
     decoder: DecoderParams = START
+    heads: tuple[str, ...] = HEAD_ORDER
 
     @property
     def manifest(self) -> SimpleNamespace:
-        return SimpleNamespace(decoder=self.decoder)
+        return SimpleNamespace(decoder=self.decoder, heads=SimpleNamespace(heads=self.heads))
 
     def __iter__(self) -> Iterator[PictureHeads]:
         return iter(self.pictures)
@@ -61,6 +63,14 @@ def map_of(pictures: Sequence[PictureHeads], truth: Truth, params: DecoderParams
     assert report.map_pt is not None
     assert report.map_box is not None
     return report.map_pt.ap, report.map_box.ap
+
+
+def test_without_a_landmark_heatmap_only_the_blur_of_the_centres_is_searched(
+    pictures: list[PictureHeads], truth: Truth
+) -> None:
+    heads: Any = Heads(pictures, heads=("hm", "wh", "hps", "reg"))
+    report = tune(heads, truth, steps=2, workers=1)
+    assert [sweep.parameter for sweep in report.sweeps] == ["sigma_center"]
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from deepmark.runtime.drawing.label_layout import Box, Size
 from deepmark.runtime.drawing.overlay import annotate, scaled
 from deepmark.runtime.drawing.palette import HALO, class_colour, contrast, ink_on
 from deepmark.runtime.drawing.text import text_width
+from deepmark.runtime.keypoints.schema import KeypointClass
 
 BOX = (100.0, 100.0, 300.0, 300.0)
 
@@ -54,6 +55,26 @@ def test_the_picture_itself_is_not_drawn_on(size: tuple[int, int]) -> None:
     assert drawn.shape == image.shape
     assert drawn.dtype == np.uint8
     assert (drawn != image).any()
+
+
+def test_an_object_without_landmarks_has_its_whole_box_drawn() -> None:
+    skirt = garments([BOX], [8])
+    box = replace(
+        skirt,
+        keypoints=(np.empty((0, 2), np.float32),),
+        keypoint_scores=(np.empty(0, np.float32),),
+        refined=(np.empty(0, bool),),
+    )
+    schema = replace(
+        SCHEMA, classes=tuple(KeypointClass(name, (), (), (), ()) for name in SCHEMA.class_names), group_names=()
+    )
+    colour = np.array(class_colour(8))
+
+    for found, table, is_whole in ((box, schema, True), (skirt, SCHEMA, False)):
+        drawn = annotate(_grey(400, 400), found, table)
+        line = np.abs(drawn[140:260, 96:104].astype(int) - colour).sum(axis=2).min(axis=1)  # the left side's middle
+        assert bool((line < 60).all()) == is_whole
+    assert (annotate(_grey(400, 400), box, schema)[150:250, 150:250] == 128).all()
 
 
 def test_pixels_away_from_the_drawing_stay_exactly_as_they_are() -> None:

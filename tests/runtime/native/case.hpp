@@ -60,7 +60,7 @@ inline bool Case::read() {
     hm_hp = map(hm_hp_, groups, has_hm_hp);
     if (!channels) {
         dense.wh = map(wh_, 2, true);
-        dense.hps = map(hps_, 2 * groups, true);
+        dense.hps = map(hps_, 2 * groups, groups > 0);
         dense.reg = map(reg_, 2, has_reg);
         dense.hp_offset = map(hp_offset_, 2, has_hp_offset);
         return bool(std::cin);
@@ -80,7 +80,7 @@ inline bool Case::read() {
         return layers;
     };
     weights.wh = head(2, true);
-    weights.hps = head(2 * groups, true);
+    weights.hps = head(2 * groups, groups > 0);
     weights.reg = head(2, has_reg);
     weights.hp_offset = head(2, has_hp_offset);
     return bool(std::cin);

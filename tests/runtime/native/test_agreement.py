@@ -11,7 +11,7 @@ from native_programs import compile_program
 
 from deepmark.exporter.precision.agreement import agree
 from deepmark.runtime.detections import Detections
-from deepmark.runtime.keypoints.schema import KeypointSchema
+from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 
 SCHEMA = KeypointSchema.deepfashion2(62)
 
@@ -89,6 +89,20 @@ def test_objects_that_moved_a_little_or_much_are_kept_or_lost_alike(agreement_ru
     assert shares[0] > 0.8  # a box without area overlaps with nothing, itself included
     assert shares[-1] < 0.2
     assert any(0.2 < share < 0.8 for share in shares)  # the rule is tried near its limit
+
+
+@pytest.mark.slow
+def test_boxes_without_landmarks_are_kept_or_lost_by_their_overlap(
+    agreement_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes = tuple(KeypointClass(name, (), (), (), ()) for name in SCHEMA.class_names)
+    monkeypatch.setattr(f"{__name__}.SCHEMA", KeypointSchema("boxes", classes, ()))
+    rng = np.random.default_rng(3)
+    one = make_objects(rng, 40)
+    other = moved(rng, one, 0.8)
+    expected = agree(one, other, SCHEMA, top_k=30)
+    assert counts(agreement_run, one, other, 30) == (expected.objects, expected.kept)
+    assert 0 < expected.kept < expected.objects
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ SCHEMAS = {
     "62": KeypointSchema.deepfashion2(62),
     "17": KeypointSchema.coco_person(),
     "294": KeypointSchema.deepfashion2(294),
+    "boxes": KeypointSchema.coco(),
 }
 GOLDEN = Path(__file__).parents[2] / "data" / "native"
 KINDS = ("random", "quantised", "plateau", "sparse", "tiny", "underflow", "zero", "full")
@@ -74,10 +75,10 @@ def make_heads(seed: int, schema: KeypointSchema, cells: tuple[int, int], kind: 
     return Heads(
         hm=heatmap(rng, (len(schema.classes), *cells), kind),
         wh=regress(2, -2, max(cells)),
-        hps=regress(2 * groups, -max(cells), max(cells)),  # beyond every edge
+        hps=regress(2 * groups, -max(cells), max(cells)) if groups else None,  # beyond every edge
         reg=regress(2, 0, 1) if optional else None,
-        hm_hp=heatmap(rng, (groups, *cells), "sparse" if kind in {"random", "full"} else kind),
-        hp_offset=regress(2, 0, 1) if optional else None,
+        hm_hp=heatmap(rng, (groups, *cells), "sparse" if kind in {"random", "full"} else kind) if groups else None,
+        hp_offset=regress(2, 0, 1) if optional and groups else None,
     )
 
 
@@ -151,11 +152,20 @@ def test_without_a_landmark_heatmap_scores_stay_centre_scores(decode_run: Path) 
     assert check(decode_run, heads, SCHEMAS["17"], DecoderParams())
 
 
+@pytest.mark.parametrize("optional", [True, False])
+@pytest.mark.parametrize("params", [DecoderParams(unrefined="skip", nms="soft"), DecoderParams.baseline()], ids=changes)
+def test_boxes_without_landmarks(decode_run: Path, params: DecoderParams, optional: bool) -> None:
+    heads = make_heads(8, SCHEMAS["boxes"], (9, 14), "quantised", optional=optional)
+    assert check(decode_run, heads, SCHEMAS["boxes"], params)
+
+
 @pytest.mark.parametrize("hidden", [0, 5, 32])
 @pytest.mark.parametrize("optional", [True, False])
-def test_sparse_heads(decode_run: Path, hidden: int, optional: bool) -> None:
+@pytest.mark.parametrize("name", ["62", "boxes"])
+def test_sparse_heads(decode_run: Path, hidden: int, optional: bool, name: str) -> None:
     rng = np.random.default_rng(5)
-    schema, features, cells = SCHEMAS["62"], 7, (16, 12)
+    schema, features, cells = SCHEMAS[name], 7, (16, 12)
+    of_landmarks = {"hps": 2 * schema.num_groups} if schema.num_groups else {}
 
     def normal(*shape: int) -> F32:
         return rng.normal(0, 0.5, shape).astype(np.float32)
@@ -175,8 +185,8 @@ def test_sparse_heads(decode_run: Path, hidden: int, optional: bool) -> None:
         features=rng.normal(0, 1, (features, *cells)).astype(np.float32),
         weights=HeadWeights(
             features,
-            branch({"wh": 2} | ({"reg": 2} if optional else {}) | {"hps": 124}),
-            branch({"hp_offset": 2}) if optional else None,
+            branch({"wh": 2} | ({"reg": 2} if optional else {}) | of_landmarks),
+            branch({"hp_offset": 2}) if optional and of_landmarks else None,
         ),
     )
     for mask in (True, False):

@@ -205,6 +205,39 @@ def test_a_class_may_lack_what_it_is_drawn_with(read_run: Path, bundle: Path, mi
     assert not done.returncode, done.stderr.decode()
 
 
+def _without_landmarks(document: dict[str, Any], classes: int) -> None:
+    """Take the landmarks of the first classes out of a manifest."""
+    for one in document["keypoints"]["classes"][:classes]:
+        one.update(keypoint_names=[], groups=[], mirror=[], sigmas=[], outline=[])
+
+
+def test_classes_without_landmarks_are_read(read_run: Path, bundle: Path) -> None:
+    document = json.loads((bundle / "manifest.json").read_bytes())
+    _without_landmarks(document, 2)
+    document["keypoints"]["group_names"] = []
+    seal(document, bundle)
+    require_refused(done := run(read_run, "bundle", bundle))
+    assert b"heads.channels holds a wrong hm_hp" in done.stderr
+    document["heads"]["channels"] = {"hm": 2, "wh": 2, "reg": 2}
+    seal(document, bundle)
+    done = run(read_run, "bundle", bundle)
+    assert not done.returncode, done.stderr.decode()
+
+
+def test_some_classes_without_landmarks_are_refused(read_run: Path, bundle: Path) -> None:
+    document = json.loads((bundle / "manifest.json").read_bytes())
+    _without_landmarks(document, 1)
+    seal(document, bundle)
+    require_refused(done := run(read_run, "bundle", bundle))
+    assert b"a class has no landmarks, but other classes have" in done.stderr
+    document = json.loads((bundle / "manifest.json").read_bytes())
+    document["heads"]["channels"] = {"hm": 2, "wh": 2, "reg": 2}
+    document["keypoints"]["classes"][0] = document["keypoints"]["classes"][1]
+    seal(document, bundle)
+    require_refused(done := run(read_run, "bundle", bundle))
+    assert b"heads.channels lacks hps" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [

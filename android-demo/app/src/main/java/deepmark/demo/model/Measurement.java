@@ -6,6 +6,7 @@ import android.os.SystemClock;
 import deepmark.demo.bundle.BundleException;
 import deepmark.demo.bundle.BundleIndex;
 import deepmark.demo.engine.Benchmark;
+import deepmark.demo.engine.Decoding;
 import deepmark.demo.engine.EngineException;
 import deepmark.demo.engine.EngineSettings;
 import deepmark.demo.settings.Settings;
@@ -72,22 +73,23 @@ public final class Measurement {
             Progress progress,
             AtomicBoolean cancel)
             throws BundleException, EngineException, IOException {
+        File folder = models.folder(entry);
+        String manifest =
+                new String(
+                        Files.readAllBytes(new File(folder, "manifest.json").toPath()),
+                        StandardCharsets.UTF_8);
+        Decoding decoding = useful(settings.decoding(), manifest);
         Benchmark.Options options =
                 new Benchmark.Options(
                         new EngineSettings(
                                 settings.threads(),
                                 settings.precision(),
                                 EngineSettings.Memory.NORMAL),
-                        settings.decoding(),
+                        decoding,
                         WARM_UP_RUNS,
                         WARM_UP_SECONDS,
                         0,
                         SECONDS);
-        File folder = models.folder(entry);
-        String manifest =
-                new String(
-                        Files.readAllBytes(new File(folder, "manifest.json").toPath()),
-                        StandardCharsets.UTF_8);
         String created = Instant.now().toString();
         try {
             JSONArray turns = new JSONArray();
@@ -112,7 +114,7 @@ public final class Measurement {
                                     .put("name", entry.name())
                                     .put("sha256", entry.sha256())
                                     .put("manifest", manifest))
-                    .put("decoding", decoding(settings))
+                    .put("decoding", written(decoding))
                     .put("turns", turns)
                     .toString();
         } catch (JSONException impossible) {
@@ -121,13 +123,25 @@ public final class Measurement {
         }
     }
 
-    private static JSONObject decoding(Settings settings) throws JSONException {
+    /**
+     * Leave out the techniques that a model has no use for: all but the second read the heatmap of
+     * landmarks, which a model of boxes has not.
+     */
+    static Decoding useful(Decoding chosen, String manifest) {
+        try {
+            JSONObject heads = new JSONObject(manifest).getJSONObject("heads");
+            if (heads.getJSONObject("channels").has("hm_hp")) return chosen;
+            return chosen.with(1, false).with(3, false).with(4, false);
+        } catch (JSONException broken) {
+            return chosen; // the engine says what is wrong with the model
+        }
+    }
+
+    private static JSONObject written(Decoding decoding) throws JSONException {
         JSONArray techniques = new JSONArray();
         for (int number = 1; number <= 4; number++)
-            if (settings.decoding().has(number)) techniques.put(number);
-        return new JSONObject()
-                .put("techniques", techniques)
-                .put("score", settings.decoding().score());
+            if (decoding.has(number)) techniques.put(number);
+        return new JSONObject().put("techniques", techniques).put("score", decoding.score());
     }
 
     private static JSONObject phone() throws JSONException {

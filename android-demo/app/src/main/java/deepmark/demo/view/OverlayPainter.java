@@ -104,7 +104,7 @@ public final class OverlayPainter {
         double share = 2 * side(box) / Math.sqrt((double) at.viewWidth() * at.viewHeight());
         Pen pen = full.thinner(Math.min(Math.max(share, 0.4), 1));
         path.rewind();
-        addCorners(box, at, pen);
+        addBox(box, at, pen, garment.landmarks().isEmpty());
         strokeTwice(canvas, pen, colour);
         path.rewind();
         List<Landmark> landmarks = garment.landmarks();
@@ -146,13 +146,20 @@ public final class OverlayPainter {
         canvas.drawPath(path, stroke);
     }
 
-    /** Add four brackets at the corners of a box, as far as the view shows it. */
-    private void addCorners(double[] box, FrameGeometry at, Pen pen) {
+    /**
+     * Add four brackets at the corners of a box, as far as the view shows it; all of it where there
+     * is nothing else to draw.
+     */
+    private void addBox(double[] box, FrameGeometry at, Pen pen, boolean whole) {
         double rim = pen.line / 2 + pen.rim;
         double x1 = clip(box[0], rim, at.viewWidth() - rim);
         double y1 = clip(box[1], rim, at.viewHeight() - rim);
         double x2 = clip(box[2], rim, at.viewWidth() - rim);
         double y2 = clip(box[3], rim, at.viewHeight() - rim);
+        if (whole) {
+            path.addRect((float) x1, (float) y1, (float) x2, (float) y2, Path.Direction.CW);
+            return;
+        }
         double arm =
                 Math.min(
                         0.12 * Math.min(x2 - x1, y2 - y1) + 2 * pen.line,
