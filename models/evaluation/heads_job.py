@@ -52,14 +52,18 @@ class ModelRequest:
     size: tuple[int, int] = DEFAULT_SIZE
     schema: KeypointSchema | None = None
 
-    def open(self, threads: int | None) -> Engine:
+    def open(self, threads: int | None, *, pairs: bool = False) -> Engine:
         """Load it.
+
+        Args:
+            threads: number of threads to compute with; None for the engine's default.
+            pairs: whether it is found out if two pictures are faster in one run, see `load_engine`.
 
         Raises:
             DeepMarkError: it cannot be loaded, or a library is missing.
         """
         if not is_checkpoint(self.path):
-            return load_engine(self.path, threads, self.backend)
+            return load_engine(self.path, threads, self.backend, pairs=pairs)
         require("running a checkpoint", "torch", "onnx", "onnxruntime", extra="export")
         from deepmark.models.evaluation.torch_engine import load_checkpoint_engine
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from deepmark.models.evaluation.strategy_times import time_strategies, timed_pic
 from deepmark.models.evaluation.table2 import ROWS, Table2Row, make_table2
 from deepmark.models.evaluation.truth import KINDS, Kind, Truth
 from deepmark.page import require_report
+from deepmark.runtime.multi_inference import MultiInference
 
 logger = logging.getLogger(__name__)
 
@@ -79,9 +81,10 @@ class AccuracyRequest:
                 raise UsageError(f"{', '.join(useless)} has no meaning with --detections, where no model is run")
         else:
             self.data.check(self.model)
-            if self.strategies and self.techniques is not None:
+            if self.strategies and (self.techniques is not None or not self.data.inference.is_single):
                 raise UsageError(
-                    "--strategies shows all techniques, one after the other", hint="leave --techniques out"
+                    "--strategies shows all techniques, the flip test and several scales, one after the other",
+                    hint="leave --techniques, --flip and --scales out",
                 )
         require_hotcoco()
         if self.page is not None:
@@ -247,15 +250,21 @@ def _strategies(
     request: AccuracyRequest, model: Path, labelled: LabelledSet, store: HeadStore, progress: Progress
 ) -> tuple[StrategyRow, ...]:
     truth = labelled.truth.visible_only() if request.visible_only else labelled.truth
-    rows = strategies_of(store.manifest.decoder, store.manifest.heads.heads)
+    rows = strategies_of(store.manifest)
     timed = timed_pictures(truth.image_ids)
     with (
-        request.data.model_request(model).open(store.record.threads) as engine,
+        request.data.model_request(model).open(store.record.threads, pairs=True) as engine,
         progress("timing strategies", len(timed) * len(rows), "pictures") as advance,
     ):
         times_ms = time_strategies(engine, labelled.dataset, timed, rows, advance)
-    with progress("decoding for the strategies", len(store) * len(rows), "pictures") as advance:
-        return measure_strategies(store, truth, rows, times_ms, advance)
+
+    def open_store(looks: MultiInference) -> AbstractContextManager[HeadStore]:
+        if looks == store.inference:
+            return nullcontext(store)
+        data = replace(request.data, flip=looks.flip, scales=looks.scales, scales_mode=looks.scales_mode)
+        return data.collect(model, labelled, progress)
+
+    return measure_strategies(open_store, truth, rows, times_ms, progress)
 
 
 def _table2(store: HeadStore, truth: Truth, progress: Progress, *, visible_only: bool) -> tuple[Table2Row, ...]:

@@ -6,15 +6,24 @@ alike, so that a gain's interval is a paired one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from itertools import groupby
 
+from deepmark.console import Progress, no_progress
+from deepmark.errors import DataError
 from deepmark.models.evaluation.gains import Gain, ResampledAccuracy, resampled
 from deepmark.models.evaluation.metric import AveragePrecision
 from deepmark.models.evaluation.prediction import TECHNIQUES, detect_all, with_techniques
 from deepmark.models.evaluation.store import HeadStore
 from deepmark.models.evaluation.truth import KINDS, Kind, Truth
 from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.manifest import Manifest
+from deepmark.runtime.multi_inference import PAPER_SCALES, SINGLE, MultiInference
+
+logger = logging.getLogger(__name__)
 
 _SEED = 0
 _OF_CENTRES = frozenset((2,))  # technique 2 blurs the centre heatmap too; the others need landmark heatmaps
@@ -29,10 +38,12 @@ class Strategy:
     Attributes:
         name: name of the row.
         decoder: parameters that heads are decoded and suppressed with.
+        inference: looks at each picture.
     """
 
     name: str
     decoder: DecoderParams
+    inference: MultiInference = SINGLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,7 @@ class StrategyRow:
     Attributes:
         name: name of the strategy, with ``+`` where it is added to those above.
         decoder: parameters that heads are decoded and suppressed with.
+        inference: looks at each picture.
         points: accuracy of landmarks; None where there are none to be found.
         boxes: accuracy of boxes; None where there are none to be found.
         time_ms: milliseconds from a picture in memory to what is found in it, median of the pictures that were timed.
@@ -66,19 +78,20 @@ class StrategyRow:
 
     name: str
     decoder: DecoderParams
+    inference: MultiInference
     points: StrategyAccuracy | None
     boxes: StrategyAccuracy | None
     time_ms: float
 
 
-def strategies_of(params: DecoderParams, heads: Collection[str]) -> tuple[Strategy, ...]:
-    """Give the rows that have a meaning for a network, in the paper's order.
+def strategies_of(manifest: Manifest) -> tuple[Strategy, ...]:
+    """Give the rows that have a meaning for a model, in the paper's order.
 
-    Args:
-        params: parameters of the model. A technique that it has off is tried with the paper's values for DeepFashion2.
-        heads: names of the network's heads; without ``hm_hp`` the techniques of landmarks change nothing.
+    A technique that the model has off is tried with the paper's values for DeepFashion2. Without ``hm_hp`` the
+    techniques of landmarks change nothing, and without knowledge of left and right there is no flip test.
     """
-    useful = TECHNIQUES if "hm_hp" in heads else _OF_CENTRES
+    params = manifest.decoder
+    useful = TECHNIQUES if "hm_hp" in manifest.heads.heads else _OF_CENTRES
     rows = [Strategy("plain", replace(with_techniques(params, frozenset()), nms=None))]
     if params.nms is not None:
         rows.append(Strategy("+ suppression", replace(rows[0].decoder, nms=params.nms)))
@@ -86,7 +99,15 @@ def strategies_of(params: DecoderParams, heads: Collection[str]) -> tuple[Strate
     for number in sorted(useful):
         chosen = frozenset(one for one in useful if one <= number)
         rows.append(Strategy(f"+ technique {number}", with_techniques(full, chosen)))
-    return tuple(rows)
+    flip = MultiInference(flip=True)
+    try:
+        flip.require_fit(manifest)
+    except DataError as error:
+        logger.warning("no row for the flip test: %s", error)
+        flip = SINGLE
+    else:
+        rows.append(Strategy("+ flip", rows[-1].decoder, flip))
+    return (*rows, Strategy("+ multi-scale", rows[-1].decoder, replace(flip, scales=PAPER_SCALES)))
 
 
 def _all_on(params: DecoderParams) -> DecoderParams:
@@ -97,32 +118,36 @@ def _all_on(params: DecoderParams) -> DecoderParams:
 
 
 def measure_strategies(
-    store: HeadStore,
+    open_store: Callable[[MultiInference], AbstractContextManager[HeadStore]],
     truth: Truth,
     rows: Sequence[Strategy],
     times_ms: Sequence[float],
-    advance: Callable[[], None] = lambda: None,
+    progress: Progress = no_progress,
 ) -> tuple[StrategyRow, ...]:
-    """Decode and measure once per row.
+    """Decode and measure once per row; neighbours that look at pictures alike share what the network says of them.
 
     Args:
-        store: heads of the pictures.
+        open_store: function that gives the heads of the pictures for some looks at them.
         truth: items to be found in them.
         rows: strategies, each upon those before it.
         times_ms: milliseconds a picture of each.
-        advance: function called after every picture of every row.
+        progress: function that shows the progress; nothing by default.
 
     Raises:
-        DeepMarkError: hotcoco is not installed.
+        DeepMarkError: hotcoco is not installed, or the network cannot be run.
     """
     found: list[StrategyRow] = []
     plain: Mapping[Kind, ResampledAccuracy] = {}
     above: Mapping[Kind, ResampledAccuracy] = {}
-    for row, time_ms in zip(rows, times_ms, strict=True):
-        here = resampled(truth, detect_all(store, truth.schema, row.decoder, advance), seed=_SEED)
-        points, boxes = (_accuracy(kind, here, above, plain) for kind in KINDS)
-        found.append(StrategyRow(row.name, row.decoder, points, boxes, time_ms))
-        above, plain = here, plain or here
+    for inference, group in groupby(zip(rows, times_ms, strict=True), lambda one: one[0].inference):
+        with open_store(inference) as store:
+            for row, time_ms in group:
+                with progress(f"decoding: {row.name}", len(store), "pictures") as advance:
+                    results = detect_all(store, truth.schema, row.decoder, advance)
+                here = resampled(truth, results, seed=_SEED)
+                points, boxes = (_accuracy(kind, here, above, plain) for kind in KINDS)
+                found.append(StrategyRow(row.name, row.decoder, inference, points, boxes, time_ms))
+                above, plain = here, plain or here
     return tuple(found)
 
 

@@ -38,7 +38,7 @@ def time_strategies(
     Raises:
         DeepMarkError: a picture cannot be read, or the engine fails.
     """
-    detectors = [Detector(engine, params=row.decoder) for row in rows]
+    detectors = [_detector(engine, row) for row in rows]
     times: list[list[float]] = [[] for _ in rows]
     for image_id in image_ids:
         content, source = dataset.picture(image_id)
@@ -52,6 +52,11 @@ def time_strategies(
             taken.append(1e3 * (time.perf_counter() - begun))
             advance()
     return tuple(statistics.median(taken) for taken in times)
+
+
+def _detector(engine: Engine, row: Strategy) -> Detector:
+    looks = row.inference
+    return Detector(engine, params=row.decoder, flip=looks.flip, scales=looks.scales, scales_mode=looks.scales_mode)
 
 
 def timed_pictures(image_ids: Sequence[int]) -> tuple[int, ...]:
