@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmark.errors import ConversionError
+from deepmark.exporter.deformable.tracing import DEFORM_CONV, DEFORM_CONV_OPSET, has_deformable, register_deform_conv
+from deepmark.exporter.normalisation import fold_normalisation
 from deepmark.runtime.embedded_manifest import METADATA_KEY
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS
 from deepmark.runtime.keypoints.head_names import FEATURES
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
     import onnx
     import torch
 
-OPSET = 17  # the oldest that holds every operator we need; MNN and ONNX Runtime both read it
+# The oldest that holds every operator we need, but DeformConv; MNN and ONNX Runtime both read it. A network with
+# deformable convolutions is written at `DEFORM_CONV_OPSET`, and decomposed at this one again.
+OPSET = 17
 INPUT_NAME = "image"
 TRACING = "torch -> onnx"
 SIMPLIFICATION = "onnx -> simplified"
@@ -52,10 +56,12 @@ def export_onnx(
     """
     import onnx
 
-    _trace(network, path, heads, size, dynamic=dynamic, logits=logits)
+    opset = DEFORM_CONV_OPSET if has_deformable(network) else OPSET
+    _trace(network, path, heads, size, opset=opset, dynamic=dynamic, logits=logits)
     model = onnx.load(str(path), load_external_data=False)
+    fold_normalisation(model)
     set_metadata(model, metadata)
-    check_onnx(model, heads=heads)
+    check_onnx(model, heads=heads, opset=opset)
     write_onnx(model, path)
 
 
@@ -75,10 +81,18 @@ def raw_outputs(network: torch.nn.Module, image: torch.Tensor) -> dict[str, torc
 
 
 def _trace(
-    network: torch.nn.Module, path: Path, heads: Sequence[str], size: tuple[int, int], *, dynamic: bool, logits: bool
+    network: torch.nn.Module,
+    path: Path,
+    heads: Sequence[str],
+    size: tuple[int, int],
+    *,
+    opset: int,
+    dynamic: bool,
+    logits: bool,
 ) -> None:
     import torch
 
+    register_deform_conv()
     axes = {INPUT_NAME: {0: "batch", 2: "height", 3: "width"}}
     axes |= {head: {0: "batch", 2: "cells_high", 3: "cells_wide"} for head in heads}
     with warnings.catch_warnings():
@@ -91,7 +105,7 @@ def _trace(
                 (torch.zeros(1, 3, *size),),
                 str(path),
                 dynamo=False,
-                opset_version=OPSET,
+                opset_version=opset,
                 input_names=[INPUT_NAME],
                 output_names=list(heads),
                 dynamic_axes=axes if dynamic else None,
@@ -140,6 +154,7 @@ def simplify_onnx(source: Path, target: Path, *, heads: Sequence[str]) -> None:
         ) from error
     model = onnx.load(str(source))
     notes = {entry.key: entry.value for entry in model.metadata_props}
+    (opset,) = (entry.version for entry in model.opset_import)
     try:
         simplified, _ = onnxsim.simplify(model, check_n=0)
     except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
@@ -147,7 +162,7 @@ def simplify_onnx(source: Path, target: Path, *, heads: Sequence[str]) -> None:
             f"onnxsim failed: {error}", stage=SIMPLIFICATION, hint="export without --simplify"
         ) from error
     set_metadata(simplified, notes[METADATA_KEY])
-    check_onnx(simplified, heads=heads, stage=SIMPLIFICATION)
+    check_onnx(simplified, heads=heads, opset=opset, stage=SIMPLIFICATION)
     write_onnx(simplified, target)
 
 
@@ -157,8 +172,14 @@ def set_metadata(model: onnx.ModelProto, text: str) -> None:
     model.metadata_props.add(key=METADATA_KEY, value=text)
 
 
-def check_onnx(model: onnx.ModelProto, *, heads: Sequence[str], stage: str = TRACING) -> None:
+def check_onnx(model: onnx.ModelProto, *, heads: Sequence[str], opset: int = OPSET, stage: str = TRACING) -> None:
     """Read a model back: opset, names, no external data, finite weights, valid by ``onnx.checker``.
+
+    Args:
+        model: model to check.
+        heads: names of the outputs, in the order of the graph.
+        opset: operator set that was asked for.
+        stage: step of the chain that errors name.
 
     Raises:
         ConversionError: the first thing that is not as it must be.
@@ -166,8 +187,10 @@ def check_onnx(model: onnx.ModelProto, *, heads: Sequence[str], stage: str = TRA
     import onnx
 
     opsets = {entry.domain: entry.version for entry in model.opset_import}
-    if opsets != {"": OPSET}:
-        raise ConversionError(f"asked for opset {OPSET}, the file has {opsets}", stage=stage)
+    if opsets != {"": opset}:
+        raise ConversionError(f"asked for opset {opset}, the file has {opsets}", stage=stage)
+    if opset < DEFORM_CONV_OPSET and any(node.op_type == DEFORM_CONV for node in model.graph.node):
+        raise ConversionError(f"opset {opset} has no {DEFORM_CONV}, the file holds one", stage=stage)
     names = [value.name for value in model.graph.input], [value.name for value in model.graph.output]
     if names != ([INPUT_NAME], list(heads)):
         raise ConversionError(
