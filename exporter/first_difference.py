@@ -2,8 +2,9 @@
 
 The graph is walked in the order in which it computes. Against torch, a node is compared with the module that it was
 traced from (``/base/level2/tree1/conv1/Conv`` is ``base.level2.tree1.conv1``); the exporter folds batch normalisation
-into the convolution before it, so such a node must give what the normalisation gives. Against MNN, tensors are
-compared by name; those that MNN fuses away have none and are left out.
+into the layer before it, so such a node must give what the normalisation gives. A rewritten graph is compared
+with the traced one, and MNN's with what it was converted from, by the names of tensors; those that only one side has,
+as MNN fuses many away, are left out.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # Inside the network values reach hundreds and are not clipped by any activation, so what may differ is measured against
 # the largest value of the tensor: Winograd's rounding is 1e-4 of that at worst, a wrong weight 1e-2 and more.
 RELATIVE = 1e-3
+_MOVES = ("Reshape", "Squeeze", "Transpose", "Unsqueeze")  # MNN computes before or behind them under their names
+AS_TRACED = ("onnx", "simplified")  # stages whose nodes have the names of the modules that they were traced from
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,17 @@ def find_first_difference(network: torch.nn.Module, files: Mapping[str, Path], x
         files: stage -> model file, in the order of the chain; ``"onnx"`` is among them.
         x: (1, 3, H, W) float32, a normalised picture.
     """
+    source = files["onnx"]
     for name, path in files.items():
-        found = explain_onnx(network, path, x) if path.suffix == ".onnx" else explain_mnn(files["onnx"], path, x)
+        if path.suffix != ".onnx":
+            found = explain_mnn(source, path, x)
+        elif name in AS_TRACED:
+            found = explain_onnx(network, path, x)
+        else:
+            found = explain_rewritten(files["onnx"], path, x)
         if found is not None:
             return f"{name}: {found}"
+        source = path
     return "no tensor differs"
 
 
@@ -91,14 +101,31 @@ def explain_onnx(network: torch.nn.Module, path: Path, x: F32) -> FirstDifferenc
     return _first_difference(pairs)
 
 
+def explain_rewritten(onnx_path: Path, path: Path, x: F32) -> FirstDifference | None:
+    """Walk an ONNX graph against the one that it was rewritten from: by the tensors whose names both have.
+
+    Args:
+        onnx_path: ONNX file as it was traced.
+        path: ONNX file that was made from it.
+        x: (1, 3, H, W) float32, a normalised picture.
+    """
+    import onnx
+
+    model = onnx.load(str(path))
+    expected, found = _onnx_tensors(onnx.load(str(onnx_path)), x), _onnx_tensors(model, x)
+    nodes = [node for node in model.graph.node if node.output[0] in expected]
+    return _first_difference([(node, expected[node.output[0]], found[node.output[0]]) for node in nodes])
+
+
 def explain_mnn(onnx_path: Path, mnn_path: Path, x: F32) -> FirstDifference | None:
     """Walk an MNN model against the ONNX model that it was made from; arguments as for `explain_onnx`."""
     import onnx
 
     model = onnx.load(str(onnx_path))
-    expected = _onnx_tensors(model, x)
+    tensors = _onnx_tensors(model, x)
+    expected = {name: values for name, values in tensors.items() if values.dtype == np.float32 and values.ndim == 4}
     found = _mnn_tensors(mnn_path, tuple(expected), x)
-    nodes = [node for node in model.graph.node if node.output[0] in found]
+    nodes = [node for node in model.graph.node if node.output[0] in found and node.op_type not in _MOVES]
     return _first_difference([(node, expected[node.output[0]], found[node.output[0]]) for node in nodes])
 
 
@@ -116,15 +143,18 @@ def _torch_tensors(network: torch.nn.Module, x: F32) -> dict[str, dict[str, F32]
     import torch
     from torch import nn
 
+    from deepmark.models.deformable import DeformableConv2d
+
     operators: dict[type[nn.Module], str] = {
         nn.Conv2d: "Conv",
         nn.ConvTranspose2d: "ConvTranspose",
         nn.MaxPool2d: "MaxPool",
         nn.ReLU: "Relu",
         nn.BatchNorm2d: "BatchNormalization",
+        DeformableConv2d: "DeformConv",
     }
     tensors: dict[str, dict[str, F32]] = {}
-    makers: dict[int, str] = {}  # id of a tensor -> path of the convolution that made it
+    makers: dict[int, str] = {}  # id of a tensor -> path of the layer that made it
     alive: list[torch.Tensor] = []  # an id is unique only while its tensor lives
 
     def keep(path: str, module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -132,8 +162,8 @@ def _torch_tensors(network: torch.nn.Module, x: F32) -> dict[str, dict[str, F32]
         tensors[path] = {operators[type(module)]: values}
         maker = makers.get(id(inputs[0]))
         if isinstance(module, nn.BatchNorm2d) and maker is not None:
-            tensors[maker] = {"Conv": values}
-        if isinstance(module, nn.Conv2d):
+            tensors[maker] = dict.fromkeys(tensors[maker], values)
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | DeformableConv2d):
             makers[id(output)] = path
             alive.append(output)
 

@@ -30,9 +30,16 @@ class Format:
     summary: str
 
 
-ONNX = Format("onnx", "model.onnx", "onnxruntime", "ONNX, opset 17: servers, other converters")
+ONNX = Format("onnx", "model.onnx", "onnxruntime", "ONNX, opset 17, with DeformConv 19: servers, other converters")
 MNN = Format("mnn", "model.mnn", "mnn", "MNN, fp32: phones")
 FORMATS = {one.name: one for one in (ONNX, MNN)}  # in the order of the chain
+
+# Form -> what it is; deformable convolutions of an ONNX file.
+DCN_FORMS = {
+    "native": "DeformConv, opset 19",
+    "decomposed": "GridSample and 1x1 convolutions, opset 17, for engines without DeformConv",
+}
+DEFAULT_DCN = "native"
 
 
 def choose_formats(names: Iterable[str]) -> tuple[Format, ...]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from deepmark.errors import BundleError
-from deepmark.exporter.formats import MNN, ONNX
+from deepmark.exporter.conversion import calibrated_deformable, convert_network, mnn_source, shipped_onnx
+from deepmark.exporter.formats import DEFAULT_DCN, MNN, ONNX
 from deepmark.exporter.parity import ParityReport, ParitySample, Tolerances
 from deepmark.exporter.precision.plan import Limits, PrecisionPlan, make_plan
 from deepmark.exporter.request import ExportRequest, make_request
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from deepmark.models.recognition.deformed import MaskFactor
     from deepmark.runtime.decoding.params import DecoderParams
     from deepmark.runtime.keypoints.schema import KeypointSchema
-    from deepmark.runtime.manifest import Manifest
+    from deepmark.runtime.manifest import Manifest, WinogradLevel
     from deepmark.runtime.provenance import Quantisation
 
 logger = logging.getLogger(__name__)
@@ -71,6 +73,7 @@ def export(
     images: str | Path | None = None,
     tolerances: Tolerances | None = None,
     heads: str = DEFAULT_LAYOUT,
+    dcn: str = DEFAULT_DCN,
     precision: str = "fp32",
     calibration: str | Path | None = None,
     keep_float: Iterable[str] = (),
@@ -97,6 +100,8 @@ def export(
         images: folder of pictures to compare on; None for those at hand, see `deepmark.exporter.pictures`.
         tolerances: allowed differences between two steps; None for the defaults.
         heads: layout of the graph, ``"dense"`` or ``"sparse"``: which heads it gives (`LAYOUTS`).
+        dcn: form of deformable convolutions in the ONNX file, of `deepmark.exporter.formats.DCN_FORMS`. MNN, which has
+            no such operator, always gets a decomposed graph of its own.
         precision: name of `deepmark.exporter.formats.PRECISIONS`.
         calibration: folder of pictures for int8; None for drawings.
         keep_float: modules whose convolutions stay in float in int8, such as ``"hm"`` or ``"base.level0"``.
@@ -112,7 +117,7 @@ def export(
         ParityError: a step changed the network, or the precision costs more than it may; nothing is left in ``output``.
         BundleError: the bundle cannot be written.
     """
-    request = make_request(checkpoint, to, output, name, size, heads)
+    request = make_request(checkpoint, to, output, name, size, heads, dcn)
     plan = make_plan(precision, request.formats, calibration=calibration, keep_float=keep_float, limits=limits)
     refuse_foreign(request.bundle)
     if zip_too and request.zip_file.is_dir():
@@ -153,9 +158,12 @@ def export(
             multiple=manifest.input.multiple,
             dynamic=dynamic,
         )
-        _require_room(work, loaded, copies=1 + simplify + len(request.formats) + plan.reduced + zip_too)
-        files = _convert(loaded, manifest, work, request, simplify=simplify, on_progress=on_progress)
-        report, vectors = _prove(loaded, manifest, files, pictures, tolerances or Tolerances(), on_progress)
+        levels = _levels(loaded, request, plan)
+        copies = 1 + simplify + len(levels) * len(request.formats) + plan.reduced + zip_too
+        _require_room(work, loaded, copies=copies)
+        convert = partial(convert_network, loaded, work, request, simplify=simplify, on_progress=on_progress)
+        prove = partial(_prove, loaded, pictures, tolerances or Tolerances(), on_progress)
+        manifest, files, report, vectors = _first_proven(manifest, levels, convert, prove, on_progress)
         finding = None
         if explain:
             on_progress("looking for the first tensor that differs")
@@ -178,6 +186,44 @@ def export(
     return ExportResult(request.bundle, report, complete, request.zip_file if zip_too else None, finding)
 
 
+def _levels(
+    loaded: LoadedNetwork, request: ExportRequest, plan: PrecisionPlan
+) -> tuple[WinogradLevel | msgspec.UnsetType, ...]:
+    """Return the Winograd levels at which MNN is tried.
+
+    Offsets carry the rounding of fast convolutions into positions, so deformable networks have another try without.
+
+    Raises:
+        ConversionError: the precision is not for this network.
+    """
+    from deepmark.exporter.deform_conv import has_deformable
+
+    if not has_deformable(loaded.network):
+        return (msgspec.UNSET,)
+    if plan.precision.calibrated:
+        raise calibrated_deformable(plan.precision.name)
+    return (msgspec.UNSET, 0) if MNN in request.formats else (msgspec.UNSET,)
+
+
+def _first_proven(
+    manifest: Manifest,
+    levels: Sequence[WinogradLevel | msgspec.UnsetType],
+    convert: Callable[[Manifest], dict[str, Path]],
+    prove: Callable[[Manifest, dict[str, Path]], tuple[ParityReport, dict[str, bytes]]],
+    on_progress: Progress,
+) -> tuple[Manifest, dict[str, Path], ParityReport, dict[str, bytes]]:
+    """Convert and prove with the first of MNN's Winograd levels at which all is equal, or else the last one."""
+    for number, level in enumerate(levels):
+        if number:
+            on_progress(f"MNN differs: trying it at Winograd level {level}")
+        manifest = msgspec.structs.replace(manifest, winograd_level=level)
+        files = convert(manifest)
+        report, vectors = prove(manifest, files)
+        if report.passed:
+            break
+    return manifest, files, report, vectors
+
+
 def _require_room(folder: Path, loaded: LoadedNetwork, *, copies: int) -> None:
     """Refuse to begin where the models will not fit."""
     needed = 4 * loaded.report.parameters * copies
@@ -189,50 +235,13 @@ def _require_room(folder: Path, loaded: LoadedNetwork, *, copies: int) -> None:
         )
 
 
-def _convert(
-    loaded: LoadedNetwork,
-    manifest: Manifest,
-    work: Path,
-    request: ExportRequest,
-    *,
-    simplify: bool,
-    on_progress: Progress,
-) -> dict[str, Path]:
-    """Write the model files of all stages; return them by the stage's name, in order."""
-    from deepmark.exporter.to_mnn import convert_to_mnn
-    from deepmark.exporter.to_onnx import export_onnx, simplify_onnx
-
-    outputs = tuple(manifest.heads.channels)
-    files = {"onnx": work / "network.onnx"}
-    on_progress("torch -> onnx")
-    export_onnx(
-        loaded.network,
-        files["onnx"],
-        heads=outputs,
-        size=request.size,
-        dynamic=manifest.input.dynamic,
-        logits=manifest.heads.activation == "logits",
-        metadata=manifest.to_json(compact=True).decode(),
-    )
-    if simplify:
-        on_progress("onnx -> simplified")
-        files["simplified"] = work / "simplified.onnx"
-        simplify_onnx(files["onnx"], files["simplified"], heads=outputs)
-    if MNN in request.formats:
-        on_progress("onnx -> mnn")
-        source = files.get("simplified", files["onnx"])
-        files["mnn"] = work / "network.mnn"
-        convert_to_mnn(source, files["mnn"])
-    return files
-
-
 def _prove(
     loaded: LoadedNetwork,
-    manifest: Manifest,
-    files: Mapping[str, Path],
     pictures: list[ParityPicture],
     tolerances: Tolerances,
     on_progress: Progress,
+    manifest: Manifest,
+    files: Mapping[str, Path],
 ) -> tuple[ParityReport, dict[str, bytes]]:
     """Compare all stages on all pictures; return the report, and golden vectors from what the network itself gave."""
     from deepmark.exporter.stages import ChainStage, compare_stages, load_converted, torch_stage
@@ -278,7 +287,7 @@ def _reduce(
     target = files["mnn"].with_name("reduced.mnn")
     vectors: dict[str, bytes] = {}
     quantisation = reduce_precision(
-        ProvenModel(files.get("simplified", files["onnx"]), files["mnn"], manifest),
+        ProvenModel(mnn_source(files), files["mnn"], manifest),
         target,
         plan,
         calibration=calibration,
@@ -293,7 +302,7 @@ def _collect(work: Path, files: Mapping[str, Path], request: ExportRequest) -> P
     """Move the asked models into a folder of their own."""
     folder = work / "bundle"
     folder.mkdir()
-    sources = {ONNX: files.get("simplified", files["onnx"]), MNN: files.get("mnn")}
+    sources = {ONNX: shipped_onnx(files), MNN: files.get("mnn")}
     for one in request.formats:
         source = sources[one]
         assert source is not None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepmark.errors import CheckpointError, UsageError
-from deepmark.exporter.formats import Format, choose_formats
+from deepmark.exporter.formats import DCN_FORMS, DEFAULT_DCN, ONNX, Format, choose_formats
 from deepmark.extras import require
 from deepmark.models.size import MULTIPLE, check_multiple
 from deepmark.runtime.bundle import BUNDLE_SUFFIX, ZIP_SUFFIX
@@ -37,6 +37,7 @@ class ExportRequest:
         name: name of the model.
         size: height, width in pixels.
         heads: layout of the graph, one of `LAYOUTS`.
+        dcn: way that deformable convolutions are written in the ONNX file, one of `DCN_FORMS`.
     """
 
     checkpoint: Path
@@ -45,6 +46,7 @@ class ExportRequest:
     name: str
     size: tuple[int, int]
     heads: str
+    dcn: str = DEFAULT_DCN
 
     @property
     def bundle(self) -> Path:
@@ -64,11 +66,13 @@ def make_request(
     name: str | None,
     size: int | tuple[int, int],
     heads: str = DEFAULT_LAYOUT,
+    dcn: str = DEFAULT_DCN,
 ) -> ExportRequest:
     """Check a request, without torch.
 
     Raises:
-        UsageError: a format or a layout of heads is unknown, or the size, the name or the output folder cannot be.
+        UsageError: a format, a layout of heads or a form of deformable convolutions is unknown, or the size, the name
+            or the output folder cannot be.
         CheckpointError: there is no such file, or it may not be looked at.
         DeepMarkError: a library that every export needs is not installed.
     """
@@ -78,6 +82,13 @@ def make_request(
     _check_size(size)
     if heads not in LAYOUTS:
         raise UsageError(f"unknown layout of heads {heads!r}", hint=f"choose from {', '.join(LAYOUTS)}")
+    if dcn not in DCN_FORMS:
+        raise UsageError(f"unknown form of deformable convolutions {dcn!r}", hint=f"choose from {', '.join(DCN_FORMS)}")
+    if dcn != DEFAULT_DCN and ONNX not in formats:
+        raise UsageError(
+            f"deformable convolutions are {dcn} in ONNX files, and none was asked for",
+            hint="add --to onnx, or leave --dcn out: MNN's model never has them",
+        )
     name = checkpoint.stem if name is None else name
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a model", hint="begin with a letter or digit; no slashes, no colons")
@@ -90,7 +101,7 @@ def make_request(
         raise CheckpointError(f"there is no file {checkpoint}", hint="check the path of the checkpoint")
     output = Path() if output is None else Path(output)
     native_path(output, UsageError)
-    return ExportRequest(checkpoint, formats, output, name, size, heads)
+    return ExportRequest(checkpoint, formats, output, name, size, heads, dcn)
 
 
 def _check_size(size: tuple[int, int]) -> None:

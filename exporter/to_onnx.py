@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.deformable.tracing import DEFORM_CONV, DEFORM_CONV_OPSET, has_deformable, register_deform_conv
+from deepmark.exporter.deform_conv import DEFORM_CONV, DEFORM_CONV_OPSET, has_deformable, register_deform_conv
 from deepmark.exporter.normalisation import fold_normalisation
 from deepmark.runtime.embedded_manifest import METADATA_KEY
 from deepmark.runtime.heads.maps import PROBABILITY_HEADS

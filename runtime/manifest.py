@@ -38,6 +38,7 @@ from deepmark.runtime.provenance import (
 SCHEMA_VERSION = 1
 MAX_INPUT_PIXELS = 4096 * 4096  # at about 220 bytes a pixel: 3.7 GB; an engine that runs out of memory dies wordlessly
 
+WinogradLevel = Literal[0, 1, 2, 3]
 Activation = Literal["probabilities", "logits"]
 UNSEALED: Sha256 = "0" * 64  # stands in for the checksum while it is computed
 _CHECKSUM = re.compile(rb'"checksum": ?"([0-9a-f]{64})"')
@@ -149,6 +150,8 @@ class Manifest(ManifestPart, frozen=True, kw_only=True):
         versions: name of each library -> version that made the bundle.
         parity: results of every step of the export.
         quantisation: way to fewer bits, and what that costs; None for a model in fp32.
+        winograd_level: level of memory that MNN's fast convolutions may take, 0 (none of them) to 3, where the model is
+            to run with that level; left out where MNN's own choice is meant.
         files: path of every other file of the bundle, with ``/`` -> its sha256 and length.
     """
 
@@ -168,6 +171,7 @@ class Manifest(ManifestPart, frozen=True, kw_only=True):
     versions: dict[str, str]
     parity: tuple[HopParity, ...] = ()
     quantisation: Quantisation | None = None
+    winograd_level: WinogradLevel | msgspec.UnsetType = msgspec.UNSET
     files: dict[str, FileEntry] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:

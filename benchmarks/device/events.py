@@ -48,12 +48,13 @@ class StartEvent(_Event, frozen=True, kw_only=True, tag="start"):
 
 
 class LoadedEvent(_Event, frozen=True, kw_only=True, tag="loaded"):
-    """The model is ready; what the engine really does."""
+    """The model is ready; what the engine really does. A Winograd level of -1 is MNN's own choice."""
 
     load_ms: Milliseconds
     precision_used: str
     backend: str
     threads_used: Annotated[int, msgspec.Meta(ge=1, le=256)]
+    winograd_level: Annotated[int, msgspec.Meta(ge=-1, le=3)] = -1
     mnn_memory_mib: float | None = None
     mnn_mflops: float | None = None
     memory: StageMemory

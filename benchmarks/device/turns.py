@@ -103,6 +103,7 @@ def contestant_result(
             "precision_asked": first.precision,
             "precision_used": last.loaded.precision_used[:20],
             "power": first.power,
+            **({"winograd_level": last.loaded.winograd_level} if last.loaded.winograd_level >= 0 else {}),
             **settings,
         },
         precision=manifest.precision,

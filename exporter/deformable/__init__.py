@@ -1,6 +1,6 @@
-"""Deformable convolutions in ONNX graphs: the operator itself, and what stands for it where an engine lacks it.
+"""Deformable convolutions of ONNX graphs, written with other operators for engines that lack this one.
 
-``tracing`` tells torch how the layer is written; ``layers`` finds it in a graph; ``portable`` and ``mnn_form`` each write
-it with ``GridSample`` and plain convolutions, for engines that read ONNX and for MNN; ``decomposition`` puts that in its
-place. docs/decisions/0031-deformable-convolutions.md has the formulas, and what was measured.
+``layers`` finds them in a graph; ``portable`` and ``mnn_form`` each write one with ``GridSample`` and plain
+convolutions, for engines that read ONNX and for MNN; ``decomposition`` puts that in its place.
+docs/decisions/0031-deformable-convolutions.md has the formulas, and what was measured.
 """

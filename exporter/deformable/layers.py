@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.deformable.tracing import DEFORM_CONV
+from deepmark.exporter.deform_conv import DEFORM_CONV
+from deepmark.exporter.onnx_constants import ConstantReader
 from deepmark.runtime.arrays import F32
 
 if TYPE_CHECKING:
@@ -67,15 +68,9 @@ def read_layers(model: onnx.ModelProto, size: tuple[int, int], multiple: int) ->
     Raises:
         ConversionError: a ``DeformConv`` is not one that our networks have.
     """
-    from onnx import numpy_helper
-
     makers = {name: node for node in model.graph.node for name in node.output}
-    constants = {one.name: one for one in model.graph.initializer}
+    constants = ConstantReader(model.graph)
     shapes = _map_sizes(model, size)
-
-    def value(name: str) -> F32:
-        array: F32 = numpy_helper.to_array(constants[name])
-        return array
 
     found = []
     for node in model.graph.node:
@@ -85,16 +80,16 @@ def read_layers(model: onnx.ModelProto, size: tuple[int, int], multiple: int) ->
             x, weight, offset, bias, mask = node.input
             split, sigmoid = makers[offset], makers[mask]
             branch = makers[split.input[0]]
-            kernel = value(weight)
+            kernel = constants.value(weight)
             _check(node, split, sigmoid, branch, kernel.shape)
             layer = DeformableLayer(
                 name=node.name.removesuffix(f"/{DEFORM_CONV}"),
                 x=x,
                 y=node.output[0],
                 weight=kernel.reshape(*kernel.shape[:2], TAPS),
-                bias=value(bias),
-                branch_weight=value(branch.input[1]),
-                branch_bias=value(branch.input[2]),
+                bias=constants.value(bias),
+                branch_weight=constants.value(branch.input[1]),
+                branch_bias=constants.value(branch.input[2]),
                 size=shapes[branch.output[0]],
                 least_cells=(multiple * shapes[branch.output[0]][0] // size[0]) ** 2,
                 replaced=frozenset(name for one in (branch, split, sigmoid, node) for name in one.output),

@@ -9,9 +9,9 @@ What the form is made for:
   sampled: they have fewer channels. All other layers are sampled first; three taps share a 1x1 convolution.
 * What one tap reads and writes should stay in a cache, so large maps are computed in parts.
 
-Opset 17, dynamic sizes. ONNX promises samples of five dimensions only from opset 20 on, where the mode has another name,
-one that MNN's converter does not know (rule 11d). ONNX Runtime and MNN both take them at 17, and nobody else gets this
-graph.
+Opset 17, dynamic sizes. ONNX promises samples of five dimensions only from opset 20 on, where the mode has another
+name, one that MNN's converter does not know (rule 11d). ONNX Runtime and MNN both take them at 17, and nobody else gets
+this graph.
 """
 
 from __future__ import annotations

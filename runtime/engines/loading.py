@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import numpy as np
 
 from deepmark.errors import BundleError, UsageError
@@ -42,7 +43,8 @@ def load_engine(
         backend: ``"mnn"`` or ``"onnxruntime"``; None for the first of these that the model has a file for; ``"auto"``
             for the faster one, which is measured for about a second on first use and remembered
             (`deepmark.runtime.engines.engine_choice`); `EngineRecord.choice` says what was found.
-        winograd: `MnnSettings.winograd`, 0 to 3, only with MNN; None for its default.
+        winograd: `MnnSettings.winograd`, 0 to 3, only with MNN; None for what the model was proven with
+            (`Manifest.winograd_level`), or MNN's default.
         memory: `MnnSettings.memory`, ``"normal"`` or ``"low"``, only with MNN; None for its default.
         pairs: whether pictures will come in pairs, as in a flip test: then it is measured once, and remembered, whether
             two of them are faster in one run (`deepmark.runtime.engines.pair_choice`); otherwise each has its own.
@@ -63,7 +65,7 @@ def load_engine(
     if backend == "auto":
         backend, found = _faster(model, asked)
     chosen = _choose(model, backend)
-    settings = _mnn_settings(chosen, winograd, memory)
+    settings = _mnn_settings(chosen, winograd, memory, model.manifest)
     name = model.weights[chosen]
     sha256 = model.entries[name].sha256
     with model.weights_file(chosen) as path:
@@ -117,13 +119,16 @@ def _require_own_graph(path: Path, model: OpenedBundle) -> None:
         )
 
 
-def _mnn_settings(backend: Backend, winograd: int | None, memory: Memory | None) -> MnnSettings | None:
+def _mnn_settings(
+    backend: Backend, winograd: int | None, memory: Memory | None, manifest: Manifest
+) -> MnnSettings | None:
     if backend != "mnn":
         if winograd is not None or memory is not None:
             raise UsageError(f"winograd and memory are settings of MNN, not of {backend}", hint="leave them out")
         return None
     default = MnnSettings()
-    return MnnSettings(default.winograd if winograd is None else winograd, memory or default.memory)
+    own = default.winograd if isinstance(manifest.winograd_level, msgspec.UnsetType) else manifest.winograd_level
+    return MnnSettings(own if winograd is None else winograd, memory or default.memory)
 
 
 def _faster(model: OpenedBundle, threads: int) -> tuple[Backend | None, str]:

@@ -81,7 +81,8 @@ std::string loaded_line(const Pipeline& pipeline, double load_ms) {
     const Engine& engine = pipeline.engine();
     return R"({"event":"loaded","load_ms":)" + fixed(load_ms, 3) + R"(,"precision_used":")" +
            pipeline.precision_used() + R"(","backend":"CPU","threads_used":)" +
-           std::to_string(engine.threads_used()) + R"(,"mnn_memory_mib":)" +
+           std::to_string(engine.threads_used()) + R"(,"winograd_level":)" +
+           std::to_string(pipeline.winograd_level()) + R"(,"mnn_memory_mib":)" +
            shown(double(engine.memory_mib())) + R"(,"mnn_mflops":)" +
            shown(double(engine.mflops())) + R"(,"memory":)" + memory_now() + "}";
 }

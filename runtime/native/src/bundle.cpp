@@ -285,6 +285,8 @@ bool Bundle::open(const std::string& path, Bundle& bundle, std::string& error) {
     fields.require(checksum_holds(content), "its checksum does not fit its content");
     bundle.name = fields.text(manifest, "name");
     bundle.precision = fields.text(manifest, "precision");
+    if (manifest.find("winograd_level"))
+        bundle.winograd_level = fields.integer(manifest, "winograd_level", 0, 3);
     read_files(manifest, bundle, fields);
     read_input(manifest, bundle, fields);
     read_schema(fields.get(manifest, "keypoints", Json::object), bundle, fields);

@@ -24,9 +24,10 @@ struct ClassDrawing {
 };
 
 struct Bundle {
-    std::string path, name, precision;          // precision of the weights: fp32, fp16, w8 or int8
-    int height = 0, width = 0, multiple = 0;    // pixels
-    bool dynamic = false;                       // accepts other sizes
+    std::string path, name, precision;        // precision of the weights: fp32, fp16, w8 or int8
+    int height = 0, width = 0, multiple = 0;  // pixels
+    bool dynamic = false;                     // accepts other sizes
+    int winograd_level = -1;  // that the model was proven with; -1: MNN's own choice
     std::array<double, 3> mean{}, deviation{};  // of pixels in [0, 1]; blue, green, red
     bool sparse = false, logits = false;
     std::map<std::string, int> channels;  // of every output of the graph

@@ -44,6 +44,7 @@ public:
     Regressions& regressions();
     const Map& hm() const { return hm_map_; }  // probabilities, once decoded; hm_hp may be empty
     const Map& hm_hp() const { return hm_hp_map_; }
+    int winograd_level() const { return winograd_level_; }  // -1: MNN's own choice
     int height() const { return height_; }
     int width() const { return width_; }
 
@@ -59,6 +60,7 @@ private:
     DenseHeads dense_;
     std::unique_ptr<SparseHeads> sparse_;
     Precision asked_ = Precision::fp32;
+    int winograd_level_ = -1;
     int height_ = 0, width_ = 0;
     std::vector<float> table_;  // (3, 256): a pixel's value normalised
     Bytes warped_;

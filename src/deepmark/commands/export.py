@@ -13,7 +13,7 @@ from deepmark.commands.click_program import run
 from deepmark.commands.options import PATH, dcn_mask_option, output_options, tolerance_options, tolerances_of
 from deepmark.console import print_json, say
 from deepmark.errors import ParityError, UsageError
-from deepmark.exporter.formats import FORMATS, PRECISIONS
+from deepmark.exporter.formats import DCN_FORMS, DEFAULT_DCN, FORMATS, PRECISIONS
 from deepmark.files import printable
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
 
@@ -35,6 +35,7 @@ Examples:
 """
 _FORMATS = "; ".join(f"{one.name}: {one.summary}" for one in FORMATS.values())
 _PRECISIONS = "; ".join(f"{one.name}: {one.summary}" for one in PRECISIONS.values())
+_DCN_FORMS = "; ".join(f"{name}: {summary}" for name, summary in DCN_FORMS.items())
 _LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
 
 
@@ -65,6 +66,13 @@ _LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
     default=DEFAULT_LAYOUT,
     show_default=True,
     help=f"Outputs of the graph. {_LAYOUTS}.",
+)
+@click.option(
+    "--dcn",
+    type=click.Choice(list(DCN_FORMS)),
+    default=DEFAULT_DCN,
+    show_default=True,
+    help=f"Deformable convolutions in the ONNX file. {_DCN_FORMS}. MNN's model never has them.",
 )
 @click.option(
     "--precision",

@@ -46,7 +46,7 @@ enum class Memory { normal, low };
 struct EngineSettings {
     int threads = 1;                        // 1 to 64
     Precision precision = Precision::fp32;  // fp16 only where the processor has it: x86 stays fp32
-    int winograd_level = -1;  // MNN's WINOGRAD_MEMORY_LEVEL, 0 to 3; -1: MNN's own choice
+    int winograd_level = -1;  // MNN's WINOGRAD_MEMORY_LEVEL, 0 to 3; -1: the model's own, or MNN's
     Power power = Power::normal;
     Memory memory = Memory::normal;
 };
