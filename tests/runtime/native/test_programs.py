@@ -206,6 +206,25 @@ def test_bench_writes_what_the_contract_says(build: NativeBuild, bundle: Path, p
     assert lines[-1]["memory"]["hwm_kib"] >= lines[-1]["memory"]["rss_kib"]
 
 
+@pytest.mark.parametrize(("own", "asked", "used"), [({}, (), -1), ({"winograd_level": 0}, (), 0), ({}, (2,), 2)])
+def test_bench_obeys_the_level_that_a_model_was_proven_with(
+    build: NativeBuild,
+    demo_dense_bundle: Path,
+    pictures: Path,
+    tmp_path: Path,
+    own: dict[str, Any],
+    asked: tuple[int, ...],
+    used: int,
+) -> None:
+    copied, manifest = _copy(demo_dense_bundle, tmp_path)
+    (copied / "manifest.json").write_bytes(structs.replace(manifest, **own).to_json())
+    words = ["--pictures", pictures, "--runs", 1, "--warm-up-runs", 0, "--threads", 1]
+    words += [word for level in asked for word in ("--winograd", level)]
+    code, lines, printed = run(build, "dm_bench", copied, *words)
+    assert code == 0, printed
+    assert lines[1]["winograd_level"] == used
+
+
 def test_bench_leaves_out_what_cannot_reach_the_threshold(build: NativeBuild, bundle: Path, pictures: Path) -> None:
     found = {}
     for threshold in (0, 1):
