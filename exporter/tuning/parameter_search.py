@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from deepmark.console import Progress, no_progress
 from deepmark.errors import UsageError
@@ -23,11 +23,11 @@ from deepmark.exporter.tuning.sweeps import (
 )
 from deepmark.models.evaluation.gains import Gains, compare
 from deepmark.models.evaluation.metric import require_hotcoco
-from deepmark.models.evaluation.prediction import TECHNIQUES, with_techniques
 from deepmark.models.evaluation.store import HeadStore
 from deepmark.models.evaluation.truth import Truth
 from deepmark.runtime.cpu import usable_cores
 from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.decoding.techniques import TECHNIQUES, with_techniques
 
 STEPS = 20  # the paper's: 0 to 1, step 0.05
 
@@ -128,7 +128,7 @@ def tune(
         parameters = tuple(name for name in parameters if name == "sigma_center")
     to_search, to_check = split_pictures(truth, check_share, seed)
     start = store.manifest.decoder
-    begin = start if techniques is None else replace(with_techniques(start, techniques), mask=4 in techniques)
+    begin = start if techniques is None else with_techniques(start, techniques)
     processes = workers or usable_cores()
     plan = StagingPlan(truth.schema, begin, values_of("sigma_center", begin, grid))
     sigma_map, begun = None, time.perf_counter()

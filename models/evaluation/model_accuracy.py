@@ -16,7 +16,7 @@ from deepmark.models.evaluation.coco_file import save_results
 from deepmark.models.evaluation.dataset_request import DatasetRequest, LabelledSet
 from deepmark.models.evaluation.detection_files import MOST_FILES, load_detections
 from deepmark.models.evaluation.metric import require_hotcoco
-from deepmark.models.evaluation.prediction import TECHNIQUES, detect_all, with_techniques
+from deepmark.models.evaluation.prediction import detect_all
 from deepmark.models.evaluation.report import AccuracyReport, measure, steps
 from deepmark.models.evaluation.report_page import REPORT_STEPS, write_report
 from deepmark.models.evaluation.results import ClassResults
@@ -26,6 +26,7 @@ from deepmark.models.evaluation.strategy_times import time_strategies, timed_pic
 from deepmark.models.evaluation.table2 import ROWS, Table2Row, make_table2
 from deepmark.models.evaluation.truth import KINDS, Kind, Truth
 from deepmark.page import require_report
+from deepmark.runtime.decoding.techniques import TECHNIQUES, with_techniques
 from deepmark.runtime.multi_inference import MultiInference
 
 logger = logging.getLogger(__name__)

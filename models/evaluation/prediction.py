@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from deepmark.models.datasets.deepfashion2 import Dataset
 from deepmark.models.evaluation.landmark_layout import require_same_classes
@@ -13,8 +12,6 @@ from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detector import Detector
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.media.picture_file import decode_picture
-
-TECHNIQUES = frozenset((1, 2, 3, 4))
 
 
 def find_all(
@@ -62,21 +59,3 @@ def detect_all(
         builder.add_detections(picture.image_id, picture.detect(params))
         advance()
     return builder.build()
-
-
-def with_techniques(params: DecoderParams, chosen: frozenset[int]) -> DecoderParams:
-    """Switch off the paper's techniques that are not ``chosen``; the others keep their parameters.
-
-    1: score from landmarks too, Eq. (1). 2: blur of the heatmaps, Eq. (2). 3: mean of both positions, Eq. (3).
-    4: landmark search under a mask, Eq. (4).
-    """
-    plain = DecoderParams.baseline()
-    if 1 not in chosen:
-        params = replace(params, alpha=plain.alpha)
-    if 2 not in chosen:
-        params = replace(params, sigma_center=plain.sigma_center, sigma_keypoint=plain.sigma_keypoint)
-    if 3 not in chosen:
-        params = replace(params, gamma=plain.gamma)
-    if 4 not in chosen:
-        params = replace(params, mask=plain.mask)
-    return params

@@ -16,17 +16,17 @@ from deepmark.console import Progress, no_progress
 from deepmark.errors import DataError
 from deepmark.models.evaluation.gains import Gain, ResampledAccuracy, resampled
 from deepmark.models.evaluation.metric import AveragePrecision
-from deepmark.models.evaluation.prediction import TECHNIQUES, detect_all, with_techniques
+from deepmark.models.evaluation.prediction import detect_all
 from deepmark.models.evaluation.store import HeadStore
 from deepmark.models.evaluation.truth import KINDS, Kind, Truth
 from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.decoding.techniques import OF_LANDMARKS, TECHNIQUES, with_techniques
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.multi_inference import PAPER_SCALES, SINGLE, MultiInference
 
 logger = logging.getLogger(__name__)
 
 _SEED = 0
-_OF_CENTRES = frozenset((2,))  # technique 2 blurs the centre heatmap too; the others need landmark heatmaps
 _PAPER = DecoderParams()
 _OFF = DecoderParams.baseline()
 
@@ -91,7 +91,7 @@ def strategies_of(manifest: Manifest) -> tuple[Strategy, ...]:
     techniques of landmarks change nothing, and without knowledge of left and right there is no flip test.
     """
     params = manifest.decoder
-    useful = TECHNIQUES if "hm_hp" in manifest.heads.heads else _OF_CENTRES
+    useful = TECHNIQUES if "hm_hp" in manifest.heads.heads else TECHNIQUES - OF_LANDMARKS
     rows = [Strategy("plain", replace(with_techniques(params, frozenset()), nms=None))]
     if params.nms is not None:
         rows.append(Strategy("+ suppression", replace(rows[0].decoder, nms=params.nms)))

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from deepmark.models.evaluation.metric import AveragePrecision
-from deepmark.models.evaluation.prediction import TECHNIQUES, detect_all, with_techniques
+from deepmark.models.evaluation.prediction import detect_all
 from deepmark.models.evaluation.report import measure
 from deepmark.models.evaluation.store import HeadStore
 from deepmark.models.evaluation.truth import Truth
 from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.decoding.techniques import TECHNIQUES, with_techniques
 
 PAPER_MODEL = "mDLA-34 at 256x256 on DeepFashion2's validation set"
 

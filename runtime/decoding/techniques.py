@@ -1,4 +1,4 @@
-"""Which of the paper's techniques (section 3.2) a network has a use for, and the parameters to begin with."""
+"""The paper's four techniques by their numbers (section 3.2): switched, and of use to a network or not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from deepmark.errors import UsageError
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
-OF_LANDMARKS = (1, 3, 4)  # they read the landmark heatmap; technique 2 blurs the centre heatmap too
+TECHNIQUES = frozenset((1, 2, 3, 4))
+OF_LANDMARKS = frozenset((1, 3, 4))  # they read the landmark heatmap; technique 2 blurs the centre heatmap too
 
 
 def default_params(schema: KeypointSchema, heads: Collection[str]) -> DecoderParams:
@@ -31,6 +32,33 @@ def default_params(schema: KeypointSchema, heads: Collection[str]) -> DecoderPar
     return replace(params, nms="soft")
 
 
+def with_techniques(params: DecoderParams, chosen: Collection[int]) -> DecoderParams:
+    """Switch the paper's techniques on and off.
+
+    Those that are ``chosen`` keep their parameters, or have the paper's where they were off.
+
+    1: score from landmarks too, Eq. (1). 2: blur of the heatmaps, Eq. (2). 3: mean of both positions, Eq. (3).
+    4: landmark search under a mask, Eq. (4).
+    """
+    paper, off = DecoderParams(), DecoderParams.baseline()
+    blurred = (params.sigma_center, params.sigma_keypoint) != (off.sigma_center, off.sigma_keypoint)
+    sigmas = off if 2 not in chosen else params if blurred else paper
+    return replace(
+        params,
+        alpha=_switched(params.alpha, off.alpha, paper.alpha, on=1 in chosen),
+        sigma_center=sigmas.sigma_center,
+        sigma_keypoint=sigmas.sigma_keypoint,
+        gamma=_switched(params.gamma, off.gamma, paper.gamma, on=3 in chosen),
+        mask=4 in chosen,
+    )
+
+
+def _switched(value: float, off: float, paper: float, *, on: bool) -> float:
+    if not on:
+        return off
+    return paper if value == off else value
+
+
 def require_use(techniques: Collection[int], heads: Collection[str], *, model: str) -> None:
     """Refuse techniques that could change nothing of what a network finds.
 
@@ -42,7 +70,7 @@ def require_use(techniques: Collection[int], heads: Collection[str], *, model: s
     Raises:
         UsageError: some of them work on landmark heatmaps, and the network has none.
     """
-    useless = [number for number in OF_LANDMARKS if number in techniques]
+    useless = sorted(OF_LANDMARKS.intersection(techniques))
     if not useless or "hm_hp" in heads:
         return
     why = "it finds landmarks without a heatmap (hm_hp)" if "hps" in heads else "it finds boxes only"

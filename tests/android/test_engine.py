@@ -19,10 +19,10 @@ from java_engine import CPP, LIBRARY, JavaEngine, compile_engine, require_jdk
 from media_files import encoded, read_image
 from tiny import convert, export_tiny, make_manifest, write_bundle
 
-from deepmark.models.evaluation.prediction import with_techniques
 from deepmark.runtime import Detector
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.bundle import open_bundle
+from deepmark.runtime.decoding.techniques import with_techniques
 
 pytestmark = pytest.mark.slow
 

@@ -300,6 +300,30 @@ def test_other_counts_head_convs_and_head_sets_load(
     assert (loaded.schema.name if loaded.schema else None) == schema
 
 
+@pytest.mark.parametrize("optional", [("reg",), ()])
+def test_a_network_of_boxes_alone_loads_with_a_table_of_classes(optional: tuple[str, ...], tmp_path: Path) -> None:
+    heads = head_channels(80, 0, optional=optional)
+    with torch.device("meta"):
+        shapes = {n: tuple(t.shape) for n, t in MDLA34(heads).state_dict().items()}
+    torch.save(light_tensors(shapes), tmp_path / "ctdet.pth")
+
+    loaded = load_checkpoint(tmp_path / "ctdet.pth")
+
+    assert loaded.schema == KeypointSchema.coco()
+    assert (loaded.report.classes, loaded.report.groups, loaded.report.heads) == (80, 0, heads)
+    with pytest.raises(CheckpointError, match=r"80 classes and no landmarks, but .* 13 classes and 62 landmark groups"):
+        load_checkpoint(tmp_path / "ctdet.pth", KeypointSchema.deepfashion2())
+
+
+def test_landmarks_do_not_load_with_a_table_of_classes(light: Tensors, tmp_path: Path) -> None:
+    torch.save(light, tmp_path / "net.pth")
+
+    with pytest.raises(
+        CheckpointError, match="62 landmark groups, but the schema 'coco-80' has 80 classes and no landm"
+    ):
+        load_checkpoint(tmp_path / "net.pth", KeypointSchema.coco())
+
+
 def test_missing_unexpected_and_misshaped_tensors_are_all_listed(light: Tensors, tmp_path: Path) -> None:
     light["base.level2.tree1.conv1.weight"] = torch.zeros(64, 32, 5, 5)
     light["base.level0.7.weight"] = torch.zeros(1)

@@ -96,6 +96,14 @@ def _sparse(
     }
 
 
+def test_a_manifest_of_techniques_that_a_network_has_no_use_for_is_read(manifest: Manifest) -> None:
+    """Earlier programs wrote the same parameters for every network."""
+    document = json.loads(manifest.to_json())
+    document["heads"]["channels"] = {"hm": 2, "wh": 2, "hps": 6}
+    read = msgspec.convert(document, Manifest)
+    assert (read.decoder.alpha, read.decoder.mask) == (0.8, True)
+
+
 def test_a_sparse_layout_is_read(manifest: Manifest) -> None:
     document = json.loads(manifest.to_json())
     document["heads"] = _sparse()

@@ -167,6 +167,19 @@ def test_a_bundle_is_run_on_cocos_pictures_and_what_it_saves_is_a_result_file(
     assert "COCO's metric: mAP_pt" in printed.err
 
 
+def test_a_model_of_boxes_is_not_asked_for_what_belongs_to_landmarks(
+    deepmark: Deepmark, boxes_bundle: Path, tmp_path: Path
+) -> None:
+    labels, pictures = folder_of(objects(2, 3)[0], tmp_path, "instances.json")
+    data = (boxes_bundle, "--images", pictures, "--annotations", labels)
+
+    for words in (("--techniques", "1,2"), ("--techniques", "all"), ("--table", "2")):
+        deepmark("eval", *data, *words).assert_refused(2, "has no use for technique 1", "it finds boxes only")
+    blurred = deepmark("eval", *data, "--techniques", "2", "--json")
+    assert json.loads(blurred.out)["decoder"]["sigma_center"] == 0.45
+    deepmark("tune", *data).assert_refused(2, "labels boxes only", "mAP of landmarks")
+
+
 def test_landmarks_and_boxes_are_not_taken_for_each_other(
     deepmark: Deepmark, person_bundle: Path, boxes_bundle: Path, small_bundle: Path, tmp_path: Path
 ) -> None:

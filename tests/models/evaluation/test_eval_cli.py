@@ -22,8 +22,8 @@ from outcome import Deepmark
 from small_models import deepfashion2_bundle
 
 from deepmark.models.datasets.drawings.dataset import write_dataset
-from deepmark.models.evaluation.prediction import with_techniques
 from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.decoding.techniques import with_techniques
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 
@@ -111,6 +111,15 @@ def test_techniques_are_switched_off_one_by_one() -> None:
     assert with_techniques(params, frozenset()) == replace(plain, nms="soft")
     assert with_techniques(params, frozenset((2, 4))) == replace(params, alpha=1, gamma=1)
     assert with_techniques(params, frozenset((1, 3))) == replace(params, sigma_center=0, sigma_keypoint=0, mask=False)
+
+
+def test_a_technique_that_is_off_in_the_model_gets_the_paper_s_parameters() -> None:
+    plain = replace(DecoderParams.baseline(), nms="soft")
+
+    assert with_techniques(plain, (2,)) == replace(plain, sigma_center=0.45, sigma_keypoint=0.9)
+    assert with_techniques(plain, (1, 2, 3, 4)) == DecoderParams(nms="soft")
+    own = replace(plain, sigma_center=0.2, alpha=0.5)
+    assert with_techniques(own, (1, 2)) == own
 
 
 @pytest.mark.slow
