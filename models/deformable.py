@@ -84,7 +84,7 @@ def deformable_convolution(
     out, _, *kernel = weight.shape
     taps = kernel[0] * kernel[1]
     high, wide = offset.shape[2:]
-    dy, dx = offset.view(batch * groups, taps, 2, high, wide).unbind(2)  # each (B G, taps, h, w)
+    dy, dx = offset.reshape(batch * groups, taps, 2, high, wide).unbind(2)  # each (B G, taps, h, w)
     tap = torch.arange(taps, device=x.device).view(taps, 1, 1)
     top = torch.arange(high, device=x.device).view(high, 1) * stride - padding
     left = torch.arange(wide, device=x.device) * stride - padding
@@ -96,14 +96,14 @@ def deformable_convolution(
     grid = torch.stack(((2 * px + 1) / width - 1, (2 * py + 1) / height - 1), -1)  # (B G, taps, h, w, 2)
     samples = F.grid_sample(
         x.reshape(batch * groups, channels // groups, height, width),
-        grid.view(batch * groups, taps * high, wide, 2),
+        grid.reshape(batch * groups, taps * high, wide, 2),
         mode="bilinear",
         padding_mode="zeros",
         align_corners=False,
     )  # (B G, C / G, taps h, w)
-    weighted = samples.view(batch * groups, -1, taps, high, wide) * mask.view(batch * groups, 1, taps, high, wide)
-    columns = weighted.view(batch, channels * taps, high * wide)
-    return (weight.view(out, -1) @ columns + bias[:, None]).view(batch, out, high, wide)
+    weighted = samples.reshape(batch * groups, -1, taps, high, wide) * mask.reshape(batch * groups, 1, taps, high, wide)
+    columns = weighted.reshape(batch, channels * taps, high * wide)
+    return (weight.reshape(out, -1) @ columns + bias[:, None]).reshape(batch, out, high, wide)
 
 
 @torch.library.custom_op("deepmark::deformable_convolution", mutates_args=())

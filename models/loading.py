@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from deepmark.errors import CheckpointError
 from deepmark.files import printable
 from deepmark.models.checkpoint import RawCheckpoint, read_checkpoint
+from deepmark.models.networks import KeypointNetwork
 from deepmark.models.recognition.architectures import ARCHITECTURES
 from deepmark.models.recognition.deformed import MaskFactor
 from deepmark.models.recognition.layout import Layout
@@ -126,7 +127,7 @@ def load_checkpoint(
     )
 
 
-def build_network(layout: Layout, *, device: str = "cpu") -> nn.Module:
+def build_network(layout: Layout, *, device: str = "cpu") -> KeypointNetwork:
     """Build the network of a layout with fresh weights, or without any on the device ``"meta"``."""
     with torch.device(device):
         return ARCHITECTURES[layout.architecture].family.build(layout)

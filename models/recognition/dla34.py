@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from deepmark.errors import CheckpointError
 from deepmark.models.dlav0_34 import DLAv0
 from deepmark.models.mdla34 import DEAD, MDLA34
+from deepmark.models.networks import KeypointNetwork
 from deepmark.models.recognition.layout import Architecture, Family, Layout, NetworkBody, Tensors
 
 NODE = "dla_up.ida_0.node_1"
@@ -65,7 +66,7 @@ def _read(tensors: Tensors, source: str) -> NetworkBody:
     )
 
 
-def _build(layout: Layout) -> nn.Module:
+def _build(layout: Layout) -> KeypointNetwork:
     if layout.body.place is None:
         return DLAv0(layout.heads, head_conv=layout.head_conv)
     return MDLA34(layout.heads, head_conv=layout.head_conv, place=layout.body.place)

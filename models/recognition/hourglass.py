@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from deepmark.errors import CheckpointError
 from deepmark.models.hourglass import HEAD_CONV, STACKS, WIDTHS, Hourglass
+from deepmark.models.networks import KeypointNetwork
 from deepmark.models.recognition.layout import Architecture, Family, Layout, NetworkBody, Tensors
 from deepmark.runtime.keypoints.head_names import HEAD_ORDER
 
@@ -62,7 +63,7 @@ def _widths(tensors: Tensors) -> tuple[int, ...]:
     return (*widths, int(low.shape[0])) if widths and low is not None else tuple(widths)
 
 
-def _build(layout: Layout) -> nn.Module:
+def _build(layout: Layout) -> KeypointNetwork:
     return Hourglass(layout.heads, head_conv=layout.head_conv, stacks=layout.body.stacks)
 
 

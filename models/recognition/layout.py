@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from deepmark.models.networks import KeypointNetwork
 from deepmark.models.places import Place
 
 Tensors = Mapping[str, Tensor]  # by the names of a file, or of a network
@@ -88,7 +89,7 @@ class Family:
     parts: frozenset[str]
     places: Callable[[NetworkBody], tuple[str, ...]]
     read: Callable[[Tensors, str], NetworkBody]
-    build: Callable[[Layout], nn.Module]
+    build: Callable[[Layout], KeypointNetwork]
     to_ours: Callable[[Tensors, NetworkBody], dict[str, Tensor]]
     to_file: Callable[[str, NetworkBody], str]
     classifier: str

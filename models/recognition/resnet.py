@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from itertools import count
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from deepmark.errors import CheckpointError
+from deepmark.models.networks import KeypointNetwork
 from deepmark.models.places import Place
 from deepmark.models.recognition.layout import Architecture, Family, Layout, NetworkBody, Tensors
 from deepmark.models.resnet import BLOCKS, BOTTLENECKS, LIGHT_NECK, ResNet
@@ -66,7 +67,7 @@ def _blocks(tensors: Tensors, layer: int) -> int:
     return next(block for block in count() if f"layer{layer}.{block}.conv1.weight" not in tensors)
 
 
-def _build(layout: Layout) -> nn.Module:
+def _build(layout: Layout) -> KeypointNetwork:
     found = _NAME.fullmatch(layout.architecture)
     assert found is not None
     return ResNet(int(found[1]), layout.heads, head_conv=layout.head_conv, place=layout.body.place)

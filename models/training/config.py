@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from deepmark.errors import DataError, UsageError
-from deepmark.models.size import MULTIPLE
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 RUN_OPTIONS = "config.toml"  # in the folder of a run: the options that it was begun with
@@ -23,7 +22,8 @@ class TrainConfig:
 
     Attributes:
         schema: ``"62"``, ``"81"`` or ``"294"`` groups of DeepFashion2's landmarks, or a CSV file with another grouping.
-        size: side of the network's input, in pixels, a multiple of 32.
+        arch: network to train, a name of `deepmark.models.recognition.architectures.ARCHITECTURES`.
+        size: side of the network's input, in pixels, a multiple of what the network asks for.
         batch: number of pictures a step, of all processes together.
         steps: number of steps of the whole training; the learning rate reaches 0 at its end.
         lr: highest learning rate.
@@ -43,6 +43,7 @@ class TrainConfig:
     """
 
     schema: str = "62"
+    arch: str = "mdla34"
     size: int = 128
     batch: int = 16
     steps: int = 2500
@@ -66,7 +67,11 @@ class TrainConfig:
         Raises:
             UsageError: names the option, what it must be and what it is.
         """
-        self._require("size", self.size > 0 and self.size % MULTIPLE == 0, f"a multiple of {MULTIPLE}")
+        from deepmark.models.recognition.architectures import ARCHITECTURES
+
+        self._require("arch", self.arch in ARCHITECTURES, f"one of {', '.join(ARCHITECTURES)}")
+        multiple = ARCHITECTURES[self.arch].multiple
+        self._require("size", self.size > 0 and self.size % multiple == 0, f"a multiple of {multiple}")
         for name in ("batch", "steps", "pictures"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
         for name in ("lr", "clip"):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deepmark.models.mdla34 import MDLA34
+from deepmark.models.networks import KeypointNetwork, stacks
 from deepmark.models.training.batches import TrainingBatch
 
 ALPHA, BETA = 2, 4  # of the focal loss, section 3
@@ -24,7 +24,7 @@ _WINDOW = torch.tensor([(row, column) for row in range(3) for column in range(3)
 class BatchLosses(nn.Module):
     """A network and its losses in one module, for `torch.nn.parallel.DistributedDataParallel`."""
 
-    def __init__(self, network: MDLA34) -> None:
+    def __init__(self, network: KeypointNetwork) -> None:
         super().__init__()
         self.network = network
 
@@ -33,8 +33,10 @@ class BatchLosses(nn.Module):
         return batch_losses(self.network, batch, entries)
 
 
-def batch_losses(network: MDLA34, batch: TrainingBatch, entries: Tensor | None = None) -> dict[str, Tensor]:
+def batch_losses(network: KeypointNetwork, batch: TrainingBatch, entries: Tensor | None = None) -> dict[str, Tensor]:
     """Compute the loss of each head, unweighted; the regression heads run at the labelled cells only.
+
+    Of a network of several stacks every stack is compared, and a loss is their mean, as CenterNet's.
 
     Args:
         network: network with all six heads.
@@ -42,14 +44,28 @@ def batch_losses(network: MDLA34, batch: TrainingBatch, entries: Tensor | None =
         entries: (6,) what the sums are divided by: `count_entries` of the whole batch where this is a share of it; None
             where it is the whole.
     """
-    features = network.features(batch.images)
+    counts = dict(zip(WEIGHTS, (count_entries(batch) if entries is None else entries).unbind(), strict=True))
+    found = [stack_losses(heads, features, batch, counts) for heads, features in stacks(network, batch.images)]
+    return {name: torch.stack([losses[name] for losses in found]).mean() for name in WEIGHTS}
+
+
+def stack_losses(
+    heads: nn.Module, features: Tensor, batch: TrainingBatch, counts: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Compute the losses of one stack.
+
+    Args:
+        heads: module with a submodule for each of the six heads.
+        features: (B, F, h, w) what they read.
+        batch: batch on the network's device.
+        counts: name of a head -> number that its sum is divided by.
+    """
     centres = gather_patches(features, batch.centres)
     landmarks = gather_patches(features, batch.landmarks)
     # In float32 from here on: under autocast the heads are bfloat16, which has no number between .996 and 1.
-    hm, hm_hp = (network.get_submodule(name)(features).float() for name in ("hm", "hm_hp"))
-    wh, hps, reg = (run_head(network.get_submodule(name), centres).float() for name in ("wh", "hps", "reg"))
-    hp_offset = run_head(network.get_submodule("hp_offset"), landmarks).float()
-    counts = dict(zip(WEIGHTS, (count_entries(batch) if entries is None else entries).unbind(), strict=True))
+    hm, hm_hp = (heads.get_submodule(name)(features).float() for name in ("hm", "hm_hp"))
+    wh, hps, reg = (run_head(heads.get_submodule(name), centres).float() for name in ("wh", "hps", "reg"))
+    hp_offset = run_head(heads.get_submodule("hp_offset"), landmarks).float()
     return {
         "hm": focal_loss(hm, batch.hm, counts["hm"]),
         "wh": l1_loss(wh, batch.wh, count=counts["wh"]),

@@ -33,7 +33,7 @@ class TrainState:
         pictures: number of pictures of the data set.
         step: number of steps done.
         weights: trained weights by name.
-        average: moving average of the weights by name.
+        average: moving average of the weights by the names of CenterNet's files.
         average_updates: number of steps that the average has seen.
         optimiser: state of the optimiser.
         best: highest score of a validation so far; None before the first.

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from deepmark.errors import DataError, DivergedError
-from deepmark.models.mdla34 import MDLA34
+from deepmark.models.training.architecture import fresh_network, from_file, to_file
 from deepmark.models.training.batch_norm import share_statistics
 from deepmark.models.training.batches import TrainingBatch, collate
 from deepmark.models.training.config import TrainConfig
@@ -27,7 +27,6 @@ from deepmark.models.training.ranks import Ranks
 from deepmark.models.training.samples import TrainingSamples
 from deepmark.models.training.train_state import TrainState
 from deepmark.models.training.warm_start import take_weights
-from deepmark.runtime.keypoints.head_names import head_channels
 
 CPU = torch.device("cpu")
 ALONE = Ranks()
@@ -62,8 +61,8 @@ class Trainer:
         self.ranks = ranks
         self.samples = TrainingSamples(pictures, schema, (config.size, config.size), config.seed, config.augment)
         torch.manual_seed(config.seed)
-        network = MDLA34(head_channels(len(schema.classes), schema.num_groups))
-        self.warm_start = take_weights(network, Path(config.init)) if config.init and not resume else None
+        network = fresh_network(config.arch, len(schema.classes), schema.num_groups)
+        self.warm_start = take_weights(network, Path(config.init), config.arch) if config.init and not resume else None
         # torch's annotations of Module.to do not know memory_format
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
@@ -144,7 +143,7 @@ class Trainer:
             pictures=len(self.samples.pictures),
             step=self.step,
             weights=self.network.state_dict(),
-            average=self.average.state_dict(),
+            average=to_file(self.config.arch, self.average.state_dict()),
             average_updates=self.average.updates,
             optimiser=self.optimiser.state_dict(),
             best=self.best,
@@ -162,6 +161,6 @@ class Trainer:
                 hint="put the data set back as it was, or start another training from the checkpoint with --init",
             )
         self.network.load_state_dict(state.weights, strict=True)
-        self.average.load(state.average, state.average_updates)
+        self.average.load(from_file(self.config.arch, state.average), state.average_updates)
         self.optimiser.load_state_dict(state.optimiser)
         self.step, self.best = state.step, state.best

@@ -1,9 +1,9 @@
 """Begin with the weights of another network, and say exactly which.
 
 Tensors are taken by name and shape: those of CenterNet's detection and pose networks fit wherever the heads have the
-same channels; of a network with deformable convolutions (DCN) the plain 3x3 kernels fit, which is the paper's way from
-DLA-34 to mDLA-34. This is no loading of a checkpoint (`deepmark.models.loading` is strict): what does not fit stays
-fresh and is trained.
+same channels. Where the file has a deformable convolution (DCN) and the network a plain one, its 3x3 kernel fits, which
+is the paper's way from DLA-34 to mDLA-34; where both have one, all of it. This is no loading of a checkpoint
+(`deepmark.models.loading` is strict): what does not fit stays fresh and is trained.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from torch import Tensor, nn
 from deepmark.errors import CheckpointError
 from deepmark.models.checkpoint import read_checkpoint
 from deepmark.models.mdla34 import DEAD
+from deepmark.models.recognition.architectures import ARCHITECTURES
+from deepmark.models.recognition.deformed import BRANCH, HALF, read_deformed
 from deepmark.models.recognition.recognise import COUNTERS
+from deepmark.runtime.keypoints.head_names import HEAD_ORDER
 
-CLASSIFIER = "base.fc."  # ImageNet's; comes with the pre-trained backbone, no detector reads it
-_OFFSETS = re.compile(r"\.conv_offset(_mask)?\.(weight|bias)$")  # DCNv2's and mmcv's
+_HEAD = re.compile(rf"(earlier\.\d+\.)?({'|'.join(HEAD_ORDER)})\.")
 _MASK = slice(18, 27)  # channels of a 3x3 DCN's offset convolution that are its mask; the others are 9 pairs (y, x)
 
 
@@ -33,10 +35,10 @@ class WarmStart:
 
     Attributes:
         file: path of the checkpoint.
-        taken: number of tensors taken, by part of the network (``base``, ``dla_up``, ``ida_up``, a head).
+        taken: number of tensors taken, by part of the network (``base``, ``dla_up``, ``layer1``, a head).
         fresh: number of tensors of the network that stay fresh, by part.
         reasons: sentences about why something was not taken.
-        deformable: deformable convolutions whose kernels were taken.
+        deformable: deformable convolutions whose kernels were taken for plain ones.
     """
 
     file: str
@@ -46,53 +48,77 @@ class WarmStart:
     deformable: int
 
 
-def take_weights(network: nn.Module, path: Path) -> WarmStart:
+def take_weights(network: nn.Module, path: Path, arch: str = "mdla34") -> WarmStart:
     """Give a network the tensors of a checkpoint that fit.
+
+    Args:
+        network: network of the architecture, with fresh weights.
+        path: path of the checkpoint.
+        arch: name of `ARCHITECTURES`.
 
     Raises:
         CheckpointError: the file is no checkpoint, has values that are not finite, or nothing of the backbone fits.
     """
-    given = _named_like_ours(read_checkpoint(path).tensors)
+    given, scales = _named_like_ours(read_checkpoint(path).tensors, arch, str(path))
     _check_finite(given, str(path))
-    masks = _masks(given)
-    offered = {name: tensor for name, tensor in given.items() if not _OFFSETS.search(name)}
     own = network.state_dict()
+    masks = _masks({name: tensor for name, tensor in given.items() if name not in own})
+    begun = dict.fromkeys(_deformable(own) - _deformable(given), 1 / HALF)  # their masks begin as sigmoid(0)
+    factors = {
+        name: masks.get(name, 1) * scales.get(name, 1) * begun.get(name, 1) for name in {*masks, *scales, *begun}
+    }
+    offered = {name: tensor for name, tensor in given.items() if BRANCH not in name or name in own}
     wanted = [name for name in own if not (name.endswith(COUNTERS) or name.startswith(DEAD))]
     fitting = [name for name in wanted if name in offered and offered[name].shape == own[name].shape]
-    if not any(name.startswith("base.") for name in fitting):
+    if all(_HEAD.match(name) for name in fitting):
         raise CheckpointError(
-            f"{path} has nothing that fits the backbone of mDLA-34",
-            hint="begin with a checkpoint of arch dla_34, of CenterNet or of ImageNet",
+            f"{path} has nothing that fits the backbone of {arch}",
+            hint=f"begin with a checkpoint of {ARCHITECTURES[arch].family.name}, of CenterNet or of ImageNet",
         )
     with torch.no_grad():
         for name in fitting:
-            own[name].copy_(offered[name].to(torch.float32) * masks.get(name, 1))
+            own[name].copy_(offered[name].to(torch.float32) * factors.get(name, 1))
     return WarmStart(
         file=str(path),
         taken=_by_part(fitting),
         fresh=_by_part(set(wanted) - set(fitting)),
         reasons=_reasons(wanted, own, offered),
-        deformable=len(masks),
+        deformable=len({*masks, *scales} - _deformable(own)),
     )
 
 
-def _named_like_ours(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Put ``base.`` before an ImageNet backbone's names, and leave out classifier and counters."""
+def _named_like_ours(tensors: dict[str, Tensor], arch: str, source: str) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """Return tensors under our names, without classifier and counters, and factors of weights by name.
+
+    An ImageNet backbone's names lack ``base.``; DCNs of every library get DCNv2's names.
+    """
     if "base_layer.0.weight" in tensors:
         tensors = {f"base.{name}": tensor for name, tensor in tensors.items()}
-    return {n: t for n, t in tensors.items() if not (n.startswith(CLASSIFIER) or n.endswith(COUNTERS))}
+    row = ARCHITECTURES[arch]
+    deformed = read_deformed(tensors, source)
+    ours = row.family.to_ours(deformed.tensors, row.body)
+    kept = {n: t for n, t in ours.items() if not (n.startswith(row.family.classifier) or n.endswith(COUNTERS))}
+    return kept, deformed.scales
 
 
-def _masks(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _deformable(tensors: Iterable[str]) -> set[str]:
+    """List the weights of deformable convolutions among tensors."""
+    end = f"{BRANCH}weight"
+    return {f"{name.removesuffix(end)}.weight" for name in tensors if name.endswith(end)}
+
+
+def _masks(branches: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return what a DCN multiplies each tap of its kernel by, by the kernel's name, (1, 1, 3, 3).
 
     A DCN's mask is sigmoid(m + what it saw); without its input, sigmoid(m) is the best guess, with m the bias. Of a DCN
     whose offsets were never trained it is exactly 1/2.
     """
     masks = {}
-    for name, tensor in tensors.items():
-        if _OFFSETS.search(name) and name.endswith(".bias") and tensor.shape == (27,):
-            masks[_OFFSETS.sub(".weight", name)] = tensor[_MASK].to(torch.float32).sigmoid().view(1, 1, 3, 3)
+    for name, tensor in branches.items():
+        if name.endswith(f"{BRANCH}bias") and tensor.shape == (27,):
+            masks[f"{name.removesuffix(f'{BRANCH}bias')}.weight"] = (
+                tensor[_MASK].to(torch.float32).sigmoid().view(1, 1, 3, 3)
+            )
     return masks
 
 

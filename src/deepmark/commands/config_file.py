@@ -71,7 +71,7 @@ def config_text(ctx: click.Context, decided: Mapping[str, Any]) -> str:
 def _options(ctx: click.Context) -> dict[str, click.Option]:
     """Return the options that a file may hold, by the name that they have there."""
     return {
-        max(option.opts, key=len).removeprefix("--"): option
+        next(name for name in option.opts if name.startswith("--")).removeprefix("--"): option
         for option in ctx.command.params
         if isinstance(option, click.Option) and option.expose_value and option.name not in _ELSEWHERE
     }

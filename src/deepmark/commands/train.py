@@ -23,6 +23,8 @@ Examples:
   deepmark train -o runs/first --resume
   deepmark train --data train.zip --val validation.zip --password-file password.txt -o runs/real --size 256
   deepmark train --data deepfashion2/train -o runs/warm --steps 200000 --init ctdet_coco_dla_2x.pth
+  deepmark train --data deepfashion2/train -o runs/swap --warm-start multi_pose_dla_3x.pth
+  deepmark train --synthetic -o runs/resnet --arch resnet18-dcn --steps 2500
   deepmark train --synthetic -o runs/larger --size 256 --init runs/first/last.pth --lr 3e-4
   deepmark train --synthetic -o runs/ungrouped --schema 294 --json
   deepmark train --config runs/first/config.toml -o runs/second --seed 1
@@ -50,7 +52,21 @@ Examples:
 )
 @click.option("--schema", metavar="62|81|294|CSV", default="62", show_default=True, help="Grouping of the landmarks.")
 @click.option("--size", type=int, default=128, show_default=True, help="Side of the network's input, in pixels.")
-@click.option("--init", metavar="CKPT", help="Checkpoint to take what fits from; prints what was taken.")
+@click.option(
+    "--arch",
+    metavar="NAME",
+    default="mdla34",
+    show_default=True,
+    help="Network to train: mdla34, dla34-dcn, resnet18 (34, 50, 101, 152), resnet18-dcn (34 ...), hourglass104, or"
+    " another of docs/networks.md.",
+)
+@click.option(
+    "--init",
+    "--warm-start",
+    "init",
+    metavar="CKPT",
+    help="Checkpoint to take what fits from, of any of these networks or of ImageNet; prints what was taken.",
+)
 @click.option("--steps", type=int, default=2500, show_default=True, help="Optimiser steps of the whole training.")
 @click.option("--batch", type=int, default=16, show_default=True, help="Pictures a step, of all processes together.")
 @click.option("--lr", type=float, default=1e-3, show_default=True, help="Highest learning rate.")
@@ -124,7 +140,7 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train mDLA-34 into the folder RUN.
+    """Train a network, mDLA-34 by default, into the folder RUN.
 
     RUN/last.pth is a checkpoint that `deepmark export` takes (averaged weights) and that --resume goes on from, bit for
     bit, after whatever ended the training; Ctrl-C and SIGTERM write it first. RUN/log.csv has a line a step with the

@@ -11,6 +11,7 @@ from checkpoints import Tensors, key_shapes, light_tensors
 from deepmark.errors import CheckpointError
 from deepmark.models import load_checkpoint
 from deepmark.models.mdla34 import MDLA34
+from deepmark.models.training.architecture import fresh_network
 from deepmark.models.training.warm_start import WarmStart, take_weights
 from deepmark.runtime.keypoints.head_names import head_channels
 
@@ -81,6 +82,40 @@ def test_a_trained_dcns_kernel_is_weighed_by_its_mask(tmp_path: Path) -> None:
     given = tensors["ida_up.node_1.conv.weight"]
     torch.testing.assert_close(found[:, :, 0, 0], given[:, :, 0, 0])
     torch.testing.assert_close(found[:, :, 1:], 0.5 * given[:, :, 1:])
+
+
+@pytest.mark.slow
+def test_a_network_with_deformable_convolutions_takes_trained_ones_whole_and_plain_ones_so_that_they_mean_the_same(
+    tmp_path: Path,
+) -> None:
+    trained = light_tensors(key_shapes("dcn"), torch.float32)
+    zero = {name: torch.zeros_like(t) if "offset_mask" in name else t for name, t in trained.items()}
+    plain = {name: tensor for name, tensor in trained.items() if "offset_mask" not in name}
+    given = trained["ida_up.node_1.conv.weight"]
+    for tensors, factor in ((trained, 1), (zero, 1), (plain, 2)):
+        torch.save({"state_dict": tensors}, tmp_path / "given.pth")
+        network = fresh_network("dla34-dcn", 13, 62)
+        account = take_weights(network, tmp_path / "given.pth", "dla34-dcn")
+
+        assert account.deformable == 0
+        assert torch.equal(network.state_dict()["ida_up.node_1.conv.weight"], factor * given)
+        branch = network.state_dict()["ida_up.node_1.conv.conv_offset_mask.weight"]
+        assert torch.equal(branch, trained["ida_up.node_1.conv.conv_offset_mask.weight"]) == (tensors is trained)
+
+
+@pytest.mark.slow
+def test_an_imagenet_resnet_and_an_hourglass_are_taken_by_their_names(tmp_path: Path) -> None:
+    resnet = light_tensors(
+        {n: s for n, s in key_shapes("resnet18_17kp").items() if n.startswith(("conv1", "bn1", "layer"))}
+    )
+    torch.save(resnet | {"fc.weight": torch.zeros(1000, 512)}, tmp_path / "given.pth")
+    account = take_weights(fresh_network("resnet18-dcn", 13, 62), tmp_path / "given.pth", "resnet18-dcn")
+    assert set(account.taken) == {"conv1", "bn1", "layer1", "layer2", "layer3", "layer4"}
+    assert not {"conv1", "layer4"} & account.fresh.keys()
+
+    torch.save(light_tensors(key_shapes("hourglass104_17kp")), tmp_path / "given.pth")
+    account = take_weights(fresh_network("hourglass104", 1, 17), tmp_path / "given.pth", "hourglass104")
+    assert (account.fresh, account.reasons) == ({}, ())
 
 
 def test_an_imagenet_backbone_is_taken_by_its_own_names(tmp_path: Path) -> None:
