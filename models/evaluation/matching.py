@@ -1,7 +1,8 @@
 """Which garment each detection stands for, across classes: what is confused with what, and how well a picture went.
 
 The metric never compares two classes. Here a picture's detections choose in the order of their scores, each the free
-garment of any class with which its box overlaps most, by an IoU of at least .5.
+garment of any class with which its box overlaps most, by an IoU of at least .5. What stands for none and lies in a
+crowd, which is ignored, is left out.
 """
 
 from __future__ import annotations
@@ -65,11 +66,15 @@ def match(truth: Truth, results: Sequence[ClassResults], *, lowest_score: float 
     for image_id in truth.image_ids:
         expected, found = garments.get(image_id, []), detections.get(image_id, [])
         found.sort(key=lambda one: -results[one.class_index].scores[one.row])
+        boxes = np.array([results[one.class_index].boxes[one.row] for one in found], np.float64).reshape(-1, 4)
         overlaps = iou_of_sizes(
             np.array([truth.classes[one.class_index].boxes[one.row] for one in expected]).reshape(-1, 1, 4),
-            np.array([results[one.class_index].boxes[one.row] for one in found]).reshape(-1, 4),
+            boxes,
         )
-        pairs += _match_picture(image_id, expected, found, overlaps)
+        crowds = np.concatenate([one.boxes[one.ignored & (one.image_ids == image_id)] for one in truth.classes])
+        everywhere = np.ones((len(found), len(crowds)), np.bool_)
+        shares = iou_of_sizes(boxes[:, None], crowds, of_first=everywhere)
+        pairs += _match_picture(image_id, expected, found, overlaps, np.any(shares >= LOWEST_IOU, axis=1))
     return tuple(pairs)
 
 
@@ -127,7 +132,9 @@ def _by_image(classes: Iterator[tuple[I64, Mask]]) -> dict[int, list[ItemIndex]]
     return found
 
 
-def _match_picture(image_id: int, expected: list[ItemIndex], found: list[ItemIndex], overlaps: F64) -> Iterator[Match]:
+def _match_picture(
+    image_id: int, expected: list[ItemIndex], found: list[ItemIndex], overlaps: F64, in_crowd: Mask
+) -> Iterator[Match]:
     free = np.ones(len(expected), np.bool_)
     for at, one in enumerate(found):
         reach = np.where(free, overlaps[:, at], -1)
@@ -135,7 +142,7 @@ def _match_picture(image_id: int, expected: list[ItemIndex], found: list[ItemInd
         if best >= 0 and reach[best] >= LOWEST_IOU:
             free[best] = False
             yield Match(image_id, expected[best], one)
-        else:
+        elif not in_crowd[at]:
             yield Match(image_id, None, one)
     for at in np.flatnonzero(free).tolist():
         yield Match(image_id, expected[at], None)

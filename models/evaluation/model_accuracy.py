@@ -178,6 +178,7 @@ def measure_accuracy(request: AccuracyRequest, progress: Progress = no_progress)
                 run=what,
                 faults=labelled.faults,
                 table2=found.table2,
+                strategies=found.strategies,
                 advance=advance,
             )
     return AccuracyMeasurement(

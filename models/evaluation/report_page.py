@@ -25,10 +25,12 @@ from deepmark.models.evaluation.report_sections import (
     curves_section,
     example_sections,
     result_section,
+    strategies_section,
     subsets_section,
     techniques_section,
 )
 from deepmark.models.evaluation.results import ClassResults
+from deepmark.models.evaluation.strategies import StrategyRow
 from deepmark.models.evaluation.table2 import Table2Row
 from deepmark.models.evaluation.truth import Truth
 from deepmark.page import Facts, Page, Section, Table, write_page
@@ -64,6 +66,7 @@ def write_report(
     run: Mapping[str, object],
     faults: Sequence[str] = (),
     table2: Sequence[Table2Row] = (),
+    strategies: Sequence[StrategyRow] = (),
     advance: Callable[[], None] = lambda: None,
 ) -> None:
     """Write the page; the file appears whole or not at all, and the same evaluation gives the same bytes.
@@ -77,6 +80,7 @@ def write_report(
         run: account of what was evaluated, and how: name -> text, number or dataclass.
         faults: one sentence for each picture that was left out.
         table2: rows of Table 2; empty where it was not made.
+        strategies: rows of the table of strategies; empty where it was not made.
         advance: function called after each of `REPORT_STEPS` steps.
 
     Raises:
@@ -84,7 +88,9 @@ def write_report(
     """
     details = collect_details(truth, results, dataset, visible_only=report.visible_only)
     advance()
-    page = accuracy_page(report, details, truth.schema.class_names, run=run, faults=faults, table2=table2)
+    page = accuracy_page(
+        report, details, truth.schema.class_names, run=run, faults=faults, table2=table2, strategies=strategies
+    )
     advance()
     write_page(path, page)
 
@@ -119,6 +125,7 @@ def accuracy_page(
     run: Mapping[str, object],
     faults: Sequence[str] = (),
     table2: Sequence[Table2Row] = (),
+    strategies: Sequence[StrategyRow] = (),
 ) -> Page:
     """Lay out the page."""
     sections = [result_section(report), classes_section(report)]
@@ -126,6 +133,8 @@ def accuracy_page(
         sections.append(subsets_section(report.subsets, report.overall))
     if table2:
         sections.append(techniques_section(table2))
+    if strategies:
+        sections.append(strategies_section(strategies))
     if report.map_box is not None:
         sections.append(curves_section(details.curves))
     sections.append(confusion_section(details.pairs, class_names))

@@ -27,8 +27,6 @@ from deepmark.runtime.multi_inference import PAPER_SCALES, SINGLE, MultiInferenc
 logger = logging.getLogger(__name__)
 
 _SEED = 0
-_PAPER = DecoderParams()
-_OFF = DecoderParams.baseline()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +93,9 @@ def strategies_of(manifest: Manifest) -> tuple[Strategy, ...]:
     rows = [Strategy("plain", replace(with_techniques(params, frozenset()), nms=None))]
     if params.nms is not None:
         rows.append(Strategy("+ suppression", replace(rows[0].decoder, nms=params.nms)))
-    full = _all_on(params)
     for number in sorted(useful):
         chosen = frozenset(one for one in useful if one <= number)
-        rows.append(Strategy(f"+ technique {number}", with_techniques(full, chosen)))
+        rows.append(Strategy(f"+ technique {number}", with_techniques(params, chosen)))
     flip = MultiInference(flip=True)
     try:
         flip.require_fit(manifest)
@@ -108,13 +105,6 @@ def strategies_of(manifest: Manifest) -> tuple[Strategy, ...]:
     else:
         rows.append(Strategy("+ flip", rows[-1].decoder, flip))
     return (*rows, Strategy("+ multi-scale", rows[-1].decoder, replace(flip, scales=PAPER_SCALES)))
-
-
-def _all_on(params: DecoderParams) -> DecoderParams:
-    """Switch on what is off, with the paper's values."""
-    names = ("alpha", "sigma_center", "sigma_keypoint", "gamma", "mask")
-    off = [name for name in names if getattr(params, name) == getattr(_OFF, name)]
-    return replace(params, **{name: getattr(_PAPER, name) for name in off})
 
 
 def measure_strategies(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,6 +90,19 @@ def test_a_garment_is_missed_by_what_is_elsewhere_or_too_weak(image: int, box: B
 
     assert counts[SKIRT, 13] == 1
     assert counts[13, SKIRT] == (score >= 0.3)
+
+
+def test_what_lies_in_a_crowd_is_no_mistake_and_a_crowd_is_not_missed() -> None:
+    truth = truth_of([(1, SKIRT, (0, 0, 10, 10)), (1, SKIRT, (100, 100, 50, 50))])
+    skirts = replace(truth.classes[SKIRT], ignored=np.array([False, True]))
+    truth = replace(truth, classes=(*truth.classes[:SKIRT], skirts, *truth.classes[SKIRT + 1 :]))
+    results = results_of([(1, SHORTS, (110, 110, 9, 9), 0.9), (1, SHORTS, (90, 90, 15, 15), 0.8)])
+
+    counts = confusion(match(truth, results), 13)
+
+    assert counts[SKIRT, 13] == 1  # the one garment that is to be found
+    assert counts[13, SHORTS] == 1  # a quarter of it lies in the crowd
+    assert counts.sum() == 2
 
 
 def test_an_overlap_of_exactly_a_half_is_enough() -> None:
