@@ -17,11 +17,13 @@ import pytest
 from camera_planes import CameraPicture, to_yuv
 from java_engine import CPP, LIBRARY, JavaEngine, compile_engine, require_jdk
 from media_files import encoded, read_image
-from tiny import convert, export_tiny, make_manifest, write_bundle
+from msgspec.structs import replace as replace_fields
+from tiny import boxes_schema, convert, export_tiny, make_manifest, write_bundle
 
 from deepmark.runtime import Detector
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.bundle import open_bundle
+from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.techniques import with_techniques
 
 pytestmark = pytest.mark.slow
@@ -77,7 +79,7 @@ def _require_as_python(found: dict[str, Any], detector: Detector, image: Image8)
         np.testing.assert_allclose(one["box_score"], expected.box_scores[i], atol=0.01)
         np.testing.assert_allclose(one["landmark_score"], expected.keypoints_score[i], atol=0.01)
         np.testing.assert_allclose(one["box"], expected.boxes[i], atol=0.5)
-        points = np.array(one["landmarks"])
+        points = np.reshape(one["landmarks"], (-1, 4))
         np.testing.assert_allclose(points[:, :2], expected.keypoints[i], atol=0.5)
         np.testing.assert_allclose(points[:, 2], expected.keypoint_scores[i], atol=0.01)
         np.testing.assert_array_equal(points[:, 3] > 0, expected.refined[i])
@@ -108,6 +110,29 @@ def test_techniques_and_score_change_with_the_picture(
             params = replace(with_techniques(manifest.decoder, chosen), score_threshold=SCORE)
             _require_as_python(json.loads(answer), Detector(loaded, params=params), image)
     assert json.loads(answers[-1])["objects"] == []
+
+
+def test_a_model_of_boxes_finds_objects_without_landmarks(engine: JavaEngine, tmp_path: Path) -> None:
+    schema, made = boxes_schema(), make_manifest()
+    heads = replace_fields(made.heads, channels={"hm": 2, "wh": 2, "reg": 2})
+    params = replace(DecoderParams.baseline(), nms="soft")
+    manifest = replace_fields(made, keypoints=schema, flip_pairs=(), heads=heads, decoder=params)
+    export_tiny(tmp_path / "boxes.onnx", manifest)
+    convert(tmp_path / "boxes.onnx", tmp_path / "boxes.mnn")
+    bundle = write_bundle(tmp_path / "boxes.deepmark", manifest, {"model.mnn": tmp_path / "boxes.mnn"})
+    image = np.random.default_rng(5).integers(0, 256, (64, 96, 3), np.uint8)  # the network's size: no letterbox
+
+    answers = engine.run(
+        tmp_path, ("open", bundle, 1), ("describe",), *(_picture(tmp_path, image, t) for t in (0, ALL))
+    )
+
+    described = json.loads(answers[1])
+    assert described["classes"] == [{"name": one.name, "landmarks": [], "outline": []} for one in schema.classes]
+    assert described["decoder"]["techniques"] == []
+    with Detector(bundle, threads=1).engine as loaded:
+        for techniques, answer in (((), answers[2]), ((1, 2, 3, 4), answers[3])):
+            chosen = replace(with_techniques(params, techniques), score_threshold=SCORE)
+            _require_as_python(json.loads(answer), Detector(loaded, params=chosen), image)
 
 
 def test_a_camera_sees_what_a_picture_shows(
