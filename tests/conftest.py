@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from outcome import Deepmark, Outcome
 from shared import run_folder, shared_folder
+from software_gpus import build_opencl_shim, load_opencl_shim, missing_gpus, set_environment
 
 if TYPE_CHECKING:
     from deepmark.runtime.native import NativeBuild
@@ -149,6 +150,21 @@ def host_build(tmp_path_factory: pytest.TempPathFactory) -> NativeBuild:
         pytest.skip(f"needs {', '.join(missing)}")
     shared_folder(tmp_path_factory, "host-build", lambda _: build_native("host"))
     return build_native("host")
+
+
+@pytest.fixture(scope="session")
+def opencl_shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a libOpenCL.so that makes PoCL look like a phone's GPU; skips where software GPUs are missing."""
+    if missing := missing_gpus():
+        pytest.skip(missing)
+    return shared_folder(tmp_path_factory, "opencl-shim", build_opencl_shim)
+
+
+@pytest.fixture
+def software_gpus(opencl_shim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCL finds a Mali-G76 that is PoCL, Vulkan finds lavapipe, and MNN's back ends for both are found."""
+    set_environment(opencl_shim, monkeypatch)
+    load_opencl_shim(opencl_shim)
 
 
 @pytest.fixture

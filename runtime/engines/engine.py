@@ -35,6 +35,7 @@ class SessionFacts:
     threads: int
     precision: str
     settings: Mapping[str, str | int]
+    placement: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class EngineRecord:
         backend: ``"mnn"`` or ``"onnxruntime"``.
         version: version of the library.
         device: processor that computes, for example ``"CPU with extensions"`` (AVX2 and the like).
-        threads: number of threads in use.
+        threads: number of threads in use; 0 on a GPU.
         threads_asked: number of threads that were asked for; more than ``threads`` if the machine or the library has
             fewer.
         precision: number format of the arithmetic.
@@ -55,6 +56,8 @@ class EngineRecord:
         weights: precision that the file stores, see `deepmark.runtime.provenance.PrecisionName`.
         choice: times of the engines if this one was chosen for its speed; empty if it was not.
         pairs: times of two pictures in one run and in two if that was measured for the flip test; empty if it was not.
+        placement: which operators a GPU really computes, for example ``"112 of 112 operators on Mali-G76 (OpenCL,
+            IMAGE)"``; empty on the CPU.
     """
 
     backend: str
@@ -69,6 +72,7 @@ class EngineRecord:
     weights: str = "fp32"
     choice: str = ""
     pairs: str = ""
+    placement: str = ""
 
     @classmethod
     def of(
@@ -93,6 +97,7 @@ class EngineRecord:
             model_file=model_file,
             model_sha256=model_sha256,
             weights=weights,
+            placement=facts.placement,
         )
 
 

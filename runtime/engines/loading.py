@@ -18,6 +18,8 @@ from deepmark.runtime.cpu import default_threads, usable_cores
 from deepmark.runtime.embedded_manifest import read_embedded
 from deepmark.runtime.engines.engine import Engine, EngineRecord
 from deepmark.runtime.engines.engine_choice import backend_of, choose_engine, is_installed
+from deepmark.runtime.engines.gpu_loading import open_on_gpu, require_fit_for_gpu
+from deepmark.runtime.engines.gpu_settings import Compute, GpuSettings, require_compute
 from deepmark.runtime.engines.mnn import Memory, MnnSettings
 from deepmark.runtime.engines.pair_choice import choose_pair_runs, is_worth_a_batch
 from deepmark.runtime.engines.sessions import open_session
@@ -34,6 +36,8 @@ def load_engine(
     winograd: int | None = None,
     memory: Memory | None = None,
     pairs: bool = False,
+    compute: Compute = "cpu",
+    gpu: GpuSettings | None = None,
 ) -> Engine:
     """Load a model into an inference engine.
 
@@ -48,12 +52,18 @@ def load_engine(
         memory: `MnnSettings.memory`, ``"normal"`` or ``"low"``, only with MNN; None for its default.
         pairs: whether pictures will come in pairs, as in a flip test: then it is measured once, and remembered, whether
             two of them are faster in one run (`deepmark.runtime.engines.pair_choice`); otherwise each has its own.
+        compute: ``"cpu"``, or a GPU through ``"opencl"`` or ``"vulkan"``, by MNN: its back end is loaded
+            (`deepmark.runtime.engines.gpu_libraries`), and it is proven that each operator runs there. A GPU takes
+            pictures one by one, and no number of threads.
+        gpu: how the GPU computes; None for the defaults.
 
     Raises:
         BundleError: the model is damaged, or has no file for this engine.
-        EngineError: the engine is not installed, or cannot be used in this process.
+        EngineError: the engine or the GPU is not there, or cannot be used in this process.
         UsageError: there is no such engine or setting, or ``threads`` is below 1.
     """
+    if require_compute(compute) != "cpu" or gpu is not None:
+        return _load_on_gpu(model, threads, backend, winograd=winograd, memory=memory, compute=compute, gpu=gpu)
     asked = default_threads() if threads is None else threads
     if asked < 1:
         raise UsageError(f"threads must be at least 1, found {asked}")
@@ -99,6 +109,49 @@ def _measure_pairs(engine: Engine, model: OpenedBundle, backend: Backend) -> Non
     if choice is not None:
         engine.together = is_worth_a_batch(choice)
         engine.record = replace(engine.record, pairs=choice.sentence())
+
+
+def _load_on_gpu(
+    model: str | Path | OpenedBundle,
+    threads: int | None,
+    backend: Backend | Literal["auto"] | None,
+    *,
+    winograd: int | None,
+    memory: Memory | None,
+    compute: Compute,
+    gpu: GpuSettings | None,
+) -> Engine:
+    if compute == "cpu":
+        raise UsageError("settings of a GPU were given, and the CPU is to compute", hint="choose opencl or vulkan")
+    if backend not in {None, "mnn"}:
+        raise UsageError(f"only MNN computes on a GPU, not {backend}", hint="leave the engine out")
+    if threads is not None or winograd is not None:
+        raise UsageError("threads and winograd are settings of the CPU", hint="leave them out")
+    if not isinstance(model, OpenedBundle):
+        model = open_bundle(model)
+    name = model.weights[_choose(model, "mnn")]
+    require_fit_for_gpu(model, compute)
+    spec = model.manifest.input
+    with model.weights_file("mnn") as path:
+        native_path(path, BundleError)
+        _require_own_graph(path, model)
+        session = open_on_gpu(
+            path,
+            compute,
+            gpu or GpuSettings(),
+            (1, 3, spec.height, spec.width),
+            memory or MnnSettings().memory,
+            label=str(model.path),
+        )
+    record = EngineRecord.of(
+        session.facts,
+        backend="mnn",
+        threads_asked=0,
+        model_file=name,
+        model_sha256=model.entries[name].sha256,
+        weights=model.manifest.precision,
+    )
+    return Engine(session, model.manifest, record, model.head_weights())
 
 
 def _require_own_graph(path: Path, model: OpenedBundle) -> None:

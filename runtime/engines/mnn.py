@@ -24,7 +24,7 @@ from deepmark.runtime.native_libraries import captured_stdout, native_path
 
 Memory = Literal["normal", "low"]
 WINOGRAD_LEVELS = (0, 1, 2, 3)
-_MEMORY_CODES = {"normal": 0, "low": 2}  # words would be taken too, and ignored if unknown
+MEMORY_CODES = {"normal": 0, "low": 2}  # words would be taken too, and ignored if unknown
 
 _HINT_WINOGRAD = 3  # setSessionHint
 _INFO_MEMORY, _INFO_BACKEND, _INFO_THREADS = 0, 2, 4  # getSessionInfo
@@ -61,7 +61,7 @@ class MnnSettings:
     @property
     def session(self) -> dict[str, int]:
         """What ``createSession`` takes: precision and power stay normal (0)."""
-        return {"precision": 0, "memory": _MEMORY_CODES[self.memory], "power": 0}
+        return {"precision": 0, "memory": MEMORY_CODES[self.memory], "power": 0}
 
 
 NORMAL = MnnSettings()
@@ -77,9 +77,9 @@ class MnnSession:
             BundleError: MNN cannot read the file.
             EngineError: MNN is not installed, or this process was forked from one that used MNN.
         """
-        _claim_threads()
+        claim_threads()
         self._settings = settings
-        self._mnn = _import_mnn()
+        self._mnn = import_mnn()
         with captured_stdout() as output:
             self._interpreter, self._session = self._load(path, threads)
         if self._session is None:
@@ -170,7 +170,7 @@ class MnnSession:
         return mnn.Tensor(shape, mnn.Halide_Type_Float, mnn.Tensor_DimensionType_Caffe)
 
 
-def _claim_threads() -> None:
+def claim_threads() -> None:
     """Refuse a fork of a process that used MNN: its copy of MNN would wait for ever for threads that it has not.
 
     Raises:
@@ -185,7 +185,7 @@ def _claim_threads() -> None:
     _pool_owner = os.getpid()
 
 
-def _import_mnn() -> Any:
+def import_mnn() -> Any:
     """Import MNN without the line that it prints on stdout.
 
     Raises:

@@ -1,0 +1,94 @@
+"""Load a model on a GPU: first in a child process, as a driver may crash or hang on it, then in this one.
+
+Run as a program, this module is the child. It is tried at every load: unlike a file, a driver changes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from deepmark.errors import DeepMarkError, EngineError, UsageError
+from deepmark.runtime.bundle import OpenedBundle
+from deepmark.runtime.engines.gpu_settings import GPU_NAMES, Gpu, GpuSettings
+from deepmark.runtime.engines.mnn import Memory
+from deepmark.runtime.engines.mnn_gpu import MnnGpuSession
+from deepmark.runtime.engines.trial import LoadTrial, report_error, run_trial
+
+_HINT = "the GPU's driver does not bear this model: compute on the CPU, or try another storage, tuning or precision"
+
+
+def require_fit_for_gpu(model: OpenedBundle, gpu: Gpu) -> None:
+    """Refuse a bundle that MNN would run on a GPU as another network.
+
+    Raises:
+        UsageError: it computes in int8.
+    """
+    if model.manifest.precision == "int8":
+        raise UsageError(
+            f"{model.path} is an int8 bundle: on {GPU_NAMES[gpu]} MNN computes it in floating point,"
+            " which is not the network that was proven",
+            hint="export it without --precision int8, or compute on the CPU",
+        )
+
+
+def open_on_gpu(
+    path: Path, gpu: Gpu, settings: GpuSettings, shape: tuple[int, ...], memory: Memory, *, label: str
+) -> MnnGpuSession:
+    """Load a model file on a GPU, in a child process first.
+
+    Args:
+        path: path of the model file.
+        gpu: interface of the GPU.
+        settings: how it computes.
+        shape: (1, 3, H, W) of the input.
+        memory: `deepmark.runtime.engines.mnn.MnnSettings.memory`.
+        label: name that the user has for the model; errors begin with it.
+
+    Raises:
+        BundleError: MNN cannot read the file.
+        EngineError: a library, a driver or a device is missing; the GPU crashes or hangs; or it was not proven that it
+            computes this model.
+        UsageError: the settings do not fit the GPU or the model.
+    """
+    settings.mode(gpu)
+    words = json.dumps(
+        {
+            "path": str(path.resolve()),
+            "gpu": gpu,
+            "shape": shape,
+            "memory": memory,
+            "precision": settings.precision,
+            "storage": settings.storage,
+            "tuning": settings.tuning,
+            "allow_cpu_operators": settings.allow_cpu_operators,
+            "libraries": None if settings.libraries is None else str(settings.libraries.resolve()),
+        }
+    )
+    name = f"MNN on {GPU_NAMES[gpu]}"
+    run_trial(LoadTrial(__name__, label, name, settings.timeout_s, EngineError, _HINT), [words])
+    return MnnGpuSession(path, gpu, settings, shape, memory)
+
+
+def main(arguments: list[str]) -> int:
+    """Load and prove a model: the child's side. Returns the exit status; an error goes to stderr as one line."""
+    words = json.loads(arguments[0])
+    libraries = words["libraries"]
+    try:
+        settings = GpuSettings(
+            precision=words["precision"],
+            storage=words["storage"],
+            tuning=words["tuning"],
+            allow_cpu_operators=words["allow_cpu_operators"],
+            libraries=None if libraries is None else Path(libraries),
+        )
+        path = Path(words["path"])
+        MnnGpuSession(path, words["gpu"], settings, tuple(words["shape"]), words["memory"]).close()
+    except DeepMarkError as error:
+        return report_error(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
