@@ -20,6 +20,7 @@ STUDIES = [
     "claims",
     "cold_start",
     "decoder_time",
+    "deformable_forms",
     "emulated_precisions",
     "graph_rewrites",
     "grouping",
