@@ -21,6 +21,7 @@ STUDIES = [
     "cold_start",
     "decoder_time",
     "deformable_forms",
+    "deformable_halves",
     "emulated_precisions",
     "graph_rewrites",
     "grouping",
