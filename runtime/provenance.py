@@ -204,9 +204,11 @@ class Tuning(ManifestPart, frozen=True):
         searched: number of pictures that the search saw.
         checked: number of further pictures, which the gains were measured on.
         before: parameters before the search.
-        map_pt: mAP of landmarks before and after, [0, 1].
-        map_pt_gain: lower and upper end of the 95 % interval of the difference of ``map_pt``.
+        map_pt: mAP of landmarks before and after, [0, 1]; None for boxes only.
+        map_pt_gain: lower and upper end of the 95 % interval of the difference of ``map_pt``; None for boxes only.
         map_box: mAP of boxes before and after, [0, 1].
+        map_box_gain: lower and upper end of the 95 % interval of the difference of ``map_box``; None in bundles of
+            earlier programs.
     """
 
     by: str
@@ -215,6 +217,7 @@ class Tuning(ManifestPart, frozen=True):
     searched: int
     checked: int
     before: DecoderParams
-    map_pt: tuple[float, float]
-    map_pt_gain: tuple[float, float]
+    map_pt: tuple[float, float] | None
+    map_pt_gain: tuple[float, float] | None
     map_box: tuple[float, float]
+    map_box_gain: tuple[float, float] | None = None

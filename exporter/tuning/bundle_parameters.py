@@ -107,9 +107,10 @@ def store_parameters(bundle: Path, report: TuneReport, record: EngineRecord) -> 
         searched=report.searched.pictures,
         checked=report.checked.pictures,
         before=report.start,
-        map_pt=(points.before, points.after),
-        map_pt_gain=(points.low, points.high),
+        map_pt=None if points is None else (points.before, points.after),
+        map_pt_gain=None if points is None else (points.low, points.high),
         map_box=(boxes.before, boxes.after),
+        map_box_gain=(boxes.low, boxes.high),
     )
     return retune(bundle, report.found, tuning)
 

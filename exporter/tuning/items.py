@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 from deepmark.errors import DataError
-from deepmark.models.evaluation.picture_items import by_picture, only_pictures
+from deepmark.models.evaluation.picture_items import count_items, only_pictures
 from deepmark.models.evaluation.truth import Truth
 
 
@@ -20,7 +20,7 @@ def split_pictures(truth: Truth, check_share: float, seed: int) -> tuple[Truth, 
         seed: seed of the split.
 
     Raises:
-        DataError: a part would have no picture, or no garment with labelled landmarks.
+        DataError: a part would have no picture, or no garment with labelled landmarks; of boxes only, no object.
     """
     pictures = len(truth.image_ids)
     if pictures < 2:
@@ -33,17 +33,18 @@ def split_pictures(truth: Truth, check_share: float, seed: int) -> tuple[Truth, 
     parts = only_pictures(truth, order[checked:]), only_pictures(truth, order[:checked])
     for part, purpose in zip(parts, ("search", "check"), strict=True):
         if not labelled_items(part):
+            what = "object" if truth.schema.boxes_only else "garment with labelled landmarks"
             raise DataError(
-                f"no garment with labelled landmarks in the pictures to {purpose} on, {len(part.image_ids):,}"
-                f" of {pictures:,}",
+                f"no {what} in the pictures to {purpose} on, {len(part.image_ids):,} of {pictures:,}",
                 hint="more pictures are wanted, or another --seed or --check-share",
             )
     return parts
 
 
 def labelled_items(truth: Truth) -> int:
-    """Count the garments whose landmarks are to be found."""
-    return sum(int(np.count_nonzero(~one.is_unlabelled & ~one.is_crowd)) for one in by_picture(truth).values())
+    """Count the garments whose landmarks are to be found; of boxes only, the objects."""
+    landmarks, boxes = count_items(truth)
+    return int((boxes if truth.schema.boxes_only else landmarks).sum())
 
 
 def truth_sha256(truth: Truth) -> str:

@@ -93,10 +93,10 @@ def tune_model(request: TuningRequest, progress: Progress = no_progress) -> Mode
     """
     request.check()
     labelled = request.data.read(progress)
-    if labelled.truth.schema.boxes_only:
+    if labelled.truth.schema.boxes_only and (request.picture is not None or request.table is not None):
         raise UsageError(
-            f"{printable(request.data.annotations)} labels boxes only, and the search is for mAP of landmarks",
-            hint="boxes have one parameter, sigma_center: compare deepmark eval --techniques 2 with --techniques none",
+            f"--map and --csv show both sigmas, and {printable(request.data.annotations)} labels boxes only",
+            hint="boxes have one, sigma_center; leave --map and --csv out",
         )
     split_pictures(labelled.truth, request.check_share, request.seed)  # refuses before the network runs
     with request.data.collect(request.model, labelled, progress, techniques=request.techniques or ()) as store:

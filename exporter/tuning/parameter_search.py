@@ -53,7 +53,8 @@ class TuneReport:
         sweeps: searches of one parameter each, in order.
         over_start: gains of ``found`` over ``start``.
         over_off: gains of ``found`` over no technique at all.
-        significant: whether ``found`` is surely better than ``start``: the interval of mAP_pt's gain lies above 0.
+        significant: whether ``found`` is surely better than ``start``: the interval of mAP_pt's gain lies above 0; of
+            mAP_box's for boxes only.
         sigma_map: map of both sigmas, Figure 10; None where it was not asked for.
         search_s: duration of the search on heads that were there, staging included, without map and check, in seconds.
     """
@@ -151,7 +152,7 @@ def tune(
         sweeps=sweeps,
         over_start=over_start,
         over_off=over_off,
-        significant=over_start.points.is_significant,
+        significant=over_start.sought.is_significant,
         sigma_map=sigma_map,
         search_s=round(search_s, 2),
     )

@@ -11,7 +11,7 @@ from deepmark.exporter.tuning.shard import LabelledHeads, StagingPlan
 from deepmark.exporter.tuning.staged_set import Judgement
 from deepmark.exporter.tuning.sweeps import Score
 from deepmark.exporter.tuning.worker_pool import WorkerPool, open_pool
-from deepmark.models.evaluation.average_precision import mean_average_precision
+from deepmark.models.evaluation.average_precision import Verdicts, mean_average_precision
 from deepmark.models.evaluation.picture_heads import PictureHeads
 from deepmark.models.evaluation.picture_items import by_picture, count_items
 from deepmark.models.evaluation.truth import Truth
@@ -40,11 +40,14 @@ class Scorer:
         return self.pool.judge(many, boxes=True)
 
     def scores(self, many: Iterable[DecoderParams], advance: Callable[[], None], *, boxes: bool) -> Iterator[Score]:
-        """Tell mAP of landmarks, and of boxes too if ``boxes``; ``advance`` is called after each."""
+        """Tell mAP of landmarks where there are some, and of boxes too if ``boxes``; calls ``advance`` after each."""
         for one in self.pool.judge(many, boxes=boxes):
-            map_box = None if one.boxes is None else float(mean_average_precision(one.boxes, self.box_items)[0])
-            yield Score(float(mean_average_precision(one.points, self.landmark_items)[0]), map_box)
+            yield Score(_map(one.points, self.landmark_items), _map(one.boxes, self.box_items))
             advance()
+
+
+def _map(verdicts: Verdicts | None, items: Index) -> float | None:
+    return None if verdicts is None else float(mean_average_precision(verdicts, items)[0])
 
 
 @contextmanager

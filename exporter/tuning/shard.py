@@ -67,10 +67,8 @@ class Shard:
             self._set = StagedSet(self._staged, self._items, plan.schema, plan.params, plan.sigma_centers)
         outcome = self._set.evaluate(params, boxes=boxes)
         positions = np.array(self._positions, np.intp)
-        return Judgement(
-            _placed(outcome.points, positions), None if outcome.boxes is None else _placed(outcome.boxes, positions)
-        )
+        return Judgement(_placed(outcome.points, positions), _placed(outcome.boxes, positions))
 
 
-def _placed(verdicts: Verdicts, positions: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Verdicts:
-    return replace(verdicts, pictures=positions[verdicts.pictures])
+def _placed(verdicts: Verdicts | None, positions: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Verdicts | None:
+    return None if verdicts is None else replace(verdicts, pictures=positions[verdicts.pictures])

@@ -35,9 +35,12 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
-    """What became of all detections under some parameters: of their landmarks and, where asked for, their boxes."""
+    """What became of all detections under some parameters: of landmarks, where there are some, and of boxes.
 
-    points: Verdicts
+    Of the latter where they were asked for.
+    """
+
+    points: Verdicts | None
     boxes: Verdicts | None
 
 
@@ -60,6 +63,7 @@ class StagedSet:
         params: DecoderParams,
         sigma_centers: Sequence[float],
     ) -> None:
+        self._boxes_only = schema.boxes_only
         self._sigma_centers = tuple(sigma_centers)
         self._pictures = pictures
         counts = [len(one.class_ids) for one in self._pictures]
@@ -82,7 +86,7 @@ class StagedSet:
             boxes: whether boxes are judged too.
         """
         ranked = self.rank(params)
-        points = self._judge.points(ranked, self._similarities_at(params))
+        points = None if self._boxes_only else self._judge.points(ranked, self._similarities_at(params))
         return Judgement(points, self._judge.boxes(ranked) if boxes else None)
 
     def rank(self, params: DecoderParams) -> Ranked:

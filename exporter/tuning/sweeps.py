@@ -22,10 +22,22 @@ TECHNIQUE_OF: dict[Parameter, int] = {"alpha": 1, "sigma_center": 2, "sigma_keyp
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Accuracy under some parameters; ``map_box`` is None where it was not asked for."""
+    """Accuracy under some parameters.
 
-    map_pt: float
+    Attributes:
+        map_pt: mAP of landmarks; None for boxes only.
+        map_box: mAP of boxes; None where it was not asked for.
+    """
+
+    map_pt: float | None
     map_box: float | None
+
+    @property
+    def sought(self) -> float:
+        """What a search looks for the most of: mAP of landmarks, or of boxes where there are none."""
+        sought = self.map_box if self.map_pt is None else self.map_pt
+        assert sought is not None
+        return sought
 
 
 ScoreAll = Callable[[Iterable[DecoderParams]], Iterator[Score]]
@@ -33,10 +45,10 @@ ScoreAll = Callable[[Iterable[DecoderParams]], Iterator[Score]]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One value of a parameter, all others as they were then."""
+    """One value of a parameter, all others as they were then; see `Score`."""
 
     value: float
-    map_pt: float
+    map_pt: float | None
     map_box: float | None
 
 
@@ -90,9 +102,10 @@ def search(
     params, sweeps = start, []
     for name in parameters:
         values = values_of(name, params, grid)
-        scores = score_all([with_value(params, name, value) for value in values])
+        scores = tuple(score_all([with_value(params, name, value) for value in values]))
         trials = tuple(Trial(value, score.map_pt, score.map_box) for value, score in zip(values, scores, strict=True))
-        best = max(trials, key=lambda one: (one.map_pt, -abs(one.value - OFF[name]))).value
+        sought = {value: score.sought for value, score in zip(values, scores, strict=True)}
+        best = max(values, key=lambda value: (sought[value], -abs(value - OFF[name])))
         sweeps.append(Sweep(name, getattr(params, name), best, trials))
         params = with_value(params, name, best)
     return params, tuple(sweeps)
@@ -128,7 +141,7 @@ class SigmaMap:
 def map_sigmas(params: DecoderParams, grid: Sequence[float], score_all: ScoreAll) -> SigmaMap:
     """Score every pair of sigmas; ``sigma_keypoint`` changes last, as its values cost most."""
     pairs = [replace(params, sigma_center=center, sigma_keypoint=keypoint) for keypoint in grid for center in grid]
-    values = [score.map_pt for score in score_all(pairs)]
+    values = [score.sought for score in score_all(pairs)]
     side = len(grid)
     rows = tuple(tuple(values[at : at + side]) for at in range(0, len(values), side))
     return SigmaMap(tuple(grid), rows, (params.sigma_center, params.sigma_keypoint))

@@ -30,6 +30,7 @@ def print_search(report: TuneReport, faults: Iterable[str]) -> None:
             _gain_row(name, kind, gain)
             for name, one in (("the model's parameters", report.over_start), ("no technique", report.over_off))
             for kind, gain in (("mAP_pt", one.points), ("mAP_box", one.boxes))
+            if gain is not None
         ],
         title=f"on {report.checked.pictures:,} pictures that the search did not see",
     )
@@ -37,7 +38,7 @@ def print_search(report: TuneReport, faults: Iterable[str]) -> None:
         say(f"left out: {fault}")
     say(
         f"searched {sum(len(one.trials) for one in report.sweeps)} values on {report.searched.pictures:,} pictures with"
-        f" {report.searched.items:,} garments in {report.search_s:.0f} s,"
+        f" {report.searched.items:,} objects in {report.search_s:.0f} s,"
         f" checked on {report.checked.pictures:,} with {report.checked.items:,}"
     )
 
@@ -47,8 +48,7 @@ def _print_sweep(sweep: Sweep) -> None:
     rows = [
         (
             f"{one.value:g}",
-            f"{one.map_pt:.4f}",
-            "-" if one.map_box is None else f"{one.map_box:.4f}",
+            *("-" if value is None else f"{value:.4f}" for value in (one.map_pt, one.map_box)),
             f"{_BEST}, {_START}" if one.value == sweep.start == sweep.best else marks.get(one.value, ""),
         )
         for one in sweep.trials

@@ -119,8 +119,7 @@ class _Processes:
 
     def _answer(self) -> Judgement:
         parts: list[Judgement] = [worker.answer() for worker in self.workers]
-        boxes = [one.boxes for one in parts if one.boxes is not None]
-        return Judgement(Verdicts.join([one.points for one in parts]), Verdicts.join(boxes) if boxes else None)
+        return Judgement(_join([one.points for one in parts]), _join([one.boxes for one in parts]))
 
 
 def _hand_out(workers: Sequence[_Worker], pictures: Iterator[LabelledHeads], advance: Callable[[], None]) -> None:
@@ -160,3 +159,9 @@ def _work(plan: StagingPlan, pipe: Connection[Any, Any]) -> None:
                 pipe.send((None, getattr(shard, method)(*arguments, **options)))
             except Exception as error:  # noqa: BLE001  whatever it is, the parent raises it
                 pipe.send((error, None))
+
+
+def _join(parts: Sequence[Verdicts | None]) -> Verdicts | None:
+    """Join what the processes found; None where they were not asked."""
+    verdicts = [one for one in parts if one is not None]
+    return Verdicts.join(verdicts) if verdicts else None

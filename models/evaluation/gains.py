@@ -57,10 +57,15 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Gains:
-    """What parameters gain over others: landmarks (mAP_pt) and boxes (mAP_box)."""
+    """What parameters gain over others: landmarks (mAP_pt; None for boxes only) and boxes (mAP_box)."""
 
-    points: Gain
+    points: Gain | None
     boxes: Gain
+
+    @property
+    def sought(self) -> Gain:
+        """What a search looks for: the gain of landmarks, or of boxes where there are none."""
+        return self.boxes if self.points is None else self.points
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,7 +154,7 @@ def compare(
 
     Args:
         pictures: heads of at least the pictures in ``truth``; read several times.
-        truth: items that are to be found, of landmarks too.
+        truth: items that are to be found, of landmarks too unless its classes have none.
         found: parameters in question.
         others: parameters to compare them with.
         seed: seed of the drawings.
@@ -164,7 +169,11 @@ def compare(
     }
     after = measured[found]
     return tuple(
-        Gains(*(after[kind].over(measured[other][kind]) for kind in ("keypoints", "bbox"))) for other in others
+        Gains(
+            None if truth.schema.boxes_only else after["keypoints"].over(measured[other]["keypoints"]),
+            after["bbox"].over(measured[other]["bbox"]),
+        )
+        for other in others
     )
 
 

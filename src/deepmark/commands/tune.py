@@ -100,6 +100,8 @@ def command(
     the one nearer to "off". The search begins at the model's parameters and sees a part of the pictures. What it
     gained is measured on the others, with a 95 % interval; --write stores only a gain whose interval lies above 0.
 
+    For a model that finds boxes only, sigma_center is searched, and mAP_box decides.
+
     With --flip the parameters are those for detecting with --flip: means of two heatmaps are lower and smoother. A
     bundle remembers that.
     """

@@ -85,12 +85,13 @@ def test_what_is_reported_is_hotcocos_on_the_pictures_that_were_not_searched(
     after = map_of(pictures, checked, report.found)
     for comparison, params in ((report.over_start, START), (report.over_off, off)):
         before = map_of(pictures, checked, params)
-        assert (comparison.points.before, comparison.points.after) == (before[0], after[0])
+        assert (comparison.sought.before, comparison.sought.after) == (before[0], after[0])
         assert (comparison.boxes.before, comparison.boxes.after) == (before[1], after[1])
+        assert comparison.points is not None
         assert comparison.points.low <= comparison.points.high
     for sweep, following in zip(report.sweeps, report.sweeps[1:], strict=False):
-        best = max(one.map_pt for one in sweep.trials)
-        assert best <= max(one.map_pt for one in following.trials)  # every step keeps what was won
+        best, better = (max(one.map_pt or 0 for one in each.trials) for each in (sweep, following))
+        assert best <= better  # every step keeps what was won
     last = next(one for one in report.sweeps[-1].trials if one.value == report.found.gamma)
     assert last.map_pt == pytest.approx(map_of(pictures, searched, report.found)[0], abs=1e-9)
     assert report.sigma_map is not None
@@ -108,7 +109,7 @@ def test_a_model_that_is_at_its_best_gains_nothing_more(pictures: list[PictureHe
 
     assert second.found == first.found
     assert not second.significant
-    gain = second.over_start.points
+    gain = second.over_start.sought
     assert (gain.low, gain.high, gain.before) == (0, 0, gain.after)
 
 

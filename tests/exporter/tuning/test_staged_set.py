@@ -9,8 +9,8 @@ import pytest
 from tuning_pictures import SCHEMA, make_pictures, make_truth
 
 from deepmark.exporter.tuning.staged_picture import StagedPicture
-from deepmark.exporter.tuning.staged_set import StagedSet
-from deepmark.models.evaluation.average_precision import mean_average_precision
+from deepmark.exporter.tuning.staged_set import Judgement, StagedSet
+from deepmark.models.evaluation.average_precision import Verdicts, mean_average_precision
 from deepmark.models.evaluation.picture_items import by_picture, count_items
 from deepmark.models.evaluation.report import measure
 from deepmark.models.evaluation.results import ResultsBuilder
@@ -25,6 +25,11 @@ FIXED = {
     "none, no mask": DecoderParams(mask=False),
     "raw, replicate": DecoderParams(nms="soft", threshold_on="raw", border="replicate", keypoint_threshold=0.3),
 }
+
+
+def _points(judgement: Judgement) -> Verdicts:
+    assert judgement.points is not None
+    return judgement.points
 
 
 def some_params(fixed: DecoderParams, seed: int) -> list[DecoderParams]:
@@ -72,7 +77,7 @@ def test_detections_and_figures_are_those_of_the_decoder_and_of_the_metric(name:
         assert outcome.boxes is not None
         assert report.map_pt is not None
         assert report.map_box is not None
-        assert abs(mean_average_precision(outcome.points, labelled)[0] - report.map_pt.ap) < 1e-6
+        assert abs(mean_average_precision(_points(outcome), labelled)[0] - report.map_pt.ap) < 1e-6
         assert abs(mean_average_precision(outcome.boxes, boxes)[0] - report.map_box.ap) < 1e-6
         figures.append(report.map_pt.ap)
     assert max(figures) > 0.05  # there is something to find
@@ -95,7 +100,7 @@ def test_a_network_without_the_optional_heads() -> None:
         builder.add_detections(picture.image_id, picture.detect(fixed))
     expected = measure(truth, builder.build()).map_pt
     assert expected is not None
-    found = mean_average_precision(staged.evaluate(fixed, boxes=False).points, count_items(truth)[0])
+    found = mean_average_precision(_points(staged.evaluate(fixed, boxes=False)), count_items(truth)[0])
     assert abs(found[0] - expected.ap) < 1e-6
 
 

@@ -177,7 +177,18 @@ def test_a_model_of_boxes_is_not_asked_for_what_belongs_to_landmarks(
         deepmark("eval", *data, *words).assert_refused(2, "has no use for technique 1", "it finds boxes only")
     blurred = deepmark("eval", *data, "--techniques", "2", "--json")
     assert json.loads(blurred.out)["decoder"]["sigma_center"] == 0.45
-    deepmark("tune", *data).assert_refused(2, "labels boxes only", "mAP of landmarks")
+    deepmark("tune", *data, "--map", tmp_path / "map.png").assert_refused(2, "both sigmas", "labels boxes only")
+    deepmark("tune", *data, "--techniques", "1,2").assert_refused(2, "has no use for technique 1")
+    found = deepmark("tune", *data, "--step", ".5", "--json")
+    assert found.code == 0, found.err
+    search = json.loads(found.out)["search"]
+    assert [sweep["parameter"] for sweep in search["sweeps"]] == ["sigma_center"]
+    trials = search["sweeps"][0]["trials"]
+    assert [trial["value"] for trial in trials] == [0, 0.45, 0.5, 1]  # the grid, and what the bundle has
+    assert all(trial["map_pt"] is None and 0 <= trial["map_box"] <= 1 for trial in trials)
+    assert search["over_start"]["points"] is None
+    printed = deepmark("tune", *data, "--step", ".5")
+    assert "sigma_center" in printed.err
 
 
 def test_landmarks_and_boxes_are_not_taken_for_each_other(
