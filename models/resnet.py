@@ -61,7 +61,7 @@ class ResNet(nn.Module):
             first = block(channels, width, stride=1 if layer == 1 else 2)
             channels = first.channels
             self.add_module(f"layer{layer}", nn.Sequential(first, *(block(channels, width) for _ in range(count - 1))))
-        self.deconv_layers = nn.Sequential(*(_light_neck(channels, place) if place else _dense_neck(channels)))
+        self.deconv_layers = nn.Sequential(*(_light_neck(channels, place) if place else dense_neck(channels)))
         add_heads(self, heads, head_conv, features=(LIGHT_NECK if place else DENSE_NECK)[-1])
 
     def features(self, image: Tensor) -> Tensor:
@@ -129,7 +129,8 @@ def _shortcut(cin: int, cout: int, stride: int) -> nn.Module:
 # --- necks ------------------------------------------------------------------------------------------------------------
 
 
-def _dense_neck(channels: int) -> Iterator[nn.Module]:
+def dense_neck(channels: int) -> Iterator[nn.Module]:
+    """Build the neck of ``res_N``: three dense transposed convolutions, each to twice the size."""
     for width in DENSE_NECK:
         yield from _doubling(channels, width)
         channels = width

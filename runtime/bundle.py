@@ -138,7 +138,7 @@ def _open_bundle(path: Path, files: BundleFiles) -> OpenedBundle:
         raise BundleError(f"{path}: {MANIFEST_NAME} is larger than {MAX_MANIFEST_BYTES:,} bytes", hint=_DAMAGED)
     with files.open(MANIFEST_NAME) as stream:
         manifest = Manifest.from_json(stream.read(), source=f"{path}/{MANIFEST_NAME}")
-    _check_files(path, manifest, files)
+    check_files(path, manifest.files, files)
     weights = {backend: name for backend, name in MODEL_FILES.items() if name in manifest.files}
     if not weights:
         raise BundleError(f"{path} holds no model: expected {' or '.join(MODEL_FILES.values())}", hint=_DAMAGED)
@@ -146,10 +146,14 @@ def _open_bundle(path: Path, files: BundleFiles) -> OpenedBundle:
     return OpenedBundle(path, manifest, weights, manifest.files, files)
 
 
-def _check_files(path: Path, manifest: Manifest, files: BundleFiles) -> None:
-    """Require exactly the files that the manifest lists, each as it was when it was listed."""
+def check_files(path: Path, listed: Mapping[str, FileEntry], files: BundleFiles) -> None:
+    """Require exactly the files that a manifest lists, each as it was when it was listed.
+
+    Raises:
+        BundleError: one is missing, damaged, or not listed.
+    """
     present = files.names()
-    for name, entry in manifest.files.items():
+    for name, entry in listed.items():
         if name not in present:
             raise BundleError(
                 f"{path}: the file {name} is missing, expected {entry.bytes:,} bytes with sha256 {entry.sha256}",
@@ -159,7 +163,7 @@ def _check_files(path: Path, manifest: Manifest, files: BundleFiles) -> None:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         _compare(path, name, entry, files.size(name), digest)
     for name in present:
-        if name != MANIFEST_NAME and name not in manifest.files and not _is_hidden(name):
+        if name != MANIFEST_NAME and name not in listed and not _is_hidden(name):
             raise BundleError(
                 f"{path}: the file {name} is not listed in {MANIFEST_NAME}",
                 hint="remove it: a bundle holds exactly what its manifest lists",

@@ -22,6 +22,7 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.multi_inference import MultiInference, ScalesMode
 from deepmark.runtime.placed_heads import PlacedHeads, look
 from deepmark.runtime.preprocess import require_picture
+from deepmark.runtime.refinement.refiner import Refiner
 
 
 class Detector:
@@ -35,6 +36,7 @@ class Detector:
         flip: whether the heads are the mean of the picture and its mirror image: better, for twice the time.
         scales: factors of the picture's size to look at, see `MultiInference`; what they find is merged.
         scales_mode: ``"fix"`` or ``"keep"``, see `MultiInference`.
+        refiner: loaded refiner of landmarks, which stays the caller's; None to leave them as they were found.
 
     Attributes:
         engine: loaded engine.
@@ -58,6 +60,7 @@ class Detector:
         flip: bool = False,
         scales: Sequence[float] = (1.0,),
         scales_mode: ScalesMode = "fix",
+        refiner: Refiner | None = None,
     ) -> None:
         self.inference = MultiInference(flip, tuple(scales), scales_mode)
         if isinstance(model, Engine):
@@ -70,6 +73,9 @@ class Detector:
             self.inference.require_fit(model.manifest)
             self.engine = load_engine(model, threads=threads, backend=backend, pairs=flip)
         self.params = params if params is not None else self.engine.manifest.decoder
+        if refiner is not None:
+            refiner.require_schema(self.schema, f"the model {self.engine.manifest.name}")
+        self._refiner = refiner
 
     @property
     def schema(self) -> KeypointSchema:
@@ -92,10 +98,11 @@ class Detector:
 
         Raises:
             DataError: it is no such picture, or it would be too large at one of the scales.
-            EngineError: the engine failed.
+            EngineError: an engine failed.
         """
         require_picture(image)
-        return detect_in_picture(look(self.engine, image, self.inference), self.schema, self.params)
+        found = detect_in_picture(look(self.engine, image, self.inference), self.schema, self.params)
+        return found if self._refiner is None else self._refiner(image, found)
 
 
 def detect_in_picture(looks: Iterable[PlacedHeads], schema: KeypointSchema, params: DecoderParams) -> Detections:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -40,6 +40,11 @@ MAX_INPUT_PIXELS = 4096 * 4096  # at about 220 bytes a pixel: 3.7 GB; an engine 
 
 WinogradLevel = Literal[0, 1, 2, 3]
 Activation = Literal["probabilities", "logits"]
+DETECTOR = "detector"
+_OTHER_KIND = {
+    DETECTOR: "--refine takes a refiner, made by deepmark refiner export; the detector is MODEL",
+    "refiner": "it refines what a detector found: give it with --refine, and a detector as MODEL",
+}
 UNSEALED: Sha256 = "0" * 64  # stands in for the checksum while it is computed
 _CHECKSUM = re.compile(rb'"checksum": ?"([0-9a-f]{64})"')
 
@@ -189,10 +194,7 @@ class Manifest(ManifestPart, frozen=True, kw_only=True):
 
     def to_json(self, *, compact: bool = False) -> bytes:
         """Encode as JSON with its checksum, indented with a final newline or compact; equal manifests, equal bytes."""
-        unsealed = msgspec.json.encode(msgspec.structs.replace(self, checksum=UNSEALED))
-        if not compact:
-            unsealed = msgspec.json.format(unsealed, indent=1) + b"\n"
-        return _with_checksum(unsealed, _checksum(unsealed))
+        return seal(msgspec.structs.replace(self, checksum=UNSEALED), compact=compact)
 
     @classmethod
     def from_json(cls, document: bytes, *, source: str) -> Manifest:
@@ -202,30 +204,68 @@ class Manifest(ManifestPart, frozen=True, kw_only=True):
             BundleError: not JSON, of another schema version, a field is missing, unknown or wrong, or anything in it
                 differs from what was written.
         """
-        try:
-            version = msgspec.json.decode(document, type=_Version).schema_version
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise BundleError(f"{source} is no DeepMark manifest: {error}", hint="copy the model again") from error
-        if version != SCHEMA_VERSION:
-            raise BundleError(
-                f"{source} has schema version {version}, this program reads version {SCHEMA_VERSION}",
-                hint="export the model again with this program, or install the version that made it",
-            )
-        try:
-            manifest = msgspec.json.decode(document, type=cls)
-        except (msgspec.MsgspecError, DataError, UnicodeDecodeError, RecursionError) as error:
-            raise BundleError(f"{source} is damaged: {error}", hint="export the model again") from error
-        found = _checksum(_with_checksum(document, UNSEALED))
-        if found != manifest.checksum:
-            raise BundleError(
-                f"{source} is damaged or was changed: its checksum says {manifest.checksum}, found {found}",
-                hint="copy the model again, or export it again",
-            )
-        return msgspec.structs.replace(manifest, checksum=UNSEALED)
+        return read_sealed(document, cls, kind=DETECTOR, source=source)
 
 
 class _Version(msgspec.Struct):
     schema_version: int
+    kind: str = DETECTOR
+
+
+class SealedDocument(Protocol):
+    """A document with a checksum of itself."""
+
+    @property
+    def checksum(self) -> Sha256:
+        """Checksum as it was read."""
+
+
+Sealed = TypeVar("Sealed", bound=SealedDocument)
+
+
+def seal(document: ManifestPart, *, compact: bool) -> bytes:
+    """Encode a document that has `UNSEALED` as its checksum, and put the checksum in."""
+    unsealed = msgspec.json.encode(document)
+    if not compact:
+        unsealed = msgspec.json.format(unsealed, indent=1) + b"\n"
+    return _with_checksum(unsealed, _checksum(unsealed))
+
+
+def read_sealed(document: bytes, form: type[Sealed], *, kind: str, source: str) -> Sealed:
+    """Read what `seal` gave.
+
+    Args:
+        document: encoded document.
+        form: type of the document, with fields ``schema_version`` and ``checksum``.
+        kind: kind of model that is wanted, `DETECTOR` or another.
+        source: name of the document in errors.
+
+    Raises:
+        BundleError: not JSON, of another kind or schema version, a field is missing, unknown or wrong, or anything in
+            it differs from what was written.
+    """
+    try:
+        head = msgspec.json.decode(document, type=_Version)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise BundleError(f"{source} is no DeepMark manifest: {error}", hint="copy the model again") from error
+    if head.kind != kind:
+        raise BundleError(f"{source} is of a {head.kind}, expected a {kind}", hint=_OTHER_KIND.get(head.kind))
+    if head.schema_version != SCHEMA_VERSION:
+        raise BundleError(
+            f"{source} has schema version {head.schema_version}, this program reads version {SCHEMA_VERSION}",
+            hint="export the model again with this program, or install the version that made it",
+        )
+    try:
+        read = msgspec.json.decode(document, type=form)
+    except (msgspec.MsgspecError, DataError, UnicodeDecodeError, RecursionError) as error:
+        raise BundleError(f"{source} is damaged: {error}", hint="export the model again") from error
+    found = _checksum(_with_checksum(document, UNSEALED))
+    if found != read.checksum:
+        raise BundleError(
+            f"{source} is damaged or was changed: its checksum says {read.checksum}, found {found}",
+            hint="copy the model again, or export it again",
+        )
+    return msgspec.structs.replace(read, checksum=UNSEALED)  # type: ignore[type-var]  # a struct with a checksum
 
 
 def _checksum(unsealed: bytes) -> str:

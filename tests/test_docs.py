@@ -169,6 +169,9 @@ def test_every_command_line_has_options_that_exist(page: Path) -> None:
             continue
         command = group.get_command(click.Context(group), words[0])
         assert command is not None
+        if isinstance(command, click.Group):
+            assert words[1] in command.commands, words
+            command = command.commands[words[1]]
         known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help", "-h"}
         named = {word.partition("=")[0] for word in words[1:] if re.match(r"--?[a-z]", word)}
         assert named - known == set(), words

@@ -118,7 +118,9 @@ def test_arrays_have_shapes() -> None:
 def test_every_line_of_help_stands_alone(name: str) -> None:
     command = group.get_command(click.Context(group), name)
     assert command is not None
-    helps = [(one.name, one.help) for one in command.params if isinstance(one, click.Option)]
+    commands = [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
+    options = [one for command in commands for one in command.params if isinstance(one, click.Option)]
+    helps = [(one.name, one.help) for one in options]
 
     assert [option for option, text in helps if not text] == []
     assert [f"{option}: {text}" for option, text in helps if text and _leans(text)] == []

@@ -16,7 +16,7 @@ from deepmark.models.evaluation.coco_file import save_results
 from deepmark.models.evaluation.dataset_request import DatasetRequest, LabelledSet
 from deepmark.models.evaluation.detection_files import MOST_FILES, load_detections
 from deepmark.models.evaluation.metric import require_hotcoco
-from deepmark.models.evaluation.prediction import detect_all
+from deepmark.models.evaluation.prediction import detect_all, refining
 from deepmark.models.evaluation.report import AccuracyReport, measure, steps
 from deepmark.models.evaluation.report_page import REPORT_STEPS, write_report
 from deepmark.models.evaluation.results import ClassResults
@@ -28,6 +28,7 @@ from deepmark.models.evaluation.truth import KINDS, Kind, Truth
 from deepmark.page import require_report
 from deepmark.runtime.decoding.techniques import TECHNIQUES, with_techniques
 from deepmark.runtime.multi_inference import MultiInference
+from deepmark.runtime.refinement.refiner import RefinerRequest
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class AccuracyRequest:
         table2: whether to decode with each technique by itself and with all, too.
         strategies: whether to show what each strategy of the paper adds, and the time that it takes.
         page: file for a page with tables, curves and pictures; None for none.
+        refine: what to refine the landmarks with that the model finds.
     """
 
     model: Path | None
@@ -60,6 +62,7 @@ class AccuracyRequest:
     table2: bool = False
     strategies: bool = False
     page: Path | None = None
+    refine: RefinerRequest = field(default_factory=RefinerRequest)
 
     def check(self) -> None:
         """Refuse options that contradict each other, and what could not be done in the end.
@@ -75,8 +78,13 @@ class AccuracyRequest:
                 f"--detections takes one file, or one with landmarks and one with boxes; found {len(self.detections)}"
             )
         if self.model is None:
-            given = {"techniques": self.techniques, "save": self.save, "table": self.table2 or None}
-            given |= {"strategies": self.strategies or None}
+            given = {
+                "techniques": self.techniques,
+                "save": self.save,
+                "table": self.table2 or None,
+                "strategies": self.strategies or None,
+                "refine": self.refine.bundles or None,
+            }
             useless = [f"--{name}" for name, value in given.items() if value is not None] + self.data.model_options()
             if useless:
                 raise UsageError(f"{', '.join(useless)} has no meaning with --detections, where no model is run")
@@ -87,6 +95,9 @@ class AccuracyRequest:
                     "--strategies shows all techniques, the flip test and several scales, one after the other",
                     hint="leave --techniques, --flip and --scales out",
                 )
+            if self.refine.bundles and (self.table2 or self.strategies):
+                table = "--table 2" if self.table2 else "--strategies"
+                raise UsageError(f"{table} compares what the decoder does, without a refiner", hint="leave one out")
         require_hotcoco()
         if self.page is not None:
             require_report()
@@ -236,15 +247,23 @@ def _read(request: AccuracyRequest, labelled: LabelledSet, progress: Progress) -
 def _run(request: AccuracyRequest, model: Path, labelled: LabelledSet, progress: Progress) -> _Found:
     truth = labelled.truth
     techniques = {*(request.techniques or ()), *(TECHNIQUES if request.table2 else ())}
-    with request.data.collect(model, labelled, progress, techniques=techniques) as store:
+    with (
+        request.refine.opened(request.data.threads) as refiner,  # a bad one shows before the network runs
+        request.data.collect(model, labelled, progress, techniques=techniques) as store,
+    ):
+        if refiner is not None:
+            refiner.require_schema(store.manifest.keypoints, f"the model {store.manifest.name}")
+        refine = None if refiner is None else refining(refiner, labelled.dataset)
         params = store.manifest.decoder
         if request.techniques is not None:
             params = with_techniques(params, request.techniques)
         with progress("decoding", len(store), "pictures") as advance:
-            results = detect_all(store, truth.schema, params, advance)
+            results = detect_all(store, truth.schema, params, advance, refine)
         rows = _table2(store, truth, progress, visible_only=request.visible_only) if request.table2 else ()
         table = _strategies(request, model, labelled, store, progress) if request.strategies else ()
-        run = {"engine": store.record, "inference": store.inference, "decoder": params}
+        run: dict[str, Any] = {"engine": store.record, "inference": store.inference, "decoder": params}
+        if request.refine.bundles:
+            run["refiners"] = [printable(one) for one in request.refine.bundles]
         return _Found(results, truth.kinds, run=run, table2=rows, strategies=table)
 
 

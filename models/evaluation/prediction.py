@@ -9,9 +9,11 @@ from deepmark.models.evaluation.landmark_layout import require_same_classes
 from deepmark.models.evaluation.results import ClassResults, ResultsBuilder
 from deepmark.models.evaluation.store import HeadStore
 from deepmark.runtime.decoding.params import DecoderParams
+from deepmark.runtime.detections import Detections
 from deepmark.runtime.detector import Detector
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.media.picture_file import decode_picture
+from deepmark.runtime.refinement.refiner import Refiner
 
 
 def find_all(
@@ -41,7 +43,11 @@ def find_all(
 
 
 def detect_all(
-    store: HeadStore, schema: KeypointSchema, params: DecoderParams, advance: Callable[[], None] = lambda: None
+    store: HeadStore,
+    schema: KeypointSchema,
+    params: DecoderParams,
+    advance: Callable[[], None] = lambda: None,
+    refine: Callable[[int, Detections], Detections] | None = None,
 ) -> tuple[ClassResults, ...]:
     """Decode heads that were computed before: what `find_all` finds with a detector of these parameters.
 
@@ -50,12 +56,30 @@ def detect_all(
         schema: classes and landmarks of the data set.
         params: parameters to decode and suppress with.
         advance: function called after every picture.
+        refine: function that is given a picture's number and what was found in it, and returns it refined; None to
+            take it as it is.
 
     Returns:
         The detections, one entry per class.
     """
     builder = ResultsBuilder(schema)
     for picture in store:
-        builder.add_detections(picture.image_id, picture.detect(params))
+        found = picture.detect(params)
+        builder.add_detections(picture.image_id, found if refine is None else refine(picture.image_id, found))
         advance()
     return builder.build()
+
+
+def refining(refiner: Refiner, dataset: Dataset) -> Callable[[int, Detections], Detections]:
+    """Return what refines detections in a data set's pictures, for `detect_all`.
+
+    Args:
+        refiner: loaded refiner.
+        dataset: data set, opened with its pictures.
+    """
+
+    def refine(image_id: int, found: Detections) -> Detections:
+        content, source = dataset.picture(image_id)
+        return refiner(decode_picture(content, source=source), found)
+
+    return refine

@@ -91,17 +91,7 @@ class TrainConfig:
         Raises:
             DataError: the CSV cannot be read, or groups the landmarks of other classes than DeepFashion2's.
         """
-        if self.schema in BUILTIN:
-            return KeypointSchema.deepfashion2(BUILTIN[self.schema])
-        schema = KeypointSchema.from_csv(self.schema)
-        expected = [len(groups) for groups in KeypointSchema.deepfashion2().groups]
-        found = [len(groups) for groups in schema.groups]
-        if found != expected:
-            raise DataError(
-                f"{self.schema} has classes with {found} landmarks, but the pictures have DeepFashion2's, {expected}",
-                hint="a schema for training may group the landmarks otherwise, not change them",
-            )
-        return schema
+        return load_training_schema(self.schema)
 
     def document(self) -> dict[str, Any]:
         """Return the configuration as plain values by name."""
@@ -111,6 +101,28 @@ class TrainConfig:
     def from_document(cls, document: Mapping[str, Any]) -> TrainConfig:
         """Restore what `document` gave."""
         return cls(**{field.name: document[field.name] for field in fields(cls) if field.name in document})
+
+
+def load_training_schema(name: str) -> KeypointSchema:
+    """Return the keypoint schema of a training on DeepFashion2's classes.
+
+    Args:
+        name: key of `BUILTIN`, or path of a CSV file.
+
+    Raises:
+        DataError: the CSV cannot be read, or groups the landmarks of other classes than DeepFashion2's.
+    """
+    if name in BUILTIN:
+        return KeypointSchema.deepfashion2(BUILTIN[name])
+    schema = KeypointSchema.from_csv(name)
+    expected = [len(groups) for groups in KeypointSchema.deepfashion2().groups]
+    found = [len(groups) for groups in schema.groups]
+    if found != expected:
+        raise DataError(
+            f"{name} has classes with {found} landmarks, but the pictures have DeepFashion2's, {expected}",
+            hint="a schema for training may group the landmarks otherwise, not change them",
+        )
+    return schema
 
 
 def check_same(stored: TrainConfig, asked: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from deepmark.errors import DataError
 from deepmark.models.training.train_state import write_run_file
@@ -59,20 +59,25 @@ COLUMNS = tuple(field.name for field in fields(LogLine))
 class LogWriter(Protocol):
     """Writes one line of the log."""
 
-    def __call__(self, line: LogLine, /) -> None:
-        """Write a line; it is with the operating system when this returns."""
+    def __call__(self, line: Any, /) -> None:
+        """Write a line, a dataclass of the log's columns; it is with the operating system when this returns."""
 
 
 @contextmanager
-def open_log(path: Path, steps_done: int) -> Iterator[LogWriter]:
+def open_log(path: Path, steps_done: int, columns: tuple[str, ...] = COLUMNS) -> Iterator[LogWriter]:
     """Open the log of a training that has done so many steps; what was logged beyond them is dropped.
+
+    Args:
+        path: CSV file.
+        steps_done: number of its lines to keep.
+        columns: names of the fields of a line.
 
     Raises:
         DataError: the log cannot be written.
     """
     kept = path.read_text(encoding="utf-8").splitlines()[: steps_done + 1] if path.exists() and steps_done else []
-    rows = [[row.get(name) or "" for name in COLUMNS] for row in csv.DictReader(kept)]  # maybe of fewer columns
-    write_run_file(path, "".join(f"{','.join(row)}\n" for row in (COLUMNS, *rows)).encode())
+    rows = [[row.get(name) or "" for name in columns] for row in csv.DictReader(kept)]  # maybe of fewer columns
+    write_run_file(path, "".join(f"{','.join(row)}\n" for row in (columns, *rows)).encode())
     with path.open("a", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
 

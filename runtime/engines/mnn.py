@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import platform
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -108,6 +109,27 @@ class MnnSession:
         self._resize(x.shape)
         np.copyto(self._host_input.getNumpyData(), x)
         self._input.copyFrom(self._host_input)
+        return self._results()
+
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return name -> shape of all inputs, as the file states them."""
+        inputs = self._interpreter.getSessionInputAll(self._session)
+        return {name: tuple(tensor.getShape()) for name, tensor in inputs.items()}
+
+    def run_named(self, inputs: Mapping[str, F32]) -> dict[str, F32]:
+        """Run a graph of several inputs, each by its name and of the shape that the file states.
+
+        Raises:
+            EngineError: MNN could not prepare the graph, or the run failed.
+        """
+        self._resize(tuple(self._input.getShape()))
+        for name, values in inputs.items():
+            host = self._host_tensor(values.shape)
+            np.copyto(host.getNumpyData(), values)
+            self._interpreter.getSessionInput(self._session, name).copyFrom(host)
+        return self._results()
+
+    def _results(self) -> dict[str, F32]:
         code = self._interpreter.runSession(self._session)
         if code:
             raise EngineError(f"MNN's run failed with code {code}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,23 @@ class OnnxRuntimeSession:
         Raises:
             EngineError: the run failed.
         """
+        return self.run_named({self._input: x})
+
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return name -> shape of all inputs, as the file states them; 0 where it leaves a side open."""
+        return {
+            one.name: tuple(side if isinstance(side, int) else 0 for side in one.shape)
+            for one in self._session.get_inputs()
+        }
+
+    def run_named(self, inputs: Mapping[str, F32]) -> dict[str, F32]:
+        """Run a graph of several inputs, each by its name.
+
+        Raises:
+            EngineError: the run failed.
+        """
         try:
-            outputs = self._session.run(self._names, {self._input: x})
+            outputs = self._session.run(self._names, dict(inputs))
         except Exception as error:  # likewise
             raise EngineError(f"ONNX Runtime's run failed: {_first_line(error)}") from error
         return dict(zip(self._names, outputs, strict=True))

@@ -14,6 +14,7 @@ import logging
 import platform
 import sys
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -22,7 +23,6 @@ from deepmark.files import cache_folder, write_whole
 from deepmark.runtime.bundle import Backend
 from deepmark.runtime.engines.sessions import open_session
 from deepmark.runtime.engines.trial import LoadTrial, report_error, run_trial
-from deepmark.runtime.manifest import InputSpec
 
 TIMEOUT_S = 60.0  # a first load takes 1 s; a small computer under load may need many times that
 _LIBRARIES = {"mnn": "MNN", "onnxruntime": "ONNX Runtime"}  # as users know them
@@ -31,8 +31,27 @@ _HINT = "the file is damaged or was made by another program: copy it again, or e
 logger = logging.getLogger(__name__)
 
 
+class InputSize(Protocol):
+    """Height and width of a network's input; manifests have it."""
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+
+
 def check_in_child(
-    path: Path, backend: Backend, sha256: str, *, size: InputSpec, label: str, pictures: int = 1
+    path: Path,
+    backend: Backend,
+    sha256: str,
+    *,
+    size: InputSize,
+    label: str,
+    pictures: int = 1,
+    program: str = __name__,
 ) -> None:
     """Load and run a model file once in a child process, unless that went well before.
 
@@ -43,6 +62,7 @@ def check_in_child(
         size: size of the input to run it on.
         label: name that the user has for the model; errors begin with it.
         pictures: number of pictures in the run.
+        program: module that the child runs, which reports by `deepmark.runtime.engines.trial.report_error`.
 
     Raises:
         BundleError: the library crashed on the file, hung, or refused it.
@@ -51,14 +71,14 @@ def check_in_child(
     marker = _marker(backend, sha256, pictures)
     if marker is not None and _is_remembered(marker):
         return
-    _run_child(path, backend, size, label, pictures)
+    _run_child(program, path, backend, size, label, pictures)
     if marker is not None:
         _remember(marker)
 
 
-def _run_child(path: Path, backend: Backend, size: InputSpec, label: str, pictures: int) -> None:
+def _run_child(program: str, path: Path, backend: Backend, size: InputSize, label: str, pictures: int) -> None:
     run_trial(
-        LoadTrial(__name__, label, _LIBRARIES[backend], TIMEOUT_S, BundleError, _HINT),
+        LoadTrial(program, label, _LIBRARIES[backend], TIMEOUT_S, BundleError, _HINT),
         [backend, str(path.resolve()), str(size.height), str(size.width), str(pictures)],
     )
 

@@ -13,6 +13,9 @@ from outcome import Deepmark
 from deepmark import __version__
 from deepmark.commands.group import COMMANDS
 
+GROUPS = {"refiner": ("train", "export", "verify")}  # commands that have commands of their own
+LINES = [line for name in COMMANDS for line in ([name], *([name, own] for own in GROUPS.get(name, ())))]
+
 HEAVY = ("torch", "numpy", "cv2", "MNN", "onnx", "onnxruntime", "onnxsim", "rich", "msgspec", "deepmark.models.mdla34")
 PROBE = """
 import atexit, sys
@@ -25,7 +28,7 @@ main()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([*line, "--help"] for line in LINES)])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     end = subprocess.run(
         [sys.executable, "-c", PROBE.format(heavy=HEAVY, arguments=arguments)], capture_output=True, text=True
@@ -36,13 +39,13 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert end.stderr.strip() == "loaded: []"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_shows_examples_and_takes_json_and_verbosity(name: str, deepmark: Deepmark) -> None:
-    outcome = deepmark(name, "--help")
+@pytest.mark.parametrize("line", LINES, ids=" ".join)
+def test_every_command_shows_examples_and_takes_json_and_verbosity(line: list[str], deepmark: Deepmark) -> None:
+    outcome = deepmark(*line, "--help")
 
     assert outcome.code == 0
-    assert f"Examples:\n    deepmark {name}" in outcome.out
-    if name != "completion":  # whose output is a script
+    assert f"Examples:\n    deepmark {' '.join(line)}" in outcome.out
+    if line != ["completion"] and line[-1] not in GROUPS:  # the output of the first is a script
         for option in ("--json", "-v, --verbose", "-q, --quiet"):
             assert option in outcome.out
 

@@ -6,11 +6,19 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from deepmark.commands.options import PATH, flip_option, output_options, scales_options, threshold_option
+from deepmark.commands.options import (
+    PATH,
+    flip_option,
+    output_options,
+    refine_options,
+    refiner_request,
+    scales_options,
+    threshold_option,
+)
 from deepmark.console import print_json, progress, say
 from deepmark.errors import UsageError
 from deepmark.files import printable
@@ -27,6 +35,7 @@ Examples:
   deepmark detect shirt.deepmark clip.mp4 -o found
   deepmark detect shirt.deepmark 0 --show
   deepmark detect shirt.deepmark photos --flip --scales .85,.95,1,1.1
+  deepmark detect shirt.deepmark photos --refine shirt-refiner.deepmark
   deepmark detect model.mnn photos --contact-sheet sheet.png --json > found.json
 """
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -62,6 +71,7 @@ def _check_sheet(_: click.Context, __: click.Parameter, path: Path | None) -> Pa
 )
 @flip_option
 @scales_options
+@refine_options
 @output_options
 def command(
     model: Path,
@@ -76,6 +86,7 @@ def command(
     scales: tuple[float, ...] | None,
     scales_mode: Literal["fix", "keep"] | None,
     as_json: bool,
+    **refining: Any,
 ) -> None:
     """Draw the objects, garments or others, and the landmarks that MODEL finds in every INPUT.
 
@@ -85,7 +96,8 @@ def command(
     DIR gets an annotated file for every input, and detections.jsonl with a line for every frame: its time in seconds,
     its size as it is shown, and what was found. Filled dots are landmarks that the heatmap confirmed, rings are
     regressed only; objects without landmarks have their whole box drawn. Transparent pictures are laid on white. What
-    is left out of a folder is said in one line; a file that is not read is named by its content, with the way out.
+    is left out of a folder is said in one line; a file that is not read is named by its content, with the way out. With
+    --refine landmarks are moved by a refiner (deepmark refiner); boxes and scores stay.
 
     Exit status: 0 all inputs were processed, 1 some were not (they are named).
     """
@@ -100,17 +112,26 @@ def command(
 
     _refuse_bundle(model, output)
     inference = MultiInference.of_options(flip=flip, scales=scales, scales_mode=scales_mode)
+    asked = refiner_request(**refining)
     sources = find_sources(inputs)
     bundle = open_bundle(model)
     inference.require_fit(bundle.manifest)
     if (output / RECORDS_NAME).exists():
         say(f"note: {output / RECORDS_NAME} of an earlier run is replaced; all else in {output} stays")
-    with Window() if show else nullcontext() as window, load_engine(bundle, threads, backend, pairs=flip) as engine:
+    with (
+        Window() if show else nullcontext() as window,
+        load_engine(bundle, threads, backend, pairs=flip) as engine,
+        asked.opened(threads) as refiner,
+    ):
         if engine.record.choice:
             say(f"engine: {engine.record.backend}, the faster one here ({engine.record.choice})")
-        params = replace(engine.manifest.decoder, score_threshold=threshold)
         detector = Detector(
-            engine, params=params, flip=flip, scales=inference.scales, scales_mode=inference.scales_mode
+            engine,
+            params=replace(engine.manifest.decoder, score_threshold=threshold),
+            flip=flip,
+            scales=inference.scales,
+            scales_mode=inference.scales_mode,
+            refiner=refiner,
         )
         with progress("detecting", count_frames(sources), "pictures") as advance:
             listener = _Listener(advance, as_json)
@@ -119,7 +140,7 @@ def command(
     for note in summary.notes:
         say(f"note: {note}")
     if as_json and summary.frames:
-        print_json(_document(model, output, detector, listener.records, summary))
+        print_json(_document(model, asked.bundles, output, detector, listener.records, summary))
     if contact_sheet:
         _write_sheet(summary, contact_sheet)
     if summary.frames:
@@ -160,11 +181,17 @@ def _write_sheet(summary: RunSummary, path: Path) -> None:
 
 
 def _document(
-    model: Path, output: Path, detector: Detector, records: list[FrameRecord], summary: RunSummary
+    model: Path,
+    refine: tuple[Path, ...],
+    output: Path,
+    detector: Detector,
+    records: list[FrameRecord],
+    summary: RunSummary,
 ) -> dict[str, object]:
     classes = [{"name": one.name, "keypoints": one.keypoint_names} for one in detector.schema.classes]
     return {
         "model": printable(model),
+        "refiners": [printable(one) for one in refine],
         "engine": detector.record,
         "inference": detector.inference,
         "decoder": detector.params,

@@ -15,6 +15,8 @@ from deepmark.commands.options import (
     labels_options,
     model_run_options,
     output_options,
+    refine_options,
+    refiner_request,
     scales_options,
 )
 from deepmark.console import print_json, progress
@@ -31,6 +33,7 @@ Examples:
   deepmark eval shirt.deepmark --images drawings --annotations drawings --strategies
   deepmark eval model_best.pth --size 256 --images drawings --annotations drawings
   deepmark eval shirt.deepmark --images drawings --annotations drawings --report accuracy.html
+  deepmark eval shirt.deepmark --images drawings --annotations drawings --refine shirt-refiner.deepmark
   deepmark eval --detections found.json --annotations val-coco_style.json --visible-only
   deepmark eval --detections keypoints.json --detections boxes.json --annotations val-coco_style.json
   deepmark eval person.deepmark --images val2017 --annotations person_keypoints_val2017.json
@@ -71,6 +74,7 @@ Examples:
 )
 @flip_option
 @scales_options
+@refine_options
 @model_run_options
 @output_options
 def command(
@@ -84,6 +88,9 @@ def command(
     table: str | None,
     strategies: bool,
     page: Path | None,
+    refine: tuple[Path, ...],
+    refine_flip: bool,
+    refine_nms: float | None,
     as_json: bool,
     **data: Any,
 ) -> None:
@@ -120,6 +127,7 @@ def command(
         table2=table is not None,
         strategies=strategies,
         page=page,
+        refine=refiner_request(refine, refine_flip=refine_flip, refine_nms=refine_nms),
     )
     found = measure_accuracy(request, progress)
     if as_json:

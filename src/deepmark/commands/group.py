@@ -22,6 +22,7 @@ COMMANDS = {  # also the names of their modules
     "eval": "Measure a model on labelled pictures: mAP_pt and mAP_box.",
     "tune": "Find the decoder's parameters for a model.",
     "train": "Train the network: on drawings, without a data set.",
+    "refiner": "Train and export a network that moves landmarks to their place.",
     "bench": "Measure speed and memory of models on this computer.",
     "bundle": "Put models into the Android app, and make a package of it.",
     "device": "List phones and whether they can be measured on.",

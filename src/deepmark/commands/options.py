@@ -15,6 +15,7 @@ from deepmark.runtime.decoding.params import SHOWN_SCORE
 
 if TYPE_CHECKING:
     from deepmark.exporter.parity import Tolerances
+    from deepmark.runtime.refinement.refiner import RefinerRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(readable=False, path_type=Path)  # checked where it is opened, with exit status 1
@@ -191,3 +192,32 @@ model_run_options = adding(  # with those above, the values of a `deepmark.model
         help="Folder that keeps the network's outputs, to go on later.  [default: the user's cache, 20 GB at most]",
     ),
 )
+refine_options = adding(  # whose values `refiner_request` takes
+    click.option(
+        "--refine",
+        metavar="BUNDLE",
+        type=PATH,
+        multiple=True,
+        help="Refiner that moves landmarks after they are found; several times where each is for other classes.",
+    ),
+    click.option("--refine-flip", is_flag=True, help="Refine in the mirror image too, and take the mean."),
+    click.option(
+        "--refine-nms",
+        metavar="OKS",
+        type=click.FloatRange(0, 1),
+        help="Drop an object that is so like a better one after refining; .9 is usual for persons.  [default: none]",
+    ),
+)
+
+
+def refiner_request(refine: tuple[Path, ...], *, refine_flip: bool, refine_nms: float | None) -> RefinerRequest:
+    """Return what was asked for with `refine_options`, by their names.
+
+    Raises:
+        UsageError: options have no effect.
+    """
+    from deepmark.runtime.refinement.refiner import RefinerRequest
+
+    request = RefinerRequest(refine, refine_flip, refine_nms)
+    request.check()
+    return request

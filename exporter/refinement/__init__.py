@@ -1,0 +1,1 @@
+"""A trained refiner -> ONNX -> MNN, compared at every hop -> bundle."""

@@ -1,0 +1,1 @@
+"""The refiner of landmarks (PoseFix): network, synthesised errors, targets, training."""
