@@ -85,10 +85,18 @@ def plug(adb_server: str, phone_shell: Shell, tmp_path: Path) -> Iterator[Plug]:
 @pytest.fixture(scope="session")
 def phone_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle whose model file is none: the stand-in programs only look whether it is there."""
-    folder = tmp_path_factory.mktemp("phone-bundle")
+    return _bundle(tmp_path_factory.mktemp("phone-bundle"), KeypointSchema.deepfashion2())
+
+
+@pytest.fixture(scope="session")
+def boxes_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of a model that finds boxes only."""
+    return _bundle(tmp_path_factory.mktemp("boxes-bundle"), KeypointSchema.coco())
+
+
+def _bundle(folder: Path, schema: KeypointSchema) -> Path:
     model = folder / "model"
     model.write_bytes(b"stands for a model" * 1000)
-    schema = KeypointSchema.deepfashion2()
     manifest = msgspec.structs.replace(
         make_manifest(),
         keypoints=schema,

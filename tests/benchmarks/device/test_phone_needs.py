@@ -23,6 +23,15 @@ def bare_computer(adb_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.mark.parametrize("techniques", ["all", "1,2"])
+def test_techniques_that_a_model_has_no_use_for_are_refused_before_a_phone_is_looked_for(
+    deepmark: Deepmark, boxes_bundle: Path, techniques: str
+) -> None:
+    outcome = deepmark("bench", boxes_bundle, "--device", "adb", "--techniques", "2", "--techniques", techniques)
+
+    outcome.assert_refused(2, "has no use for technique 1", "it finds boxes only", "--techniques 2")
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("bare_computer")
 @pytest.mark.parametrize(
