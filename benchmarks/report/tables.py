@@ -16,7 +16,7 @@ from deepmark.benchmarks.report.paper import (
 from deepmark.benchmarks.report.phone_tables import print_phone, print_turns
 from deepmark.benchmarks.report.public_figures import public_figure_hints
 from deepmark.benchmarks.result.diff import Change
-from deepmark.benchmarks.result.document import PHASES, BenchResult, Machine, PictureRecord
+from deepmark.benchmarks.result.document import PHASES, BenchResult, ContestantResult, Machine, PictureRecord
 from deepmark.benchmarks.result.figures import ContestantFigures, against_fastest, contestant_figures, savings
 from deepmark.benchmarks.result.statistics import Ratio
 from deepmark.console import print_table, say
@@ -33,6 +33,7 @@ def print_result(result: BenchResult) -> None:
     say(f"pictures: {pictures_text(result.pictures)}")
     _print_times(found)
     _print_memory(found)
+    _print_gpus(result.contestants)
     if result.phone is not None:
         print_turns(turns)
         for hint in public_figure_hints(result):
@@ -105,6 +106,23 @@ def _print_memory(found: Sequence[ContestantFigures]) -> None:
     print_table(columns, cells, title="Memory of the process, MiB; file in MB")
 
 
+def _print_gpus(contestants: Sequence[ContestantResult]) -> None:
+    """Print where a GPU's operators ran, and what it costs before the first picture; nothing where none computed."""
+    cells = [
+        (
+            one.name,
+            str(one.settings.get("operators", "")),
+            f"{one.settings.get('gpu_precision')}, mode {one.settings.get('gpu_mode')}",
+            *(str(one.settings.get(part, "-")) for part in ("create_ms", "resize_ms", "first_ms")),
+        )
+        for one in contestants
+        if one.settings.get("compute")
+    ]
+    if cells:
+        columns = ("", "operators", "precision", "create", "compile and tune", "first run")
+        print_table(columns, cells, title="GPU; milliseconds before the first picture")
+
+
 def ratio_text(ratio: Ratio) -> str:
     """Write a ratio with its interval."""
     return f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
@@ -160,4 +178,5 @@ def print_paper(result: BenchResult) -> None:
 
 
 def _threads(row: ContestantFigures) -> str:
-    return f"{row.measured.threads} thread{'s' if row.measured.threads > 1 else ''}"
+    threads = row.measured.threads
+    return f"{threads} thread{'s' if threads > 1 else ''}" if threads else "GPU"

@@ -220,9 +220,9 @@ class ContestantResult(_Strict, frozen=True):
     def key(self) -> tuple[object, ...]:
         """What makes it the same contestant in another document."""
         looks = self.settings.get(INFERENCE)
-        return (
-            self.kind, self.model, self.engine, self.precision, self.layout, self.groups, looks, *self.contestant_group
-        )  # fmt: skip
+        compute = self.settings.get("compute")
+        what = (self.kind, self.model, self.engine, self.precision, self.layout, self.groups)
+        return (*what, looks, compute, *self.contestant_group)
 
     def times(self, phase: str) -> list[Times]:
         """Return the run times of a phase, or of ``"total"``, by rounds; nothing for a phase that it has not."""

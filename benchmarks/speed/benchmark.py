@@ -21,6 +21,7 @@ from deepmark.console import Progress, no_progress
 from deepmark.errors import DeepMarkError
 from deepmark.extras import require
 from deepmark.runtime.bundle import OpenedBundle
+from deepmark.runtime.engines.gpu_settings import Compute, GpuSettings
 from deepmark.runtime.multi_inference import SINGLE, MultiInference
 
 
@@ -37,6 +38,8 @@ class HostRequest:
         rivals: names out of `deepmark.benchmarks.speed.rivals.RIVALS`.
         checkpoint: checkpoint that the rival torch runs; None where torch is no rival.
         inferences: ways to look at a picture, each a contestant.
+        computes: what computes, each a contestant.
+        gpu: how a GPU computes; None for the defaults.
         images: folder of pictures; None for the models' golden inputs.
         plan: how long to measure.
         command: command line to record in the result.
@@ -50,6 +53,8 @@ class HostRequest:
     rivals: tuple[str, ...] = ()
     checkpoint: Path | None = None
     inferences: tuple[MultiInference, ...] = (SINGLE,)
+    computes: tuple[Compute, ...] = ("cpu",)
+    gpu: GpuSettings | None = None
     images: Path | None = None
     plan: BenchPlan = field(default_factory=BenchPlan)
     command: str = ""
@@ -73,7 +78,9 @@ def run_benchmark(
     require("deepmark bench", "psutil", extra="bench")
     choose_cores(request.cores, min(max(request.threads), len(usable_cores())))
     models, failures = open_models(request.models)
-    entered, unfit = enter(models, request.engines, request.sizes, request.threads, request.inferences)
+    entered, unfit = enter(
+        models, request.engines, request.sizes, request.threads, request.inferences, request.computes, request.gpu
+    )
     failures += unfit
     pictures = samples.gather(request.images, models)
     with ExitStack() as stack:

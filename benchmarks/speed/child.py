@@ -110,9 +110,11 @@ def _prepare_model(request: LoadRequest, images: Sequence[Image8]) -> Preparatio
     def load() -> tuple[TimedTask, Ready, Callable[[], float | None]]:
         engine = load_engine(
             request.path,
-            request.threads,
+            request.threads if request.compute == "cpu" else None,
             cast("Backend | None", request.engine),
             pairs=request.inference.flip,
+            compute=request.compute,
+            gpu=request.gpu,
         )
         record = engine.record
         ready = Ready(
@@ -120,7 +122,7 @@ def _prepare_model(request: LoadRequest, images: Sequence[Image8]) -> Preparatio
             version=record.version,
             device=record.device,
             threads=record.threads,
-            settings={**record.settings, **_looks(request.inference, record.pairs)},
+            settings={**record.settings, **_looks(request.inference, record.pairs), **_placement(record.placement)},
             precision=record.precision,
             sha256=record.model_sha256,
             file_bytes=None,
@@ -135,6 +137,10 @@ def _looks(inference: MultiInference, pairs: str) -> dict[str, str | int]:
     """Return what stands beside an engine's settings where the network does not look once."""
     looks = {} if inference.is_single else {INFERENCE: inference.describe()}
     return {**looks, **({"pairs": pairs} if pairs else {})}
+
+
+def _placement(operators: str) -> dict[str, str]:
+    return {"operators": operators} if operators else {}
 
 
 def _prepare_rival(request: LoadRequest, images: Sequence[Image8]) -> Preparation:

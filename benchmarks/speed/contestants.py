@@ -12,6 +12,7 @@ from typing import Literal
 from deepmark.benchmarks.result.document import Failure
 from deepmark.errors import BundleError, DeepMarkError, UsageError
 from deepmark.runtime.bundle import Backend, OpenedBundle, open_bundle
+from deepmark.runtime.engines.gpu_settings import Compute, GpuSettings
 from deepmark.runtime.multi_inference import SINGLE, MultiInference
 
 Engines = Literal["auto", "all"] | Backend
@@ -30,6 +31,8 @@ class Contestant:
         size: height and width of the input, pixels.
         threads: number of threads that was asked for.
         inference: looks at a picture; a rival has one.
+        compute: what computes a model.
+        gpu: how a GPU computes; None on the CPU.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Contestant:
     size: tuple[int, int]
     threads: int
     inference: MultiInference = SINGLE
+    compute: Compute = "cpu"
+    gpu: GpuSettings | None = None
 
     @property
     def contestant_group(self) -> tuple[tuple[int, int], int]:
@@ -71,6 +76,8 @@ def enter(
     sizes: Sequence[tuple[int, int]],
     threads: Sequence[int],
     inferences: Sequence[MultiInference] = (SINGLE,),
+    computes: Sequence[Compute] = ("cpu",),
+    gpu: GpuSettings | None = None,
 ) -> tuple[list[Contestant], list[Failure]]:
     """Combine models with engines, sizes and threads; those that take the same turns stand together.
 
@@ -81,6 +88,9 @@ def enter(
         sizes: heights and widths of the input, in pixels; empty for each model's own.
         threads: numbers of threads.
         inferences: ways to look at a picture, each a contestant; a single look by default.
+        computes: what computes, each a contestant; a GPU takes the model's file for MNN, once a size, whatever the
+            numbers of threads are.
+        gpu: how a GPU computes; None for the defaults.
     """
     entered: list[Contestant] = []
     failures: list[Failure] = []
@@ -96,6 +106,8 @@ def enter(
                 chosen: Iterable[str | None] = (
                     model.weights if engines == "all" else [None if engines == "auto" else engines]
                 )
+                where: list[tuple[Compute, str | None]] = [("cpu", one) for one in chosen if "cpu" in computes]
+                where += [(one, "mnn") for one in computes if one != "cpu" and count == threads[0]]
                 entered += [
                     Contestant(
                         name=_name(model, inference),
@@ -106,8 +118,10 @@ def enter(
                         size=size or (own.height, own.width),
                         threads=count,
                         inference=inference,
+                        compute=compute,
+                        gpu=None if compute == "cpu" else gpu,
                     )
-                    for one in chosen
+                    for compute, one in where
                 ]
     return name_apart(sorted(entered, key=lambda one: one.contestant_group)), list(dict.fromkeys(failures))
 
@@ -168,6 +182,7 @@ def _traits(one: Contestant) -> tuple[str, ...]:
     manifest = one.model.manifest
     return (
         one.engine or "",
+        "" if one.compute == "cpu" else one.compute,
         manifest.precision,
         manifest.heads.layout,
         f"{manifest.keypoints.num_groups} groups",

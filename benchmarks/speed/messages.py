@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from deepmark.runtime.engines.gpu_settings import Compute, GpuSettings
 from deepmark.runtime.multi_inference import SINGLE, MultiInference
 
 Phase = Literal["letterbox", "network", "decode"]
@@ -30,6 +31,8 @@ class LoadRequest(msgspec.Struct, frozen=True, tag=True):
         pictures: file of the pictures (`deepmark.benchmarks.speed.samples`).
         expected: file of the right outputs; None for a model.
         inference: looks at a picture; a rival has one.
+        compute: what computes a model.
+        gpu: how a GPU computes; None on the CPU.
     """
 
     kind: Literal["model", "rival"]
@@ -43,6 +46,8 @@ class LoadRequest(msgspec.Struct, frozen=True, tag=True):
     pictures: str
     expected: str | None = None
     inference: MultiInference = SINGLE
+    compute: Compute = "cpu"
+    gpu: GpuSettings | None = None
 
 
 class TurnRequest(msgspec.Struct, frozen=True, tag=True):

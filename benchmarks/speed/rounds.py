@@ -110,6 +110,8 @@ def _load(one: Contestant, setup: Setup, children: ExitStack) -> _Running:
         pictures=str(setup.pictures),
         expected=str(setup.expected(one.size)) if one.kind == "rival" else None,
         inference=one.inference,
+        compute=one.compute,
+        gpu=one.gpu,
     )
     child = children.enter_context(Child(one.name, {"OMP_NUM_THREADS": str(threads)}, setup.command))
     watch = MemoryWatch(child.pid)

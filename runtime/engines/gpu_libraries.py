@@ -40,17 +40,13 @@ def library_folder() -> Path:
         raise EngineError(f"cannot tell where MNN's GPU back ends are: {error}", hint=_HOW) from error
 
 
-def load_gpu_library(gpu: Gpu, folder: Path | None = None) -> Path:
-    """Load a back end into this process's MNN, which must have been imported, and return its path.
-
-    Args:
-        gpu: interface of the GPU.
-        folder: folder of the library; None for `library_folder`.
+def load_gpu_library(gpu: Gpu) -> Path:
+    """Load a back end from `library_folder` into this process's MNN, which must have been imported; return its path.
 
     Raises:
         EngineError: it is missing, of another version of MNN, or another was loaded before.
     """
-    path = ((folder or library_folder()) / LIBRARY_NAMES[gpu]).absolute()
+    path = (library_folder() / LIBRARY_NAMES[gpu]).absolute()
     if _loaded.get(gpu) == path:
         return path
     if gpu in _loaded:

@@ -63,7 +63,6 @@ def open_on_gpu(
             "storage": settings.storage,
             "tuning": settings.tuning,
             "allow_cpu_operators": settings.allow_cpu_operators,
-            "libraries": None if settings.libraries is None else str(settings.libraries.resolve()),
         }
     )
     name = f"MNN on {GPU_NAMES[gpu]}"
@@ -74,14 +73,12 @@ def open_on_gpu(
 def main(arguments: list[str]) -> int:
     """Load and prove a model: the child's side. Returns the exit status; an error goes to stderr as one line."""
     words = json.loads(arguments[0])
-    libraries = words["libraries"]
     try:
         settings = GpuSettings(
             precision=words["precision"],
             storage=words["storage"],
             tuning=words["tuning"],
             allow_cpu_operators=words["allow_cpu_operators"],
-            libraries=None if libraries is None else Path(libraries),
         )
         path = Path(words["path"])
         MnnGpuSession(path, words["gpu"], settings, tuple(words["shape"]), words["memory"]).close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
 from deepmark.errors import UsageError
@@ -34,7 +33,6 @@ class GpuSettings:
             which have no depthwise deconvolution. Vulkan has images only.
         tuning: how long work group sizes are tried when a session is made.
         allow_cpu_operators: whether operators may run on the CPU where the GPU has none.
-        libraries: folder that holds MNN's GPU back ends; None for `gpu_libraries.library_folder`.
         timeout_s: longest time for compiling, tuning and trying a model in a process of its own, in seconds.
     """
 
@@ -42,7 +40,6 @@ class GpuSettings:
     storage: Storage = "image"
     tuning: Tuning = "wide"
     allow_cpu_operators: bool = False
-    libraries: Path | None = None
     timeout_s: float = TIMEOUT_S
 
     def __post_init__(self) -> None:

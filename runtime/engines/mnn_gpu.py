@@ -81,7 +81,7 @@ class MnnGpuSession:
         self._mnn = import_mnn()
         self._path, self._gpu, self._settings, self._memory = path, gpu, settings, memory
         self._mode = settings.mode(gpu)
-        load_gpu_library(gpu, settings.libraries)
+        load_gpu_library(gpu)
         with captured_stdout():
             self._device = find_device(gpu)
         self._name = settings.named(self._device.name, gpu)
@@ -258,7 +258,7 @@ class MnnGpuSession:
         return mnn.Tensor(shape, mnn.Halide_Type_Float, mnn.Tensor_DimensionType_Caffe)
 
     def _facts(self, placement: Placement) -> SessionFacts:
-        settings = self._settings
+        settings, spent = self._settings, self.preparation
         return SessionFacts(
             version=str(self._mnn.version()),
             device=self._name,
@@ -272,6 +272,9 @@ class MnnGpuSession:
                 "clock_mhz": self._device.clock_mhz,
                 "memory": MEMORY_CODES[self._memory],
                 "backend_code": _BACKEND_CODES[self._gpu],
+                "create_ms": round(spent.create_ms),
+                "resize_ms": round(spent.resize_ms),
+                "first_ms": round(spent.first_ms),
             },
             placement=placement.sentence(self._name),
         )

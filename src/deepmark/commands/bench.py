@@ -19,12 +19,14 @@ from deepmark.commands.bench_options import (
     phone_options,
 )
 from deepmark.commands.click_program import run as run_program
+from deepmark.commands.gpu_options import COMPUTES, gpu_options, gpu_settings_of
 from deepmark.commands.options import READABLE, output_options, threshold_option
 from deepmark.console import print_json, progress, say
 from deepmark.errors import UsageError
 
 if TYPE_CHECKING:
     from deepmark.benchmarks.result.document import BenchPlan, BenchResult
+    from deepmark.runtime.engines.gpu_settings import Compute
     from deepmark.runtime.multi_inference import MultiInference
 
 EPILOG = """\b
@@ -36,6 +38,7 @@ Examples:
   deepmark bench shirt.deepmark --size 128 --size 256 --images pictures --json > result.json
   deepmark bench shirt.deepmark --device adb --precision fp32 --precision fp16 --report phone.html
   deepmark bench shirt.deepmark --flip --scales .85,.95,1,1.1
+  deepmark bench shirt.deepmark --compute cpu --compute opencl --compute vulkan
   deepmark bench --diff before.json after.json
   deepmark bench --from phone.json --report phone.html
 """
@@ -130,6 +133,13 @@ PHONE_THREADS = 4  # the paper's
     multiple=True,
     help="Judge and print what the Android app's Benchmark screen shared; several: one phone's. No MODEL is run.",
 )
+@click.option(
+    "--compute",
+    type=click.Choice(COMPUTES),
+    multiple=True,
+    help="What computes; may be repeated. A GPU by MNN only, operator by operator proven.  [default: cpu]",
+)
+@gpu_options
 @inference_options
 @phone_options
 @output_options
@@ -160,8 +170,9 @@ def command(
     flip: bool,
     scales: tuple[float, ...] | None,
     scales_mode: Literal["fix", "keep"] | None,
+    compute: tuple[Compute, ...],
     as_json: bool,
-    **phone: Any,
+    **others: Any,
 ) -> None:
     """Measure speed and memory of every MODEL on this computer, or on a phone (--device adb).
 
@@ -194,6 +205,7 @@ def command(
         raise UsageError("give a MODEL to measure", hint="deepmark bench --help")
     else:
         check_options(device)
+    gpu = gpu_settings_of(compute, others)
     from deepmark.benchmarks.report.result_files import ResultFiles
     from deepmark.benchmarks.result.document import BenchPlan
     from deepmark.benchmarks.result.verdict import require_reliable
@@ -211,7 +223,7 @@ def command(
     elif device == "adb":
         counts = threads or (SWEEP_THREADS if sweep else (PHONE_THREADS,))
         result = _measure_on_phone(
-            phone, models=models, sizes=asked, threads=counts, looks=looks, images=images, plan=plan
+            others, models=models, sizes=asked, threads=counts, looks=looks, images=images, plan=plan
         )
     else:
         result = _measure_here(
@@ -223,6 +235,8 @@ def command(
             rivals=against,
             checkpoint=checkpoint,
             inferences=looks,
+            computes=tuple(dict.fromkeys(compute)) or ("cpu",),
+            gpu=gpu,
             images=images,
             plan=plan,
         )

@@ -14,7 +14,7 @@ RIVALS = ("torch", "onnxruntime", "mnn", "ncnn", "openvino")
 _ONLY_ADB = ("serial", "precision", "techniques", "power", "keep")
 # What goes with --from: where the result goes. All else says how to measure, and the app did that.
 _WITH_APP = ("models", "shared", "output", "csv", "report", "accuracy", "compare", "as_json", "quiet", "verbose")
-_ONLY_HOST = ("cores", "backend", "against", "checkpoint", "scales", "scales_mode")
+_ONLY_HOST = ("cores", "backend", "against", "checkpoint", "scales", "scales_mode", "compute")
 
 
 class RivalsType(click.ParamType[tuple[str, ...]]):

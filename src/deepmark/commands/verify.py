@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from deepmark.commands.gpu_options import COMPUTES, gpu_options, gpu_settings_of
 from deepmark.commands.options import PATH, output_options, tolerance_options, tolerances_of
 from deepmark.console import print_json, say
 from deepmark.errors import UsageError
 from deepmark.files import printable
 
+if TYPE_CHECKING:
+    from deepmark.exporter.parity import Tolerances
+    from deepmark.runtime.engines.gpu_settings import Gpu, GpuSettings
+
 EPILOG = """\b
 Examples:
   deepmark verify shirt.deepmark
   deepmark verify shirt.deepmark.zip --threads 1 --json
+  deepmark verify shirt.deepmark --compute vulkan --gpu-precision normal
 """
 
 
@@ -23,20 +30,33 @@ Examples:
 @click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: all cores, at most 4]")
 @tolerance_options
 @click.option("--native", is_flag=True, help="Use the C++ runtime, built on this machine, and only it.")
+@click.option(
+    "--compute",
+    type=click.Choice(COMPUTES),
+    default="cpu",
+    show_default=True,
+    help="What computes; a GPU by MNN only, operator by operator proven.",
+)
+@gpu_options
 @output_options
 def command(
+    *,
     bundle: Path,
     threads: int | None,
     atol: float | None,
     rtol: float | None,
     landmark_tolerance: float | None,
     native: bool,
+    compute: Literal["cpu", "opencl", "vulkan"],
     as_json: bool,
+    **gpu: Any,
 ) -> None:
     """Prove BUNDLE on this machine: check its files, run its golden vectors with every engine that is here.
 
     What the engines give is held against what the network gave when the bundle was made. MNN's fast convolutions round
     otherwise with other threads and on another processor: without tolerances of yours it gets room for that.
+
+    A GPU (docs/phone-gpu.md) is held to an export's tolerances in fp32; in fp16 nine of ten objects must be the same.
 
     Exit status: 0 equal, 1 the bundle is damaged or no engine is here, 3 the results differ.
     """
@@ -44,6 +64,13 @@ def command(
     from deepmark.exporter.verification import verify
 
     given = {atol, rtol, landmark_tolerance} != {None}
+    tolerances = tolerances_of(atol, rtol, landmark_tolerance) if given else None
+    settings = gpu_settings_of((compute,), gpu)
+    if compute != "cpu" and settings is not None:
+        if native or threads is not None:
+            raise UsageError("--native and --threads compute on the CPU", hint="leave them out with --compute")
+        _verify_on_gpu(bundle, compute, settings, tolerances, as_json=as_json)
+        return
     if native:
         if given:
             raise UsageError(
@@ -51,7 +78,6 @@ def command(
             )
         _verify_native(bundle, threads, as_json=as_json)
         return
-    tolerances = tolerances_of(atol, rtol, landmark_tolerance) if given else None
     found = verify(bundle, threads=threads, tolerances=tolerances)
     for engine in found.skipped:
         say(f"skipped {engine}: not installed here")
@@ -64,6 +90,24 @@ def command(
         ran = ", ".join(f"{one.backend} with {one.threads}" for one in found.engines)
         say(f"threads: the vectors were made with {found.vector_threads}, here {ran}")
     found.report.require(hint="compare versions with the manifest's; export again if this machine's are wanted")
+
+
+def _verify_on_gpu(
+    bundle: Path, gpu: Gpu, settings: GpuSettings, tolerances: Tolerances | None, *, as_json: bool
+) -> None:
+    from deepmark.exporter.gpu_verification import verify_on_gpu
+    from deepmark.exporter.tables import print_report
+
+    found = verify_on_gpu(bundle, gpu, settings, tolerances)
+    if as_json:
+        facts = {"bundle": printable(bundle), "engines": [found.engine], "skipped": []}
+        verdict = {"passed": found.report.passed, "parity": found.report.hops}
+        print_json({**verdict, **facts, "objects": found.objects, "kept": found.kept})
+    else:
+        print_report(found.report)
+        say(f"{found.engine.placement}, {found.engine.precision}")
+        say(f"objects that both have, to the metric: {found.kept} of {found.objects}")
+    found.report.require(hint="try --gpu-precision high, or compute on the CPU")
 
 
 def _verify_native(bundle: Path, threads: int | None, *, as_json: bool) -> None:

@@ -1,0 +1,73 @@
+"""Options of commands that can compute on a GPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deepmark.commands.options import adding
+from deepmark.errors import UsageError
+
+if TYPE_CHECKING:
+    from deepmark.runtime.engines.gpu_settings import GpuSettings
+
+COMPUTES = ("cpu", "opencl", "vulkan")
+_OPTIONS = ("gpu_precision", "opencl_storage", "gpu_tuning", "allow_cpu_operators")
+
+gpu_options = adding(
+    click.option(
+        "--gpu-precision",
+        type=click.Choice(["high", "normal", "low"]),
+        default="high",
+        show_default=True,
+        help="GPU: fp32; fp16 stored and fp32 sums; fp16.",
+    ),
+    click.option(
+        "--opencl-storage",
+        type=click.Choice(["image", "buffer"]),
+        default="image",
+        show_default=True,
+        help="OpenCL: how maps are kept; buffers have no depthwise deconvolution.",
+    ),
+    click.option(
+        "--gpu-tuning",
+        type=click.Choice(["none", "fast", "normal", "wide", "heavy"]),
+        default="wide",
+        show_default=True,
+        help="GPU: how long work group sizes are tried; Vulkan: none, wide, heavy.",
+    ),
+    click.option(
+        "--allow-cpu-operators", is_flag=True, help="GPU: go on where it lacks operators, and name those on the CPU."
+    ),
+)
+
+
+def gpu_settings_of(computes: tuple[str, ...], given: dict[str, Any]) -> GpuSettings | None:
+    """Return the settings for a GPU; None where only the CPU is to compute.
+
+    Args:
+        computes: what was asked to compute.
+        given: values of `gpu_options` by argument.
+
+    Raises:
+        UsageError: an option of a GPU was given without one.
+    """
+    if set(computes) <= {"cpu"}:
+        ctx = click.get_current_context()
+        for name in _OPTIONS:
+            source = ctx.get_parameter_source(name)
+            if source is not None and source.name == "COMMANDLINE":
+                raise UsageError(
+                    f"--{name.replace('_', '-')} goes with --compute opencl or vulkan",
+                    hint=f"{ctx.command_path} --help",
+                )
+        return None
+    from deepmark.runtime.engines.gpu_settings import GpuSettings
+
+    return GpuSettings(
+        precision=given["gpu_precision"],
+        storage=given["opencl_storage"],
+        tuning=given["gpu_tuning"],
+        allow_cpu_operators=given["allow_cpu_operators"],
+    )
