@@ -48,12 +48,15 @@ int Words::choice(const std::string& option, const std::vector<std::string>& cho
     return 0;
 }
 
-Words read_words(int count, char** words, const std::set<std::string>& known) {
+Words read_words(int count, char** words, const std::set<std::string>& known,
+                 const std::set<std::string>& flags) {
     Words read;
     for (int i = 1; i < count; ++i) {
         const std::string word = words[i];
         if (word.compare(0, 2, "--") != 0) {
             read.files.push_back(word);
+        } else if (flags.count(word)) {
+            read.options[word] = "";
         } else if (!known.count(word)) {
             read.wrong = "unknown option " + word;
         } else if (i + 1 == count) {

@@ -24,7 +24,9 @@ struct Words {
     int choice(const std::string& option, const std::vector<std::string>& choices);
 };
 
-Words read_words(int count, char** words, const std::set<std::string>& known);
+// known: options with a value.  flags: options that stand alone.
+Words read_words(int count, char** words, const std::set<std::string>& known,
+                 const std::set<std::string>& flags = {});
 
 // --threads, --precision, --power, --winograd, --memory.
 EngineSettings settings_of(Words& words);

@@ -28,6 +28,7 @@ BenchmarkSettings benchmark_of(Words& words) {
     settings.threshold = words.number("--threshold", settings.threshold, 0, 1);
     settings.runs = words.whole("--runs", settings.seconds > 0 ? 0 : 20, 0, most_runs);
     read_size(words, settings.height, settings.width);
+    settings.flip = words.options.count("--flip") > 0;
     settings.techniques = words.text("--techniques", settings.techniques);
     unsigned chosen = 0;
     if (settings.techniques != "manifest" && !read_techniques(settings.techniques, chosen))
@@ -40,7 +41,8 @@ Exit bench(int count, char** arguments) {
     Words words = read_words(
         count, arguments,
         {"--pictures", "--size", "--threads", "--precision", "--power", "--winograd", "--memory",
-         "--warm-up-runs", "--warm-up", "--runs", "--seconds", "--techniques", "--threshold"});
+         "--warm-up-runs", "--warm-up", "--runs", "--seconds", "--techniques", "--threshold"},
+        {"--flip"});
     const BenchmarkSettings settings = benchmark_of(words);
     if (words.wrong.empty() && (words.files.size() != 1 || !words.options.count("--pictures")))
         words.wrong = "expected BUNDLE --pictures DIR";
@@ -53,7 +55,8 @@ Exit bench(int count, char** arguments) {
             "[--power "
             "normal|high|low] [--winograd 0..3] [--memory normal|low] [--warm-up-runs N] "
             "[--warm-up SECONDS] "
-            "[--runs N] [--seconds S] [--techniques manifest|all|none|1,2,3,4] [--threshold T]",
+            "[--runs N] [--seconds S] [--techniques manifest|all|none|1,2,3,4] [--threshold T] "
+            "[--flip]",
             usage);
     Stdout lines;
     Failure failure;

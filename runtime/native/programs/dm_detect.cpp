@@ -30,7 +30,8 @@ std::string described(const Object& one, const Detections& found, const std::str
 }
 
 Exit detect(int count, char** arguments) {
-    Words words = read_words(count, arguments, {"--threshold", "--threads", "--precision"});
+    Words words =
+        read_words(count, arguments, {"--threshold", "--threads", "--precision"}, {"--flip"});
     const EngineSettings settings = settings_of(words);
     const double threshold = words.number("--threshold", -1, 0, 1);
     if (words.wrong.empty() && words.files.size() < 2)
@@ -38,11 +39,15 @@ Exit detect(int count, char** arguments) {
     if (!words.wrong.empty())
         return report(
             words.wrong,
-            "dm_detect BUNDLE PICTURE.ppm... [--threshold T] [--threads N] [--precision fp32|fp16]",
+            "dm_detect BUNDLE PICTURE.ppm... [--threshold T] [--threads N] [--precision fp32|fp16] "
+            "[--flip]",
             usage);
     std::string error;
     auto pipeline = Pipeline::open(words.files[0], settings, 0, 0, error);
     if (!pipeline) return report(error, "copy the bundle again, or export it again");
+    if (words.options.count("--flip") && !pipeline->use_flip(true, error))
+        return report(error,
+                      "export the model again with a table that names each landmark's partner");
     if (threshold >= 0) {
         DecoderParams params = pipeline->bundle().decoder;
         params.score_threshold = threshold;

@@ -153,6 +153,8 @@ BenchmarkEnd run_benchmark(const std::string& bundle_folder, const std::string& 
     }
     if (settings.threshold >= 0) params.score_threshold = settings.threshold;
     pipeline->set_params(params);
+    if (settings.flip && !pipeline->use_flip(true, error))
+        return fail("export the model again with a table that names each landmark's partner");
     listener.line(loaded_line(*pipeline, from_start.ms()));
     Detections found;
     Sample sample{};

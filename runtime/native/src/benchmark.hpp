@@ -17,6 +17,7 @@ struct BenchmarkSettings {
     int runs = 0;                         // at most; 0: what `seconds` allows
     double seconds = 0;                   // at most; 0: what `runs` take
     std::string techniques = "manifest";  // or what read_techniques reads
+    bool flip = false;                    // every run is of the picture and its mirror image
     double threshold = -1;                // least score of an object; below 0: the bundle's own
 
     // False: `error` says which is out of its range. The engine checks its own.

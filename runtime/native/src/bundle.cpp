@@ -149,6 +149,24 @@ void read_schema(const Json& keypoints, Bundle& bundle, Fields& fields) {
                    "the number of classes must be 1 to 4096");
 }
 
+void read_flip_pairs(const Json& manifest, Schema& schema, Fields& fields) {
+    for (int group = 0; group < schema.num_groups; ++group) schema.mirror_groups.push_back(group);
+    for (const Json& pair : fields.get(manifest, "flip_pairs", Json::array).items) {
+        fields.require(pair.kind == Json::array && pair.items.size() == 2 &&
+                           pair.items[0].kind == Json::number && pair.items[1].kind == Json::number,
+                       "the field flip_pairs must hold pairs of numbers");
+        if (!fields.good()) return;
+        const int one = fields.whole(pair.items[0].value, "flip_pairs", 0, schema.num_groups - 1);
+        const int other = fields.whole(pair.items[1].value, "flip_pairs", 0, schema.num_groups - 1);
+        if (!fields.good()) return;
+        auto& mirror = schema.mirror_groups;
+        fields.require(mirror[std::size_t(one)] == one && mirror[std::size_t(other)] == other,
+                       "flip_pairs names a group twice");
+        mirror[std::size_t(one)] = other;
+        mirror[std::size_t(other)] = one;
+    }
+}
+
 void read_decoder(const Json& from, DecoderParams& to, Fields& fields) {
     to.alpha = fields.number(from, "alpha");
     to.sigma_center = fields.number(from, "sigma_center");
@@ -290,6 +308,7 @@ bool Bundle::open(const std::string& path, Bundle& bundle, std::string& error) {
     read_files(manifest, bundle, fields);
     read_input(manifest, bundle, fields);
     read_schema(fields.get(manifest, "keypoints", Json::object), bundle, fields);
+    read_flip_pairs(manifest, bundle.schema, fields);
     read_heads(manifest, bundle, fields);
     read_decoder(fields.get(manifest, "decoder", Json::object), bundle.decoder, fields);
     if (!fields.good()) {

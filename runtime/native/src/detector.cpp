@@ -25,6 +25,13 @@ bool Detector::detect(const std::uint8_t* image, int height, int width, Detectio
     return false;
 }
 
+bool Detector::use_flip(bool on, std::string& error) noexcept try {
+    return pipeline_->use_flip(on, error);
+} catch (const std::exception& caught) {
+    error = caught.what();
+    return false;
+}
+
 const std::vector<std::string>& Detector::class_names() const noexcept {
     return pipeline_->bundle().schema.class_names;
 }

@@ -38,6 +38,7 @@ struct Schema {
     // Heatmap channel and OKS sigma of each landmark of each class; boxes only: of none.
     std::vector<std::vector<int>> groups;
     std::vector<std::vector<double>> sigmas;
+    std::vector<int> mirror_groups;  // channel that each becomes in a mirrored picture
     int num_groups = 0;
 };
 

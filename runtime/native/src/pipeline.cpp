@@ -41,16 +41,7 @@ bool Pipeline::connect(std::string& error) {
             return false;
         }
     }
-    hm_map_ = map_of("hm");
-    hm_hp_map_ = map_of("hm_hp");
-    if (bundle_.logits) {
-        hm_.resize(hm_map_.cells() * std::size_t(hm_map_.channels));
-        hm_map_.values = hm_.data();
-        if (hm_hp_map_) {
-            hm_hp_.resize(hm_hp_map_.cells() * std::size_t(hm_hp_map_.channels));
-            hm_hp_map_.values = hm_hp_.data();
-        }
-    }
+    place_heatmaps();
     if (bundle_.sparse) {
         HeadWeights weights;
         if (!bundle_.read_weights(weights, error)) return false;
@@ -72,6 +63,19 @@ bool Pipeline::connect(std::string& error) {
             table_[channel * 256 + value] =
                 float((double(value) / 255 - bundle_.mean[channel]) / bundle_.deviation[channel]);
     return true;
+}
+
+// Find the heatmaps: where the network puts them, or in room of our own where they are changed.
+void Pipeline::place_heatmaps() {
+    hm_map_ = map_of("hm");
+    hm_hp_map_ = map_of("hm_hp");
+    if (!bundle_.logits && !flipped_) return;
+    hm_.resize(hm_map_.cells() * std::size_t(hm_map_.channels));
+    hm_map_.values = hm_.data();
+    if (hm_hp_map_) {
+        hm_hp_.resize(hm_hp_map_.cells() * std::size_t(hm_hp_map_.channels));
+        hm_hp_map_.values = hm_hp_.data();
+    }
 }
 
 const Output* Pipeline::output(const std::string& name) const {
@@ -97,13 +101,52 @@ const char* Pipeline::precision_used() const {
                                                                                    : "fp32";
 }
 
+Map Pipeline::mirrored_map_of(const std::string& name) const {
+    for (const Output& one : mirrored_)
+        if (one.name == name) return {one.values.data(), one.channels, one.height, one.width};
+    return {};
+}
+
 Regressions& Pipeline::regressions() {
+    if (flipped_) return *flipped_;
     if (sparse_) return *sparse_;
     return dense_;
 }
 
 void Pipeline::set_params(const DecoderParams& params) {
     decoder_ = std::make_unique<Decoder>(bundle_.schema, params);
+}
+
+bool Pipeline::use_flip(bool on, std::string& error) {
+    const auto& mirror = bundle_.schema.mirror_groups;
+    bool has_pair = mirror.size() < 2;
+    for (std::size_t group = 0; group < mirror.size(); ++group)
+        has_pair = has_pair || mirror[group] != int(group);
+    if (on && !has_pair) {
+        error = bundle_.path +
+                ": a flip test must know which landmarks are left and right, but of " +
+                std::to_string(mirror.size()) + " landmark groups no two are a pair";
+        return false;
+    }
+    flipped_.reset();
+    mirrored_.clear();
+    if (on) {
+        mirrored_ = engine_->outputs();
+        mirrored_dense_.wh = mirrored_map_of("wh");
+        mirrored_dense_.hps = mirrored_map_of("hps");
+        mirrored_dense_.reg = mirrored_map_of("reg");
+        mirrored_dense_.hp_offset = mirrored_map_of("hp_offset");
+        const auto run = [this](bool mirrored) -> Regressions& {
+            if (!sparse_) return mirrored ? mirrored_dense_ : dense_;
+            sparse_->features = mirrored ? mirrored_map_of("features") : map_of("features");
+            return *sparse_;
+        };
+        flipped_ = std::make_unique<FlippedRegressions>(run, mirror, width_ / stride);
+    } else if (sparse_) {
+        sparse_->features = map_of("features");
+    }
+    place_heatmaps();
+    return true;
 }
 
 bool Pipeline::take_input(const Bytes& pixels) {
@@ -115,18 +158,32 @@ bool Pipeline::take_input(const Bytes& pixels) {
 }
 
 bool Pipeline::run_network(std::string& error) {
+    if (flipped_) {
+        if (!run_on(true, error)) return false;
+        for (std::size_t i = 0; i < mirrored_.size(); ++i)
+            std::copy(engine_->outputs()[i].values.begin(), engine_->outputs()[i].values.end(),
+                      mirrored_[i].values.begin());  // in place: maps point there
+    }
+    return run_on(false, error);
+}
+
+bool Pipeline::run_on(bool mirrored, std::string& error) {
     const auto pixels = std::size_t(height_) * std::size_t(width_);
     for (std::size_t channel = 0; channel < 3; ++channel) {
         const float* table = &table_[channel * 256];
         float* to = &input_[channel * pixels];
         const std::uint8_t* from = &warped_[channel];
         for (std::size_t i = 0; i < pixels; ++i) to[i] = table[from[3 * i]];
+        if (mirrored)
+            for (float* row = to; row < to + pixels; row += width_) std::reverse(row, row + width_);
     }
     return engine_->run(input_.data(), error);
 }
 
 bool Pipeline::decode_cells(Decoder& decoder, Detections& found, std::string& error) {
-    if (bundle_.logits) {
+    if (flipped_) {
+        average_heatmaps();
+    } else if (bundle_.logits) {
         hm_ = output("hm")->values;
         sigmoid(hm_.data(), hm_.size());
         if (hm_hp_map_) {
@@ -135,6 +192,24 @@ bool Pipeline::decode_cells(Decoder& decoder, Detections& found, std::string& er
         }
     }
     return decoder.decode(hm_map_, hm_hp_map_, regressions(), found, error);
+}
+
+void Pipeline::average_heatmaps() {
+    const auto average = [this](const char* name, const std::vector<int>& source,
+                                std::vector<float>& to) {
+        Map plain = map_of(name), mirrored = mirrored_map_of(name);
+        if (bundle_.logits) {
+            to = output(name)->values;
+            turned_.assign(mirrored.values, mirrored.values + to.size());
+            sigmoid(to.data(), to.size());
+            sigmoid(turned_.data(), turned_.size());
+            plain.values = to.data();
+            mirrored.values = turned_.data();
+        }
+        average_maps(plain, mirrored, source, to.data());
+    };
+    average("hm", {}, hm_);
+    if (hm_hp_map_) average("hm_hp", bundle_.schema.mirror_groups, hm_hp_);
 }
 
 bool Pipeline::decode(Detections& found, std::string& error) {

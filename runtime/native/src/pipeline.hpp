@@ -4,6 +4,7 @@
 #include "bundle.hpp"
 #include "decoder.hpp"
 #include "engine.hpp"
+#include "flip_test.hpp"
 #include "letterbox.hpp"
 #include "nms.hpp"
 #include "pixels.hpp"
@@ -35,6 +36,10 @@ public:
 
     void set_params(const DecoderParams& params);
 
+    // Whether every run is the mean of the picture and its mirror image: two runs of the network.
+    // False, with one sentence in `error`, where nobody knows which landmarks are left and right.
+    bool use_flip(bool on, std::string& error);
+
     // Of the arithmetic, as far as MNN tells: fp32, fp16 or int8.
     const char* precision_used() const;
 
@@ -52,6 +57,10 @@ private:
     Pipeline() = default;
     bool connect(std::string& error);
     Map map_of(const std::string& name) const;
+    Map mirrored_map_of(const std::string& name) const;
+    void place_heatmaps();
+    bool run_on(bool mirrored, std::string& error);
+    void average_heatmaps();
 
     Bundle bundle_;
     std::unique_ptr<Engine> engine_;
@@ -59,6 +68,10 @@ private:
     Suppressor suppressor_;
     DenseHeads dense_;
     std::unique_ptr<SparseHeads> sparse_;
+    std::vector<Output> mirrored_;  // what the network gave for the mirror image; empty: no flip
+    DenseHeads mirrored_dense_;
+    std::unique_ptr<FlippedRegressions> flipped_;
+    std::vector<float> turned_;  // probabilities of the mirrored run, where those are logits
     Precision asked_ = Precision::fp32;
     int winograd_level_ = -1;
     int height_ = 0, width_ = 0;

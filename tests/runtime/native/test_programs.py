@@ -177,11 +177,12 @@ def test_int8_is_judged_by_its_objects(
     assert lines[0]["heads"]["wh"]["tolerance_used"] > 1
 
 
-def test_detect_finds_what_python_finds(build: NativeBuild, bundle: Path, pictures: Path) -> None:
+@pytest.mark.parametrize("flip", [False, True], ids=["single", "flip"])
+def test_detect_finds_what_python_finds(build: NativeBuild, bundle: Path, pictures: Path, flip: bool) -> None:
     paths = sorted(pictures.iterdir())
-    code, lines, printed = run(build, "dm_detect", bundle, *paths, "--threads", 1)
+    code, lines, printed = run(build, "dm_detect", bundle, *paths, "--threads", 1, *["--flip"] * flip)
     assert code == 0, printed
-    detector = Detector(bundle, threads=1)
+    detector = Detector(bundle, threads=1, flip=flip)
     for path, line in zip(paths, lines, strict=True):
         expected = detector(read_image(path))
         strong = [one for one in line["objects"] if one["score"] >= 0.2]
@@ -223,6 +224,29 @@ def test_bench_obeys_the_level_that_a_model_was_proven_with(
     code, lines, printed = run(build, "dm_bench", copied, *words)
     assert code == 0, printed
     assert lines[1]["winograd_level"] == used
+
+
+def test_bench_times_both_runs_of_a_flip_test(build: NativeBuild, tiny: Tiny, pictures: Path) -> None:
+    words = ("--pictures", pictures, "--runs", 2, "--warm-up-runs", 1, "--threads", 1, "--flip")
+    code, lines, printed = run(build, "dm_bench", tiny.bundle, *words)
+    assert code == 0, printed
+    assert [line["event"] for line in lines] == ["start", "loaded", "warm", "sample", "sample", "end"]
+
+
+@pytest.mark.parametrize("program", ["dm_detect", "dm_bench"])
+def test_a_flip_test_without_pairs_is_refused(
+    build: NativeBuild, tiny: Tiny, pictures: Path, tmp_path: Path, program: str
+) -> None:
+    copied, manifest = _copy(tiny.bundle, tmp_path)
+    alone = tuple(replace(one, mirror=tuple(range(len(one.groups)))) for one in manifest.keypoints.classes)
+    schema = replace(manifest.keypoints, classes=alone)
+    manifest = structs.replace(manifest, keypoints=schema, flip_pairs=())
+    (copied / "manifest.json").write_bytes(manifest.to_json())
+    rest = [next(pictures.iterdir())] if program == "dm_detect" else ["--pictures", pictures, "--runs", 1]
+    code, lines, _ = run(build, program, copied, *rest, "--flip")
+    assert code == 1
+    assert "of 3 landmark groups no two are a pair" in lines[-1]["message"]
+    assert "partner" in lines[-1]["hint"]
 
 
 def test_bench_leaves_out_what_cannot_reach_the_threshold(build: NativeBuild, bundle: Path, pictures: Path) -> None:

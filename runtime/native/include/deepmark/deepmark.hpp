@@ -65,6 +65,11 @@ public:
     bool detect(const std::uint8_t* image, int height, int width, Detections& found,
                 std::string& error) noexcept;
 
+    // Whether heads are the mean of the picture and its mirror image from now on: better, for twice
+    // the time. False where the bundle does not say which landmarks are left and right; `error`
+    // says so.
+    bool use_flip(bool on, std::string& error) noexcept;
+
     const std::vector<std::string>& class_names() const noexcept;
 
     ~Detector();
