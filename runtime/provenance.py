@@ -209,6 +209,7 @@ class Tuning(ManifestPart, frozen=True):
         map_box: mAP of boxes before and after, [0, 1].
         map_box_gain: lower and upper end of the 95 % interval of the difference of ``map_box``; None in bundles of
             earlier programs.
+        flip: whether the parameters are for a flip test: they were searched for with it.
     """
 
     by: str
@@ -221,3 +222,4 @@ class Tuning(ManifestPart, frozen=True):
     map_pt_gain: tuple[float, float] | None
     map_box: tuple[float, float]
     map_box_gain: tuple[float, float] | None = None
+    flip: bool = False

@@ -91,13 +91,14 @@ def retune(bundle: Path, decoder: DecoderParams, tuning: Tuning) -> Manifest:
     return complete
 
 
-def store_parameters(bundle: Path, report: TuneReport, record: EngineRecord) -> Manifest:
+def store_parameters(bundle: Path, report: TuneReport, record: EngineRecord, *, flip: bool = False) -> Manifest:
     """Put found parameters into a bundle, with where they come from; see `retune`.
 
     Args:
         bundle: folder or zip; replaced whole, or left as it is.
         report: result of the search.
         record: engine that gave the heads which were searched on.
+        flip: whether these were the heads of a flip test.
     """
     points, boxes = report.over_start.points, report.over_start.boxes
     tuning = Tuning(
@@ -111,6 +112,7 @@ def store_parameters(bundle: Path, report: TuneReport, record: EngineRecord) -> 
         map_pt_gain=None if points is None else (points.low, points.high),
         map_box=(boxes.before, boxes.after),
         map_box_gain=(boxes.low, boxes.high),
+        flip=flip,
     )
     return retune(bundle, report.found, tuning)
 

@@ -15,6 +15,7 @@ from deepmark.files import printable
 from deepmark.models.evaluation.dataset_request import DatasetRequest
 from deepmark.models.evaluation.metric import require_hotcoco
 from deepmark.runtime.engines.engine import EngineRecord
+from deepmark.runtime.multi_inference import SINGLE, MultiInference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,8 @@ class TuningRequest:
             )
         if self.picture is not None:
             check_picture(self.picture)
+        if self.data.inference.scales != SINGLE.scales or self.data.inference.scales_mode != SINGLE.scales_mode:
+            raise UsageError("parameters are searched for at one scale of a picture", hint="leave the scales out")
         if self.write:
             require_retunable(self.model)
 
@@ -71,12 +74,14 @@ class ModelTuning:
     Attributes:
         report: parameters that were found, and what they gained.
         engine: what ran the model.
+        inference: looks at each picture that the parameters were searched for.
         written: whether the parameters were stored in the bundle.
         faults: sentences about the pictures that were left out.
     """
 
     report: TuneReport
     engine: EngineRecord
+    inference: MultiInference
     written: bool
     faults: tuple[str, ...]
 
@@ -114,8 +119,8 @@ def tune_model(request: TuningRequest, progress: Progress = no_progress) -> Mode
         _write_map(request, report, store.manifest.name)
         written = request.write and report.significant
         if written:
-            store_parameters(request.model, report, store.record)
-    return ModelTuning(report, store.record, written, labelled.faults)
+            store_parameters(request.model, report, store.record, flip=store.inference.flip)
+    return ModelTuning(report, store.record, store.inference, written, labelled.faults)
 
 
 def _write_map(request: TuningRequest, report: TuneReport, name: str) -> None:

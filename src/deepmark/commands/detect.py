@@ -125,6 +125,9 @@ def command(
     ):
         if engine.record.choice:
             say(f"engine: {engine.record.backend}, the faster one here ({engine.record.choice})")
+        tuning = bundle.manifest.tuning
+        if tuning is not None and tuning.flip != flip:
+            say(f"note: this model's parameters were tuned {'for' if tuning.flip else 'without'} --flip")
         detector = Detector(
             engine,
             params=replace(engine.manifest.decoder, score_threshold=threshold),

@@ -127,6 +127,7 @@ def command(
                 "model": printable(model),
                 "annotations": printable(request.data.annotations),
                 "engine": found.engine,
+                "inference": found.inference,
                 "search": found.report,
                 "written": found.written,
                 "skipped": found.faults,

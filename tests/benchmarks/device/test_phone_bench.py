@@ -14,10 +14,11 @@ from outcome import Deepmark
 
 from deepmark.benchmarks.device.rounds import Cooling
 from deepmark.benchmarks.report.paper import standing
-from deepmark.benchmarks.result.document import BenchPlan, BenchResult
+from deepmark.benchmarks.result.document import INFERENCE, BenchPlan, BenchResult
 from deepmark.benchmarks.result.formats import read_result, write_result
 from deepmark.benchmarks.result.verdict import judge
 from deepmark.errors import DeviceError
+from deepmark.runtime.multi_inference import SINGLE, MultiInference
 
 pytestmark = pytest.mark.slow
 
@@ -90,6 +91,20 @@ def test_models_take_turns(plug: Plug, bench: Bench) -> None:
     ran = [command.split("--precision ")[1][:4] for command in device.phone.commands if "/dm_verify" in command]
     assert ran == ["fp32", "fp16"]
     assert "fp16 techniques none" in " ".join(one.name for one in result.contestants)
+
+
+def test_a_flip_test_takes_turns_with_a_single_look(plug: Plug, bench: Bench) -> None:
+    device = plug("p40")
+
+    result = bench(device.serial, inferences=(SINGLE, MultiInference(flip=True)))
+
+    single, flip = result.contestants
+    assert flip.name == f"{single.name} flip"
+    assert (single.settings.get(INFERENCE), flip.settings[INFERENCE]) == (None, "flip")
+    assert single.key != flip.key
+    runs = ["--flip" in command for command in device.phone.commands if "--pictures" in command]
+    assert any(runs)
+    assert sum(runs) * 2 == len(runs)
 
 
 def test_the_threshold_is_the_plans(plug: Plug, bench: Bench) -> None:

@@ -55,6 +55,36 @@ def test_a_bundle_is_measured_with_both_engines(
     assert outcome.out == ""
 
 
+@pytest.mark.slow
+def test_a_flip_test_and_scales_take_turns_with_a_single_look(
+    bench: Callable[..., Outcome], tiny_bundle: Path, tmp_path: Path
+) -> None:
+    outcome = bench(tiny_bundle, "--flip", "--scales", ".5,1", "--scales-mode", "keep", "-o", tmp_path / "out.json")
+
+    assert outcome.code in MEASURED, outcome.err
+    single, several = read_result(tmp_path / "out.json").contestants
+    assert (single.name, several.name) == ("tiny", "tiny flip, scales 0.5, 1 (keep)")
+    assert several.settings["inference"] == "flip, scales 0.5, 1 (keep)"
+    assert "inference" not in single.settings
+    assert (several.objects or 0) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--scales", "0"), ("a scale of 0 is not possible", "from 0.1 to 4")),
+        (("--scales", "abc"), ("must be numbers with commas, found 'abc'",)),
+        (("--scales", "20"), ("a scale of 20 is not possible",)),
+        (("--device", "adb", "--scales", ".5,1"), ("--scales goes with --device host only",)),
+        (("--device", "adb", "--scales-mode", "keep"), ("--scales-mode goes with --device host only",)),
+    ],
+)
+def test_scales_that_make_no_sense_are_one_line(
+    bench: Callable[..., Outcome], tiny_bundle: Path, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    bench(tiny_bundle, *arguments).assert_refused(2, *words)
+
+
 def test_json_is_the_document_alone(bench: Callable[..., Outcome], tiny_bundle: Path) -> None:
     outcome = bench(tiny_bundle, "--json")
 

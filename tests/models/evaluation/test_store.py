@@ -25,10 +25,11 @@ from deepmark.models.evaluation.results import ClassResults
 from deepmark.models.evaluation.store import NO_CACHE, HeadStore, Spread, collect_heads
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detector import Detector
+from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import Preprocess
 from deepmark.runtime.media.picture_file import decode_picture
-from deepmark.runtime.multi_inference import SINGLE
+from deepmark.runtime.multi_inference import SINGLE, MultiInference
 from deepmark.runtime.preprocess import PREPROCESSING, normalise
 from deepmark.runtime.transform import letterbox
 
@@ -86,6 +87,49 @@ def test_stored_heads_give_what_a_detector_finds(
         assert [one.image_id for one in store] == list(store.image_ids) == list(dataset.ids)
 
     assert_equal(found, expected)
+
+
+LOOKS = [
+    MultiInference(flip=True),
+    MultiInference(scales=(0.5, 1.0)),
+    MultiInference(flip=True, scales=(0.85, 1.1), scales_mode="keep"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("inference", LOOKS, ids=MultiInference.describe)
+def test_stored_heads_of_several_looks_give_what_a_detector_finds(
+    small_bundle: Path, forty: Path, dataset: Dataset, inference: MultiInference, tmp_path: Path
+) -> None:
+    params = DecoderParams(nms="soft")
+    with load_engine(small_bundle, threads=1) as engine:
+        detector = Detector(
+            engine,
+            params=params,
+            flip=inference.flip,
+            scales=inference.scales,
+            scales_mode=inference.scales_mode,
+        )
+        expected = find_all(detector, dataset, dataset.ids[:10])
+    files, counting = files_of(forty, 10), Counting()
+    with collect_heads(ModelRequest(small_bundle), files, inference=inference, cache=tmp_path) as store:
+        assert store.inference == inference
+        assert_equal(detect_all(store, SCHEMA, params), expected)
+    with collect_heads(
+        ModelRequest(small_bundle), files, inference=inference, cache=tmp_path, progress=counting
+    ) as store:
+        assert_equal(detect_all(store, SCHEMA, params), expected)
+    assert not counting.pictures
+
+
+def test_heads_of_other_looks_are_others(small_bundle: Path, forty: Path, tmp_path: Path) -> None:
+    for inference in (SINGLE, *LOOKS):
+        counting = Counting()
+        with collect_heads(
+            ModelRequest(small_bundle), files_of(forty, 2), inference=inference, cache=tmp_path, progress=counting
+        ):
+            assert counting.pictures == 2, inference.describe()
+    assert len(list(tmp_path.iterdir())) == 1 + len(LOOKS)
 
 
 @pytest.mark.slow
