@@ -82,6 +82,12 @@ def _to_ours(tensors: Tensors, body: NetworkBody) -> dict[str, Tensor]:
     return {_BLOCK.sub(lambda m: f"{m[1]}.{_PARTS[m[3]]}.", name): tensor for name, tensor in tensors.items()}
 
 
+def _to_file(name: str, body: NetworkBody) -> str:
+    if body.place != "pointwise" or not name.startswith(tuple(place.removesuffix("conv") for place in PLACES)):
+        return name
+    return name.replace(".conv.", ".conv.0.").replace(".actf.0.", ".conv.1.")
+
+
 FAMILY = Family(
     name="DLA-34",
     marks=frozenset(("base", "dla_up")),
@@ -90,7 +96,7 @@ FAMILY = Family(
     read=_read,
     build=_build,
     to_ours=_to_ours,
-    to_file=lambda name, _body: name,
+    to_file=_to_file,
     classifier="base.fc.",
     unread=DEAD,
     optional=DEAD,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deepmark.errors import CheckpointError, DeepMarkError, UsageError
-from deepmark.exporter.request import ExportRequest, make_request
+from deepmark.exporter.request import ExportRequest, check_size, make_request
 
 
 @pytest.fixture
@@ -66,6 +66,17 @@ def test_a_size_that_is_no_multiple_of_32_is_refused_with_the_nearest(
     with pytest.raises(UsageError, match="must be multiples of 32 from 32 to 16384") as error:
         _request(checkpoint, size=size)
     assert nearest in (error.value.hint or "")
+
+
+def test_an_hourglass_takes_its_own_multiples_and_memory() -> None:
+    with pytest.raises(UsageError, match="160x160: height and width must be multiples of 128") as error:
+        check_size((160, 160), multiple=128)
+    assert error.value.hint == "the nearest are 128 and 256"
+    check_size((1024, 1024), multiple=128, parameters=194_886_682)
+    with pytest.raises(UsageError, match="1536x1536 needs about 8 GiB of memory") as error:
+        check_size((1536, 1536), multiple=128, parameters=194_886_682)
+    assert "1408x1408" in (error.value.hint or "")
+    check_size((1536, 1536), parameters=19_512_061)
 
 
 def test_a_size_beyond_memory_is_refused_with_the_memory_and_the_largest_that_fits(checkpoint: Path) -> None:

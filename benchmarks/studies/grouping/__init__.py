@@ -7,6 +7,7 @@ neither saw; a comparison that was stopped goes on where it was when it is start
 Examples:
   python -m deepmark.benchmarks.studies grouping
   python -m deepmark.benchmarks.studies grouping --size 128 --batch 1 --batch 4 --rounds 20 --json
+  python -m deepmark.benchmarks.studies grouping --arch resnet50 --arch mdla34 --arch hourglass104 --batch 2
   python -m deepmark.benchmarks.studies grouping --size 128 --train 3000 -o runs/grouping
   python -m deepmark.benchmarks.studies grouping --size 128 --train 600 -o runs/warm --init runs/first/last.pth
 """

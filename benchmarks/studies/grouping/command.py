@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from deepmark.extras import require
 if TYPE_CHECKING:
     from deepmark.benchmarks.studies.grouping.accuracy import GroupingAccuracy
     from deepmark.benchmarks.studies.grouping.cost import StepComparison
-    from deepmark.benchmarks.studies.grouping.step import Regressions
+    from deepmark.benchmarks.studies.grouping.step import Regressions, StepWorkload
     from deepmark.models.training.config import TrainConfig
 
 
@@ -32,6 +33,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="N",
         action="append",
         help="Pictures a step; several may be given.  [default: 8]",
+    )
+    parser.add_argument(
+        "--arch",
+        dest="archs",
+        metavar="NAME",
+        action="append",
+        help="Network, as in deepmark train, such as resnet50, mdla34, hourglass104; several may be given."
+        "  [default: mdla34]",
     )
     add_count(parser, "--rounds", 12, "Timed steps of each.", least=2)
     parser.add_argument(
@@ -77,6 +86,7 @@ def run(options: Namespace) -> None:
     if options.init is not None and folder is None:
         raise UsageError("--init is where trainings begin", hint="give --train STEPS and -o DIR too")
     require("training", "torch", extra="export")
+    from deepmark.benchmarks.studies.grouping.step import StepWorkload
     from deepmark.models.training.config import TrainConfig
     from deepmark.models.training.ranks import choose_device, choose_precision
 
@@ -89,7 +99,12 @@ def run(options: Namespace) -> None:
         precision=choose_precision(options.precision, device),
     )
     ways: tuple[Regressions, ...] = ("sparse", "dense") if options.dense else ("sparse",)
-    compared = _compare(config, device.type, tuple(options.batches or [8]), ways, options.rounds)
+    works = tuple(
+        StepWorkload(config.size, batch, device.type, config.precision, replace(config, arch=arch).arch)
+        for arch in options.archs or ["mdla34"]
+        for batch in options.batches or [8]
+    )
+    compared = _compare(works, ways, options.rounds)
     workers = options.workers or os.cpu_count() or 1
     trained = _train(config, folder, options.init, options.held_out, device.type, workers) if folder else ()
     report = make_report(device.type, compared, trained)
@@ -99,18 +114,16 @@ def run(options: Namespace) -> None:
         print_report(report)
 
 
-def _compare(
-    config: TrainConfig, device: str, batches: tuple[int, ...], ways: tuple[Regressions, ...], rounds: int
-) -> tuple[StepComparison, ...]:
+def _compare(works: tuple[StepWorkload, ...], ways: tuple[Regressions, ...], rounds: int) -> tuple[StepComparison, ...]:
     from deepmark.benchmarks.studies.grouping.cost import compare
     from deepmark.benchmarks.studies.grouping.cost import steps as count
-    from deepmark.benchmarks.studies.grouping.step import StepWorkload
 
     found: list[StepComparison] = []
-    with console.progress("measuring", len(batches) * count(ways, rounds), "turns") as advance:
-        for batch in batches:
-            console.say(f"batch {batch}: memory of each in a process of its own, then {rounds} rounds in turn")
-            work = StepWorkload(config.size, batch, device, config.precision)
+    with console.progress("measuring", len(works) * count(ways, rounds), "turns") as advance:
+        for work in works:
+            console.say(
+                f"{work.arch}, batch {work.batch}: memory of each in a process of its own, then {rounds} rounds in turn"
+            )
             found += compare(work, ways, rounds=rounds, advance=advance)
     return tuple(found)
 

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from deepmark.errors import UsageError
 from deepmark.models.datasets.drawings import draw
-from deepmark.models.mdla34 import MDLA34
-from deepmark.models.size import MULTIPLE
+from deepmark.models.networks import KeypointNetwork, stacks
+from deepmark.models.recognition.architectures import ARCHITECTURES
+from deepmark.models.training.architecture import fresh_network
 from deepmark.models.training.batches import TrainingBatch, collate
 from deepmark.models.training.config import Precision
-from deepmark.models.training.losses import batch_losses, focal_loss, l1_loss, total_loss
+from deepmark.models.training.losses import WEIGHTS, batch_losses, focal_loss, l1_loss, total_loss
 from deepmark.models.training.optimiser import make_optimiser
 from deepmark.models.training.samples import TrainingSamples
-from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 Groups = Literal[62, 294]
@@ -49,6 +49,7 @@ class StepWorkload:
         batch: number of pictures a step.
         device: ``"cpu"`` or ``"cuda"``.
         precision: precision of the convolutions.
+        arch: network, a name of `deepmark.models.recognition.architectures.ARCHITECTURES`.
         seed: seed of the drawings and the weights.
     """
 
@@ -56,6 +57,7 @@ class StepWorkload:
     batch: int
     device: str
     precision: Precision
+    arch: str = "mdla34"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -64,10 +66,11 @@ class StepWorkload:
         Raises:
             UsageError: one picture of the smallest size.
         """
-        if self.batch * (self.size // MULTIPLE) ** 2 == 1:
+        multiple = ARCHITECTURES[self.arch].multiple
+        if self.batch * (self.size // multiple) ** 2 == 1:
             raise UsageError(
                 f"a batch of one picture of {self.size} pixels has no statistics to normalise by",
-                hint=f"take a batch of 2, or pictures of {2 * MULTIPLE} pixels",
+                hint=f"take a batch of 2, or pictures of {2 * multiple} pixels",
             )
 
 
@@ -87,7 +90,7 @@ class Step:
         self._device = torch.device(work.device)
         self._bfloat16 = work.precision == "bf16"
         torch.manual_seed(work.seed)
-        network = MDLA34(head_channels(len(schema.classes), schema.num_groups))
+        network = fresh_network(work.arch, len(schema.classes), schema.num_groups)
         # torch's annotations of Module.to do not know memory_format
         network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = network.train()
@@ -107,9 +110,16 @@ class Step:
         return loss.item()
 
 
-def dense_losses(network: MDLA34, batch: TrainingBatch) -> dict[str, Tensor]:
+def dense_losses(network: KeypointNetwork, batch: TrainingBatch) -> dict[str, Tensor]:
     """Compute what `batch_losses` does, with all six heads computed everywhere."""
-    heads = {name: head.float() for name, head in network(batch.images).items()}
+    found = [
+        _dense_stack({name: heads.get_submodule(name)(features).float() for name in WEIGHTS}, batch)
+        for heads, features in stacks(network, batch.images)
+    ]
+    return {name: torch.stack([losses[name] for losses in found]).mean() for name in WEIGHTS}
+
+
+def _dense_stack(heads: dict[str, Tensor], batch: TrainingBatch) -> dict[str, Tensor]:
     return {
         "hm": focal_loss(heads["hm"], batch.hm),
         "wh": l1_loss(_at(heads["wh"], batch.centres), batch.wh),
