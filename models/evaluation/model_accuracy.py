@@ -28,7 +28,7 @@ from deepmark.models.evaluation.truth import KINDS, Kind, Truth
 from deepmark.page import require_report
 from deepmark.runtime.decoding.techniques import TECHNIQUES, with_techniques
 from deepmark.runtime.multi_inference import MultiInference
-from deepmark.runtime.refinement.refiner import RefinerRequest
+from deepmark.runtime.refinement.refiner import Refiner, RefinerRequest
 
 logger = logging.getLogger(__name__)
 
@@ -95,9 +95,8 @@ class AccuracyRequest:
                     "--strategies shows all techniques, the flip test and several scales, one after the other",
                     hint="leave --techniques, --flip and --scales out",
                 )
-            if self.refine.bundles and (self.table2 or self.strategies):
-                table = "--table 2" if self.table2 else "--strategies"
-                raise UsageError(f"{table} compares what the decoder does, without a refiner", hint="leave one out")
+            if self.refine.bundles and self.table2:
+                raise UsageError("--table 2 compares what the decoder does, without a refiner", hint="leave one out")
         require_hotcoco()
         if self.page is not None:
             require_report()
@@ -260,7 +259,7 @@ def _run(request: AccuracyRequest, model: Path, labelled: LabelledSet, progress:
         with progress("decoding", len(store), "pictures") as advance:
             results = detect_all(store, truth.schema, params, advance, refine)
         rows = _table2(store, truth, progress, visible_only=request.visible_only) if request.table2 else ()
-        table = _strategies(request, model, labelled, store, progress) if request.strategies else ()
+        table = _strategies(request, model, labelled, store, refiner, progress) if request.strategies else ()
         run: dict[str, Any] = {"engine": store.record, "inference": store.inference, "decoder": params}
         if request.refine.bundles:
             run["refiners"] = [printable(one) for one in request.refine.bundles]
@@ -268,16 +267,21 @@ def _run(request: AccuracyRequest, model: Path, labelled: LabelledSet, progress:
 
 
 def _strategies(
-    request: AccuracyRequest, model: Path, labelled: LabelledSet, store: HeadStore, progress: Progress
+    request: AccuracyRequest,
+    model: Path,
+    labelled: LabelledSet,
+    store: HeadStore,
+    refiner: Refiner | None,
+    progress: Progress,
 ) -> tuple[StrategyRow, ...]:
     truth = labelled.truth.visible_only() if request.visible_only else labelled.truth
-    rows = strategies_of(store.manifest)
+    rows = strategies_of(store.manifest, refined=refiner is not None)
     timed = timed_pictures(truth.image_ids)
     with (
         request.data.model_request(model).open(store.record.threads, pairs=True) as engine,
         progress("timing strategies", len(timed) * len(rows), "pictures") as advance,
     ):
-        times_ms = time_strategies(engine, labelled.dataset, timed, rows, advance)
+        times_ms = time_strategies(engine, labelled.dataset, timed, rows, refiner, advance)
 
     def open_store(looks: MultiInference) -> AbstractContextManager[HeadStore]:
         if looks == store.inference:
@@ -285,7 +289,8 @@ def _strategies(
         data = replace(request.data, flip=looks.flip, scales=looks.scales, scales_mode=looks.scales_mode)
         return data.collect(model, labelled, progress)
 
-    return measure_strategies(open_store, truth, rows, times_ms, progress)
+    refine = None if refiner is None else refining(refiner, labelled.dataset)
+    return measure_strategies(open_store, truth, rows, times_ms, refine, progress)
 
 
 def _table2(store: HeadStore, truth: Truth, progress: Progress, *, visible_only: bool) -> tuple[Table2Row, ...]:

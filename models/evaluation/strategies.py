@@ -21,6 +21,7 @@ from deepmark.models.evaluation.store import HeadStore
 from deepmark.models.evaluation.truth import KINDS, Kind, Truth
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.techniques import OF_LANDMARKS, TECHNIQUES, with_techniques
+from deepmark.runtime.detections import Detections
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.multi_inference import PAPER_SCALES, SINGLE, MultiInference
 
@@ -37,11 +38,13 @@ class Strategy:
         name: name of the row.
         decoder: parameters that heads are decoded and suppressed with.
         inference: looks at each picture.
+        refined: whether landmarks are refined afterwards.
     """
 
     name: str
     decoder: DecoderParams
     inference: MultiInference = SINGLE
+    refined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,8 @@ class StrategyRow:
     time_ms: float
 
 
-def strategies_of(manifest: Manifest) -> tuple[Strategy, ...]:
-    """Give the rows that have a meaning for a model, in the paper's order.
+def strategies_of(manifest: Manifest, *, refined: bool = False) -> tuple[Strategy, ...]:
+    """Give the rows that have a meaning for a model, in the paper's order; ``refined`` where there is a refiner.
 
     A technique that the model has off is tried with the paper's values for DeepFashion2. Without ``hm_hp`` the
     techniques of landmarks change nothing, and without knowledge of left and right there is no flip test.
@@ -104,7 +107,8 @@ def strategies_of(manifest: Manifest) -> tuple[Strategy, ...]:
         flip = SINGLE
     else:
         rows.append(Strategy("+ flip", rows[-1].decoder, flip))
-    return (*rows, Strategy("+ multi-scale", rows[-1].decoder, replace(flip, scales=PAPER_SCALES)))
+    rows.append(Strategy("+ multi-scale", rows[-1].decoder, replace(flip, scales=PAPER_SCALES)))
+    return (*rows, replace(rows[-1], name="+ PoseFix", refined=True)) if refined else tuple(rows)
 
 
 def measure_strategies(
@@ -112,6 +116,7 @@ def measure_strategies(
     truth: Truth,
     rows: Sequence[Strategy],
     times_ms: Sequence[float],
+    refine: Callable[[int, Detections], Detections] | None = None,
     progress: Progress = no_progress,
 ) -> tuple[StrategyRow, ...]:
     """Decode and measure once per row; neighbours that look at pictures alike share what the network says of them.
@@ -121,6 +126,7 @@ def measure_strategies(
         truth: items to be found in them.
         rows: strategies, each upon those before it.
         times_ms: milliseconds a picture of each.
+        refine: function that refines what was found in a picture, see `detect_all`; None where no row is refined.
         progress: function that shows the progress; nothing by default.
 
     Raises:
@@ -133,7 +139,7 @@ def measure_strategies(
         with open_store(inference) as store:
             for row, time_ms in group:
                 with progress(f"decoding: {row.name}", len(store), "pictures") as advance:
-                    results = detect_all(store, truth.schema, row.decoder, advance)
+                    results = detect_all(store, truth.schema, row.decoder, advance, refine if row.refined else None)
                 here = resampled(truth, results, seed=_SEED)
                 points, boxes = (_accuracy(kind, here, above, plain) for kind in KINDS)
                 found.append(StrategyRow(row.name, row.decoder, inference, points, boxes, time_ms))

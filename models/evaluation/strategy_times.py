@@ -8,9 +8,12 @@ from collections.abc import Callable, Sequence
 
 from deepmark.models.datasets.deepfashion2 import Dataset
 from deepmark.models.evaluation.strategies import Strategy
+from deepmark.runtime.arrays import Image8
+from deepmark.runtime.detections import Detections
 from deepmark.runtime.detector import Detector
 from deepmark.runtime.engines.engine import Engine
 from deepmark.runtime.media.picture_file import decode_picture
+from deepmark.runtime.refinement.refiner import Refiner
 
 TIMED_PICTURES = 16  # evenly from all: a median of them is not one picture's, and eight networks a picture take a while
 
@@ -20,6 +23,7 @@ def time_strategies(
     dataset: Dataset,
     image_ids: Sequence[int],
     rows: Sequence[Strategy],
+    refiner: Refiner | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> tuple[float, ...]:
     """Look at a few pictures with every strategy in turn.
@@ -29,6 +33,7 @@ def time_strategies(
         dataset: data set, opened with its pictures.
         image_ids: numbers of the pictures to look at, see `timed_pictures`.
         rows: strategies.
+        refiner: loaded refiner; None where no row is refined.
         advance: function called after every picture of every row.
 
     Returns:
@@ -38,7 +43,7 @@ def time_strategies(
     Raises:
         DeepMarkError: a picture cannot be read, or the engine fails.
     """
-    detectors = [_detector(engine, row) for row in rows]
+    detectors = [_detector(engine, row, refiner) for row in rows]
     times: list[list[float]] = [[] for _ in rows]
     for image_id in image_ids:
         content, source = dataset.picture(image_id)
@@ -54,9 +59,12 @@ def time_strategies(
     return tuple(statistics.median(taken) for taken in times)
 
 
-def _detector(engine: Engine, row: Strategy) -> Detector:
+def _detector(engine: Engine, row: Strategy, refiner: Refiner | None) -> Callable[[Image8], Detections]:
     looks = row.inference
-    return Detector(engine, params=row.decoder, flip=looks.flip, scales=looks.scales, scales_mode=looks.scales_mode)
+    detector = Detector(engine, params=row.decoder, flip=looks.flip, scales=looks.scales, scales_mode=looks.scales_mode)
+    if refiner is None or not row.refined:
+        return detector
+    return lambda picture: refiner(picture, detector(picture))
 
 
 def timed_pictures(image_ids: Sequence[int]) -> tuple[int, ...]:

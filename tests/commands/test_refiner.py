@@ -86,13 +86,17 @@ def test_eval_refines(demo_bundle: Path, bundle: Path, tmp_path: Path, deepmark:
     data = ("--images", tmp_path / "set", "--annotations", tmp_path / "set", "--cache", tmp_path / "cache", "--json")
 
     plain = deepmark("eval", demo_bundle, *data)
-    refined = deepmark("eval", demo_bundle, *data, "--refine", bundle)
+    refined = deepmark("eval", demo_bundle, *data, "--refine", bundle, "--strategies")
 
     assert refined.code == 0, refined.err
     one, other = json.loads(plain.out), json.loads(refined.out)
     assert one["mAP_box"] == other["mAP_box"]
     assert one["mAP_pt"] != other["mAP_pt"]
     assert other["refiners"] == [str(bundle)]
+    *_, scaled, last = other["strategies"]
+    assert (scaled["name"], last["name"]) == ("+ multi-scale", "+ PoseFix")
+    assert last["boxes"]["average"] == scaled["boxes"]["average"]  # boxes are not refined
+    assert last["points"]["average"] != scaled["points"]["average"]
 
 
 def test_a_refiner_is_no_detector_and_a_detector_no_refiner(
