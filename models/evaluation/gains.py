@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepmark.console import Progress
+from deepmark.console import Advance, Progress, no_progress
 from deepmark.models.evaluation.average_precision import Verdicts, mean_average_precision
 from deepmark.models.evaluation.metric import AveragePrecision
 from deepmark.models.evaluation.picture_heads import PictureHeads
@@ -90,13 +90,16 @@ class ResampledAccuracy:
         return Gain(before.average.ap, self.average.ap, *_percentiles(self.drawn - before.drawn))
 
 
-def resampled(truth: Truth, results: Sequence[ClassResults], *, seed: int) -> Mapping[Kind, ResampledAccuracy]:
+def resampled(
+    truth: Truth, results: Sequence[ClassResults], *, seed: int, progress: Progress = no_progress
+) -> Mapping[Kind, ResampledAccuracy]:
     """Measure a model's detections, and draw the pictures again.
 
     Args:
         truth: items to be found.
         results: a model's detections, one entry per class.
         seed: seed of the drawings; settings that are compared need the same.
+        progress: function that shows the progress; nothing by default.
 
     Returns:
         Kind -> accuracy; without a kind of which nothing is to be found.
@@ -105,21 +108,24 @@ def resampled(truth: Truth, results: Sequence[ClassResults], *, seed: int) -> Ma
         DeepMarkError: hotcoco is not installed.
     """
     report, items = measure(truth, results), dict(zip(("keypoints", "bbox"), count_items(truth), strict=True))
-    averages: dict[Kind, AveragePrecision | None] = {"keypoints": report.map_pt, "bbox": report.map_box}
-    return {
-        kind: ResampledAccuracy(average, draw_again(judge(truth, results, kind), items[kind], seed=seed))
-        for kind, average in averages.items()
-        if average is not None
-    }
+    of_kinds: dict[Kind, AveragePrecision | None] = {"keypoints": report.map_pt, "bbox": report.map_box}
+    averages = {kind: average for kind, average in of_kinds.items() if average is not None}
+    found: dict[Kind, ResampledAccuracy] = {}
+    with progress("drawing pictures again", RESAMPLINGS * len(averages), "drawings") as advance:
+        for kind, average in averages.items():
+            drawn = draw_again(judge(truth, results, kind), items[kind], seed=seed, advance=advance)
+            found[kind] = ResampledAccuracy(average, drawn)
+    return found
 
 
-def draw_again(verdicts: Verdicts, items: Index, *, seed: int) -> F64:
+def draw_again(verdicts: Verdicts, items: Index, *, seed: int, advance: Advance) -> F64:
     """Compute mAP on pictures that are drawn again.
 
     Args:
         verdicts: verdicts on the detections.
         items: (pictures, classes) number of items to be found.
         seed: seed of the drawings.
+        advance: function called with the number of drawings that were done.
 
     Returns:
         (RESAMPLINGS,) mAP of each drawing; the n-th is of the same pictures for every ``verdicts``.
@@ -132,6 +138,7 @@ def draw_again(verdicts: Verdicts, items: Index, *, seed: int) -> F64:
         size = min(together, RESAMPLINGS - start)
         weights = rng.multinomial(pictures, np.full(pictures, 1 / pictures), size=size).astype(np.float64)
         found.append(mean_average_precision(verdicts, items, weights))
+        advance(size)
     return np.concatenate(found)
 
 
@@ -164,7 +171,7 @@ def compare(
         One comparison for each of ``others``.
     """
     measured = {
-        params: resampled(truth, _decode(pictures, truth, params, progress), seed=seed)
+        params: resampled(truth, _decode(pictures, truth, params, progress), seed=seed, progress=progress)
         for params in dict.fromkeys((found, *others))
     }
     after = measured[found]

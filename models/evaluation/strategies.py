@@ -140,7 +140,7 @@ def measure_strategies(
             for row, time_ms in group:
                 with progress(f"decoding: {row.name}", len(store), "pictures") as advance:
                     results = detect_all(store, truth.schema, row.decoder, advance, refine if row.refined else None)
-                here = resampled(truth, results, seed=_SEED)
+                here = resampled(truth, results, seed=_SEED, progress=progress)
                 points, boxes = (_accuracy(kind, here, above, plain) for kind in KINDS)
                 found.append(StrategyRow(row.name, row.decoder, inference, points, boxes, time_ms))
                 above, plain = here, plain or here
