@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from deepmark.models.loading import LoadedNetwork
     from deepmark.models.recognition.deformed import MaskFactor
     from deepmark.runtime.decoding.params import DecoderParams
+    from deepmark.runtime.heads.weights import HeadArchive
     from deepmark.runtime.keypoints.schema import KeypointSchema
     from deepmark.runtime.manifest import Manifest, WinogradLevel
     from deepmark.runtime.provenance import Quantisation
@@ -132,18 +133,15 @@ def export(
         from deepmark.exporter.first_difference import find_first_difference
         from deepmark.exporter.pictures import gather_pictures
         from deepmark.exporter.precision.calibration import gather_calibration
-        from deepmark.models.describe import describe, gathered_weights
+        from deepmark.models.describe import describe
         from deepmark.models.loading import load_checkpoint
-        from deepmark.runtime.heads.weights import archive_heads
         from deepmark.runtime.preprocess import normalise
 
         inputs = gather_calibration(plan.calibration, request.size) if plan.precision.calibrated else None
         on_progress(f"loading {request.checkpoint}")
         loaded = load_checkpoint(request.checkpoint, schema, dcn_mask=dcn_mask)
         check_size(request.size, multiple=loaded.multiple, parameters=loaded.report.parameters)
-        archive = None
-        if request.heads == "sparse":
-            archive = archive_heads(gathered_weights(loaded.network, loaded.report.heads))
+        archive = _archive(loaded, on_progress) if request.heads == "sparse" else None
         manifest = describe(
             loaded,
             request.name,
@@ -190,6 +188,17 @@ def export(
         elif request.zip_file.exists():
             logger.warning("%s is of an earlier export and was left as it is", request.zip_file)
     return ExportResult(request.bundle, report, complete, request.zip_file if zip_too else None, finding)
+
+
+def _archive(loaded: LoadedNetwork, on_progress: Progress) -> HeadArchive:
+    """Take the weights of the heads that a sparse graph leaves out, and say what that is worth."""
+    from deepmark.models.compute import gathered_share
+    from deepmark.models.describe import gathered_weights
+    from deepmark.runtime.heads.weights import archive_heads
+
+    share = gathered_share(loaded.network, (loaded.multiple, loaded.multiple))
+    on_progress(f"sparse heads leave out at most {share:.0%} of the multiply-adds; --heads dense keeps them")
+    return archive_heads(gathered_weights(loaded.network, loaded.report.heads))
 
 
 def _levels(

@@ -30,6 +30,7 @@ from torch.func import functional_call
 
 from deepmark.models.deformable import KERNEL, DeformableConv2d
 from deepmark.models.mdla34 import DEAD
+from deepmark.runtime.keypoints.head_names import GATHERED_HEADS
 
 CONVENTIONS = {
     "multiply_adds": "true multiply-adds of the exported graph (FLOPs are twice that)",
@@ -106,6 +107,19 @@ def network_cost(network: nn.Module, size: tuple[int, int]) -> NetworkCost:
         for name, part in network.named_children()
     }
     return NetworkCost(*size, add_up(network, layers), parts)
+
+
+def gathered_share(network: nn.Module, size: tuple[int, int]) -> float:
+    """Return the share of the multiply-adds that sparse heads leave out at the most: those of `GATHERED_HEADS`.
+
+    Args:
+        network: network with a submodule for each head.
+        size: height and width of an input that it takes, in pixels; the share is the same for all.
+    """
+    cost = network_cost(network, size)
+    return (
+        sum(cost.parts[name].multiply_adds for name in GATHERED_HEADS if name in cost.parts) / cost.total.multiply_adds
+    )
 
 
 def follows_the_paper(network: nn.Module) -> bool:

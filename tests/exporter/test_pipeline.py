@@ -112,7 +112,7 @@ def test_a_model_that_its_engine_refuses_is_a_failed_conversion(
 def test_a_checkpoint_without_a_known_schema_asks_for_one(
     tiny_export: TinyExport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def without_schema(*_: object) -> LoadedNetwork:
+    def without_schema(*_: object, **__: object) -> LoadedNetwork:
         loaded = tiny_loaded()
         return LoadedNetwork(loaded.network, None, loaded.report)
 

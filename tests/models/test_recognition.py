@@ -10,7 +10,9 @@ from checkpoints import Shapes, key_shapes, places, renamed_blocks, sequential_b
 
 from deepmark.errors import CheckpointError
 from deepmark.models.dlav0_34 import DLAv0
+from deepmark.models.loading import build_network
 from deepmark.models.mdla34 import MDLA34
+from deepmark.models.recognition.architectures import ARCHITECTURES
 from deepmark.models.recognition.deformed import MaskFactor
 from deepmark.models.recognition.dla34 import PLACES
 from deepmark.models.recognition.layout import Layout
@@ -128,6 +130,18 @@ def test_deformable_convolutions_that_are_all_zero_are_plain_ones(
 
     assert (layout.architecture, layout.body.place) == ("mdla34", "plain")
     assert layout.variant in "FGH"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["dla34-1x1", "dlav0_34", "dla34-dcn", "resnet34-plain", "resnet152", "hourglass104"])
+def test_names_for_files_are_recognised_as_what_they_are_of(name: str) -> None:
+    row = ARCHITECTURES[name]
+    network = build_network(Layout(row.body, head_channels(13, 62), row.head_conv), device="meta")
+    shapes = {row.family.to_file(one, row.body): tuple(t.shape) for one, t in network.state_dict().items()}
+
+    found = recognised(shapes)
+
+    assert (found.architecture, found.body, found.head_conv) == (name, row.body, row.head_conv)
 
 
 def test_a_mask_that_the_file_does_not_describe_is_asked_for() -> None:

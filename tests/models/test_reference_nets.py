@@ -12,7 +12,7 @@ import torch
 from nets import assert_reference_heads, normalised, read_golden
 
 from deepmark.models import load_checkpoint
-from deepmark.models.compute import network_cost
+from deepmark.models.compute import gathered_share, network_cost
 from deepmark.models.loading import build_network
 from deepmark.models.recognition.architectures import ARCHITECTURES
 from deepmark.models.recognition.layout import Layout
@@ -114,6 +114,24 @@ def test_parameters_and_multiply_adds_are_those_counted_from_the_reference(name:
         # A network without borders of its own: four times the cells are four times the work.
         assert [f"{area * total.multiply_adds / 1e9:.4f}" for area in (1, 4)] == giga
         assert total.parameters == parameters
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [
+        ("dla34-dcn", "25 %"),
+        ("resnet18", "33 %"),
+        ("resnet50", "22 %"),
+        ("resnet50-dcn", "9 %"),
+        ("hourglass104", "13 %"),
+    ],
+)
+def test_sparse_heads_leave_out_the_share_of_the_work_that_four_heads_have(name: str, share: str) -> None:
+    row = ARCHITECTURES[name]
+    network = build_network(Layout(row.body, GARMENTS, row.head_conv), device="meta").eval()
+
+    assert f"{gathered_share(network, (128, 128)):.0%}".replace("%", " %") == share
 
 
 def test_samples_of_deformable_convolutions_are_counted_apart_and_no_paper_s_figure_is_given() -> None:
