@@ -40,7 +40,7 @@ class _Layer:
     name: str
     inputs: list[str]
     outputs: list[str]
-    params: dict[int, int] = field(default_factory=dict)
+    params: dict[int, int | str] = field(default_factory=dict)
     weights: list[npt.NDArray[np.generic]] = field(default_factory=list)
 
     def line(self) -> str:
@@ -58,9 +58,11 @@ def write_ncnn(onnx_file: Path, folder: Path) -> tuple[Path, Path]:
     import onnx
 
     graph = onnx.load(str(onnx_file)).graph
-    weights = {one.name: np.asarray(onnx.numpy_helper.to_array(one), np.float32) for one in graph.initializer}
+    constants = {node.output[0]: node.attribute[0].t for node in graph.node if node.op_type == "Constant"}
+    constants |= {one.name: one for one in graph.initializer}
+    weights = {name: np.asarray(onnx.numpy_helper.to_array(one), np.float32) for name, one in constants.items()}
     layers = [_Layer("Input", graph.input[0].name, [], [graph.input[0].name])]
-    layers += [_translate(node, weights) for node in graph.node]
+    layers += [_translate(node, weights) for node in graph.node if node.op_type != "Constant"]
     results = [output.name for output in graph.output]
     layers = _split(_fuse_relu(layers, results))
     blobs = sum(len(layer.outputs) for layer in layers)
@@ -103,6 +105,22 @@ def _deconvolution(layer: _Layer, node: onnx.NodeProto, weights: Weights) -> Non
     _keep(layer, node, by_group.transpose(0, 2, 1, 3, 4), weights)
 
 
+def _deformable(layer: _Layer, node: onnx.NodeProto, weights: Weights) -> None:
+    """Both take the map, the offsets (dy before dx) and the masks, and keep the weights as of a convolution."""
+    kernel, bias = weights[node.input[1]], weights[node.input[3]]
+    if _window(layer, node, kernel, outputs=kernel.shape[0]) > 1 or _attributes(node).get("offset_group", 1) > 1:
+        raise _unknown(node, "groups are not known")
+    layer.kind, layer.weights = "DeformableConv2D", [_RAW_FLOAT32, kernel, bias]
+
+
+def _cut(layer: _Layer, node: onnx.NodeProto, weights: Weights) -> None:
+    if _attributes(node)["axis"] != 1:
+        raise _unknown(node, "only channels can be cut")
+    sizes = [int(size) for size in weights[node.input[1]]]
+    layer.kind, layer.outputs = "Slice", list(node.output)
+    layer.params = {-23300: ",".join(map(str, (len(sizes), *sizes))), 1: 0}  # an array, and how long it is
+
+
 def _window(layer: _Layer, node: onnx.NodeProto, kernel: F32, *, outputs: int) -> int:
     """Fill in what all sliding windows share; return the number of groups."""
     attributes = _attributes(node)
@@ -138,11 +156,12 @@ def _keep(layer: _Layer, node: onnx.NodeProto, kernel: F32, weights: Weights) ->
 def _pooling(layer: _Layer, node: onnx.NodeProto, weights: Weights) -> None:  # noqa: ARG001
     attributes = _attributes(node)
     rows, columns = attributes["kernel_shape"]
-    strides, pads = attributes.get("strides", (1, 1)), attributes.get("pads", (0, 0, 0, 0))
-    if any(pads) or attributes.get("ceil_mode", 0):
-        raise _unknown(node, "pooling with padding is not known")
+    strides, (top, left, bottom, right) = attributes.get("strides", (1, 1)), attributes.get("pads", (0, 0, 0, 0))
+    if attributes.get("ceil_mode", 0):
+        raise _unknown(node, "sizes that are rounded up are not known")
     layer.kind = "Pooling"
     layer.params = {0: _MAX, 1: columns, 11: rows, 2: strides[1], 12: strides[0], 5: 1}  # 5=1: no padding of its own
+    layer.params |= {3: left, 14: right, 13: top, 15: bottom}
 
 
 def _addition(layer: _Layer, node: onnx.NodeProto, weights: Weights) -> None:  # noqa: ARG001
@@ -167,6 +186,8 @@ def _named(kind: str) -> Callable[[_Layer, onnx.NodeProto, Weights], None]:
 _MAKERS: Mapping[str, Callable[[_Layer, onnx.NodeProto, Weights], None]] = {
     "Conv": _convolution,
     "ConvTranspose": _deconvolution,
+    "DeformConv": _deformable,
+    "Split": _cut,
     "MaxPool": _pooling,
     "Add": _addition,
     "Concat": _concatenation,

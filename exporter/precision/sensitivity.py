@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from deepmark.console import progress
+from deepmark.exporter.conversion import calibrated_deformable
+from deepmark.exporter.deform_conv import has_deformable
 from deepmark.exporter.parity import ParitySample
 from deepmark.exporter.pictures import ParityPicture
 from deepmark.exporter.precision.calibration import (
@@ -147,6 +149,8 @@ def _prepare(
     from deepmark.models.loading import load_checkpoint
 
     loaded = load_checkpoint(checkpoint, schema)
+    if has_deformable(loaded.network):
+        raise calibrated_deformable("int8")
     archive = None
     if heads == "sparse":
         archive = archive_heads(gathered_weights(loaded.network, loaded.report.heads))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import msgspec
 import numpy as np
 import onnx
 import pytest
+from native_programs import require_cross_build
 from onnx import numpy_helper
 from tiny_deformable import tiny_deformable
 from tiny_network import TinyExport, tiny_loaded
@@ -23,6 +26,7 @@ from deepmark.exporter.pipeline import ExportResult, export
 from deepmark.exporter.verification import verify, verify_native
 from deepmark.runtime import load_engine
 from deepmark.runtime.manifest import Manifest
+from deepmark.runtime.native import build_native
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +35,13 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> ExportResult:
     folder = tmp_path_factory.mktemp("deformable-bundle")
     (folder / "tiny.pth").write_bytes(b"stands for weights")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded(tiny_deformable()))
+        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded(tiny_deformable()))
         return export(folder / "tiny.pth", to=("onnx", "mnn"), output=folder, size=(64, 96), explain=True)
 
 
 @pytest.fixture
 def deformable_export(tiny_export: TinyExport, monkeypatch: pytest.MonkeyPatch) -> TinyExport:
-    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_: tiny_loaded(tiny_deformable()))
+    monkeypatch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded(tiny_deformable()))
     return tiny_export
 
 
@@ -75,6 +79,18 @@ def test_the_bundle_verifies_with_both_engines(exported: ExportResult) -> None:
 @pytest.mark.usefixtures("host_build")
 def test_the_bundle_verifies_in_cpp(exported: ExportResult) -> None:
     assert all(line["equal"] for line in verify_native(exported.path)[:-1])
+
+
+@pytest.mark.slow
+def test_the_bundle_verifies_on_an_emulated_phone_processor(exported: ExportResult) -> None:
+    require_cross_build()
+    build = build_native("aarch64-linux-gnu")
+    command = ["qemu-aarch64-static", "-cpu", "cortex-a76", *build.launch("dm_verify"), str(exported.path)]
+    done = subprocess.run(
+        [*command, "--threads", "1"], cwd=build.folder, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [json.loads(line)["equal"] for line in done.stdout.splitlines()] == [True] * 4
 
 
 def test_the_onnx_file_is_decomposed_on_request(deformable_export: TinyExport) -> None:

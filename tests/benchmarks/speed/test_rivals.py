@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from tiny import noise, truth
+from tiny_deformable import tiny_deformable
 from tiny_network import HEADS, tiny_manifest, tiny_network
 from torch import nn
 
@@ -91,6 +92,21 @@ def test_openvino_never_loads_what_would_report_home(tmp_path: Path) -> None:
 
     assert end.returncode == 3, end.stderr  # the stand-in was imported
     assert not (tmp_path / "reported").exists()
+
+
+def test_deformable_convolutions_are_written_as_ncnn_s_own(tmp_path: Path) -> None:
+    installed("ncnn")
+    path = tmp_path / "model.onnx"
+    export_onnx(tiny_deformable(), path, heads=tuple(HEADS), size=SIZE, dynamic=True, logits=True, metadata="test")
+    param, _ = write_ncnn(path, tmp_path)
+    assert param.read_text().count("DeformableConv2D") == 3
+    param.with_suffix(".outputs").write_text("\n".join(HEADS))
+    x = noise(1, 3, *SIZE)
+
+    found = run_in_child("ncnn", param, x, tmp_path)
+
+    for name, right in truth(path, x).items():
+        np.testing.assert_allclose(found[name], right, atol=2e-4, err_msg=name)
 
 
 def test_an_operator_that_ncnn_s_writer_does_not_know_is_named(tmp_path: Path) -> None:
