@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Stages of networks with deformable convolutions: the ONNX file that users asked for, and the graph that MNN gets.
 DECOMPOSED = "decomposed"
 MNN_FORM = "decomposed for mnn"
+GPU_FORM = "gpu form"  # of the graph that MNN gets, where it is asked for
 
 
 def convert_network(
@@ -47,6 +48,7 @@ def convert_network(
     """
     from deepmark.exporter.deform_conv import has_deformable
     from deepmark.exporter.deformable.decomposition import FOR_MNN, PORTABLE, decompose_onnx
+    from deepmark.exporter.gpu_form import write_gpu_form
     from deepmark.exporter.to_mnn import convert_to_mnn
     from deepmark.exporter.to_onnx import export_onnx, simplify_onnx
 
@@ -75,6 +77,11 @@ def convert_network(
         on_progress(f"onnx -> {stage}")
         files[stage] = folder / f"{stage.replace(' ', '_')}.onnx"
         decompose_onnx(source, files[stage], form, heads=outputs, size=request.size, multiple=manifest.input.multiple)
+    if request.target == "gpu":
+        on_progress(f"onnx -> {GPU_FORM}")
+        source = mnn_source(files)
+        files[GPU_FORM] = folder / "gpu_form.onnx"
+        write_gpu_form(source, files[GPU_FORM], heads=outputs)
     if MNN in request.formats:
         on_progress("onnx -> mnn")
         files["mnn"] = folder / "network.mnn"
@@ -84,7 +91,7 @@ def convert_network(
 
 def mnn_source(files: Mapping[str, Path]) -> Path:
     """Return the ONNX file that MNN's model is converted from."""
-    return files.get(MNN_FORM) or files.get("simplified") or files["onnx"]
+    return files.get(GPU_FORM) or files.get(MNN_FORM) or files.get("simplified") or files["onnx"]
 
 
 def shipped_onnx(files: Mapping[str, Path]) -> Path:

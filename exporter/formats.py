@@ -40,6 +40,11 @@ DCN_FORMS = {
     "decomposed": "GridSample and 1x1 convolutions, opset 17, for engines without DeformConv",
 }
 DEFAULT_DCN = "native"
+TARGETS = {
+    "cpu": "as the network is",
+    "gpu": "depthwise deconvolutions as convolutions, exactly: every operator runs on a phone's GPU",
+}
+DEFAULT_TARGET = "cpu"
 
 
 def choose_formats(names: Iterable[str]) -> tuple[Format, ...]:

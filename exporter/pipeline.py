@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from deepmark.errors import BundleError
+from deepmark.errors import BundleError, UsageError
 from deepmark.exporter.conversion import calibrated_deformable, convert_network, mnn_source, shipped_onnx
-from deepmark.exporter.formats import DEFAULT_DCN, MNN, ONNX
+from deepmark.exporter.formats import DEFAULT_DCN, DEFAULT_TARGET, MNN, ONNX
 from deepmark.exporter.parity import ParityReport, ParitySample, Tolerances
 from deepmark.exporter.precision.plan import Limits, PrecisionPlan, make_plan
 from deepmark.exporter.request import ExportRequest, check_size, make_request
@@ -80,6 +80,7 @@ def export(
     tolerances: Tolerances | None = None,
     heads: str = DEFAULT_LAYOUT,
     dcn: str = DEFAULT_DCN,
+    target: str = DEFAULT_TARGET,
     precision: str = "fp32",
     calibration: str | Path | None = None,
     keep_float: Iterable[str] = (),
@@ -108,6 +109,7 @@ def export(
         heads: layout of the graph, ``"dense"`` or ``"sparse"``: which heads it gives (`LAYOUTS`).
         dcn: form of deformable convolutions in the ONNX file, of `deepmark.exporter.formats.DCN_FORMS`. MNN, which has
             no such operator, always gets a decomposed graph of its own.
+        target: processor that MNN's model is written for, of `deepmark.exporter.formats.TARGETS`.
         precision: name of `deepmark.exporter.formats.PRECISIONS`.
         calibration: folder of pictures for int8; None for drawings.
         keep_float: modules whose convolutions stay in float in int8, such as ``"hm"`` or ``"base.level0"``.
@@ -123,8 +125,12 @@ def export(
         ParityError: a step changed the network, or the precision costs more than it may; nothing is left in ``output``.
         BundleError: the bundle cannot be written.
     """
-    request = make_request(checkpoint, to, output, name, size, heads, dcn)
+    request = make_request(checkpoint, to, output, name, size, heads, dcn, target)
     plan = make_plan(precision, request.formats, calibration=calibration, keep_float=keep_float, limits=limits)
+    if plan.precision.calibrated and target != DEFAULT_TARGET:
+        raise UsageError(
+            f"MNN computes {precision} on the CPU alone, not on a {target}", hint="leave --for out, or take w8 or fp16"
+        )
     refuse_foreign(request.bundle)
     if zip_too and request.zip_file.is_dir():
         raise BundleError(f"{request.zip_file} is a folder", hint="move it away, or choose another --name or --output")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepmark.errors import CheckpointError, UsageError
-from deepmark.exporter.formats import DCN_FORMS, DEFAULT_DCN, ONNX, Format, choose_formats
+from deepmark.exporter.formats import DCN_FORMS, DEFAULT_DCN, DEFAULT_TARGET, MNN, ONNX, TARGETS, Format, choose_formats
 from deepmark.extras import require
 from deepmark.models.size import MULTIPLE, check_multiple
 from deepmark.runtime.bundle import BUNDLE_SUFFIX, ZIP_SUFFIX
@@ -42,6 +42,7 @@ class ExportRequest:
         size: height, width in pixels.
         heads: layout of the graph, one of `LAYOUTS`.
         dcn: way that deformable convolutions are written in the ONNX file, one of `DCN_FORMS`.
+        target: processor that MNN's model is written for, one of `TARGETS`.
     """
 
     checkpoint: Path
@@ -51,6 +52,7 @@ class ExportRequest:
     size: tuple[int, int]
     heads: str
     dcn: str = DEFAULT_DCN
+    target: str = DEFAULT_TARGET
 
     @property
     def bundle(self) -> Path:
@@ -71,12 +73,13 @@ def make_request(
     size: int | tuple[int, int],
     heads: str = DEFAULT_LAYOUT,
     dcn: str = DEFAULT_DCN,
+    target: str = DEFAULT_TARGET,
 ) -> ExportRequest:
     """Check a request, without torch.
 
     Raises:
-        UsageError: a format, a layout of heads or a form of deformable convolutions is unknown, or the size, the name
-            or the output folder cannot be.
+        UsageError: a format, a layout of heads, a form of deformable convolutions or a target is unknown, or the size,
+            the name or the output folder cannot be.
         CheckpointError: there is no such file, or it may not be looked at.
         DeepMarkError: a library that every export needs is not installed.
     """
@@ -93,6 +96,10 @@ def make_request(
             f"deformable convolutions are {dcn} in ONNX files, and none was asked for",
             hint="add --to onnx, or leave --dcn out: MNN's model never has them",
         )
+    if target not in TARGETS:
+        raise UsageError(f"unknown target {target!r}", hint=f"choose from {', '.join(TARGETS)}")
+    if target != DEFAULT_TARGET and MNN not in formats:
+        raise UsageError(f"only MNN's model is written for a {target}, and none was asked for", hint="add --to mnn")
     name = checkpoint.stem if name is None else name
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a model", hint="begin with a letter or digit; no slashes, no colons")
@@ -105,7 +112,7 @@ def make_request(
         raise CheckpointError(f"there is no file {checkpoint}", hint="check the path of the checkpoint")
     output = Path() if output is None else Path(output)
     native_path(output, UsageError)
-    return ExportRequest(checkpoint, formats, output, name, size, heads, dcn)
+    return ExportRequest(checkpoint, formats, output, name, size, heads, dcn, target)
 
 
 def check_size(size: tuple[int, int], *, multiple: int = MULTIPLE, parameters: int = 0) -> None:

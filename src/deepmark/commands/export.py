@@ -13,7 +13,7 @@ from deepmark.commands.click_program import run
 from deepmark.commands.options import PATH, dcn_mask_option, output_options, tolerance_options, tolerances_of
 from deepmark.console import print_json, say
 from deepmark.errors import ParityError, UsageError
-from deepmark.exporter.formats import DCN_FORMS, DEFAULT_DCN, FORMATS, PRECISIONS
+from deepmark.exporter.formats import DCN_FORMS, DEFAULT_DCN, DEFAULT_TARGET, FORMATS, PRECISIONS, TARGETS
 from deepmark.files import printable
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
 
@@ -28,6 +28,7 @@ Examples:
   deepmark export model_best.pth --to mnn
   deepmark export model_best.pth --to onnx --to mnn --size 384x256 -o models --images photos
   deepmark export model_best.pth --heads sparse
+  deepmark export model_best.pth --for gpu
   deepmark export model_best.pth --schema my_landmarks.csv --fixed --zip
   deepmark export model_best.pth --precision w8 --max-map-drop .005
   deepmark export model_best.pth --precision int8 --calibration photos --keep-float hm
@@ -36,6 +37,7 @@ Examples:
 _FORMATS = "; ".join(f"{one.name}: {one.summary}" for one in FORMATS.values())
 _PRECISIONS = "; ".join(f"{one.name}: {one.summary}" for one in PRECISIONS.values())
 _DCN_FORMS = "; ".join(f"{name}: {summary}" for name, summary in DCN_FORMS.items())
+_TARGETS = "; ".join(f"{name}: {summary}" for name, summary in TARGETS.items())
 _LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
 
 
@@ -73,6 +75,14 @@ _LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
     default=DEFAULT_DCN,
     show_default=True,
     help=f"Deformable convolutions in the ONNX file. {_DCN_FORMS}. MNN's model never has them.",
+)
+@click.option(
+    "--for",
+    "target",
+    type=click.Choice(list(TARGETS)),
+    default=DEFAULT_TARGET,
+    show_default=True,
+    help=f"Processor that MNN's model is written for. {_TARGETS}.",
 )
 @click.option(
     "--precision",

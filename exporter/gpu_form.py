@@ -1,0 +1,117 @@
+"""The graph that a GPU computes whole: depthwise deconvolutions as convolutions, exactly.
+
+MNN's OpenCL buffers, HiAI and NNAPI have no depthwise deconvolution, so on a phone's GPU each up-sampling would go to
+the CPU and back. Of stride s, with a kernel of 2s and a padding of s/2, it is the same products and sums as s x s
+depthwise 3x3 convolutions, one for each place of an output pixel in its s x s block, whose maps are interleaved
+(DepthToSpace): along an axis, output s q + r is the sum over d of x[q + d] w[r + s/2 - s d], where d is -1, 0 or 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepmark.errors import ConversionError
+from deepmark.exporter.deformable.node_writer import NodeWriter
+from deepmark.exporter.to_onnx import check_onnx, write_onnx
+from deepmark.runtime.arrays import F32
+
+if TYPE_CHECKING:
+    import onnx
+
+REWRITING = "onnx -> gpu form"
+
+
+def write_gpu_form(source: Path, target: Path, *, heads: Sequence[str]) -> None:
+    """Write a model again without depthwise deconvolutions.
+
+    Args:
+        source: ONNX file that the export wrote.
+        target: ONNX file to write.
+        heads: names of the outputs, in the order of the graph.
+
+    Raises:
+        ConversionError: a depthwise deconvolution is not one that our networks have, or the result is no valid model.
+    """
+    import onnx
+
+    model = in_gpu_form(onnx.load(str(source)))
+    check_onnx(model, heads=heads, stage=REWRITING)
+    write_onnx(model, target)
+
+
+def in_gpu_form(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy of a model without depthwise deconvolutions; errors as for `write_gpu_form`."""
+    import onnx
+    from onnx import numpy_helper
+
+    weights = {one.name: one for one in model.graph.initializer}
+    writer = NodeWriter()
+    for node in model.graph.node:
+        attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+        if node.op_type != "ConvTranspose" or attributes.get("group", 1) == 1:
+            writer.nodes.append(node)
+            continue
+        if node.input[1] not in weights:
+            raise ConversionError(f"{node.name} has weights that are computed", stage=REWRITING)
+        weight = numpy_helper.to_array(weights[node.input[1]])
+        _write_upsampling(writer, node, weight, _stride(node, attributes, weight))
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    used = {name for node in writer.nodes for name in node.input}
+    constants = [one for one in (*model.graph.initializer, *writer.constants) if one.name in used]
+    del graph.node[:], graph.initializer[:], graph.value_info[:]
+    graph.node.extend(writer.nodes)
+    graph.initializer.extend(constants)
+    return result
+
+
+def upsampling_kernels(weight: F32, stride: int) -> list[F32]:
+    """Return the kernels of the convolutions, (C, 1, 3, 3) each, by row and column in an output block.
+
+    Args:
+        weight: (C, 1, 2 stride, 2 stride), of the depthwise deconvolution.
+        stride: factor of the up-sampling, even.
+    """
+    kernels = []
+    taps = [[(d, r + stride // 2 - stride * d) for d in (-1, 0, 1)] for r in range(stride)]
+    inside = [[(d + 1, k) for d, k in one if 0 <= k < 2 * stride] for one in taps]
+    for rows in inside:
+        for columns in inside:
+            kernel = np.zeros((weight.shape[0], 1, 3, 3), np.float32)
+            for y, from_y in rows:
+                for x, from_x in columns:
+                    kernel[:, 0, y, x] = weight[:, 0, from_y, from_x]
+            kernels.append(kernel)
+    return kernels
+
+
+def _stride(node: onnx.NodeProto, attributes: dict[str, object], weight: F32) -> int:
+    stride = int(weight.shape[2]) // 2
+    wanted = {"group": weight.shape[0], "strides": [stride] * 2, "pads": [stride // 2] * 4, "dilations": [1, 1]}
+    found = {name: attributes.get(name, value if name == "dilations" else None) for name, value in wanted.items()}
+    strange = {"output_padding", "output_shape", "auto_pad"} & set(attributes)
+    even = stride > 0 and stride % 2 == 0
+    if found != wanted or weight.shape[1:] != (1, 2 * stride, 2 * stride) or not even or strange:
+        raise ConversionError(
+            f"{node.name} is a deconvolution with kernel {weight.shape}, {attributes}: not one that can be rewritten",
+            stage=REWRITING,
+            hint="export without --for gpu",
+        )
+    return stride
+
+
+def _write_upsampling(writer: NodeWriter, node: onnx.NodeProto, weight: F32, stride: int) -> None:
+    name = node.name or node.output[0]
+    maps = []
+    for number, kernel in enumerate(upsampling_kernels(weight, stride)):
+        part = f"{name}/part_{number}"
+        inputs = [node.input[0], writer.constant(f"{part}/weight", kernel), *node.input[2:]]
+        options = {"group": weight.shape[0], "kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [1, 1]}
+        maps.append(writer.node("Conv", inputs, part, **options))
+    joined = writer.node("Concat", maps, f"{name}/parts", axis=1)
+    writer.node("DepthToSpace", [joined], name, node.output[0], blocksize=stride, mode="DCR")
