@@ -127,10 +127,7 @@ def export(
     """
     request = make_request(checkpoint, to, output, name, size, heads, dcn, target)
     plan = make_plan(precision, request.formats, calibration=calibration, keep_float=keep_float, limits=limits)
-    if plan.precision.calibrated and target != DEFAULT_TARGET:
-        raise UsageError(
-            f"MNN computes {precision} on the CPU alone, not on a {target}", hint="leave --for out, or take w8 or fp16"
-        )
+    _require_target(plan, target)
     refuse_foreign(request.bundle)
     if zip_too and request.zip_file.is_dir():
         raise BundleError(f"{request.zip_file} is a folder", hint="move it away, or choose another --name or --output")
@@ -205,6 +202,15 @@ def _archive(loaded: LoadedNetwork, on_progress: Progress) -> HeadArchive:
     share = gathered_share(loaded.network, (loaded.multiple, loaded.multiple))
     on_progress(f"sparse heads leave out at most {share:.0%} of the multiply-adds; --heads dense keeps them")
     return archive_heads(gathered_weights(loaded.network, loaded.report.heads))
+
+
+def _require_target(plan: PrecisionPlan, target: str) -> None:
+    """Refuse a precision that MNN computes on the CPU alone."""
+    if plan.precision.calibrated and target != DEFAULT_TARGET:
+        raise UsageError(
+            f"MNN computes {plan.precision.name} on the CPU alone, not on a {target}",
+            hint="leave --for out, or take --precision w8 or fp16",
+        )
 
 
 def _levels(
