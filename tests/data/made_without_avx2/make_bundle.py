@@ -27,7 +27,7 @@ def main() -> None:
     found = torch.backends.cpu.get_cpu_capability()
     if found != "DEFAULT":
         sys.exit(f"torch computes with {found} here: run this as its first lines say")
-    deepmark.models.loading.load_checkpoint = lambda *_: tiny_loaded()  # type: ignore[assignment]
+    deepmark.models.loading.load_checkpoint = lambda *_, **__: tiny_loaded()  # type: ignore[assignment]
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "tiny.pth"
         checkpoint.write_bytes(b"stands for weights")
