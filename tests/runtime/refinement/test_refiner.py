@@ -132,6 +132,9 @@ def test_a_detector_of_other_landmarks_is_refused_whatever_their_groups(open_mov
         refiner.require_schema(KeypointSchema.coco_person(), "the model")
     with pytest.raises(BundleError, match="for other landmarks"):
         refiner.require_schema(tiny_schema(), "the model")
+    boxes = KeypointSchema.coco()
+    with pytest.raises(BundleError, match="the model finds boxes only: it has no landmarks to refine"):
+        refiner.require_schema(boxes, "the model")
 
 
 def test_settings_out_of_range_are_refused() -> None:
