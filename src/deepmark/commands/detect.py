@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -114,15 +114,14 @@ def command(
     inference = MultiInference.of_options(flip=flip, scales=scales, scales_mode=scales_mode)
     asked = refiner_request(**refining)
     sources = find_sources(inputs)
-    bundle = open_bundle(model)
-    inference.require_fit(bundle.manifest)
     if (output / RECORDS_NAME).exists():
         say(f"note: {output / RECORDS_NAME} of an earlier run is replaced; all else in {output} stays")
-    with (
-        Window() if show else nullcontext() as window,
-        load_engine(bundle, threads, backend, pairs=flip) as engine,
-        asked.opened(threads) as refiner,
-    ):
+    with ExitStack() as opened:
+        window = opened.enter_context(Window()) if show else None  # first: without a screen nothing is loaded
+        bundle = open_bundle(model)
+        inference.require_fit(bundle.manifest)
+        engine = opened.enter_context(load_engine(bundle, threads, backend, pairs=flip))
+        refiner = opened.enter_context(asked.opened(threads))
         if engine.record.choice:
             say(f"engine: {engine.record.backend}, the faster one here ({engine.record.choice})")
         tuning = bundle.manifest.tuning
