@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -37,6 +38,9 @@ from deepmark.runtime.heads.weights import archive_heads
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import Manifest
+
+if TYPE_CHECKING:
+    from deepmark.models.recognition.deformed import MaskFactor
 
 CALIBRATION_PICTURES = 16  # a calibration for every layer: half of an export's
 
@@ -101,6 +105,7 @@ def measure_sensitivity(
     *,
     size: tuple[int, int],
     schema: KeypointSchema | None = None,
+    dcn_mask: MaskFactor | None = None,
     heads: str = DEFAULT_LAYOUT,
     calibration: str | Path | None = None,
     only: Sequence[str] = (),
@@ -112,6 +117,7 @@ def measure_sensitivity(
         checkpoint: file that `load_checkpoint` takes.
         size: height, width of the network's input, in pixels.
         schema: keypoint schema; None for the built-in one with the checkpoint's counts.
+        dcn_mask: factor of the mask of variant H (`load_checkpoint`); None for every other checkpoint.
         heads: layout of the graph (`LAYOUTS`).
         calibration: folder of pictures; None for drawings.
         only: modules whose layers are measured; empty for all.
@@ -125,7 +131,7 @@ def measure_sensitivity(
     step = max(len(inputs.images) // CALIBRATION_PICTURES, 1)
     inputs = CalibrationSet(inputs.source, inputs.images[::step])
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
-        setup = _prepare(request.checkpoint, Path(folder), size, schema, heads, inputs)
+        setup = _prepare(request.checkpoint, Path(folder), size, schema, dcn_mask, heads, inputs)
         target = Path(folder) / "int8.mnn"
         none = _cost(setup, None, target)
         costs: list[LayerSensitivity] = []
@@ -143,12 +149,13 @@ def _prepare(
     folder: Path,
     size: tuple[int, int],
     schema: KeypointSchema | None,
+    dcn_mask: MaskFactor | None,
     heads: str,
     calibration: CalibrationSet,
 ) -> _Setup:
     from deepmark.models.loading import load_checkpoint
 
-    loaded = load_checkpoint(checkpoint, schema)
+    loaded = load_checkpoint(checkpoint, schema, dcn_mask=dcn_mask)
     if has_deformable(loaded.network):
         raise calibrated_deformable("int8")
     archive = None

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepmark.console import Progress, no_progress
 from deepmark.errors import DataError, UsageError
@@ -24,7 +25,16 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.multi_inference import MultiInference, ScalesMode
 
-_OF_MODEL = ("threads", "backend", "size", "schema", "workers", "dask", "cache", "flip", "scales", "scales_mode")
+if TYPE_CHECKING:
+    from deepmark.models.recognition.deformed import MaskFactor
+
+_OF_CHECKPOINT = ("size", "schema", "dcn_mask")
+_OF_MODEL = ("threads", "backend", *_OF_CHECKPOINT, "workers", "dask", "cache", "flip", "scales", "scales_mode")
+
+
+def _option(name: str) -> str:
+    """Return the name of an attribute as an option."""
+    return f"--{name.replace('_', '-')}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +67,7 @@ class DatasetRequest:
         backend: engine of an exported model; None for the one that its files are for.
         size: input of a checkpoint in pixels, ``"N"`` or ``"HxW"``; None for `DEFAULT_SIZE`.
         schema: CSV file with a checkpoint's keypoint schema; None for the built-in one.
+        dcn_mask: factor of the mask of a checkpoint of variant H (`load_checkpoint`); None for every other.
         workers: number of processes, with one thread each; None for this process alone.
         dask: address of the scheduler of a Dask cluster; None for this machine.
         cache: folder that keeps the network's outputs; ``none`` for none; None for the user's cache.
@@ -73,6 +84,7 @@ class DatasetRequest:
     backend: Backend | None = None
     size: str | None = None
     schema: Path | None = None
+    dcn_mask: MaskFactor | None = None
     workers: int | None = None
     dask: str | None = None
     cache: Path | None = None
@@ -91,7 +103,7 @@ class DatasetRequest:
 
     def model_options(self) -> list[str]:
         """Return the options that were given and say how a model is run, as on the command line."""
-        return [f"--{name.replace('_', '-')}" for name in _OF_MODEL if getattr(self, name) not in {None, False}]
+        return [_option(name) for name in _OF_MODEL if getattr(self, name) not in {None, False}]
 
     def check(self, model: Path) -> None:
         """Refuse options that contradict each other, or mean nothing for this model.
@@ -104,7 +116,7 @@ class DatasetRequest:
         if is_checkpoint(model):
             useless, why = {"--backend"}, "a checkpoint, which torch runs"
         else:
-            useless, why = {"--size", "--schema"}, "an exported model, which brings its own"
+            useless, why = set(map(_option, _OF_CHECKPOINT)), "an exported model, which brings its own"
         if named := [name for name in self.model_options() if name in useless]:
             raise UsageError(f"{', '.join(named)} has no meaning with {why}")
         computers = [name for name in self.model_options() if name in {"--threads", "--workers", "--dask"}]
@@ -142,7 +154,7 @@ class DatasetRequest:
         """
         size = parse_size(self.size) if self.size else DEFAULT_SIZE
         schema = KeypointSchema.from_csv(self.schema) if self.schema else None
-        return ModelRequest(model.resolve(), self.backend, size, schema)
+        return ModelRequest(model.resolve(), self.backend, size, schema, self.dcn_mask)
 
     @contextmanager
     def collect(

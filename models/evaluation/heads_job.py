@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepmark.errors import EngineError
 from deepmark.extras import require
@@ -25,6 +26,9 @@ from deepmark.runtime.media.picture_file import decode_picture
 from deepmark.runtime.multi_inference import MultiInference
 from deepmark.runtime.placed_heads import look
 from deepmark.runtime.preprocess import PREPROCESSING
+
+if TYPE_CHECKING:
+    from deepmark.models.recognition.deformed import MaskFactor
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".bin", ".safetensors")
 DEFAULT_SIZE = (256, 256)
@@ -45,12 +49,14 @@ class ModelRequest:
         backend: engine of an exported model; None for the first that its files allow.
         size: height and width of a checkpoint's input, in pixels; an exported model brings its own.
         schema: keypoint table of a checkpoint; None for the built-in one with as many groups.
+        dcn_mask: factor of the mask of a checkpoint of variant H (`load_checkpoint`); None for every other.
     """
 
     path: Path
     backend: Backend | None = None
     size: tuple[int, int] = DEFAULT_SIZE
     schema: KeypointSchema | None = None
+    dcn_mask: MaskFactor | None = None
 
     def open(self, threads: int | None, *, pairs: bool = False) -> Engine:
         """Load it.
@@ -67,7 +73,7 @@ class ModelRequest:
         require("running a checkpoint", "torch", "onnx", "onnxruntime", extra="export")
         from deepmark.models.evaluation.torch_engine import load_checkpoint_engine
 
-        return load_checkpoint_engine(self.path, self.size, schema=self.schema, threads=threads)
+        return load_checkpoint_engine(self.path, self.size, schema=self.schema, dcn_mask=self.dcn_mask, threads=threads)
 
 
 @dataclass(frozen=True, slots=True)

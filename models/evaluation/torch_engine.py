@@ -10,6 +10,7 @@ from torch import nn
 
 from deepmark.models.describe import describe
 from deepmark.models.loading import LoadedNetwork, LoadReport, load_checkpoint
+from deepmark.models.recognition.deformed import MaskFactor
 from deepmark.models.recognition.recognise import EXPLANATIONS
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.cpu import usable_cores
@@ -21,7 +22,9 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 class TorchSession:
     """A network on the device where it is. The number of threads is the whole process's while it is open."""
 
-    def __init__(self, network: nn.Module, channels: Mapping[str, int], threads: int) -> None:
+    def __init__(
+        self, network: nn.Module, channels: Mapping[str, int], threads: int, settings: Mapping[str, int]
+    ) -> None:
         self._network = network.eval()
         self._channels = channels
         self._device = next(network.parameters()).device
@@ -32,7 +35,7 @@ class TorchSession:
             device=str(self._device).upper(),
             threads=threads,
             precision="fp32",
-            settings={},
+            settings=settings,
         )
 
     def output_shapes(self, input_shape: Shape) -> dict[str, tuple[int | None, ...]]:  # noqa: ARG002  the protocol's
@@ -51,7 +54,12 @@ class TorchSession:
 
 
 def load_checkpoint_engine(
-    path: Path, size: tuple[int, int], *, schema: KeypointSchema | None = None, threads: int | None = None
+    path: Path,
+    size: tuple[int, int],
+    *,
+    schema: KeypointSchema | None = None,
+    dcn_mask: MaskFactor | None = None,
+    threads: int | None = None,
 ) -> Engine:
     """Load a checkpoint to run as it was trained, in float32.
 
@@ -59,13 +67,16 @@ def load_checkpoint_engine(
         path: path of the checkpoint.
         size: height and width of the input, in pixels, multiples of 32; a checkpoint does not know its own.
         schema: keypoint schema it was trained with; None for the built-in one with as many groups.
+        dcn_mask: factor of the mask of variant H (`load_checkpoint`), which the engine's record then has among its
+            settings, as the file is the same with the other; None for every other checkpoint.
         threads: number of threads to compute with; None for the usable cores.
 
     Raises:
         CheckpointError: it is no checkpoint that can be loaded faithfully, or no schema is known for it.
     """
     asked = usable_cores() if threads is None else threads
-    return _engine(load_checkpoint(path, schema), path.name, size, asked)
+    loaded = load_checkpoint(path, schema, dcn_mask=dcn_mask)
+    return _engine(loaded, path.name, size, asked, {} if dcn_mask is None else {"dcn_mask": dcn_mask})
 
 
 def network_engine(network: nn.Module, schema: KeypointSchema, size: tuple[int, int]) -> Engine:
@@ -92,12 +103,14 @@ def network_engine(network: nn.Module, schema: KeypointSchema, size: tuple[int, 
         dtype="float32",
         besides=(),
     )
-    return _engine(LoadedNetwork(network, schema, report), "in memory", size, torch.get_num_threads())
+    return _engine(LoadedNetwork(network, schema, report), "in memory", size, torch.get_num_threads(), {})
 
 
-def _engine(loaded: LoadedNetwork, name: str, size: tuple[int, int], threads: int) -> Engine:
+def _engine(
+    loaded: LoadedNetwork, name: str, size: tuple[int, int], threads: int, settings: Mapping[str, int]
+) -> Engine:
     manifest = describe(loaded, Path(name).stem, size, dynamic=False, logits=True)
-    session = TorchSession(loaded.network, loaded.report.heads, min(threads, usable_cores()))
+    session = TorchSession(loaded.network, loaded.report.heads, min(threads, usable_cores()), settings)
     record = EngineRecord.of(
         session.facts, backend="torch", threads_asked=threads, model_file=name, model_sha256=loaded.report.sha256
     )

@@ -41,8 +41,8 @@ _LIBRARIES = {  # letter -> whose it is, and how the names of its offset branche
 _WEIGHTS = {"F": "", "G": "", "H": ".regular_conv"}  # letter -> what stands between a place and ``.weight``
 _SUSPICIOUS = re.compile(r"conv_offset|offset_mask|offset_conv|modulator|regular_conv")
 _MASK_HINT = (
-    "look at its forward(): give export or inspect --dcn-mask 2 for `2. * torch.sigmoid(...)`, which nearly all of them"
-    " have, and --dcn-mask 1 for `torch.sigmoid(...)` alone; with clamped offsets it is another network"
+    "look at its forward(): give --dcn-mask 2 for `2. * torch.sigmoid(...)`, which nearly all of them have, and"
+    " --dcn-mask 1 for `torch.sigmoid(...)` alone; with clamped offsets it is another network"
 )
 
 

@@ -6,10 +6,13 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deepmark.errors import DataError, UsageError
 from deepmark.runtime.keypoints.schema import KeypointSchema
+
+if TYPE_CHECKING:
+    from deepmark.models.recognition.deformed import MaskFactor
 
 RUN_OPTIONS = "config.toml"  # in the folder of a run: the options that it was begun with
 Precision = Literal["fp32", "bf16"]
@@ -38,6 +41,7 @@ class TrainConfig:
         pictures: number of drawings; each is seen again and again, otherwise augmented.
         drawn: seed of the drawings.
         init: path of a checkpoint to start from; None to start fresh.
+        dcn_mask: factor of the mask of ``init`` where that is of variant H (`load_checkpoint`); None for every other.
         precision: precision of the convolutions, ``"fp32"`` or ``"bf16"`` (autocast: weights, losses and statistics
             stay float32).
     """
@@ -59,6 +63,7 @@ class TrainConfig:
     pictures: int = 2000
     drawn: int = 1
     init: str | None = None
+    dcn_mask: MaskFactor | None = None
     precision: Precision = "fp32"
 
     def __post_init__(self) -> None:

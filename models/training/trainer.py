@@ -62,7 +62,9 @@ class Trainer:
         self.samples = TrainingSamples(pictures, schema, (config.size, config.size), config.seed, config.augment)
         torch.manual_seed(config.seed)
         network = fresh_network(config.arch, len(schema.classes), schema.num_groups)
-        self.warm_start = take_weights(network, Path(config.init), config.arch) if config.init and not resume else None
+        self.warm_start = None
+        if config.init and not resume:
+            self.warm_start = take_weights(network, Path(config.init), config.arch, dcn_mask=config.dcn_mask)
         # torch's annotations of Module.to do not know memory_format
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device

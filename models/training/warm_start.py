@@ -21,7 +21,7 @@ from deepmark.errors import CheckpointError
 from deepmark.models.checkpoint import read_checkpoint
 from deepmark.models.mdla34 import DEAD
 from deepmark.models.recognition.architectures import ARCHITECTURES
-from deepmark.models.recognition.deformed import BRANCH, HALF, read_deformed
+from deepmark.models.recognition.deformed import BRANCH, HALF, MaskFactor, read_deformed
 from deepmark.models.recognition.recognise import COUNTERS
 from deepmark.runtime.keypoints.head_names import HEAD_ORDER
 
@@ -48,18 +48,23 @@ class WarmStart:
     deformable: int
 
 
-def take_weights(network: nn.Module, path: Path, arch: str = "mdla34") -> WarmStart:
+def take_weights(
+    network: nn.Module, path: Path, arch: str = "mdla34", *, dcn_mask: MaskFactor | None = None
+) -> WarmStart:
     """Give a network the tensors of a checkpoint that fit.
 
     Args:
         network: network of the architecture, with fresh weights.
         path: path of the checkpoint.
         arch: name of `ARCHITECTURES`.
+        dcn_mask: factor of the mask of variant H (`deepmark.models.loading.load_checkpoint`); None for every other
+            file.
 
     Raises:
-        CheckpointError: the file is no checkpoint, has values that are not finite, or nothing of the backbone fits.
+        CheckpointError: the file is no checkpoint, has values that are not finite, nothing of the backbone fits, or it
+            is of variant H and the factor is not given.
     """
-    given, scales = _named_like_ours(read_checkpoint(path).tensors, arch, str(path))
+    given, scales = _named_like_ours(read_checkpoint(path).tensors, arch, str(path), dcn_mask)
     _check_finite(given, str(path))
     own = network.state_dict()
     masks = _masks({name: tensor for name, tensor in given.items() if name not in own})
@@ -87,7 +92,9 @@ def take_weights(network: nn.Module, path: Path, arch: str = "mdla34") -> WarmSt
     )
 
 
-def _named_like_ours(tensors: dict[str, Tensor], arch: str, source: str) -> tuple[dict[str, Tensor], dict[str, float]]:
+def _named_like_ours(
+    tensors: dict[str, Tensor], arch: str, source: str, dcn_mask: MaskFactor | None
+) -> tuple[dict[str, Tensor], dict[str, float]]:
     """Return tensors under our names, without classifier and counters, and factors of weights by name.
 
     An ImageNet backbone's names lack ``base.``; DCNs of every library get DCNv2's names.
@@ -95,7 +102,7 @@ def _named_like_ours(tensors: dict[str, Tensor], arch: str, source: str) -> tupl
     if "base_layer.0.weight" in tensors:
         tensors = {f"base.{name}": tensor for name, tensor in tensors.items()}
     row = ARCHITECTURES[arch]
-    deformed = read_deformed(tensors, source)
+    deformed = read_deformed(tensors, source, dcn_mask)
     ours = row.family.to_ours(deformed.tensors, row.body)
     kept = {n: t for n, t in ours.items() if not (n.startswith(row.family.classifier) or n.endswith(COUNTERS))}
     return kept, deformed.scales

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkpoints import Tensors, key_shapes, light_tensors, places, sequential_blocks
+from checkpoints import Tensors, key_shapes, light_tensors, of_library, places, sequential_blocks
 from safetensors.torch import save_file
 
 from deepmark.errors import CheckpointError
@@ -189,25 +189,6 @@ def test_huge_offsets_are_samples_outside_the_map_and_no_error(tmp_path: Path) -
     heads = load_checkpoint(tmp_path / "net.pth").network(torch.zeros(1, 3, 32, 32))
 
     assert all(head.isfinite().all() for head in heads.values())
-
-
-def of_library(tensors: Tensors, letter: str, mask: float) -> Tensors:
-    """Name DCNv2's tensors as mmcv (G) or a torchvision wrapper (H) does, whose mask is ``mask`` times a sigmoid."""
-    renamed: Tensors = {}
-    places = [name.removesuffix(".conv_offset_mask.weight") for name in tensors if name.endswith("offset_mask.weight")]
-    for name, tensor in tensors.items():
-        place, _, kind = name.rpartition(".")
-        if place.removesuffix(".conv_offset_mask") not in places:
-            renamed[name] = tensor
-        elif letter == "G":
-            renamed[name.replace("conv_offset_mask", "conv_offset")] = tensor
-        elif place in places:
-            renamed[f"{place}.regular_conv.{kind}"] = tensor / mask if kind == "weight" else tensor
-        else:
-            offsets, masks = tensor[:18], tensor[18:]
-            renamed[name.replace("conv_offset_mask", "offset_conv")] = offsets
-            renamed[name.replace("conv_offset_mask", "modulator_conv")] = masks
-    return renamed
 
 
 @pytest.mark.parametrize(("letter", "mask"), [("G", None), ("H", 1), ("H", 2)])

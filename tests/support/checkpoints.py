@@ -51,3 +51,22 @@ def renamed_blocks(tensors: Mapping[str, Value], *changes: tuple[str, str]) -> d
 def sequential_blocks(tensors: Mapping[str, Value]) -> dict[str, Value]:
     """Rename variant A to variant C: each block one Sequential of convolution, normalisation and ReLU."""
     return renamed_blocks(tensors, (".conv.", ".0."), (".actf.0.", ".1."))
+
+
+def of_library(tensors: Tensors, letter: str, mask: float) -> Tensors:
+    """Name DCNv2's tensors as mmcv (G) or a torchvision wrapper (H) does, whose mask is ``mask`` times a sigmoid."""
+    renamed: Tensors = {}
+    places = [name.removesuffix(".conv_offset_mask.weight") for name in tensors if name.endswith("offset_mask.weight")]
+    for name, tensor in tensors.items():
+        place, _, kind = name.rpartition(".")
+        if place.removesuffix(".conv_offset_mask") not in places:
+            renamed[name] = tensor
+        elif letter == "G":
+            renamed[name.replace("conv_offset_mask", "conv_offset")] = tensor
+        elif place in places:
+            renamed[f"{place}.regular_conv.{kind}"] = tensor / mask if kind == "weight" else tensor
+        else:
+            offsets, masks = tensor[:18], tensor[18:]
+            renamed[name.replace("conv_offset_mask", "offset_conv")] = offsets
+            renamed[name.replace("conv_offset_mask", "modulator_conv")] = masks
+    return renamed

@@ -131,6 +131,13 @@ def write_bundle(folder: Path, manifest: Manifest, models: Mapping[str, Path]) -
     return folder
 
 
+def large_steps(tiny: Tiny, folder: Path) -> Path:
+    """Write a bundle of the tiny network whose sides must be multiples of 128, as an hourglass's."""
+    size = InputSpec(height=128, width=128, multiple=128, dynamic=True)
+    manifest = msgspec.structs.replace(tiny.manifest, input=size)
+    return write_bundle(folder, manifest, {"model.onnx": tiny.onnx, "model.mnn": tiny.mnn})
+
+
 def noise(*shape: int, seed: int = 0) -> F32:
     """A seeded network input."""
     return np.random.default_rng(seed).standard_normal(shape, np.float32)

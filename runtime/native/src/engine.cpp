@@ -49,13 +49,14 @@ Engine::~Engine() = default;
 
 const std::vector<Output>& Engine::outputs() const { return state_->outputs; }
 
-std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int width,
+std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int width, int multiple,
                                      const EngineSettings& settings, std::string& error) try {
     // MNN accepts sizes that it cannot run, and then leaves the old outputs in place.
     if (height <= 0 || width <= 0 || height % multiple || width % multiple ||
         height > longest_side || width > longest_side) {
-        error = "the input must have sides that are multiples of 32 up to 8192, found " +
-                std::to_string(height) + "x" + std::to_string(width);
+        error = "the input must have sides that are multiples of " + std::to_string(multiple) +
+                " up to " + std::to_string(longest_side) + ", found " + std::to_string(height) +
+                "x" + std::to_string(width);
         return nullptr;
     }
     if (settings.threads < 1 || settings.threads > 64) {

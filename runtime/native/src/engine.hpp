@@ -19,13 +19,13 @@ struct Output {
 
 class Engine {
 public:
-    static constexpr int multiple = 32;  // both sides of the input
     static constexpr int longest_side = 8192;
 
-    // Load a .mnn file for one input of (1, 3, height, width). Null on failure, with one sentence
-    // in `error`.
+    // Load a .mnn file for one input of (1, 3, height, width), both sides multiples of what the
+    // network asks for (above 0). Null on failure, with one sentence in `error`.
     static std::unique_ptr<Engine> load(const std::string& path, int height, int width,
-                                        const EngineSettings& settings, std::string& error);
+                                        int multiple, const EngineSettings& settings,
+                                        std::string& error);
 
     // Run on 3 * height * width floats, channels first. False on failure; outputs are then not to
     // be read.

@@ -25,7 +25,8 @@ std::unique_ptr<Pipeline> Pipeline::open(const std::string& path, const EngineSe
     EngineSettings obeyed = settings;
     if (obeyed.winograd_level < 0) obeyed.winograd_level = bundle.winograd_level;
     made->winograd_level_ = obeyed.winograd_level;
-    made->engine_ = Engine::load(bundle.model_path(), made->height_, made->width_, obeyed, error);
+    made->engine_ = Engine::load(bundle.model_path(), made->height_, made->width_, bundle.multiple,
+                                 obeyed, error);
     if (!made->engine_ || !made->connect(error)) return nullptr;
     return made;
 }

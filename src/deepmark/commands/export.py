@@ -203,6 +203,7 @@ def _measure_sensitivity(
         options["checkpoint"],
         size=size,
         schema=schema,
+        dcn_mask=options["dcn_mask"],
         heads=options["heads"],
         calibration=options["calibration"],
         only=options["keep_float"],

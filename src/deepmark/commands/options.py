@@ -178,6 +178,7 @@ model_run_options = adding(  # with those above, the values of a `deepmark.model
     click.option("--backend", type=click.Choice(["mnn", "onnxruntime"]), help="Engine.  [default: by the model]"),
     click.option("--size", metavar="N|HxW", help="Input of a checkpoint, pixels, multiples of 32.  [default: 256]"),
     click.option("--schema", metavar="CSV", type=READABLE, help="Keypoint table of a checkpoint.  [default: built in]"),
+    dcn_mask_option,
     click.option(
         "--workers",
         metavar="N",

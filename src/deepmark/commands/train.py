@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from deepmark.commands.config_file import config_text, read_config
-from deepmark.commands.options import output_options
+from deepmark.commands.options import dcn_mask_option, output_options
 from deepmark.console import be_quiet, print_json
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ Examples:
     metavar="CKPT",
     help="Checkpoint to take what fits from, of any of these networks or of ImageNet; prints what was taken.",
 )
+@dcn_mask_option
 @click.option("--steps", type=int, default=2500, show_default=True, help="Optimiser steps of the whole training.")
 @click.option("--batch", type=int, default=16, show_default=True, help="Pictures a step, of all processes together.")
 @click.option("--lr", type=float, default=1e-3, show_default=True, help="Highest learning rate.")
@@ -201,4 +202,6 @@ def _plan(
         raise click.UsageError("--pictures is a number of drawings: it goes with --synthetic", ctx)
     if options["data"] is None and typed & {"password_file", "skip_bad"}:
         raise click.UsageError("--password-file and --skip-bad go with --data", ctx)
+    if options["init"] is None and options["dcn_mask"] is not None:
+        raise click.UsageError("--dcn-mask is of a checkpoint: it goes with --warm-start", ctx)
     return None, TrainConfig(**options)

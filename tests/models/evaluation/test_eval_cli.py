@@ -17,6 +17,8 @@ from typing import Any
 import msgspec
 import psutil
 import pytest
+import torch
+from checkpoints import key_shapes, light_tensors, of_library
 from deepfashion2_files import document, item, write_set, write_zip
 from outcome import Deepmark
 from small_models import deepfashion2_bundle
@@ -352,6 +354,7 @@ def test_ctrl_c_is_one_line_and_ends_all_processes(
         (["model", "--images", "set"], ["--annotations"]),
         (["--detections", "f.json", "--annotations", "set", "--techniques", "1"], ["--techniques has no meaning"]),
         (["model", "--images", "s", "--annotations", "s", "--size", "64"], ["--size has no meaning", "exported"]),
+        (["model", "--images", "s", "--annotations", "s", "--dcn-mask", 2], ["--dcn-mask has no meaning", "exported"]),
         (["m.pth", "--images", "s", "--annotations", "s", "--backend", "mnn"], ["--backend has no meaning", "torch"]),
         (["model", "--images", "s", "--annotations", "s", "--threads", 2, "--workers", 2], ["--threads, --workers"]),
         (["model", "--images", "s", "--annotations", "s", "--workers", 2, "--dask", "tcp://a:1"], ["only one of"]),
@@ -363,6 +366,17 @@ def test_ctrl_c_is_one_line_and_ends_all_processes(
 )
 def test_requests_without_sense_are_refused(deepmark: Deepmark, arguments: list[str], words: list[str]) -> None:
     deepmark("eval", *arguments).assert_refused(2, *words)
+
+
+def test_a_checkpoint_whose_mask_is_not_certain_is_run_when_its_factor_is_told(
+    deepmark: Deepmark, small: Path, tmp_path: Path
+) -> None:
+    given = light_tensors(key_shapes("resnet18_dcn_17kp"))
+    torch.save(of_library(given, "H", 2), tmp_path / "net.pth")
+    command = ("eval", tmp_path / "net.pth", "--images", small, "--annotations", small, "--size", 32)
+
+    deepmark(*command).assert_refused(1, "does not say whether its mask", "--dcn-mask 2")
+    deepmark(*command, "--dcn-mask", 2).assert_refused(1, "classes")  # loaded: it finds persons, and these are garments
 
 
 @pytest.mark.parametrize(

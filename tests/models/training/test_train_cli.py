@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from checkpoints import key_shapes, light_tensors, of_library
 from click.testing import CliRunner, Result
 from deepfashion2_files import document, item, write_set, write_zip
 
@@ -50,6 +51,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("--synthetic", "--skip-bad"),
         ("--synthetic", "--password-file", "somewhere"),
         ("--synthetic", "--loaders", "-1"),
+        ("--synthetic", "--dcn-mask", "2"),
+        ("--synthetic", "--warm-start", "somewhere", "--dcn-mask", "3"),
     ],
 )
 def test_senseless_requests_are_usage_errors_and_make_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
@@ -140,6 +143,16 @@ def test_a_training_on_a_zip_is_repeated_from_what_it_wrote(tmp_path: Path, fold
 def _training(**options: Any) -> Trainer:
     drawing = draw(5, 1, 64)
     return Trainer(TrainConfig(size=64, batch=1, **options), [(drawing.image_bgr_u8, drawing.items)])
+
+
+def test_a_training_starts_from_a_torchvision_wrappers_file_with_the_factor_it_was_told(tmp_path: Path) -> None:
+    given = light_tensors(key_shapes("resnet18_dcn_17kp"), torch.float32)
+    torch.save(of_library(given, "H", 2), tmp_path / "given.pth")
+
+    training = _training(arch="resnet18-dcn", init=str(tmp_path / "given.pth"), dcn_mask=2)
+
+    assert torch.equal(training.network.state_dict()["deconv_layers.0.weight"], given["deconv_layers.0.weight"])
+    assert TrainConfig.from_document(training.config.document()).dcn_mask == 2
 
 
 def test_bfloat16_gives_almost_the_losses_of_float32() -> None:

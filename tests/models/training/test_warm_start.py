@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkpoints import Tensors, key_shapes, light_tensors
+from checkpoints import Tensors, key_shapes, light_tensors, of_library
 
 from deepmark.errors import CheckpointError
 from deepmark.models import load_checkpoint
 from deepmark.models.mdla34 import MDLA34
+from deepmark.models.recognition.deformed import MaskFactor
 from deepmark.models.training.architecture import fresh_network
 from deepmark.models.training.warm_start import WarmStart, take_weights
 from deepmark.runtime.keypoints.head_names import head_channels
@@ -101,6 +102,22 @@ def test_a_network_with_deformable_convolutions_takes_trained_ones_whole_and_pla
         assert torch.equal(network.state_dict()["ida_up.node_1.conv.weight"], factor * given)
         branch = network.state_dict()["ida_up.node_1.conv.conv_offset_mask.weight"]
         assert torch.equal(branch, trained["ida_up.node_1.conv.conv_offset_mask.weight"]) == (tensors is trained)
+
+
+@pytest.mark.parametrize("mask", [1, 2])
+def test_a_torchvision_wrappers_file_is_taken_when_its_masks_factor_is_told(tmp_path: Path, mask: MaskFactor) -> None:
+    given = light_tensors(key_shapes("resnet18_dcn_17kp"), torch.float32)
+    path = tmp_path / "given.pth"
+    torch.save(of_library(given, "H", mask), path)
+    network = fresh_network("resnet18-dcn", 1, 17)
+    with pytest.raises(CheckpointError, match="does not say whether its mask"):
+        take_weights(network, path, "resnet18-dcn")
+
+    take_weights(network, path, "resnet18-dcn", dcn_mask=mask)
+
+    state = network.state_dict()
+    for name in ("deconv_layers.0.weight", "deconv_layers.0.conv_offset_mask.weight"):
+        assert torch.equal(state[name], given[name]), name
 
 
 @pytest.mark.slow

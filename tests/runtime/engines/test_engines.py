@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from tiny import Tiny, assert_close, convert, export_tiny, noise, truth, write_bundle
+from tiny import Tiny, assert_close, convert, export_tiny, large_steps, noise, truth, write_bundle
 
 from deepmark.errors import BundleError, DataError, EngineError, UsageError
 from deepmark.runtime.arrays import Image8
@@ -143,6 +143,17 @@ def test_a_size_that_is_no_multiple_of_32_is_refused(engine: Engine, size: tuple
     with pytest.raises(EngineError, match=f"must be multiples of 32, found {size[0]}x{size[1]}") as caught:
         engine.run(np.zeros((1, 3, *size), np.float32))
     assert "letterbox" in str(caught.value.hint)
+
+
+@both
+@pytest.mark.parametrize("size", [(160, 160), (128, 160), (96, 128)])
+def test_the_multiple_is_the_bundle_s(tiny: Tiny, tmp_path: Path, backend: Backend, size: tuple[int, int]) -> None:
+    """An hourglass takes multiples of 128: of 160 it makes maps that do not fit each other."""
+    bundle = large_steps(tiny, tmp_path / "tiny.deepmark")
+    with load_engine(bundle, threads=1, backend=backend) as engine:
+        assert engine.run(noise(1, 3, 128, 256))["hm"].shape == (2, 32, 64)
+        with pytest.raises(EngineError, match=f"must be multiples of 128, found {size[0]}x{size[1]}$"):
+            engine.run(noise(1, 3, *size))
 
 
 def test_a_size_beyond_the_limit_is_refused_before_memory_is_touched(engine: Engine) -> None:

@@ -63,7 +63,7 @@ def read_outputs(path: Path) -> dict[str, F32]:
 def test_the_second_run_equals_python_s_mnn(program: Path, tiny: Tiny, tmp_path: Path) -> None:
     image = np.random.default_rng(0).standard_normal((1, 3, HEIGHT, WIDTH)).astype(np.float32)
     image.tofile(tmp_path / "input")
-    done = run(program, tiny.mnn, HEIGHT, WIDTH, tmp_path / "input", tmp_path / "output")
+    done = run(program, tiny.mnn, HEIGHT, WIDTH, 32, tmp_path / "input", tmp_path / "output")
     assert not done.returncode, done.stderr
     outputs = read_outputs(tmp_path / "output")
     expected = MnnSession(tiny.mnn, threads=1).run(image)
@@ -72,18 +72,24 @@ def test_the_second_run_equals_python_s_mnn(program: Path, tiny: Tiny, tmp_path:
         np.testing.assert_allclose(values, expected[name].reshape(values.shape), atol=1e-5, rtol=1e-4, err_msg=name)
 
 
-@pytest.mark.parametrize(("height", "width"), [(63, 96), (0, 96), (64, -32), (64, 16384)])
-def test_a_size_that_mnn_cannot_run_is_refused(program: Path, tiny: Tiny, height: int, width: int) -> None:
-    done = run(program, tiny.mnn, height, width, "input", "output")
+@pytest.mark.parametrize(
+    ("height", "width", "multiple"),
+    [(63, 96, 32), (0, 96, 32), (64, -32, 32), (64, 16384, 32), (160, 128, 128), (128, 160, 128)],
+)
+def test_a_size_that_the_network_cannot_run_is_refused(
+    program: Path, tiny: Tiny, height: int, width: int, multiple: int
+) -> None:
+    done = run(program, tiny.mnn, height, width, multiple, "input", "output")
     assert done.returncode == 1
-    assert f"multiples of 32 up to 8192, found {height}x{width}" in done.stderr
+    assert f"multiples of {multiple} up to 8192, found {height}x{width}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"this is text, and no model\n" * 40])
 def test_a_file_that_is_no_model_is_refused(program: Path, tmp_path: Path, content: bytes) -> None:
     model = tmp_path / "model.mnn"
     model.write_bytes(content)
-    done = run(program, model, HEIGHT, WIDTH, "input", "output")
+    done = run(program, model, HEIGHT, WIDTH, 32, "input", "output")
     assert done.returncode == 1
     assert f"error: {model}: no MNN model" in done.stderr
 

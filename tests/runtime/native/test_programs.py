@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from media_files import encoded, read_image
 from msgspec import structs
-from tiny import Tiny
+from tiny import Tiny, large_steps
 
 from deepmark.exporter.parity import ATOL, OTHER_BLOCKS_RTOL, RTOL
 from deepmark.exporter.stages import ChainStage
@@ -265,6 +265,21 @@ def test_a_wrong_command_line_is_exit_2(build: NativeBuild, program: str) -> Non
     assert code == 2
     assert lines[-1]["event"] == "error"
     assert printed == f"error: {lines[-1]['message']}\n"
+
+
+@pytest.mark.parametrize("size", ["160x160", "128x160"])
+def test_a_size_that_the_bundle_s_network_does_not_take_is_refused(
+    build: NativeBuild, tiny: Tiny, pictures: Path, tmp_path: Path, size: str
+) -> None:
+    bundle = large_steps(tiny, tmp_path / "tiny.deepmark")
+    words = (bundle, "--pictures", pictures, "--runs", 1, "--warm-up-runs", 0)
+
+    code, lines, printed = run(build, "dm_bench", *words, "--size", size)
+    taken, _, _ = run(build, "dm_bench", *words, "--size", "128x256")
+
+    assert (code, taken) == (1, 0)
+    assert lines[-1]["message"].endswith("must have 128x128 pixels, or multiples of 128")
+    assert printed.count("\n") == 1
 
 
 def test_weights_changed_by_one_byte_are_refused(build: NativeBuild, tiny: Tiny, tmp_path: Path) -> None:
