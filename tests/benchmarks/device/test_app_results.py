@@ -53,7 +53,7 @@ def test_the_app_writes_what_is_read_here() -> None:
     whole, turn, bundle, phone, decoding, state = (set(one.__struct_fields__) for one in parts)
 
     assert _put(java, "JSONObject phone") == phone
-    assert _put(java, "JSONObject decoding") == decoding
+    assert _put(java, "JSONObject written") == decoding
     assert _put(java, "JSONObject state") == state
     assert _put(java, "String run") == whole | turn | bundle
     assert set(re.findall(r'\.put\(\s*"(\w+)"', java)) == set().union(whole, turn, bundle, phone, decoding, state)
