@@ -28,6 +28,7 @@ GIB = 1024**3
 # The largest network, Hourglass-104 of 194,886,682 parameters with 62 groups, in float32 with Adam's two moments is
 # 2.2 GiB; weights alone in float64 are 1.5. Beyond that a file is of another network.
 MAX_BYTES = 4 * GIB
+REFINER_KEY = "deepmark_refiner"  # stands in a refiner's checkpoint, and in no detector's
 PREFIXES = ("module.", "model.", "_orig_mod.")  # DataParallel, Lightning and the like, torch.compile
 AGAIN_HINT = "copy or download it again"
 MODERN_HINT = "load it where it was made, and save it again without pickle_protocol: torch.save(document, path)"
@@ -84,12 +85,14 @@ def read_checkpoint(path: Path) -> RawCheckpoint:
     """Read a file; see `RawCheckpoint`.
 
     Raises:
-        CheckpointError: no such file, no checkpoint, damaged, or it holds Python objects besides tensors.
+        CheckpointError: no such file, no checkpoint, damaged, a refiner, or it holds Python objects besides tensors.
     """
     data = _read_bytes(path)
     source = str(path)
     container, document = _parse(data, source)
     tensors, besides = _state_dict(document, source)
+    if REFINER_KEY in besides:
+        raise CheckpointError(f"{source} holds a refiner, expected a detector", hint="deepmark refiner export takes it")
     return RawCheckpoint(
         tensors=strip_prefixes(tensors),
         sha256=hashlib.sha256(data).hexdigest(),

@@ -37,9 +37,12 @@ def check_multiple(size: tuple[int, int], multiple: int) -> None:
     if all(side % multiple == 0 and multiple <= side <= MAX_SIDE for side in size):
         return
     lower, upper = _nearest(size, multiple, up=False), _nearest(size, multiple, up=True)
+    nearest = f"the nearest is {lower}" if lower == upper else f"the nearest are {lower} and {upper}"
+    if multiple == MULTIPLE:  # also asked before the network is known
+        nearest += "; for an hourglass, multiples of 128"
     raise UsageError(
         f"size {height}x{width}: height and width must be multiples of {multiple} from {multiple} to {MAX_SIDE}",
-        hint=f"the nearest is {lower}" if lower == upper else f"the nearest are {lower} and {upper}",
+        hint=nearest,
     )
 
 

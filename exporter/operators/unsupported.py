@@ -57,7 +57,14 @@ RULES = (
         "unroll the loop, or MNN's Module API outside this project",
         always,
     ),
-    OperatorRule("15a", _ABSENT, "in any form", "not known to the converter", "write it with other operators", always),
+    OperatorRule(
+        "15a",
+        _ABSENT,
+        "in any form",
+        "not known to the converter",
+        "write it with other operators; of DeformConv: deepmark export CHECKPOINT does so",
+        always,
+    ),
     OperatorRule(
         "15b",
         ("Pad",),

@@ -126,6 +126,7 @@ def _check_places(deformed: Deformed, family: Family, body: NetworkBody, source:
     if deformed.places and plain:
         raise CheckpointError(
             f"{source} has trained deformable convolutions at {len(deformed.places)} places"
-            f" ({', '.join(deformed.places)}) and none at {len(plain)} others ({', '.join(plain)})",
+            f" ({', '.join(deformed.places)}) and none at {len(plain)} other{'s' * (len(plain) > 1)}"
+            f" ({', '.join(plain)})",
             hint="give the checkpoint from before places were exchanged, or train it to the end with all of them",
         )

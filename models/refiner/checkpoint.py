@@ -12,14 +12,13 @@ import torch
 from torch import Tensor
 
 from deepmark.errors import CheckpointError, DeepMarkError
-from deepmark.models.checkpoint import read_document
+from deepmark.models.checkpoint import REFINER_KEY, read_document
 from deepmark.models.refiner.config import RefinerConfig
 from deepmark.models.refiner.network import ResNetRefiner, SlimRefiner, make_refiner
 from deepmark.models.training.train_state import write_run_file
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 FORMAT = 1
-_KEY = "deepmark_refiner"  # which no checkpoint of a detector has
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +75,7 @@ def save_refiner(state: RefinerState, path: Path) -> None:
         DataError: it cannot be written; the old file is as it was.
     """
     document: dict[str, Any] = {
-        _KEY: FORMAT,
+        REFINER_KEY: FORMAT,
         "config": state.config.document(),
         "step": state.step,
         "state_dict": state.average,
@@ -99,7 +98,7 @@ def read_refiner(path: Path) -> RefinerState:
         CheckpointError: no such file, damaged, or another kind of checkpoint.
     """
     document = read_document(path)
-    if not isinstance(document, dict) or document.get(_KEY) != FORMAT:
+    if not isinstance(document, dict) or document.get(REFINER_KEY) != FORMAT:
         raise CheckpointError(
             f"{path} holds no refiner", hint="deepmark refiner train makes one; deepmark export takes other networks"
         )

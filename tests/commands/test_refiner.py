@@ -50,6 +50,12 @@ def test_train_export_verify(tmp_path: Path, deepmark: Deepmark) -> None:
     assert (folder / "log.csv").read_text().count("\n") == 3
 
 
+def test_a_refiner_is_not_taken_for_a_detector(run: Path, tmp_path: Path, deepmark: Deepmark) -> None:
+    for command in ("inspect", "export"):
+        outcome = deepmark(command, run / "last.pth")
+        outcome.assert_refused(1, "last.pth holds a refiner, expected a detector", "deepmark refiner export")
+
+
 def test_a_data_set_is_trained_on(tmp_path: Path, deepmark: Deepmark) -> None:
     deepmark("synth", tmp_path / "set", "--count", "4", "--size", "96", "--workers", "1")
 

@@ -58,7 +58,13 @@ def test_an_unknown_format_or_none_is_refused_with_the_choice(checkpoint: Path, 
 
 @pytest.mark.parametrize(
     ("size", "nearest"),
-    [((100, 100), "96 and 128"), ((0, 0), "32"), ((-32, 64), "32x64"), ((256, 250), "256x256"), ((1, 64), "32x64")],
+    [
+        ((100, 100), "96 and 128; for an hourglass, multiples of 128"),
+        ((0, 0), "32"),
+        ((-32, 64), "32x64"),
+        ((256, 250), "256x256"),
+        ((1, 64), "32x64"),
+    ],
 )
 def test_a_size_that_is_no_multiple_of_32_is_refused_with_the_nearest(
     checkpoint: Path, size: tuple[int, int], nearest: str

@@ -39,7 +39,7 @@ class CocoCategories:
 
     @classmethod
     def of(cls, document: CocoDocument) -> CocoCategories | None:
-        """Read the categories; None for garments, and for landmarks of anything but persons: no file of COCO's own.
+        """Read the categories; None for landmarks of garments, or of anything but persons: no file of COCO's own.
 
         Raises:
             DataError: a category is faulty or stands twice, or persons have other landmarks than COCO's.
@@ -50,7 +50,7 @@ class CocoCategories:
         has_landmarks = any(one.keypoints for one in found) or any(
             _LANDMARKS in bytes(one) for one in document.annotations
         )
-        if not found or names & garments or (has_landmarks and _PERSON not in names):
+        if not found or (has_landmarks and (names & garments or _PERSON not in names)):
             return None
         if has_landmarks:
             return cls(_persons(found, document), LabelStandard("COCO", "persons", (found[0].id,)))

@@ -114,7 +114,10 @@ def test_a_wrong_argument_is_a_wrong_command_line(
 ) -> None:
     with pytest.raises(UsageError, match=re.escape(words)) as refused:
         study(*arguments)
-    assert refused.value.hint in (f"{PROGRAM} {arguments[0]} --help", "the nearest are 96 and 128")
+    assert refused.value.hint in (
+        f"{PROGRAM} {arguments[0]} --help",
+        "the nearest are 96 and 128; for an hourglass, multiples of 128",
+    )
 
 
 def test_an_error_of_a_study_is_one_line_with_its_hint_and_exit_code(tmp_path: Path) -> None:

@@ -285,3 +285,9 @@ def test_an_empty_box_of_cocos_is_no_fault(evaluate: Callable[[Document, list[Do
     labels["annotations"][0] |= {"bbox": [10, 20, 0, 5], "area": 0, "iscrowd": 0}
 
     assert_official(evaluate(labels, found), "bbox", labels, found)
+
+
+def test_boxes_of_garments_are_classes_of_ones_own(evaluate: Callable[[Document, list[Document]], Document]) -> None:
+    labels, found = objects(6, 8, ("skirt", "hat", "shorts"))  # two are DeepFashion2's, under other numbers
+
+    assert_official(evaluate(labels, found), "bbox", labels, found)
