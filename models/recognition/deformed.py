@@ -17,7 +17,7 @@ alone, too; no network of CenterNet's has them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -96,7 +96,7 @@ def read_deformed(tensors: Tensors, source: str, mask: MaskFactor | None = None)
             + ", ".join(f"{_LIBRARIES[one][0]}'s at {found[one][0]}" for one in letters)
         )
     letter = letters[0] if letters else None
-    masked = letter == "H" and any(f"{place}.modulator_conv.weight" in tensors for place in found["H"])
+    masked = letter == "H" and _has_modulators(tensors, found["H"])
     if mask is not None and not masked:
         raise CheckpointError(
             f"{source} has no mask whose factor must be told", hint="leave --dcn-mask out: it is for variant H"
@@ -129,16 +129,20 @@ def _renamed(tensors: Tensors, letter: str, places: tuple[str, ...], source: str
     theirs = {name for place in places for name in _names(tensors, place, letter)}
     ours = {name: tensor for name, tensor in tensors.items() if name not in theirs}
     scales = {}
+    parts = _LIBRARIES[letter][1]
+    if letter == "H" and not _has_modulators(tensors, places):
+        parts = parts[:1]
+    biased = any(f"{place}{_WEIGHTS[letter]}.bias" in tensors for place in places)
     zero = not any(tensors[name].any() for name in theirs if not name.startswith(_weights_of(places, letter)))
     for place in places:
         weight = tensors[f"{place}{_WEIGHTS[letter]}.weight"]
         bias = tensors.get(f"{place}{_WEIGHTS[letter]}.bias")
-        branch, factor = _branch(tensors, place, letter, mask)
+        branch, factor = _branch(tensors, place, parts, mask, source)
         _check_place(place, weight, branch, source)
         ours[f"{place}.weight"] = weight
         if bias is not None:
             ours[f"{place}.bias"] = bias
-        elif not zero:
+        elif not biased and not zero:  # where others have one, it is missing, and the strict load says so
             ours[f"{place}.bias"] = torch.zeros(weight.shape[0], dtype=weight.dtype)
         if not zero:
             ours |= {f"{place}{BRANCH}{kind}": tensor for kind, tensor in branch.items()}
@@ -151,19 +155,36 @@ def _weights_of(places: tuple[str, ...], letter: str) -> tuple[str, ...]:
     return tuple(f"{place}{_WEIGHTS[letter]}.{kind}" for place in places for kind in ("weight", "bias"))
 
 
-def _branch(tensors: Tensors, place: str, letter: str, mask: MaskFactor) -> tuple[dict[str, Tensor], float]:
+def _branch(
+    tensors: Tensors, place: str, parts: tuple[str, ...], mask: MaskFactor, source: str
+) -> tuple[dict[str, Tensor], float]:
     """Return an offset branch as DCNv2 has it, and the factor of the place's weights that makes up for it."""
-    first, *others = (f"{place}{part}" for part in _LIBRARIES[letter][1])
-    parts = [first, *(one for one in others if f"{one}.weight" in tensors)]
-    kinds = [kind for kind in ("weight", "bias") if all(f"{part}.{kind}" in tensors for part in parts)]
-    branch = {kind: torch.cat([tensors[f"{part}.{kind}"] for part in parts]) for kind in kinds}
+    kinds = [kind for kind in ("weight", "bias") if any(f"{place}{part}.{kind}" in tensors for part in parts)]
+    branch = {kind: _joined(tensors, [f"{place}{part}.{kind}" for part in parts], source) for kind in kinds}
     factor = float(mask)
-    if letter != "F" and branch["weight"].shape[0] == OFFSETS:  # no mask: sigmoid(0) of twice the weights
+    if parts != _LIBRARIES["F"][1] and branch["weight"].shape[0] == OFFSETS:  # no mask: sigmoid(0) of twice the weights
         branch = {
             kind: torch.cat((tensor, tensor.new_zeros(TAPS, *tensor.shape[1:]))) for kind, tensor in branch.items()
         }
         factor = 1 / HALF
     return branch, factor
+
+
+def _has_modulators(tensors: Tensors, places: Iterable[str]) -> bool:
+    """Whether any place of H has a mask; then all must."""
+    return any(f"{place}.modulator_conv.{kind}" in tensors for place in places for kind in ("weight", "bias"))
+
+
+def _joined(tensors: Tensors, names: Sequence[str], source: str) -> Tensor:
+    """Join the parts of an offset branch, which must be of one kind: offsets and masks of the same cells."""
+    shapes = {name: list(tensors[name].shape) if name in tensors else None for name in names}
+    if any(not shape or shape[1:] != (shapes[names[0]] or [])[1:] for shape in shapes.values()):
+        found = ", ".join(f"{name} {'is missing' if shape is None else shape}" for name, shape in shapes.items())
+        raise CheckpointError(
+            f"{source}: the offset branch of a deformable convolution does not fit together: {found}",
+            hint="expected are offsets and masks of 3x3 convolutions on the same map, [18, C, 3, 3] and [9, C, 3, 3]",
+        )
+    return torch.cat([tensors[name] for name in names])
 
 
 def _check_place(place: str, weight: Tensor, branch: dict[str, Tensor], source: str) -> None:

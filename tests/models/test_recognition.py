@@ -151,6 +151,33 @@ def test_a_mask_that_the_file_does_not_describe_is_asked_for() -> None:
     assert recognised(wrapper(), mask=2).architecture == "dla34-dcn"
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"modulator_conv.weight": (9, 256, 1, 1)}, r"offset_conv.weight \[18, 256, 3, 3\], .* \[9, 256, 1, 1\]"),
+        ({"offset_conv.weight": None}, "offset_conv.weight is missing"),
+        ({"modulator_conv.weight": None}, "modulator_conv.weight is missing"),
+        ({"modulator_conv.weight": None, "modulator_conv.bias": None}, "modulator_conv.weight is missing"),
+        ({"offset_conv.bias": None}, "offset_conv.bias is missing"),
+        ({"modulator_conv.bias": ()}, r"modulator_conv.bias \[\]"),
+    ],
+)
+def test_an_offset_branch_that_is_not_whole_is_refused(changed: dict[str, tuple[int, ...] | None], words: str) -> None:
+    shapes = wrapper() | {f"{NODE}.conv.{name}": shape for name, shape in changed.items()}
+
+    with pytest.raises(CheckpointError, match=rf"does not fit together: .*{words}"):
+        recognised({name: shape for name, shape in shapes.items() if shape is not None}, mask=2)
+
+
+def test_a_bias_that_one_place_lacks_is_missing_and_not_zero() -> None:
+    shapes = wrapper()
+    del shapes[f"{NODE}.conv.regular_conv.bias"]
+
+    found = recognise({name: torch.ones(()).expand(shape) for name, shape in shapes.items()}, "net.pth", mask=2)
+
+    assert f"{NODE}.conv.bias" not in found.tensors
+
+
 @pytest.mark.parametrize("shapes", [key_shapes("swap"), key_shapes("dcn"), mmcv(), wrapper(mask=False)])
 def test_a_mask_s_factor_is_refused_where_there_is_nothing_to_say(shapes: Shapes) -> None:
     with pytest.raises(CheckpointError, match="has no mask whose factor must be told"):
