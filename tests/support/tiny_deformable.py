@@ -25,11 +25,8 @@ class DeformableBlock(nn.Module):
 class TinyDeformable(TinyNetwork):
     """(B, 3, H, W) -> raw heads (B, C, H/4, W/4)."""
 
-    multiple = 32
-
     def __init__(self) -> None:
         super().__init__(HEADS, 8)
-        self.head_names = tuple(HEADS)
         self.wider = DeformableBlock(16, 24)
         self.narrower = DeformableBlock(24, 16)
         self.node = DeformableBlock(16, 16)

@@ -25,6 +25,7 @@ class TinyNetwork(nn.Module):
     def __init__(self, heads: Mapping[str, int] = HEADS, head_conv: int = 8) -> None:
         super().__init__()
         self.heads = dict(heads)
+        self.head_names, self.multiple = tuple(heads), 32
         self.stem = _block(3, 8, stride=2)
         self.level = _block(8, 16, stride=2)
         self.down = nn.MaxPool2d(2)

@@ -31,6 +31,7 @@ STUDIES = [
     "memory_watch",
     "mnn_setting_costs",
     "native_speed",
+    "network_engines",
     "parity_sizes",
     "precision_costs",
     "processors",
