@@ -190,7 +190,7 @@ def test_inspect_as_json_is_one_document(deepmark: Deepmark, tmp_path: Path) -> 
 @pytest.mark.slow
 def test_options_for_checkpoints_are_a_wrong_command_line(deepmark: Deepmark, tmp_path: Path) -> None:
     deepmark("inspect", tmp_path / "net.onnx", "--size", "64").assert_refused(
-        2, "--size and --table are for checkpoints"
+        2, "--schema, --size, --dcn-mask and --table are for checkpoints"
     )
 
 
