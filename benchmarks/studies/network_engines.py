@@ -55,9 +55,9 @@ class EngineCost:
         engine: name of the engine, with MNN's Winograd level or the form of the file.
         version: version of the engine.
         processor_ms: median processor time of a run, in milliseconds; None where the engine refused.
-        shortest_ms: shortest time of a run, in milliseconds; None likewise.
-        ratio: median processor time, divided by that of MNN at its fastest; None likewise.
-        interval: lower and upper end of the ratio's 95 % bootstrap interval over the rounds; None likewise.
+        shortest_ms: shortest time of a run, in milliseconds; None where the engine refused.
+        ratio: median processor time, divided by that of MNN at its fastest; None where the engine refused.
+        interval: lower and upper end of the ratio's 95 % bootstrap interval over the rounds; None where the engine refused.
         memory_mib: memory of the session by MNN's own count, in MiB; None for another engine.
         refusal: what the engine said instead of computing; None where it computed.
     """
