@@ -28,6 +28,7 @@ MAGIC = 7767517  # first line of a .param file
 _RAW_FLOAT32 = np.zeros(1, "<u4")  # before a layer's weights: they follow as they are
 _RELU = 1  # activation_type
 _MAX, _SUM = 0, 1  # pooling_type; op_type of an Eltwise
+_NEAREST = 1  # resize_type of an Interp
 
 Weights = Mapping[str, F32]
 
@@ -164,6 +165,20 @@ def _pooling(layer: _Layer, node: onnx.NodeProto, weights: Weights) -> None:  # 
     layer.params |= {3: left, 14: right, 13: top, 15: bottom}
 
 
+def _enlarging(layer: _Layer, node: onnx.NodeProto, weights: Weights) -> None:
+    """A map whose cells are repeated, as an hourglass has it; other ways to resize have many conventions."""
+    attributes = _attributes(node)
+    scales = weights.get(node.input[2]) if len(node.input) == 3 else None
+    repeats = attributes.get("mode", b"nearest") == b"nearest" and (
+        attributes.get("coordinate_transformation_mode"),
+        attributes.get("nearest_mode"),
+    ) == (b"asymmetric", b"floor")
+    if scales is None or not repeats or (scales % 1).any() or tuple(scales[:2]) != (1, 1):
+        raise _unknown(node, "only whole numbers of repeated cells are known")
+    layer.kind, layer.inputs = "Interp", [node.input[0]]
+    layer.params = {0: _NEAREST, 1: f"{scales[2]:.1f}", 2: f"{scales[3]:.1f}"}
+
+
 def _addition(layer: _Layer, node: onnx.NodeProto, weights: Weights) -> None:  # noqa: ARG001
     if len(layer.inputs) != 2:
         raise _unknown(node, "the sum of a map and a constant is not known")
@@ -189,6 +204,7 @@ _MAKERS: Mapping[str, Callable[[_Layer, onnx.NodeProto, Weights], None]] = {
     "DeformConv": _deformable,
     "Split": _cut,
     "MaxPool": _pooling,
+    "Resize": _enlarging,
     "Add": _addition,
     "Concat": _concatenation,
     "Relu": _named("ReLU"),

@@ -57,7 +57,7 @@ class EngineCost:
         processor_ms: median processor time of a run, in milliseconds; None where the engine refused.
         shortest_ms: shortest time of a run, in milliseconds; None where the engine refused.
         ratio: median processor time, divided by that of MNN at its fastest; None where the engine refused.
-        interval: lower and upper end of the ratio's 95 % bootstrap interval over the rounds; None where the engine refused.
+        interval: lower and upper end of the ratio's 95 % bootstrap interval; None where the engine refused.
         memory_mib: memory of the session by MNN's own count, in MiB; None for another engine.
         refusal: what the engine said instead of computing; None where it computed.
     """

@@ -120,13 +120,25 @@ def test_an_operator_that_ncnn_s_writer_does_not_know_is_named(tmp_path: Path) -
         write_ncnn(tmp_path / "m.onnx", tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_map_that_is_not_enlarged_by_repeating_cells_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    network = nn.Upsample(scale_factor=2, mode="bilinear")
+    torch.onnx.export(
+        network, (torch.zeros(1, 3, 8, 8),), str(path), dynamo=False, input_names=["image"], output_names=["out"]
+    )
+    with pytest.raises(ConversionError, match="only whole numbers of repeated cells"):
+        write_ncnn(path, tmp_path)
+
+
 class Odd(nn.Module):
-    """Uneven windows, groups, dilation, and a map that is read three times."""
+    """Uneven windows, groups, dilation, repeated cells, and a map that is read three times."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, 6, (3, 5), stride=(1, 2), padding=(2, 1), dilation=(2, 1), groups=3)
         self.pool = nn.MaxPool2d((2, 1), (2, 1))
+        self.repeat = nn.Upsample(scale_factor=(2, 1))
         self.up = nn.ConvTranspose2d(6, 4, (4, 3), stride=(2, 1), padding=(1, 1), groups=2)
         self.full = nn.ConvTranspose2d(6, 4, (4, 3), stride=(2, 1), padding=(1, 1))
 
@@ -134,7 +146,7 @@ class Odd(nn.Module):
         x = torch.relu(self.conv(image))
         pooled = self.pool(x)
         up = self.up(pooled) + self.full(pooled)
-        return torch.cat([torch.sigmoid(x), torch.relu(up), up], 1)
+        return torch.cat([torch.sigmoid(x), torch.relu(up), up, self.repeat(pooled)], 1)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
