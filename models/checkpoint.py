@@ -23,6 +23,7 @@ from torch import Tensor
 
 from deepmark.errors import CheckpointError
 from deepmark.extras import require
+from deepmark.runtime.bundle import MANIFEST_NAME
 
 GIB = 1024**3
 # The largest network, Hourglass-104 of 194,886,682 parameters with 62 groups, in float32 with Adam's two moments is
@@ -121,7 +122,11 @@ def strip_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _read_bytes(path: Path) -> bytes:
     try:
         if path.is_dir():
-            raise CheckpointError(f"{path} is a folder, not a checkpoint file", hint="give the .pth file inside it")
+            bundle = (path / MANIFEST_NAME).is_file()
+            raise CheckpointError(
+                f"{path} is a {'bundle' if bundle else 'folder'}, not a checkpoint file",
+                hint="give the .pth file that it was made of" if bundle else "give the .pth file inside it",
+            )
         if path.exists() and not path.is_file():
             raise CheckpointError(f"{path} is not a regular file", hint="give a file on a disk")
         with path.open("rb") as file:

@@ -180,7 +180,10 @@ def _check_values(weights: Mapping[str, Tensor], source: str) -> None:
         )
     negative = [name for name, (lowest, _) in ranges.items() if name.endswith("running_var") and lowest < 0]
     if negative:
-        raise CheckpointError(f"{source} has negative variances in {len(negative)} tensors: {_first(negative)}")
+        raise CheckpointError(
+            f"{source} has negative variances in {len(negative)} tensors: {_first(negative)}",
+            hint="the file is damaged, or was averaged wrongly: use an earlier checkpoint",
+        )
 
 
 def _fillers(network: nn.Module, found: Recognised) -> dict[str, Tensor]:

@@ -93,7 +93,8 @@ def read_deformed(tensors: Tensors, source: str, mask: MaskFactor | None = None)
     if len(letters) > 1:
         raise CheckpointError(
             f"{source} holds deformable convolutions of several libraries: "
-            + ", ".join(f"{_LIBRARIES[one][0]}'s at {found[one][0]}" for one in letters)
+            + ", ".join(f"{_LIBRARIES[one][0]}'s at {found[one][0]}" for one in letters),
+            hint="give a checkpoint of one network; this one was put together from several",
         )
     letter = letters[0] if letters else None
     masked = letter == "H" and _has_modulators(tensors, found["H"])

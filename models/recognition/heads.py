@@ -71,7 +71,8 @@ def _head(head: str, tensors: Tensors, source: str) -> tuple[int, int]:
             )
     found = ", ".join(f"{name} {list(tensors[name].shape)}" for name in convs) or "no weight"
     raise CheckpointError(
-        f"{source}: head {head!r} must be a 3x3 and a 1x1 convolution, or one 1x1 convolution; found {found}"
+        f"{source}: head {head!r} must be a 3x3 and a 1x1 convolution, or one 1x1 convolution; found {found}",
+        hint="train with CenterNet's heads, or name the layers as it does: HEAD.0 and HEAD.2",
     )
 
 
@@ -85,10 +86,14 @@ def _check_channels(heads: Mapping[str, int], source: str) -> None:
     for head, channels in expected.items():
         if heads.get(head, channels) != channels:
             raise CheckpointError(
-                f"{source}: head {head!r} must have {channels} channels, found {heads[head]} (all heads: {dict(heads)})"
+                f"{source}: head {head!r} must have {channels} channels, found {heads[head]} (all heads:"
+                f" {dict(heads)})",
+                hint="expected are 2 for wh, reg and hp_offset, one a landmark in hm_hp, and twice that in hps",
             )
     if min(heads.values()) < 1:
-        raise CheckpointError(f"{source}: a head has no channels: {dict(heads)}")
+        raise CheckpointError(
+            f"{source}: a head has no channels: {dict(heads)}", hint="copy the checkpoint again, or train anew"
+        )
 
 
 def _refuse_part(top: str, family: Family, source: str) -> NoReturn:

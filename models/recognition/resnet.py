@@ -39,7 +39,9 @@ def _read(tensors: Tensors, source: str) -> NetworkBody:
     found = (
         f"{NECK}.0.weight {list(weight.shape)}"
         if weight is not None
-        else f"the parts {', '.join(others[:10]) or 'none'}"
+        else f"the parts {', '.join(others[:10])}"
+        if others
+        else "nothing behind its layers"
     )
     raise CheckpointError(
         f"{source} is a ResNet-{depth} without one of CenterNet's necks: expected {NECK}.0.weight of [C, 256, 4, 4]"

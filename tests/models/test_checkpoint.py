@@ -210,6 +210,11 @@ def missing(path: Path) -> None:
     """Leave nothing there."""
 
 
+def bundle(path: Path) -> None:
+    folder(path)
+    (path / "manifest.json").write_text("{}")
+
+
 def folder(path: Path) -> None:
     path.mkdir()
 
@@ -291,6 +296,7 @@ def larger_than_its_file(path: Path) -> None:
 BAD_FILES: list[tuple[Callable[[Path], None], str]] = [
     (missing, "there is no file"),
     (folder, "is a folder"),
+    (bundle, "is a bundle, not a checkpoint file"),
     (empty, "is empty"),
     (text, "is no checkpoint: it begins with b'epoch,loss"),
     (lfs_pointer, "Git LFS pointer"),

@@ -318,6 +318,10 @@ REFUSED: dict[str, tuple[Callable[[], Shapes], str]] = {
         lambda: of_resnet({"fpn.0.weight": (256, 512, 1, 1)}, drop=("deconv_layers",)),
         r"a ResNet-18 without one of CenterNet's necks: expected deconv_layers.0.weight of .*, found the parts fpn",
     ),
+    "resnet alone": (
+        lambda: of_resnet({}, drop=("deconv_layers", "hm", "wh", "hps", "reg", "hp_offset")),
+        "found nothing behind its layers",
+    ),
     "resnet of another neck": (
         lambda: of_resnet({"deconv_layers.0.weight": (512, 256, 2, 2)}),
         r"without one of CenterNet's necks: .* found deconv_layers.0.weight \[512, 256, 2, 2\]",
@@ -344,3 +348,4 @@ def test_other_networks_are_refused_by_name(name: str) -> None:
     with pytest.raises(CheckpointError, match=words) as refusal:
         recognised(make())
     assert str(refusal.value).startswith("net.pth")
+    assert refusal.value.hint
