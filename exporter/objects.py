@@ -8,6 +8,7 @@ What is compared, exactly:
 * An object that scores at least `SCORE_FLOOR` on either side must have a partner on the other side: the same class in
   the same heatmap cell. The partner may lie below the floor, and beyond ``top_k``: both sides decode twice ``top_k``
   peaks (without technique 4 of each landmark map too), so that neither limit makes an object disappear by rounding.
+  Where a map has even more peaks, as untrained weights' may, an object that others crowd out there is a near tie.
 * Of partners, every landmark and box corner must be equal within a distance, every final score within
   `SCORE_TOLERANCE`.
 * A decoder chooses: one cell is the maximum and its neighbour is not, one peak wins, a value is above 0.1 or is not.
@@ -64,6 +65,13 @@ def _centre_score(expected: Objects, found: Objects, cell: Cell) -> float:
     """Return the centre score of an object that one side has and the other lacks."""
     side = expected if cell in expected.by_cell() else found
     return float(side.detections.box_scores[side.by_cell()[cell]])
+
+
+def _is_cut_off(expected: Objects, found: Objects, cell: Cell, *, limit: int, slack: float) -> bool:
+    """Tell whether the side that lacks an object has as many others as it may, none weaker than that by the slack."""
+    lacking = found if cell in expected.by_cell() else expected
+    scores = lacking.detections.box_scores
+    return len(scores) >= limit and float(scores.min()) >= _centre_score(expected, found, cell) - slack
 
 
 def rounded(value: float) -> float:
@@ -125,7 +133,9 @@ class ObjectTally:
             if cell in before and cell in after:
                 self._matched += 1
                 self._add_pair(expected.detections, before[cell], found.detections, after[cell], cell, heads, slack)
-            elif centre_is_near_tie(heads, self._params, cell, _centre_score(expected, found, cell), slack):
+                continue
+            tie = centre_is_near_tie(heads, self._params, cell, _centre_score(expected, found, cell), slack)
+            if tie or _is_cut_off(expected, found, cell, limit=2 * top_k, slack=slack["hm"]):
                 self._near_ties += 1
             else:
                 self._unexplained += 1

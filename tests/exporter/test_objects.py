@@ -152,6 +152,24 @@ def test_a_neighbouring_centre_of_nearly_the_same_value_may_win() -> None:
     assert _compare(one, other, Slack({"hm": 1e-5})).unexplained == 2
 
 
+@pytest.mark.parametrize(("own", "third", "unexplained"), [(0.5, 0.5005, 0), (0.0, 0.45, 1)])
+def test_an_object_may_be_crowded_out_by_others_as_strong_but_not_by_weaker_ones(
+    own: float, third: float, unexplained: int
+) -> None:
+    """With top_k 1 both sides decode two peaks; landmarks make the second of them the best object."""
+    params = replace(PARAMS, top_k=1)
+    expected = _changed(_changed(_heads(0.5), "hm", (0, 2, 20), 0.55), "hm", (0, 14, 2), 0.4995)
+    found = _changed(_changed(expected, "hm", (0, 14, 2), third), "hm", (0, Y, X), own)
+    before, after = (decode_objects(heads, tiny_schema(), params) for heads in (expected, found))
+    assert (before.cells[0].tolist(), len(after.detections)) == ([X, Y], 2)
+    tally = ObjectTally(tiny_schema(), params, landmark_cells=0.05)
+
+    tally.add(before, after, expected, ROUNDING)
+
+    assert tally.result().unexplained == unexplained
+    assert tally.result().near_ties == 1 - unexplained
+
+
 def test_a_coarse_landmark_that_moves_is_never_a_near_tie() -> None:
     nothing = _changed(_heads(), "hm_hp", (slice(None),), 0.0)
     result = _compare(nothing, _changed(nothing, "hps", (0, Y, X), -2.0), ROUNDING)
