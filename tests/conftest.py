@@ -143,6 +143,22 @@ def _export_demo(factory: pytest.TempPathFactory, checkpoint: Path, heads: Liter
 
 
 @pytest.fixture(scope="session")
+def refiner_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small refiner of DeepFashion2's 13 classes, seeded and not trained, for MNN; never written to by a test."""
+    pytest.importorskip("torch", reason="a refiner is exported")
+
+    def make(folder: Path) -> None:
+        from drawn_refiners import write_fresh_refiner
+
+        from deepmark.exporter.refinement.refiner_export import export_refiner
+
+        write_fresh_refiner(folder / "fresh.pth")
+        export_refiner(folder / "fresh.pth", ("mnn",), folder)
+
+    return shared_folder(tmp_path_factory, "refiner", make) / "fresh.deepmark"
+
+
+@pytest.fixture(scope="session")
 def host_build(tmp_path_factory: pytest.TempPathFactory) -> NativeBuild:
     """The C++ programs, built once for this computer."""
     from deepmark.runtime.native import build_native

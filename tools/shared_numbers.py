@@ -31,12 +31,22 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
     "runtime.decoding.peaks": ("CELL_CENTRE", "FARTHEST"),
     "runtime.decoding.candidates": ("UNDERFLOW", "LOOSER"),
     "runtime.decoding.landmarks": ("MASK_DIVISOR", "SMALLEST_SIGMA", "NEAREST_LIMIT", "LOG_ROUNDING"),
+    "runtime.refinement.refiner": ("LEAST_SCORE",),
+    "runtime.refinement.refiner_manifest": ("MULTIPLE", "MAX_SIDE"),
+    "runtime.refinement.pose_crop": ("POSE_MARGIN", "CROP_MARGIN", "NO_EXTENT"),
     "exporter.parity": ("ATOL", "RTOL", "OTHER_BLOCKS_RTOL"),
     "exporter.objects": ("SCORE_FLOOR", "SCORE_TOLERANCE", "LANDMARK_CELLS"),
     "exporter.precision.agreement": ("SAME", "LEAST_EXTENT"),
     "exporter.precision.plan": ("MIN_KEPT",),
 }
-NAMES = {"ATOL": "parity_atol", "RTOL": "parity_rtol", "SAME": "same_object"}  # `atol` is C's own
+NAMES = {
+    "ATOL": "parity_atol",  # `atol` is C's own
+    "RTOL": "parity_rtol",
+    "SAME": "same_object",
+    "LEAST_SCORE": "least_refined_score",
+    "MULTIPLE": "refiner_multiple",
+    "MAX_SIDE": "longest_refiner_side",
+}
 
 
 def render() -> str:

@@ -14,7 +14,17 @@ from deepmark.runtime.native.arm64_wheel import WHEEL_VARIABLE
 
 PROGRAMS = Path(__file__).parent.parent / "runtime" / "native"
 SOURCES = Path(native.__file__).parent / "src"
-READERS = ("archive", "bundle", "bytes", "deflate", "json", "params", "picture")  # sources of all that reads files
+READERS = (
+    "archive",
+    "bundle",
+    "bytes",
+    "deflate",
+    "json",
+    "manifest",
+    "params",
+    "picture",
+    "refiner_bundle",
+)  # sources of all that reads files
 FLAGS = ("-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-ffp-contract=off")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 

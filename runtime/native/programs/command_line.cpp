@@ -49,7 +49,7 @@ int Words::choice(const std::string& option, const std::vector<std::string>& cho
 }
 
 Words read_words(int count, char** words, const std::set<std::string>& known,
-                 const std::set<std::string>& flags) {
+                 const std::set<std::string>& flags, const std::set<std::string>& repeated) {
     Words read;
     for (int i = 1; i < count; ++i) {
         const std::string word = words[i];
@@ -57,10 +57,12 @@ Words read_words(int count, char** words, const std::set<std::string>& known,
             read.files.push_back(word);
         } else if (flags.count(word)) {
             read.options[word] = "";
-        } else if (!known.count(word)) {
+        } else if (!known.count(word) && !repeated.count(word)) {
             read.wrong = "unknown option " + word;
         } else if (i + 1 == count) {
             read.wrong = word + " needs a value";
+        } else if (repeated.count(word)) {
+            read.lists[word].emplace_back(words[++i]);
         } else {
             read.options[word] = words[++i];
         }

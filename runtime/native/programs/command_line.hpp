@@ -13,7 +13,8 @@ namespace deepmark::program {
 enum Exit { ok = 0, failed = 1, usage = 2, differs = 3 };
 
 struct Words {
-    std::map<std::string, std::string> options;  // with their leading "--"
+    std::map<std::string, std::string> options;             // with their leading "--"
+    std::map<std::string, std::vector<std::string>> lists;  // of options that may be repeated
     std::vector<std::string> files;
     std::string wrong;  // not empty: what is wrong with the command line
 
@@ -24,9 +25,11 @@ struct Words {
     int choice(const std::string& option, const std::vector<std::string>& choices);
 };
 
-// known: options with a value.  flags: options that stand alone.
+// known: options with a value.  flags: options that stand alone.  repeated: options with a value
+// that may stand more than once.
 Words read_words(int count, char** words, const std::set<std::string>& known,
-                 const std::set<std::string>& flags = {});
+                 const std::set<std::string>& flags = {},
+                 const std::set<std::string>& repeated = {});
 
 // --threads, --precision, --power, --winograd, --memory.
 EngineSettings settings_of(Words& words);

@@ -2,6 +2,7 @@
 // pixels.
 #include "command_line.hpp"
 #include "picture.hpp"
+#include "refinement.hpp"
 
 using namespace deepmark;
 using namespace deepmark::program;
@@ -30,8 +31,8 @@ std::string described(const Object& one, const Detections& found, const std::str
 }
 
 Exit detect(int count, char** arguments) {
-    Words words =
-        read_words(count, arguments, {"--threshold", "--threads", "--precision"}, {"--flip"});
+    Words words = read_words(count, arguments, {"--threshold", "--threads", "--precision"},
+                             {"--flip"}, {"--refine"});
     const EngineSettings settings = settings_of(words);
     const double threshold = words.number("--threshold", -1, 0, 1);
     if (words.wrong.empty() && words.files.size() < 2)
@@ -40,14 +41,27 @@ Exit detect(int count, char** arguments) {
         return report(
             words.wrong,
             "dm_detect BUNDLE PICTURE.ppm... [--threshold T] [--threads N] [--precision fp32|fp16] "
-            "[--flip]",
+            "[--flip] [--refine REFINER]...",
             usage);
     std::string error;
     auto pipeline = Pipeline::open(words.files[0], settings, 0, 0, error);
-    if (!pipeline) return report(error, "copy the bundle again, or export it again");
+    if (!pipeline)
+        return report(error,
+                      "BUNDLE is a detector's, a refiner goes with --refine; copy it again, or "
+                      "export it again");
     if (words.options.count("--flip") && !pipeline->use_flip(true, error))
         return report(error,
                       "export the model again with a table that names each landmark's partner");
+    std::unique_ptr<Refinement> refinement;
+    if (words.lists.count("--refine")) {
+        refinement = Refinement::open(words.lists["--refine"], settings, error);
+        if (!refinement)
+            return report(error,
+                          "--refine takes refiners that deepmark refiner export made, "
+                          "unpacked, each for other classes");
+        if (!refinement->require_detector(pipeline->bundle(), error))
+            return report(error, "leave --refine out, or give a refiner of the same landmarks");
+    }
     if (threshold >= 0) {
         DecoderParams params = pipeline->bundle().decoder;
         params.score_threshold = threshold;
@@ -65,6 +79,8 @@ Exit detect(int count, char** arguments) {
         if (!pipeline->letterbox(picture.view(), error) || !pipeline->run_network(error) ||
             !pipeline->decode(found, error))
             return report(path + ": " + error, "run dm_verify on the bundle");
+        if (refinement && !refinement->refine(picture.view(), found, error))
+            return report(path + ": " + error, "run deepmark refiner verify on the refiner");
         std::string line = "{\"picture\":" + quoted(path) +
                            ",\"width\":" + std::to_string(picture.width) +
                            ",\"height\":" + std::to_string(picture.height) + ",\"objects\":[";

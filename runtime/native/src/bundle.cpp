@@ -10,143 +10,9 @@
 namespace deepmark {
 namespace {
 
-constexpr int most_channels = 4096;
-
-// Reads fields, and remembers the first that is missing or wrong.
-class Fields {
-public:
-    explicit Fields(std::string& fault) : fault_(fault) {}
-
-    const Json& get(const Json& from, const char* name, Json::Kind kind) {
-        static const Json nothing;
-        const Json* found = from.find(name);
-        if (found && found->kind == kind) return *found;
-        if (fault_.empty())
-            fault_ = std::string("the field ") + name + " is missing or of another type";
-        return nothing;
-    }
-    std::string text(const Json& from, const char* name) {
-        return get(from, name, Json::string).text;
-    }
-    bool truth(const Json& from, const char* name) { return get(from, name, Json::boolean).truth; }
-    double number(const Json& from, const char* name) {
-        return get(from, name, Json::number).value;
-    }
-    int integer(const Json& from, const char* name, int low, int high) {
-        return whole(number(from, name), name, low, high);
-    }
-    int whole(double value, const char* name, int low, int high) {
-        if (value == std::floor(value) && value >= low && value <= high) return int(value);
-        require(false, std::string("the field ") + name + " must be a whole number from " +
-                           std::to_string(low) + " to " + std::to_string(high));
-        return low;
-    }
-    // One of two words; true for the second.
-    bool second(const Json& from, const char* name, const char* first, const char* other) {
-        const std::string found = text(from, name);
-        require(found == first || found == other,
-                std::string("the field ") + name + " must be " + first + " or " + other);
-        return found == other;
-    }
-    void require(bool holds, const std::string& what) {
-        if (!holds && fault_.empty()) fault_ = what;
-    }
-    bool good() const { return fault_.empty(); }
-
-private:
-    std::string& fault_;
-};
-
-bool is_sha256(const std::string& text) {
-    return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
-bool stays_inside(const std::string& name) {
-    if (name.empty() || name.size() > 255 ||
-        name.find_first_of(std::string("\\:\0", 3)) != std::string::npos)
-        return false;
-    for (std::size_t start = 0; start <= name.size();) {
-        const std::size_t end = std::min(name.find('/', start), name.size());
-        const std::string part = name.substr(start, end - start);
-        if (part.empty() || part == "." || part == "..") return false;
-        start = end + 1;
-    }
-    return true;
-}
-
-// The manifest's checksum is of its own text with zeros in place of the checksum.
-bool checksum_holds(const Bytes& content) {
-    std::string text(content.begin(), content.end());
-    static const std::string key = "\"checksum\":";
-    std::size_t at = text.find(key);
-    if (at == std::string::npos) return false;
-    at += key.size();
-    if (at < text.size() && text[at] == ' ') ++at;
-    if (text.size() < at + 66 || text[at] != '"') return false;
-    const std::string stated = text.substr(at + 1, 64);
-    text.replace(at + 1, 64, 64, '0');
-    return sha256(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()) == stated;
-}
-
 void read_channels(const Json& from, std::map<std::string, int>& channels, Fields& fields) {
     for (const auto& [name, count] : from.members)
         channels[name] = fields.whole(count.value, "channels", 1, most_channels);
-}
-
-// Both fields may be missing: a program that detects needs neither.
-ClassDrawing read_drawing(const Json& from, int landmarks, Fields& fields) {
-    static const Json nothing;
-    const auto items = [&](const char* name) -> const std::vector<Json>& {
-        return from.find(name) ? fields.get(from, name, Json::array).items : nothing.items;
-    };
-    ClassDrawing drawing;
-    for (const Json& one : items("keypoint_names")) {
-        fields.require(one.kind == Json::string, "the field keypoint_names must hold names");
-        drawing.landmark_names.push_back(one.text);
-    }
-    fields.require(
-        drawing.landmark_names.empty() || drawing.landmark_names.size() == std::size_t(landmarks),
-        "a class must have a name for each of its landmarks");
-    for (const Json& line : items("outline")) {
-        fields.require(line.kind == Json::array, "the field outline must hold lines");
-        drawing.outline.emplace_back();
-        for (const Json& point : line.items) {
-            fields.require(point.kind == Json::number, "the field outline must hold numbers");
-            drawing.outline.back().push_back(
-                fields.whole(point.value, "outline", 0, landmarks - 1));
-        }
-    }
-    return drawing;
-}
-
-void read_schema(const Json& keypoints, Bundle& bundle, Fields& fields) {
-    Schema& schema = bundle.schema;
-    const auto count = fields.get(keypoints, "group_names", Json::array).items.size();
-    fields.require(count <= most_channels, "the number of landmark groups must be 0 to 4096");
-    schema.num_groups = int(std::min(count, std::size_t(most_channels)));
-    for (const Json& one : fields.get(keypoints, "classes", Json::array).items) {
-        schema.class_names.push_back(fields.text(one, "name"));
-        std::vector<int> groups;
-        for (const Json& group : fields.get(one, "groups", Json::array).items) {
-            fields.require(group.kind == Json::number, "the field groups must hold numbers");
-            groups.push_back(fields.whole(group.value, "groups", 0, schema.num_groups - 1));
-        }
-        std::vector<double> sigmas;
-        for (const Json& sigma : fields.get(one, "sigmas", Json::array).items) {
-            fields.require(sigma.kind == Json::number && sigma.value > 0,
-                           "the field sigmas must hold numbers above 0");
-            sigmas.push_back(sigma.value);
-        }
-        fields.require(groups.empty() == !schema.num_groups,
-                       "a class has no landmarks, but other classes have");
-        fields.require(sigmas.size() == groups.size(),
-                       "a class must have a sigma for each of its landmarks");
-        bundle.drawings.push_back(read_drawing(one, int(groups.size()), fields));
-        schema.groups.push_back(std::move(groups));
-        schema.sigmas.push_back(std::move(sigmas));
-    }
-    fields.require(!schema.groups.empty() && schema.groups.size() <= most_channels,
-                   "the number of classes must be 1 to 4096");
 }
 
 void read_flip_pairs(const Json& manifest, Schema& schema, Fields& fields) {
@@ -245,20 +111,6 @@ void read_heads(const Json& manifest, Bundle& bundle, Fields& fields) {
     fields.require(!groups || regressed.count("hps"), "heads.channels lacks hps");
 }
 
-void read_files(const Json& manifest, Bundle& bundle, Fields& fields) {
-    for (const auto& [name, entry] : fields.get(manifest, "files", Json::object).members) {
-        FileEntry file{fields.text(entry, "sha256"), 0};
-        const double bytes = fields.number(entry, "bytes");
-        fields.require(bytes >= 0 && bytes <= double(max_file_bytes), "a file has a wrong length");
-        fields.require(is_sha256(file.sha256), "a file has a wrong sha256");
-        fields.require(stays_inside(name), "a file's name leads out of the bundle");
-        if (!fields.good()) return;
-        file.bytes = std::uint64_t(bytes);
-        bundle.files[name] = file;
-    }
-    fields.require(bundle.files.count("model.mnn") == 1, "it lists no model.mnn");
-}
-
 bool read_layers(const std::map<std::string, Array>& arrays, const std::string& name, int features,
                  int rows, HeadLayers& head) {
     const auto shaped = [&](const std::string& key, const std::vector<int>& shape) -> const Array* {
@@ -287,46 +139,27 @@ bool read_layers(const std::map<std::string, Array>& arrays, const std::string& 
 bool Bundle::open(const std::string& path, Bundle& bundle, std::string& error) {
     bundle = Bundle{};
     bundle.path = path;
-    const std::string manifest_path = path + "/manifest.json";
-    Bytes content;
-    if (!read_file(manifest_path, max_manifest_bytes, content, error)) return false;
     Json manifest;
+    if (!read_manifest(path, "detector", manifest, error)) return false;
     std::string fault;
-    if (!parse_json(reinterpret_cast<const char*>(content.data()), content.size(), manifest,
-                    fault)) {
-        error = manifest_path + " is no manifest: " + fault;
-        return false;
-    }
     Fields fields(fault);
-    fields.require(fields.integer(manifest, "schema_version", 0, 1 << 20) == schema_version,
-                   "expected schema version " + std::to_string(schema_version));
-    fields.require(checksum_holds(content), "its checksum does not fit its content");
     bundle.name = fields.text(manifest, "name");
     bundle.precision = fields.text(manifest, "precision");
     if (manifest.find("winograd_level"))
         bundle.winograd_level = fields.integer(manifest, "winograd_level", 0, 3);
-    read_files(manifest, bundle, fields);
+    bundle.files = read_files(manifest, fields);
+    fields.require(bundle.files.count("model.mnn") == 1, "it lists no model.mnn");
     read_input(manifest, bundle, fields);
-    read_schema(fields.get(manifest, "keypoints", Json::object), bundle, fields);
+    const Json& keypoints = fields.get(manifest, "keypoints", Json::object);
+    read_schema(keypoints, bundle.schema, bundle.drawings, fields);
     read_flip_pairs(manifest, bundle.schema, fields);
     read_heads(manifest, bundle, fields);
     read_decoder(fields.get(manifest, "decoder", Json::object), bundle.decoder, fields);
     if (!fields.good()) {
-        error = manifest_path + " is damaged: " + fault;
+        error = damaged(path, fault);
         return false;
     }
-    for (const auto& [name, entry] : bundle.files) {
-        std::uint64_t size = 0;
-        const std::string found = sha256_of_file(path + "/" + name, size);
-        if (found != entry.sha256 || size != entry.bytes) {
-            error =
-                path + ": the file " + name + " is " + (found.empty() ? "missing" : "damaged") +
-                ", expected " + std::to_string(entry.bytes) + " bytes with sha256 " + entry.sha256 +
-                (found.empty() ? "" : ", found " + std::to_string(size) + " bytes with " + found);
-            return false;
-        }
-    }
-    return true;
+    return check_files(path, bundle.files, error);
 }
 
 bool Bundle::read(const std::string& file, Bytes& content, std::string& error) const {

@@ -5,23 +5,11 @@
 #include <map>
 
 #include "bytes.hpp"
-#include "json.hpp"
+#include "manifest.hpp"
 #include "params.hpp"
 #include "sparse_heads.hpp"
 
 namespace deepmark {
-
-struct FileEntry {
-    std::string sha256;
-    std::uint64_t bytes = 0;
-};
-
-// How a class is drawn.
-struct ClassDrawing {
-    std::vector<std::string> landmark_names;  // empty where the manifest has none
-    // Lines through landmarks, by their positions in the class; empty: it is drawn as points.
-    std::vector<std::vector<int>> outline;
-};
 
 struct Bundle {
     std::string path, name, precision;        // precision of the weights: fp32, fp16, w8 or int8
@@ -35,7 +23,7 @@ struct Bundle {
     Schema schema;
     std::vector<ClassDrawing> drawings;  // one a class
     DecoderParams decoder;
-    std::map<std::string, FileEntry> files;
+    Files files;
 
     std::string model_path() const { return path + "/model.mnn"; }
 

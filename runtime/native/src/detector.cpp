@@ -1,6 +1,7 @@
 #include <exception>
 
 #include "pipeline.hpp"
+#include "refinement.hpp"
 
 namespace deepmark {
 
@@ -19,7 +20,8 @@ std::unique_ptr<Detector> Detector::open(const std::string& bundle, const Engine
 bool Detector::detect(const std::uint8_t* image, int height, int width, Detections& found,
                       std::string& error) noexcept try {
     return pipeline_->letterbox(BgrView{image, height, width}, error) &&
-           pipeline_->run_network(error) && pipeline_->decode(found, error);
+           pipeline_->run_network(error) && pipeline_->decode(found, error) &&
+           (!refiner_ || refiner_->refine(image, height, width, found, error));
 } catch (const std::exception& caught) {
     error = caught.what();
     return false;
@@ -27,6 +29,16 @@ bool Detector::detect(const std::uint8_t* image, int height, int width, Detectio
 
 bool Detector::use_flip(bool on, std::string& error) noexcept try {
     return pipeline_->use_flip(on, error);
+} catch (const std::exception& caught) {
+    error = caught.what();
+    return false;
+}
+
+bool Detector::use_refiner(std::unique_ptr<Refiner> refiner, std::string& error) noexcept try {
+    if (refiner && !refiner->refinement_->require_detector(pipeline_->bundle(), error))
+        return false;
+    refiner_ = std::move(refiner);
+    return true;
 } catch (const std::exception& caught) {
     error = caught.what();
     return false;

@@ -1,9 +1,11 @@
 #include "engine.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <exception>
 #include <limits>
+#include <numeric>
 
 #include "mnn_api.hpp"
 
@@ -30,15 +32,24 @@ std::string in_words(const std::vector<int>& shape) {
     return words + ")";
 }
 
+std::size_t count_of(const std::vector<int>& shape) {
+    return std::accumulate(shape.begin(), shape.end(), std::size_t(1),
+                           [](std::size_t product, int side) { return product * size_t(side); });
+}
+
+struct StagedInput {
+    MNN::Tensor* target = nullptr;
+    std::vector<float> values;
+    HostTensor tensor;
+};
+
 }  // namespace
 
 struct Engine::State {
     // First, so that it is destroyed last: tensors die with it.
     std::unique_ptr<MNN::Interpreter, DestroyNet> net;
     MNN::Session* session = nullptr;
-    MNN::Tensor* input = nullptr;
-    std::vector<float> staged;
-    HostTensor staged_tensor;
+    std::vector<StagedInput> inputs;
     std::vector<MNN::Tensor*> sources;
     std::vector<HostTensor> targets;
     std::vector<Output> outputs;
@@ -50,7 +61,7 @@ Engine::~Engine() = default;
 const std::vector<Output>& Engine::outputs() const { return state_->outputs; }
 
 std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int width, int multiple,
-                                     const EngineSettings& settings, std::string& error) try {
+                                     const EngineSettings& settings, std::string& error) {
     // MNN accepts sizes that it cannot run, and then leaves the old outputs in place.
     if (height <= 0 || width <= 0 || height % multiple || width % multiple ||
         height > longest_side || width > longest_side) {
@@ -59,6 +70,11 @@ std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int wi
                 "x" + std::to_string(width);
         return nullptr;
     }
+    return load(path, {{"", {1, 3, height, width}}}, settings, error);
+}
+
+std::unique_ptr<Engine> Engine::load(const std::string& path, const std::vector<Input>& inputs,
+                                     const EngineSettings& settings, std::string& error) try {
     if (settings.threads < 1 || settings.threads > 64) {
         error = "threads must be 1 to 64, found " + std::to_string(settings.threads);
         return nullptr;
@@ -88,31 +104,42 @@ std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int wi
         error = path + ": MNN makes no session of this model";
         return nullptr;
     }
-    const auto& inputs = net.getSessionInputAll(state->session);
-    if (inputs.size() != 1) {
-        error = path + ": expected one input, found " + std::to_string(inputs.size());
+    const auto& found = net.getSessionInputAll(state->session);
+    if (found.size() != inputs.size()) {
+        error = path + ": expected " +
+                (inputs.size() == 1 ? "one input" : std::to_string(inputs.size()) + " inputs") +
+                ", found " + std::to_string(found.size());
         return nullptr;
     }
-    const std::vector<int> wanted = {1, 3, height, width};
-    state->input = inputs.begin()->second;
-    net.resizeTensor(state->input, wanted);
+    for (const auto& [name, shape] : inputs) {
+        const auto at = name.empty() ? found.begin() : found.find(name);
+        if (at == found.end()) {
+            error = path + ": expected an input named " + name;
+            return nullptr;
+        }
+        net.resizeTensor(at->second, shape);
+        StagedInput input;
+        input.target = at->second;
+        input.values.resize(count_of(shape));
+        input.tensor = host_tensor(shape, input.values);  // a vector keeps its memory when moved
+        state->inputs.push_back(std::move(input));
+    }
     net.resizeSession(state->session);
-    if (state->input->shape() != wanted) {
-        error = path + ": expected an input of " + in_words(wanted) + ", found " +
-                in_words(state->input->shape());
+    for (size_t i = 0; i < inputs.size(); ++i) {
+        const auto shape = state->inputs[i].target->shape();
+        if (shape == inputs[i].shape) continue;
+        error = path + ": expected an input of " + in_words(inputs[i].shape) + ", found " +
+                in_words(shape);
         return nullptr;
     }
-    state->staged.resize(size_t(3) * size_t(height) * size_t(width));
-    state->staged_tensor = host_tensor(wanted, state->staged);
     state->outputs.reserve(net.getSessionOutputAll(state->session).size());
     for (const auto& [name, tensor] : net.getSessionOutputAll(state->session)) {
         const auto shape = tensor->shape();
-        if (shape.size() != 4 || shape[0] != 1 || shape[1] < 1 || shape[2] < 1 || shape[3] < 1) {
-            error = path + ": output " + name + " must be (1, C, H, W), found " + in_words(shape);
+        if (shape.empty() || *std::min_element(shape.begin(), shape.end()) < 1) {
+            error = path + ": output " + name + " is empty, with the shape " + in_words(shape);
             return nullptr;
         }
-        Output output{name, shape[1], shape[2], shape[3], {}};
-        output.values.resize(size_t(shape[1]) * size_t(shape[2]) * size_t(shape[3]));
+        Output output{name, shape, std::vector<float>(count_of(shape))};
         state->outputs.push_back(std::move(output));  // reserved: the host tensors point into it
         state->targets.push_back(host_tensor(shape, state->outputs.back().values));
         state->sources.push_back(tensor);
@@ -123,12 +150,20 @@ std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int wi
     return nullptr;
 }
 
-bool Engine::run(const float* input, std::string& error) try {
-    // Before every run: MNN uses the input's memory for other tensors while it computes.
-    std::memcpy(state_->staged.data(), input, state_->staged.size() * sizeof(float));
-    if (!state_->input->copyFromHostTensor(state_->staged_tensor.get())) {
-        error = "MNN did not take the input";
+bool Engine::run(std::initializer_list<const float*> inputs, std::string& error) try {
+    if (inputs.size() != state_->inputs.size()) {
+        error = "expected " + std::to_string(state_->inputs.size()) + " inputs, found " +
+                std::to_string(inputs.size());
         return false;
+    }
+    // Before every run: MNN uses the inputs' memory for other tensors while it computes.
+    const float* const* from = inputs.begin();
+    for (StagedInput& to : state_->inputs) {
+        std::memcpy(to.values.data(), *from++, to.values.size() * sizeof(float));
+        if (!to.target->copyFromHostTensor(to.tensor.get())) {
+            error = "MNN did not take the input";
+            return false;
+        }
     }
     if (const int code = state_->net->runSession(state_->session); code != MNN::NO_ERROR) {
         error = "MNN failed to run the network, error code " + std::to_string(code);

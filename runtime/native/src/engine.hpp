@@ -1,6 +1,7 @@
 // One network in MNN's Session API, with the API's hazards guarded.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,11 +10,15 @@
 
 namespace deepmark {
 
-// One output: (channels, height, width) float32, rows first. `values` is overwritten by the next
-// run.
+struct Input {
+    std::string name;  // empty: the only one's, whatever that is
+    std::vector<int> shape;
+};
+
+// One output: float32, the last axis nearest together. `values` is overwritten by the next run.
 struct Output {
     std::string name;
-    int channels = 0, height = 0, width = 0;
+    std::vector<int> shape;  // of a head (1, channels, height, width)
     std::vector<float> values;
 };
 
@@ -27,9 +32,13 @@ public:
                                         int multiple, const EngineSettings& settings,
                                         std::string& error);
 
-    // Run on 3 * height * width floats, channels first. False on failure; outputs are then not to
-    // be read.
-    bool run(const float* input, std::string& error);
+    // The same for these inputs and no others.
+    static std::unique_ptr<Engine> load(const std::string& path, const std::vector<Input>& inputs,
+                                        const EngineSettings& settings, std::string& error);
+
+    // Run on as many floats for each input as its shape has, in the order that they were loaded in.
+    // False on failure; outputs are then not to be read.
+    bool run(std::initializer_list<const float*> inputs, std::string& error);
 
     const std::vector<Output>& outputs() const;
     int threads_used() const;     // as MNN reports it; it clamps silently

@@ -5,6 +5,13 @@
 #include "shared_numbers.hpp"
 
 namespace deepmark {
+namespace {
+
+Map map_of(const Output& one) {
+    return {one.values.data(), one.shape[1], one.shape[2], one.shape[3]};
+}
+
+}  // namespace
 
 std::unique_ptr<Pipeline> Pipeline::open(const std::string& path, const EngineSettings& settings,
                                          int height, int width, std::string& error) {
@@ -35,8 +42,8 @@ std::unique_ptr<Pipeline> Pipeline::open(const std::string& path, const EngineSe
 bool Pipeline::connect(std::string& error) {
     for (const auto& [name, channels] : bundle_.channels) {
         const Output* found = output(name);
-        if (!found || found->channels != channels || found->height != height_ / stride ||
-            found->width != width_ / stride) {
+        if (!found ||
+            found->shape != std::vector<int>{1, channels, height_ / stride, width_ / stride}) {
             error = bundle_.path + ": the model must give " + name + " with " +
                     std::to_string(channels) + " channels and a quarter of its input's size";
             return false;
@@ -87,8 +94,7 @@ const Output* Pipeline::output(const std::string& name) const {
 
 Map Pipeline::map_of(const std::string& name) const {
     if (!bundle_.channels.count(name)) return {};
-    const Output* one = output(name);
-    return {one->values.data(), one->channels, one->height, one->width};
+    return deepmark::map_of(*output(name));
 }
 
 const char* Pipeline::precision_used() const {
@@ -104,7 +110,7 @@ const char* Pipeline::precision_used() const {
 
 Map Pipeline::mirrored_map_of(const std::string& name) const {
     for (const Output& one : mirrored_)
-        if (one.name == name) return {one.values.data(), one.channels, one.height, one.width};
+        if (one.name == name) return deepmark::map_of(one);
     return {};
 }
 
@@ -178,7 +184,7 @@ bool Pipeline::run_on(bool mirrored, std::string& error) {
         if (mirrored)
             for (float* row = to; row < to + pixels; row += width_) std::reverse(row, row + width_);
     }
-    return engine_->run(input_.data(), error);
+    return engine_->run({input_.data()}, error);
 }
 
 bool Pipeline::decode_cells(Decoder& decoder, Detections& found, std::string& error) {

@@ -39,6 +39,18 @@ constexpr double smallest_sigma = 0.16666666666666666;
 constexpr double nearest_limit = 0.3;
 constexpr double log_rounding = 0.0001;
 
+// runtime/refinement/refiner.py
+constexpr double least_refined_score = 0.05;
+
+// runtime/refinement/refiner_manifest.py
+constexpr int refiner_multiple = 32;
+constexpr int longest_refiner_side = 1024;
+
+// runtime/refinement/pose_crop.py
+constexpr double pose_margin = 1.2;
+constexpr double crop_margin = 1.25;
+constexpr double no_extent = 20.0;
+
 // exporter/parity.py
 constexpr double parity_atol = 0.001;
 constexpr double parity_rtol = 0.0005;

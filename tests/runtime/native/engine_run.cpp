@@ -1,33 +1,65 @@
 // engine_run MODEL HEIGHT WIDTH MULTIPLE INPUT OUTPUT: two runs; the second one's outputs, each as
 // "name C H W\n" and its floats.
+// engine_run detect DETECTOR REFINER HEIGHT WIDTH PICTURE OUTPUT: the public header's way; for each
+// object of a picture of raw bytes its score and the x and y of its landmarks, floats.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
 #include "engine.hpp"
 
-int main(int count, char** words) {
-    if (count != 7) return 2;
+namespace {
+
+bool run_engine(char** words, std::string& error) {
     const int height = std::atoi(words[2]), width = std::atoi(words[3]);
     const int multiple = std::atoi(words[4]);
-    std::string error;
     auto engine = deepmark::Engine::load(words[1], height, width, multiple, {}, error);
-    if (engine) {
-        std::vector<float> input(size_t(3 * height * width));
-        std::ifstream(words[5], std::ios::binary)
-            .read(reinterpret_cast<char*>(input.data()),
-                  std::streamsize(input.size() * sizeof(float)));
-        if (engine->run(input.data(), error) && engine->run(input.data(), error)) {
-            std::ofstream out(words[6], std::ios::binary);
-            for (const auto& one : engine->outputs()) {
-                out << one.name << ' ' << one.channels << ' ' << one.height << ' ' << one.width
-                    << '\n';
-                out.write(reinterpret_cast<const char*>(one.values.data()),
-                          std::streamsize(one.values.size() * sizeof(float)));
-            }
-            return out.flush() ? 0 : 1;
-        }
+    if (!engine) return false;
+    std::vector<float> input(size_t(3 * height * width));
+    std::ifstream(words[5], std::ios::binary)
+        .read(reinterpret_cast<char*>(input.data()), std::streamsize(input.size() * sizeof(float)));
+    if (!engine->run({input.data()}, error) || !engine->run({input.data()}, error)) return false;
+    std::ofstream out(words[6], std::ios::binary);
+    for (const auto& one : engine->outputs()) {
+        out << one.name << ' ' << one.shape[1] << ' ' << one.shape[2] << ' ' << one.shape[3]
+            << '\n';
+        out.write(reinterpret_cast<const char*>(one.values.data()),
+                  std::streamsize(one.values.size() * sizeof(float)));
     }
+    return bool(out.flush());
+}
+
+bool detect(char** words, std::string& error) {
+    const int height = std::atoi(words[4]), width = std::atoi(words[5]);
+    std::vector<char> pixels(size_t(3 * height * width));
+    std::ifstream(words[6], std::ios::binary).read(pixels.data(), std::streamsize(pixels.size()));
+    auto detector = deepmark::Detector::open(words[2], {}, error);
+    if (!detector) return false;
+    auto refiner = deepmark::Refiner::open({words[3]}, {}, error);
+    if (!refiner || !detector->use_refiner(std::move(refiner), error)) return false;
+    deepmark::Detections found;
+    if (!detector->detect(reinterpret_cast<const unsigned char*>(pixels.data()), height, width,
+                          found, error))
+        return false;
+    std::vector<float> values;
+    for (const auto& one : found.objects) {
+        values.push_back(one.score);
+        for (int i = one.first; i < one.first + one.count; ++i)
+            values.insert(values.end(),
+                          {found.landmarks[size_t(i)].x, found.landmarks[size_t(i)].y});
+    }
+    std::ofstream out(words[7], std::ios::binary);
+    out.write(reinterpret_cast<const char*>(values.data()),
+              std::streamsize(values.size() * sizeof(float)));
+    return bool(out.flush());
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    if (count != 7 && count != 8) return 2;
+    std::string error;
+    if (count == 7 ? run_engine(words, error) : detect(words, error)) return 0;
     std::fprintf(stderr, "error: %s\n", error.c_str());
     return 1;
 }

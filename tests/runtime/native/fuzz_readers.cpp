@@ -12,6 +12,7 @@
 #include "json.hpp"
 #include "letterbox.hpp"
 #include "picture.hpp"
+#include "refiner_bundle.hpp"
 
 using namespace deepmark;
 
@@ -19,7 +20,8 @@ namespace {
 
 // The fuzzed manifest stands in the working folder; its vectors and weights are never there, so
 // that hashing does not take the time.
-void read_manifest(const Bytes& content) {
+template <class Bundle>
+void read_manifest_of(const Bytes& content) {
     if (std::FILE* file = std::fopen("manifest.json", "wb")) {
         if (!content.empty()) std::fwrite(content.data(), 1, content.size(), file);
         std::fclose(file);
@@ -84,7 +86,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             break;
         }
         case 'm':
-            read_manifest(content);
+            read_manifest_of<Bundle>(content);
+            break;
+        case 'r':
+            read_manifest_of<RefinerBundle>(content);
             break;
         case 'n':
             read_with(read_npz, content);

@@ -9,6 +9,7 @@
 #include "deflate.hpp"
 #include "json.hpp"
 #include "picture.hpp"
+#include "refiner_bundle.hpp"
 
 using namespace deepmark;
 
@@ -47,6 +48,10 @@ bool read(const std::string& kind, const std::string& path, std::size_t expected
     if (kind == "bundle") {
         Bundle bundle;
         return Bundle::open(path, bundle, error);
+    }
+    if (kind == "refiner") {
+        RefinerBundle bundle;
+        return RefinerBundle::open(path, bundle, error);
     }
     Bytes content;
     if (!read_file(path, 1 << 26, content, error)) return false;

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from media_files import read_image
 from tiny import CHANNELS, Tiny
 
 from deepmark.errors import EngineError
+from deepmark.runtime import Detector
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines.mnn import MnnSession
 from deepmark.runtime.native import wheel
+from deepmark.runtime.refinement.refiner import Refiner
 
 pytestmark = pytest.mark.slow
 
@@ -92,6 +95,29 @@ def test_a_file_that_is_no_model_is_refused(program: Path, tmp_path: Path, conte
     done = run(program, model, HEIGHT, WIDTH, 32, "input", "output")
     assert done.returncode == 1
     assert f"error: {model}: no MNN model" in done.stderr
+
+
+def test_the_header_offers_a_refiner(
+    program: Path, demo_bundle: Path, refiner_bundle: Path, demo_pictures: tuple[Path, ...], tmp_path: Path
+) -> None:
+    image = read_image(demo_pictures[0])
+    image.tofile(tmp_path / "picture")
+    words = (*image.shape[:2], tmp_path / "picture", tmp_path / "output")
+    done = run(program, "detect", demo_bundle, refiner_bundle, *words)
+    assert not done.returncode, done.stderr
+    expected = Detector(demo_bundle, threads=1, refiner=Refiner(refiner_bundle, threads=1))(image)
+    score, points = float(expected.scores[0]), expected.keypoints[0].ravel()
+    values = np.fromfile(tmp_path / "output", np.float32)[: 1 + len(points)]
+    np.testing.assert_allclose(values, [score, *points], atol=0.5)
+    np.testing.assert_allclose(values[0], score, atol=0.01)
+
+
+def test_a_detector_refuses_a_refiner_of_other_landmarks(
+    program: Path, tiny: Tiny, refiner_bundle: Path, tmp_path: Path
+) -> None:
+    done = run(program, "detect", tiny.bundle, refiner_bundle, 4, 4, tmp_path / "none", tmp_path / "output")
+    assert done.returncode == 1
+    assert f"the refiner is for other landmarks than {tiny.bundle} finds" in done.stderr
 
 
 def test_the_stub_defines_each_symbol_once() -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media_files import encoded
+from moving_refiner import make_refiner_manifest
 from native_programs import PROGRAMS, READERS, SOURCES
 from reader_files import noise, npz_of
-from tiny import make_manifest
+from tiny import make_manifest, tiny_schema
 
 SECONDS = int(os.environ.get("DEEPMARK_FUZZ_SECONDS", "5"))  # continuous integration takes 60
 
@@ -26,6 +27,7 @@ def _seeds() -> dict[str, bytes]:
     return {
         "json": b"j" + manifest,
         "manifest": b"m" + manifest,
+        "refiner": b"r" + make_refiner_manifest(tiny_schema()).to_json(),
         "npz": b"n" + npz_of(compressed=True),
         "stored": b"n" + npz_of(compressed=False),
         "png": b"p" + encoded(image),

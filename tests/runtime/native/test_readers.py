@@ -12,9 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 from media_files import encoded
+from moving_refiner import make_refiner_manifest
+from msgspec import structs
 from native_programs import READERS, compile_program
 from reader_files import noise, npz_of
-from tiny import make_manifest, write_bundle
+from sealed_manifest import change_manifest, seal
+from tiny import make_manifest, tiny_schema, write_bundle
+
+from deepmark.runtime.manifest import FileEntry
 
 pytestmark = pytest.mark.slow
 
@@ -186,14 +191,6 @@ def test_a_name_that_leads_out_is_refused(read_run: Path, bundle: Path, name: st
     assert b"leads out" in done.stderr
 
 
-def seal(document: dict[str, Any], bundle: Path) -> None:
-    """Write a manifest with the checksum that fits it."""
-    document["checksum"] = "0" * 64
-    unsealed = json.dumps(document)
-    sealed = unsealed.replace("0" * 64, hashlib.sha256(unsealed.encode()).hexdigest(), 1)
-    (bundle / "manifest.json").write_text(sealed)
-
-
 @pytest.mark.parametrize("missing", [("outline",), ("keypoint_names",), ("outline", "keypoint_names")])
 def test_a_class_may_lack_what_it_is_drawn_with(read_run: Path, bundle: Path, missing: tuple[str, ...]) -> None:
     document = json.loads((bundle / "manifest.json").read_bytes())
@@ -215,6 +212,7 @@ def test_classes_without_landmarks_are_read(read_run: Path, bundle: Path) -> Non
     document = json.loads((bundle / "manifest.json").read_bytes())
     _without_landmarks(document, 2)
     document["keypoints"]["group_names"] = []
+    document["flip_pairs"] = []
     seal(document, bundle)
     require_refused(done := run(read_run, "bundle", bundle))
     assert b"heads.channels holds a wrong hm_hp" in done.stderr
@@ -271,3 +269,57 @@ def test_a_file_that_is_not_as_listed_is_refused(read_run: Path, bundle: Path, t
         if change == "link":
             model.symlink_to(tmp_path / "elsewhere")
     require_refused(run(read_run, "bundle", bundle))
+
+
+@pytest.fixture
+def refiner(tmp_path: Path) -> Path:
+    """A refiner's bundle of two classes with three channels."""
+    folder = tmp_path / "refiner.deepmark"
+    folder.mkdir()
+    (folder / "model.mnn").write_bytes(b"weights")
+    entry = FileEntry(sha256=hashlib.sha256(b"weights").hexdigest(), bytes=7)
+    manifest = structs.replace(make_refiner_manifest(tiny_schema()), files={"model.mnn": entry})
+    (folder / "manifest.json").write_bytes(manifest.to_json())
+    return folder
+
+
+def test_a_refiner_is_no_detector_nor_the_other_way_round(read_run: Path, bundle: Path, refiner: Path) -> None:
+    done = run(read_run, "refiner", refiner)
+    assert not done.returncode, done.stderr.decode()
+    require_refused(done := run(read_run, "bundle", refiner))
+    assert b"is of a refiner, expected a detector" in done.stderr
+    require_refused(done := run(read_run, "refiner", bundle))
+    assert b"is of a detector, expected a refiner" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"kind": "segmenter"}, b"is of another kind of model, expected a refiner"),
+        ({"kind": 1}, b"the field kind is missing or of another type"),
+        ({"schema_version": 2}, b"expected schema version 1"),
+        ({"input": {"height": 65, "width": 64, "sigma": 2.0, "crop": "posefix"}}, b"height must be a multiple of 32"),
+        ({"input": {"height": 64, "width": 2048, "sigma": 2.0, "crop": "posefix"}}, b"whole number from 32 to 1024"),
+        ({"input": {"height": 64, "width": 64, "sigma": 2.0, "crop": "other"}}, b"the field crop must be posefix"),
+        ({"num_channels": 0}, b"the field num_channels must be a whole number from 1"),
+        ({"channels": [[0, 1]]}, b"channels must have an entry for each class"),
+        ({"channels": [[0, 1], [0, 1]]}, b"must have a channel for each of its landmarks"),
+        ({"channels": [[0, 0], []]}, b"two landmarks of a class have one channel"),
+        ({"channels": [[0, 3], []]}, b"the field channels must be a whole number from 0 to 2"),
+        ({"channels": [[0, "1"], []]}, b"the field channels must hold numbers"),
+        ({"channels": [0, 1]}, b"the field channels must hold lists"),
+        ({"channels": [[], []]}, b"channels must name at least one class's landmarks"),
+        ({"files": {}}, b"has no model for MNN"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_wrong_refiner_is_refused(read_run: Path, refiner: Path, change: dict[str, Any], sentence: bytes) -> None:
+    done = run(read_run, "refiner", change_manifest(refiner, lambda document: document.update(change)))
+    require_refused(done)
+    assert sentence in done.stderr
+
+
+def test_a_refiner_s_changed_weights_are_refused(read_run: Path, refiner: Path) -> None:
+    (refiner / "model.mnn").write_bytes(b"Weights")
+    require_refused(done := run(read_run, "refiner", refiner))
+    assert b"model.mnn is damaged" in done.stderr

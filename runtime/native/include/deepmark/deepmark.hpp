@@ -5,8 +5,8 @@
 //   deepmark::Detections found;
 //   if (!detector || !detector->detect(pixels, height, width, found, error)) return fail(error);
 //
-// No function throws. A detector is used by one thread at a time; several detectors may live side
-// by side.
+// No function throws. A detector and a refiner are used by one thread at a time; several of them
+// may live side by side.
 #pragma once
 
 #include <cstdint>
@@ -52,6 +52,33 @@ struct EngineSettings {
 };
 
 class Pipeline;
+class Refinement;
+
+// Gives landmarks that a detector found again, nearer to where they are (PoseFix). Boxes, classes,
+// scores and landmark values stay.
+class Refiner {
+public:
+    // Open unpacked bundle folders that `deepmark refiner export` made, one for all classes or each
+    // for other ones, and check each of their files. Arithmetic is fp32 whatever the settings say.
+    // Null on failure, `error` says why.
+    static std::unique_ptr<Refiner> open(const std::vector<std::string>& bundles,
+                                         const EngineSettings& settings,
+                                         std::string& error) noexcept;
+
+    // Refine objects with a score of .05 or more, whose class a bundle refines; others stay as they
+    // are. A network runs once for each.
+    // image: as Detector::detect takes it, the picture that they were found in.
+    // found: objects in its pixels. False on failure, `error` says why; some are then refined.
+    bool refine(const std::uint8_t* image, int height, int width, Detections& found,
+                std::string& error) noexcept;
+
+    ~Refiner();
+
+private:
+    friend class Detector;
+    explicit Refiner(std::unique_ptr<Refinement> refinement);
+    std::unique_ptr<Refinement> refinement_;
+};
 
 class Detector {
 public:
@@ -70,6 +97,10 @@ public:
     // says so.
     bool use_flip(bool on, std::string& error) noexcept;
 
+    // Let a refiner move the landmarks of whatever is detected from now on; null: none. False where
+    // it is for other landmarks than are found here; `error` says so, and nothing changes.
+    bool use_refiner(std::unique_ptr<Refiner> refiner, std::string& error) noexcept;
+
     const std::vector<std::string>& class_names() const noexcept;
 
     ~Detector();
@@ -77,6 +108,7 @@ public:
 private:
     explicit Detector(std::unique_ptr<Pipeline> pipeline);
     std::unique_ptr<Pipeline> pipeline_;
+    std::unique_ptr<Refiner> refiner_;
 };
 
 }  // namespace deepmark
