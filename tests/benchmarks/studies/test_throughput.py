@@ -29,7 +29,7 @@ def test_every_way_is_measured_on_all_frames(
     ]
     for one in found["comparisons"]:
         assert 0 < one["rate"] < 5000  # a busy machine has less than one frame a second
-        assert 0.5 < one["rate_against"] < 5000
+        assert 0 < one["rate_against"] < 5000
         assert one["low"] <= one["ratio"] <= one["high"]
         assert one["ratio"] == pytest.approx(one["rate"] / one["rate_against"], rel=0.7)
 
