@@ -24,7 +24,7 @@ class _BoxEntry(msgspec.Struct):
     category_id: int
     bbox: tuple[float, float, float, float]
     area: float
-    iscrowd: Literal[0, 1] = 0
+    iscrowd: Literal[0, 1] | bool = 0  # tools other than COCO's write false
 
 
 class _PersonEntry(_BoxEntry, kw_only=True):

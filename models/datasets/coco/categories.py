@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from deepmark.models.datasets.standard import LabelStandard
 from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 
 _PERSON = "person"
-_LANDMARKS = b'"keypoints"'
+_LANDMARKS = re.compile(rb'"keypoints"\s*:\s*\[\s*[^\]\s]')  # of some: tools write an empty list beside boxes
 _HINT = "expected COCO's person_keypoints_*.json (one category, person), or instances_*.json (boxes without landmarks)"
 
 
@@ -48,7 +49,7 @@ class CocoCategories:
         found = _read(document)
         names = {plain(one.name) for one in found}
         has_landmarks = any(one.keypoints for one in found) or any(
-            _LANDMARKS in bytes(one) for one in document.annotations
+            _LANDMARKS.search(bytes(one)) for one in document.annotations
         )
         if not found or (has_landmarks and (names & garments or _PERSON not in names)):
             return None

@@ -291,3 +291,14 @@ def test_boxes_of_garments_are_classes_of_ones_own(evaluate: Callable[[Document,
     labels, found = objects(6, 8, ("skirt", "hat", "shorts"))  # two are DeepFashion2's, under other numbers
 
     assert_official(evaluate(labels, found), "bbox", labels, found)
+
+
+def test_truth_values_for_crowds_and_empty_lists_of_points_are_boxes(
+    evaluate: Callable[[Document, list[Document]], Document],
+) -> None:
+    """Tools other than COCO's write them beside boxes."""
+    labels, found = objects(4)
+    for one in labels["annotations"]:
+        one |= {"iscrowd": bool(one["iscrowd"]), "keypoints": [], "num_keypoints": 0}
+
+    assert_official(evaluate(labels, found), "bbox", labels, found)
