@@ -218,8 +218,9 @@ def _levels(
 ) -> tuple[WinogradLevel | msgspec.UnsetType, ...]:
     """Return the Winograd levels at which MNN is tried.
 
-    Offsets carry the rounding of fast convolutions into positions, so deformable networks have another try without.
-    Of large networks fast convolutions would hold more than a phone gives a program.
+    Fast convolutions round more than others; where that is more than an export may lose, as with some ResNets, and with
+    the offsets of deformable networks, which carry it into positions, there is another try without them. Of large
+    networks they would hold more than a phone gives a program.
 
     Raises:
         ConversionError: the precision is not for this network.
@@ -233,10 +234,10 @@ def _levels(
             f" transformed weights, more than the {WINOGRAD_LIMIT_BYTES / 1e9:.1f} GB that a phone should be asked for"
         )
         return (0,)
-    if not has_deformable(loaded.network):
-        return (msgspec.UNSET,)
     if plan.precision.calibrated:
-        raise calibrated_deformable(plan.precision.name)
+        if has_deformable(loaded.network):
+            raise calibrated_deformable(plan.precision.name)
+        return (msgspec.UNSET,)
     return (msgspec.UNSET, 0) if MNN in request.formats else (msgspec.UNSET,)
 
 

@@ -129,9 +129,11 @@ def test_int8_is_refused_with_the_reason(deformable_export: TinyExport, tmp_path
     assert not list((tmp_path / "out").glob("*.deepmark"))
 
 
+@pytest.mark.parametrize("network", ["deformable_export", "tiny_export"])  # with and without such layers
 def test_where_winograd_fails_the_bundle_says_so_and_engines_obey(
-    deformable_export: TinyExport, monkeypatch: pytest.MonkeyPatch
+    network: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    export: TinyExport = request.getfixturevalue(network)
     prove = pipeline._prove
 
     def failing_at_first(*arguments: Any) -> tuple[ParityReport, dict[str, bytes]]:
@@ -143,7 +145,7 @@ def test_where_winograd_fails_the_bundle_says_so_and_engines_obey(
 
     monkeypatch.setattr(pipeline, "_prove", failing_at_first)
     lines: list[str] = []
-    result = deformable_export(to=("onnx", "mnn"), on_progress=lines.append)
+    result = export(to=("onnx", "mnn"), on_progress=lines.append)
 
     assert result.manifest.winograd_level == 0
     assert any("Winograd level 0" in line for line in lines)
