@@ -109,7 +109,10 @@ class ZipStorage:
         try:
             self._archive = zipfile.ZipFile(path)
         except (*_BROKEN, NotImplementedError) as error:
-            raise DataError(f"{path} is no zip, or a damaged one: {error}") from error
+            raise DataError(
+                f"{path} is no zip, or a damaged one: {error}",
+                hint="a data set is a folder, the official zip, or for labels a COCO file (.json)",
+            ) from error
         self._entries = self._below(part)
         for name in islice(self._entries, _TRIED):  # a wrong password would be the fault of every file
             self.read(name, 0)

@@ -182,8 +182,9 @@ def test_zips_that_are_none_or_hold_nothing_or_too_much_are_refused(tmp_path: Pa
         archive.writestr("validation/annos/000001.json", "{}")
 
     for name, words in (("none", "is no zip"), ("other", "holds no folder annos/"), ("two", "holds 2 folders annos/")):
-        with pytest.raises(DataError, match=words):
+        with pytest.raises(DataError, match=words) as refusal:
             open_dataset(tmp_path / f"{name}.zip")
+        assert refusal.value.hint, name
 
 
 def _password_that_passes(path: Path, number: int) -> bytes:
