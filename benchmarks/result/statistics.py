@@ -114,6 +114,16 @@ def ratio_of_medians(times: Times, reference: Times) -> Ratio:
     return Ratio(float(np.median(times) / np.median(reference)), *bootstrap_interval(len(times), quotient))
 
 
+def median_of_ratios(ratios: F64) -> Ratio:
+    """Return the median of quotients of pairs of runs, (pairs,); the interval comes from drawing pairs again."""
+
+    def median(drawn: Index) -> F64:
+        medians: F64 = np.median(ratios[drawn], axis=1)
+        return medians
+
+    return Ratio(float(np.median(ratios)), *bootstrap_interval(len(ratios), median))
+
+
 def bootstrap_interval(count: int, statistic: Callable[[Index], F64]) -> tuple[float, float]:
     """Return the interval of 95 % of a statistic, by drawing the samples again with replacement.
 

@@ -13,20 +13,19 @@ from __future__ import annotations
 
 import copy
 import tempfile
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmark.benchmarks.result.statistics import ratio_of_medians
 from deepmark.benchmarks.studies.support.arguments import add_count, integer
 from deepmark.benchmarks.studies.support.machine import machine_name
-from deepmark.benchmarks.studies.support.turns import turns
+from deepmark.benchmarks.studies.support.turn_times import time_in_turns
 from deepmark.console import print_json, print_table, say
 from deepmark.errors import DataError
 from deepmark.extras import require
@@ -176,28 +175,22 @@ def _time(runners: Sequence[_Runner], size: int, rounds: int, levels: Sequence[i
     x = np.random.default_rng(SEED).normal(size=(1, 3, size, size)).astype(np.float32)
     outputs = [one.run(x) for one in runners]
     right = next(given for one, given in zip(runners, outputs, strict=True) if one.form == "DeformConv")
-    wall, processor = np.empty((2, rounds, len(runners)))
-    for number in range(rounds):
-        for at in turns(range(len(runners)), number):
-            clocks = time.perf_counter(), time.process_time()
-            runners[at].run(x)
-            wall[number, at] = 1e3 * (time.perf_counter() - clocks[0])
-            processor[number, at] = 1e3 * (time.process_time() - clocks[1])
+    times = time_in_turns([partial(one.run, x) for one in runners], rounds)
     names = [(one.engine, one.form) for one in runners]
     own = names.index((f"MNN, level {levels[0]}", "mask as a coordinate"))
     costs = []
     for at, (engine, form) in enumerate(names):
-        ratio = ratio_of_medians(processor[:, at], processor[:, names.index((engine, SWAP))])
+        ratio = times.ratio(at, names.index((engine, SWAP)))
         costs.append(
             FormCost(
                 size,
                 engine,
                 form,
-                round(float(np.median(processor[:, at])), 1),
-                round(float(wall[:, at].min()), 1),
-                round(ratio.value, 3),
-                (round(ratio.low, 3), round(ratio.high, 3)),
-                round(float(np.median(processor[:, at]) / np.median(processor[:, own])), 3),
+                round(times.processor_ms(at), 1),
+                round(times.shortest_ms(at), 1),
+                ratio.value,
+                (ratio.low, ratio.high),
+                round(times.processor_ms(at) / times.processor_ms(own), 3),
                 _memory(runners[at].session),
                 None if form == SWAP else _error(outputs[at], right),
             )

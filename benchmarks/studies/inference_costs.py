@@ -26,7 +26,6 @@ from deepmark.benchmarks.studies.support.turns import turns
 from deepmark.console import print_json, print_table
 
 if TYPE_CHECKING:
-    from deepmark.runtime.arrays import F64
     from deepmark.runtime.engines.engine import Engine
     from deepmark.runtime.multi_inference import MultiInference
 
@@ -119,27 +118,19 @@ def _times(
 def _summary(engine: str, times: Mapping[str, Sequence[float]]) -> list[InferenceCost]:
     import numpy as np
 
+    from deepmark.benchmarks.result.statistics import median_of_ratios
+
     scales = [name for name in times if name.startswith("scale ")]
     single, sum_of_scales = np.array(times[SINGLE]), np.sum([times[name] for name in scales], axis=0)
     found = []
     for name, spent in times.items():
         against, base = ("the sum of its scales", sum_of_scales) if name == ALL_SCALES else (SINGLE, single)
-        ratios = np.array(spent) / base
-        low, high = _interval(ratios)
-        figures = (float(np.median(spent)), float(np.median(ratios)), low, high)
+        of_base = median_of_ratios(np.array(spent) / base)
+        figures = (float(np.median(spent)), of_base.value, of_base.low, of_base.high)
         took, ratio, low, high = (round(value, 3) for value in figures)
         against = "" if name == SINGLE else against
-        found.append(InferenceCost(engine, name, took, against, ratio, low, high, len(ratios)))
+        found.append(InferenceCost(engine, name, took, against, ratio, low, high, len(spent)))
     return found
-
-
-def _interval(ratios: F64) -> tuple[float, float]:
-    import numpy as np
-
-    from deepmark.benchmarks.result.statistics import bootstrap_interval
-
-    low, high = bootstrap_interval(len(ratios), lambda drawn: np.median(ratios[drawn], axis=1))
-    return float(low), float(high)
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -13,24 +13,22 @@ Examples:
 from __future__ import annotations
 
 import tempfile
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from deepmark.benchmarks.result.statistics import ratio_of_medians
 from deepmark.benchmarks.speed.ncnn_graph import write_ncnn
 from deepmark.benchmarks.speed.references import find_rivals
 from deepmark.benchmarks.speed.rivals import RIVALS, Outputs, Rival, require_same
 from deepmark.benchmarks.studies.support.arguments import add_count, integer
 from deepmark.benchmarks.studies.support.machine import machine_name
-from deepmark.benchmarks.studies.support.turns import turns
+from deepmark.benchmarks.studies.support.turn_times import time_in_turns
 from deepmark.console import print_json, print_table, say
+from deepmark.errors import DeepMarkError
 from deepmark.extras import require
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.manifest import Preprocess
@@ -44,6 +42,8 @@ LEVELS = (3, 0)  # MNN's fastest, and its smallest
 DECOMPOSED = "decomposed"
 SEED = 0
 SHOWN = 400  # characters of what an engine printed
+# Ours, of an import, and what pybind11 makes of a C++ library's exceptions; anything else is a fault of this program.
+REFUSALS = (DeepMarkError, ImportError, RuntimeError, ValueError, IndexError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def measure(checkpoint: Path, *, size: int, threads: int, rounds: int) -> list[E
                 found = opened.run(x)
                 right = right or found
                 require_same(found, right, title)
-            except Exception as error:  # noqa: BLE001  whatever a foreign engine raises is its answer
+            except REFUSALS as error:
                 refused.append(EngineCost(network, title, refusal=_first_words(error)))
                 continue
             runners.append(_Runner(title, opened.version, opened.run))
@@ -184,25 +184,19 @@ def _first_words(error: Exception) -> str:
 
 
 def _time(network: str, runners: Sequence[_Runner], x: F32, rounds: int) -> list[EngineCost]:
-    wall, processor = np.empty((2, rounds, len(runners)))
-    for number in range(rounds):
-        for at in turns(range(len(runners)), number):
-            clocks = time.perf_counter(), time.process_time()
-            runners[at].run(x)
-            wall[number, at] = 1e3 * (time.perf_counter() - clocks[0])
-            processor[number, at] = 1e3 * (time.process_time() - clocks[1])
+    times = time_in_turns([partial(one.run, x) for one in runners], rounds)
     costs = []
     for at, one in enumerate(runners):
-        ratio = ratio_of_medians(processor[:, at], processor[:, 0])
+        ratio = times.ratio(at, 0)
         costs.append(
             EngineCost(
                 network,
                 one.engine,
                 one.version,
-                round(float(np.median(processor[:, at])), 1),
-                round(float(wall[:, at].min()), 1),
-                round(ratio.value, 3),
-                (round(ratio.low, 3), round(ratio.high, 3)),
+                round(times.processor_ms(at), 1),
+                round(times.shortest_ms(at), 1),
+                ratio.value,
+                (ratio.low, ratio.high),
                 None if one.memory_mib is None else round(one.memory_mib, 1),
             )
         )

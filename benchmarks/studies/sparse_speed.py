@@ -98,12 +98,11 @@ def _pairs(functions: Sequence[Callable[[Picture], object]], pictures: Sequence[
 def _summary(engine: str, part: str, pairs: Pairs) -> SparseSpeed:
     import numpy as np
 
-    from deepmark.benchmarks.result.statistics import bootstrap_interval
+    from deepmark.benchmarks.result.statistics import median_of_ratios
 
     times = np.array(pairs)
-    ratios = times[:, 0] / times[:, 1]
-    low, high = bootstrap_interval(len(ratios), lambda drawn: np.median(ratios[drawn], axis=1))
-    figures = (*np.median(times, axis=0), np.median(ratios), low, high)
+    found = median_of_ratios(times[:, 0] / times[:, 1])
+    figures = (*np.median(times, axis=0), found.value, found.low, found.high)
     dense_ms, sparse_ms, ratio, low, high = (round(float(value), 3) for value in figures)
     return SparseSpeed(engine, part, dense_ms, sparse_ms, ratio, low, high, len(pairs))
 

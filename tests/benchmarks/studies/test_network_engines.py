@@ -68,3 +68,12 @@ def test_an_engine_that_is_not_installed_is_named(
     monkeypatch.setitem(RIVALS, "ncnn", Rival("ncnn", "no_such_module", "rivals", "ncnn", _wrong))
     (refusal,) = [row["refusal"] for row in found(tiny_network()) if row["engine"] == "ncnn"]
     assert refusal == "ncnn is not installed"
+
+
+def test_a_fault_of_this_program_is_no_refusal(
+    found: Callable[..., list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faulty = Rival("ncnn", "numpy", "rivals", "ncnn", lambda: None)  # type: ignore[misc,arg-type]
+    monkeypatch.setitem(RIVALS, "ncnn", faulty)
+    with pytest.raises(TypeError, match="positional arguments"):
+        found(tiny_network())
