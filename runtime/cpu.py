@@ -7,6 +7,8 @@ import platform
 from contextlib import suppress
 from pathlib import Path
 
+from deepmark.errors import UsageError
+
 MOST_THREADS_BY_DEFAULT = 4  # the big cores of a phone or a laptop; a network of this size gains little from more
 
 
@@ -30,3 +32,15 @@ def usable_cores() -> int:
 def default_threads() -> int:
     """Return the number of usable cores, at most `MOST_THREADS_BY_DEFAULT`."""
     return min(usable_cores(), MOST_THREADS_BY_DEFAULT)
+
+
+def threads_asked(threads: int | None) -> int:
+    """Return the number of threads that were asked for; None asks for `default_threads`.
+
+    Raises:
+        UsageError: it is below 1.
+    """
+    asked = default_threads() if threads is None else threads
+    if asked < 1:
+        raise UsageError(f"threads must be at least 1, found {asked}")
+    return asked

@@ -11,13 +11,13 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from types import TracebackType
-from typing import Self, cast
+from typing import cast
 
 import msgspec
 
 from deepmark.benchmarks.speed.messages import Answer, Question, Ready, Refusal, TurnSamples, Waiting
 from deepmark.errors import EngineError
+from deepmark.runtime.closing import Closing
 from deepmark.runtime.leash import leash
 
 COMMAND = (sys.executable, "-P", "-m", "deepmark.benchmarks.speed.child")
@@ -25,7 +25,7 @@ _LOOK_EVERY_S = 0.02
 _LAST_WORDS = 4096  # bytes of the end of what a child printed
 
 
-class Child:
+class Child(Closing):
     """A running child process.
 
     Args:
@@ -123,13 +123,3 @@ class Child:
         self._process.kill()  # it has nothing to tidy up
         self._process.wait()
         self._errors.close()
-
-    def __enter__(self) -> Self:
-        """Return the child itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the process."""
-        self.close()

@@ -236,8 +236,10 @@ def measure_synthesised(opened: OpenedRefiner, objects: int, seed: int, *, threa
     samples = RefinerSamples(
         Drawings(), manifest.keypoints, manifest.channels, manifest.num_channels, size, seed, augment=None
     )
-    engine = load_refiner_engine(opened, threads)
-    with progress("refining synthesised errors", objects, "garments") as advance:
+    with (
+        load_refiner_engine(opened, threads) as engine,
+        progress("refining synthesised errors", objects, "garments") as advance,
+    ):
         for number in range(objects):
             one = samples[number]
             known = one.pose.copy()
@@ -247,6 +249,5 @@ def measure_synthesised(opened: OpenedRefiner, objects: int, seed: int, *, threa
             if one.counts.any():
                 similarities.append([np.exp(-far / (2 * one.radius[one.counts] ** 2)).mean() for far in squared])
             advance()
-    engine.close()
     before, after, truth_after = np.mean(similarities, axis=0).round(4).tolist()
     return SynthesisedErrors(len(similarities), before, after, truth_after)

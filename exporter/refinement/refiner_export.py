@@ -196,9 +196,8 @@ def _compare(
     opened = open_refiner(folder)
     hops = []
     for one in formats:
-        engine = load_refiner_engine(opened, 1, one.backend)
-        found = [engine.points(crop.image, crop.pose) for crop in crops]
-        engine.close()
+        with load_refiner_engine(opened, 1, one.backend) as engine:
+            found = [engine.points(crop.image, crop.pose) for crop in crops]
         distances = np.concatenate([_distances(a, b, c.pose) for a, b, c in zip(expected, found, crops, strict=True)])
         hops.append(hop := _hop("torch", one.name, len(crops), distances, tolerance))
         if not hop.passed:
@@ -247,12 +246,9 @@ def verify_refiner(path: str | Path, *, threads: int | None = None) -> tuple[Ref
     tolerance = max((hop.tolerance_px for hop in opened.manifest.parity), default=TOLERANCE_PX)
     hops = []
     for backend in opened.weights:
-        engine = load_refiner_engine(opened, threads, backend)
-        distances = []
-        for crop, channels, points in vectors:
-            moved = engine.points(crop.image, crop.pose)[channels] - points
-            distances.append(np.sqrt(np.square(moved).sum(axis=1)))
-        engine.close()
+        with load_refiner_engine(opened, threads, backend) as engine:
+            moved = [engine.points(crop.image, crop.pose)[channels] - points for crop, channels, points in vectors]
+        distances = [np.sqrt(np.square(one).sum(axis=1)) for one in moved]
         name = next(one.name for one in FORMATS.values() if one.backend == backend)
         hops.append(_hop("vectors", name, len(vectors), np.concatenate(distances), tolerance))
     failed = [hop for hop in hops if not hop.passed]

@@ -10,13 +10,13 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from deepmark.errors import BundleError, EngineError
 from deepmark.runtime.arrays import F32, Image8
+from deepmark.runtime.closing import Closing
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.heads.sparse import SparseHeads, heads_from_outputs
 from deepmark.runtime.heads.weights import HeadWeights
@@ -141,7 +141,7 @@ class SessionWithMemory(Protocol):
         ...
 
 
-class Engine:
+class Engine(Closing):
     """A loaded model. Safe to use from several threads: runs take turns.
 
     It belongs to the process that loaded it: after a fork, only the parent may use it.
@@ -244,16 +244,6 @@ class Engine:
             session, self._session = self._session, None
             if session is not None:
                 session.close()
-
-    def __enter__(self) -> Self:
-        """Return the engine itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Free the model."""
-        self.close()
 
     def _run(self, x: F32) -> dict[str, F32]:
         if os.getpid() != self._process:  # before the lock: a fork may have copied it locked

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
-from deepmark.errors import DeepMarkError, EngineError, UsageError
+from deepmark.errors import EngineError, UsageError
 from deepmark.runtime.bundle import OpenedBundle
 from deepmark.runtime.engines.gpu_settings import GPU_NAMES, Gpu, GpuSettings
 from deepmark.runtime.engines.mnn import Memory
 from deepmark.runtime.engines.mnn_gpu import MnnGpuSession
-from deepmark.runtime.engines.trial import LoadTrial, report_error, run_trial
+from deepmark.runtime.engines.trial import LoadTrial, report, run_trial
 
 _HINT = "the GPU's driver does not bear this model: compute on the CPU, or try another storage, tuning or precision"
 
@@ -70,22 +71,17 @@ def open_on_gpu(
     return MnnGpuSession(path, gpu, settings, shape, memory)
 
 
-def main(arguments: list[str]) -> int:
-    """Load and prove a model: the child's side. Returns the exit status; an error goes to stderr as one line."""
-    words = json.loads(arguments[0])
-    try:
-        settings = GpuSettings(
-            precision=words["precision"],
-            storage=words["storage"],
-            tuning=words["tuning"],
-            allow_cpu_operators=words["allow_cpu_operators"],
-        )
-        path = Path(words["path"])
-        MnnGpuSession(path, words["gpu"], settings, tuple(words["shape"]), words["memory"]).close()
-    except DeepMarkError as error:
-        return report_error(error)
-    return 0
+def _load(text: str) -> None:
+    """Load and prove a model: the child's side."""
+    words = json.loads(text)
+    settings = GpuSettings(
+        precision=words["precision"],
+        storage=words["storage"],
+        tuning=words["tuning"],
+        allow_cpu_operators=words["allow_cpu_operators"],
+    )
+    MnnGpuSession(Path(words["path"]), words["gpu"], settings, tuple(words["shape"]), words["memory"]).close()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(report(partial(_load, *sys.argv[1:])))

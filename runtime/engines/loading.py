@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 
 from deepmark.errors import BundleError, UsageError
-from deepmark.runtime.bundle import HEADS_FILE, MODEL_FILES, Backend, OpenedBundle, open_bundle
-from deepmark.runtime.cpu import default_threads, usable_cores
+from deepmark.runtime.bundle import HEADS_FILE, Backend, OpenedBundle, open_bundle
+from deepmark.runtime.cpu import threads_asked, usable_cores
 from deepmark.runtime.embedded_manifest import read_embedded
 from deepmark.runtime.engines.engine import Engine, EngineRecord
 from deepmark.runtime.engines.engine_choice import backend_of, choose_engine, is_installed
@@ -22,7 +22,7 @@ from deepmark.runtime.engines.gpu_loading import open_on_gpu, require_fit_for_gp
 from deepmark.runtime.engines.gpu_settings import Compute, GpuSettings, require_compute
 from deepmark.runtime.engines.mnn import Memory, MnnSettings
 from deepmark.runtime.engines.pair_choice import choose_pair_runs, is_worth_a_batch
-from deepmark.runtime.engines.sessions import open_session
+from deepmark.runtime.engines.sessions import choose_backend, open_session
 from deepmark.runtime.engines.trial_load import check_in_child
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.native_libraries import native_path
@@ -64,9 +64,7 @@ def load_engine(
     """
     if require_compute(compute) != "cpu" or gpu is not None:
         return _load_on_gpu(model, threads, backend, winograd=winograd, memory=memory, compute=compute, gpu=gpu)
-    asked = default_threads() if threads is None else threads
-    if asked < 1:
-        raise UsageError(f"threads must be at least 1, found {asked}")
+    asked = threads_asked(threads)
     if not isinstance(model, OpenedBundle):
         model = open_bundle(model)
     if backend == "auto" and (winograd is not None or memory is not None):
@@ -74,7 +72,7 @@ def load_engine(
     found = ""
     if backend == "auto":
         backend, found = _faster(model, asked)
-    chosen = _choose(model, backend)
+    chosen = choose_backend(model, backend, source="checkpoint")
     settings = _mnn_settings(chosen, winograd, memory, model.manifest)
     name = model.weights[chosen]
     sha256 = model.entries[name].sha256
@@ -129,7 +127,7 @@ def _load_on_gpu(
         raise UsageError("threads and winograd are settings of the CPU", hint="leave them out")
     if not isinstance(model, OpenedBundle):
         model = open_bundle(model)
-    name = model.weights[_choose(model, "mnn")]
+    name = model.weights[choose_backend(model, "mnn", source="checkpoint")]
     require_fit_for_gpu(model, compute)
     spec = model.manifest.input
     with model.weights_file("mnn") as path:
@@ -204,16 +202,3 @@ def _installed(model: OpenedBundle) -> Backend | None:
     """Return the engine of this model that is installed; None if none is, or more than one."""
     present = [name for name in model.weights if is_installed(name)]
     return present[0] if len(present) == 1 else None
-
-
-def _choose(model: OpenedBundle, backend: Backend | None) -> Backend:
-    if backend is None:
-        return next(iter(model.weights))
-    if backend not in MODEL_FILES:
-        raise UsageError(f"unknown engine {backend!r}", hint=f"choose one of {', '.join(MODEL_FILES)}")
-    if backend not in model.weights:
-        raise BundleError(
-            f"{model.path} has no model for the engine {backend!r}, only for {', '.join(model.weights)}",
-            hint="leave the engine out, or export the checkpoint to this engine's format too",
-        )
-    return backend

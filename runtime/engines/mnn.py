@@ -124,7 +124,7 @@ class MnnSession:
         """
         self._resize(tuple(self._input.getShape()))
         for name, values in inputs.items():
-            host = self._host_tensor(values.shape)
+            host = host_tensor(self._mnn, values.shape)
             np.copyto(host.getNumpyData(), values)
             self._interpreter.getSessionInput(self._session, name).copyFrom(host)
         return self._results()
@@ -181,15 +181,26 @@ class MnnSession:
             self._interpreter.resizeTensor(self._input, shape)
             self._interpreter.resizeSession(self._session)  # True whatever the shape
         self._outputs = self._interpreter.getSessionOutputAll(self._session)
-        if any(min(tensor.getShape(), default=0) < 1 for tensor in self._outputs.values()):
+        if not are_prepared(self._outputs):
             raise EngineError(f"MNN cannot run an input of shape {shape}: {output.last_line}")
-        self._host_input = self._host_tensor(shape)
-        self._host_outputs = {name: self._host_tensor(tensor.getShape()) for name, tensor in self._outputs.items()}
+        self._host_input = host_tensor(self._mnn, shape)
+        self._host_outputs = host_copies(self._mnn, self._outputs)
         self._shape = shape
 
-    def _host_tensor(self, shape: tuple[int, ...]) -> Any:
-        mnn = self._mnn
-        return mnn.Tensor(shape, mnn.Halide_Type_Float, mnn.Tensor_DimensionType_Caffe)
+
+def are_prepared(outputs: Mapping[str, Any]) -> bool:
+    """Tell whether MNN could prepare a session for its size: it does not say so, but leaves an output without cells."""
+    return all(min(tensor.getShape(), default=0) >= 1 for tensor in outputs.values())
+
+
+def host_tensor(mnn: Any, shape: tuple[int, ...]) -> Any:
+    """Make a float tensor in the computer's memory, (N, C, H, W), to copy from or to."""
+    return mnn.Tensor(shape, mnn.Halide_Type_Float, mnn.Tensor_DimensionType_Caffe)
+
+
+def host_copies(mnn: Any, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a tensor to copy each output to, by its name."""
+    return {name: host_tensor(mnn, tensor.getShape()) for name, tensor in outputs.items()}
 
 
 def claim_threads() -> None:

@@ -23,7 +23,15 @@ from deepmark.runtime.engines.engine import SessionFacts
 from deepmark.runtime.engines.gpu_devices import find_device
 from deepmark.runtime.engines.gpu_libraries import load_gpu_library
 from deepmark.runtime.engines.gpu_settings import Gpu, GpuSettings
-from deepmark.runtime.engines.mnn import MEMORY_CODES, Memory, claim_threads, import_mnn
+from deepmark.runtime.engines.mnn import (
+    MEMORY_CODES,
+    Memory,
+    are_prepared,
+    claim_threads,
+    host_copies,
+    host_tensor,
+    import_mnn,
+)
 from deepmark.runtime.engines.mnn_messages import trouble_in
 from deepmark.runtime.engines.operator_placement import Placement, run_and_place
 from deepmark.runtime.native_libraries import captured_stdout, native_path
@@ -183,10 +191,10 @@ class MnnGpuSession:
             self._interpreter.resizeTensor(self._input, shape)
             self._interpreter.resizeSession(self._session)
         self._outputs = self._interpreter.getSessionOutputAll(self._session)
-        if any(min(tensor.getShape(), default=0) < 1 for tensor in self._outputs.values()):
+        if not are_prepared(self._outputs):
             raise EngineError(f"MNN cannot run an input of shape {shape} on {self._name}")
-        self._host_input = self._host_tensor(shape)
-        self._host_outputs = {name: self._host_tensor(tensor.getShape()) for name, tensor in self._outputs.items()}
+        self._host_input = host_tensor(self._mnn, shape)
+        self._host_outputs = host_copies(self._mnn, self._outputs)
         self._shape = shape
 
     def _prove(self, noise: F32) -> tuple[Placement, float]:
@@ -252,10 +260,6 @@ class MnnGpuSession:
             tensor.copyToHostTensor(host)  # waits for the GPU: the run itself did not
             results[name] = values.copy()
         return results
-
-    def _host_tensor(self, shape: tuple[int, ...]) -> Any:
-        mnn = self._mnn
-        return mnn.Tensor(shape, mnn.Halide_Type_Float, mnn.Tensor_DimensionType_Caffe)
 
     def _facts(self, placement: Placement) -> SessionFacts:
         settings, spent = self._settings, self.preparation

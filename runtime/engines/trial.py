@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deepmark.errors import BundleError, DeepMarkError, EngineError, UsageError
@@ -45,7 +45,7 @@ def run_trial(trial: LoadTrial, words: Sequence[str]) -> None:
     """Run the module with these arguments in a child process.
 
     Raises:
-        DeepMarkError: what the child reported by `report_error`, or that it crashed or hung.
+        DeepMarkError: what the child said by `report`, or that it crashed or hung.
         EngineError: no child process can be started, or it was killed.
     """
     # -P keeps the working folder off the child's import path; the parent's own path is handed over as it is. A
@@ -73,11 +73,15 @@ def run_trial(trial: LoadTrial, words: Sequence[str]) -> None:
         raise _explain(trial, child.returncode, printed)
 
 
-def report_error(error: DeepMarkError) -> int:
-    """Report an error to the parent, from the child; return the exit status for it."""
-    report = {"type": type(error).__name__, "message": str(error), "hint": error.hint}
-    sys.stderr.write(f"\n{_REPORT_PREFIX}{json.dumps(report)}\n")
-    return 1
+def report(load: Callable[[], object]) -> int:
+    """Load a model in the child; an error goes to the parent as one marked line on stderr. Returns the exit status."""
+    try:
+        load()
+    except DeepMarkError as error:
+        words = {"type": type(error).__name__, "message": str(error), "hint": error.hint}
+        sys.stderr.write(f"\n{_REPORT_PREFIX}{json.dumps(words)}\n")
+        return 1
+    return 0
 
 
 def _explain(trial: LoadTrial, status: int, printed: str) -> DeepMarkError:

@@ -13,6 +13,7 @@ import importlib.metadata
 import logging
 import platform
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +23,7 @@ from deepmark.errors import BundleError, DeepMarkError
 from deepmark.files import cache_folder, write_whole
 from deepmark.runtime.bundle import Backend
 from deepmark.runtime.engines.sessions import open_session
-from deepmark.runtime.engines.trial import LoadTrial, report_error, run_trial
+from deepmark.runtime.engines.trial import LoadTrial, report, run_trial
 
 TIMEOUT_S = 60.0  # a first load takes 1 s; a small computer under load may need many times that
 _LIBRARIES = {"mnn": "MNN", "onnxruntime": "ONNX Runtime"}  # as users know them
@@ -62,7 +63,7 @@ def check_in_child(
         size: size of the input to run it on.
         label: name that the user has for the model; errors begin with it.
         pictures: number of pictures in the run.
-        program: module that the child runs, which reports by `deepmark.runtime.engines.trial.report_error`.
+        program: module that the child runs, which loads in `deepmark.runtime.engines.trial.report`.
 
     Raises:
         BundleError: the library crashed on the file, hung, or refused it.
@@ -107,17 +108,12 @@ def _remember(marker: Path) -> None:
         logger.debug("cannot remember that a model loads, it will be checked again: %s", error)
 
 
-def main(arguments: list[str]) -> int:
-    """Load and run a model: the child's side. Returns the exit status; an error goes to stderr as one marked line."""
-    backend, path, height, width, pictures = arguments
-    try:
-        session = open_session(Path(path), "mnn" if backend == "mnn" else "onnxruntime", threads=1)
-        session.run(np.zeros((int(pictures), 3, int(height), int(width)), np.float32))
-        session.close()
-    except DeepMarkError as error:
-        return report_error(error)
-    return 0
+def _load(backend: str, path: str, height: str, width: str, pictures: str) -> None:
+    """Load and run a model: the child's side."""
+    session = open_session(Path(path), "mnn" if backend == "mnn" else "onnxruntime", threads=1)
+    session.run(np.zeros((int(pictures), 3, int(height), int(width)), np.float32))
+    session.close()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(report(partial(_load, *sys.argv[1:])))

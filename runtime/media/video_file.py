@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from deepmark.errors import DataError, DeepMarkError
 from deepmark.runtime.arrays import Image8
+from deepmark.runtime.closing import Closing
 from deepmark.runtime.native_libraries import captured_stderr, native_path
 
 SUFFIX = ".mp4"
 _CODEC = "mp4v"
 
 
-class VideoFile:
+class VideoFile(Closing):
     """A video that is being written; its size is that of the first frame.
 
     Args:
@@ -87,13 +87,3 @@ class VideoFile:
             check.release()
         if found < self._frames:
             raise OSError(errno.EIO, f"only {found} of {self._frames} frames are in it; is the disk full?")
-
-    def __enter__(self) -> Self:
-        """Return the file itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Finish the file, also when the frames broke off."""
-        self.close()

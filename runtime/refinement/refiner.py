@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from deepmark.errors import BundleError, DataError, UsageError
 from deepmark.runtime.arrays import F32, F64, Image8
 from deepmark.runtime.bundle import Backend
+from deepmark.runtime.closing import Closing
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.preprocess import require_picture
@@ -68,7 +67,7 @@ class RefinerRequest:
             yield refiner
 
 
-class Refiner:
+class Refiner(Closing):
     """One or several loaded refiners: one for all classes, or one a class. Safe to call from several threads.
 
     Args:
@@ -164,16 +163,6 @@ class Refiner:
         """Free the models."""
         for engine in self._engines.values():
             engine.close()
-
-    def __enter__(self) -> Self:
-        """Return the refiner itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Free the models."""
-        self.close()
 
     def _refined(self, image: Image8, class_id: int, points: F32) -> F32:
         if not 0 <= class_id < len(self.schema.classes):

@@ -5,18 +5,20 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
 
-from deepmark.errors import BundleError, DeepMarkError, EngineError, UsageError
+from deepmark.errors import BundleError, EngineError, UsageError
 from deepmark.runtime.arrays import F32, F64, Image8
-from deepmark.runtime.bundle import MODEL_FILES, Backend
-from deepmark.runtime.cpu import default_threads, usable_cores
+from deepmark.runtime.bundle import Backend
+from deepmark.runtime.closing import Closing
+from deepmark.runtime.cpu import threads_asked, usable_cores
 from deepmark.runtime.engines.mnn import MnnSettings
-from deepmark.runtime.engines.sessions import open_session
-from deepmark.runtime.engines.trial import report_error
+from deepmark.runtime.engines.sessions import choose_backend, open_session
+from deepmark.runtime.engines.trial import report
 from deepmark.runtime.engines.trial_load import check_in_child
 from deepmark.runtime.native_libraries import native_path
 from deepmark.runtime.refinement.refiner_bundle import OpenedRefiner
@@ -39,7 +41,7 @@ class SessionOfNames(Protocol):
         ...
 
 
-class RefinerEngine:
+class RefinerEngine(Closing):
     """A loaded refiner. Safe to use from several threads: runs take turns.
 
     Args:
@@ -117,17 +119,8 @@ def load_refiner_engine(
         EngineError: the engine is not installed.
         UsageError: there is no such engine or setting, or ``threads`` is below 1.
     """
-    asked = default_threads() if threads is None else threads
-    if asked < 1:
-        raise UsageError(f"threads must be at least 1, found {asked}")
-    chosen = next(iter(model.weights)) if backend is None else backend
-    if chosen not in MODEL_FILES:
-        raise UsageError(f"unknown engine {chosen!r}", hint=f"choose one of {', '.join(MODEL_FILES)}")
-    if chosen not in model.weights:
-        raise BundleError(
-            f"{model.path} has no model for the engine {chosen!r}, only for {', '.join(model.weights)}",
-            hint="leave the engine out, or export the refiner to this engine's format too",
-        )
+    asked = threads_asked(threads)
+    chosen = choose_backend(model, backend, source="refiner")
     if winograd is not None and chosen != "mnn":
         raise UsageError(f"winograd is a setting of MNN, not of {chosen}", hint="leave it out")
     settings = MnnSettings() if winograd is None else MnnSettings(winograd)
@@ -150,17 +143,12 @@ def _input_shapes(manifest: RefinerManifest) -> dict[str, tuple[int, ...]]:
     return {IMAGE: (1, 3, size.height, size.width), POSE: (1, manifest.num_channels, 3)}
 
 
-def _main(arguments: list[str]) -> int:
-    """Load and run a refiner's file on zeros: the child's side. Returns the exit status."""
-    name, path, *_ = arguments
-    try:
-        session = _open(Path(path), "mnn" if name == "mnn" else "onnxruntime", 1, MnnSettings())
-        session.run_named({key: np.zeros(shape, np.float32) for key, shape in session.input_shapes().items()})
-        session.close()
-    except DeepMarkError as error:
-        return report_error(error)
-    return 0
+def _load(backend: str, path: str, *_: str) -> None:
+    """Load and run a refiner's file on zeros: the child's side."""
+    session = _open(Path(path), "mnn" if backend == "mnn" else "onnxruntime", 1, MnnSettings())
+    session.run_named({key: np.zeros(shape, np.float32) for key, shape in session.input_shapes().items()})
+    session.close()
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))
+    sys.exit(report(partial(_load, *sys.argv[1:])))

@@ -12,13 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from types import TracebackType
-from typing import Self
 
 import msgspec
 
 from deepmark.benchmarks.studies.support.turns import turns
 from deepmark.errors import EngineError
+from deepmark.runtime.closing import Closing
 from deepmark.runtime.engines.mnn import MnnSettings
 
 WARM_UP = 3  # runs before the first that counts
@@ -55,7 +54,7 @@ class Footprint:
     process_mib: float
 
 
-class NetworkChild:
+class NetworkChild(Closing):
     """A loaded network in a child process.
 
     Args:
@@ -73,7 +72,7 @@ class NetworkChild:
         try:
             self._last = self._ask(_Job(str(model), settings.winograd, settings.memory, threads))
         except BaseException:
-            self._end()
+            self.close()
             raise
 
     def run(self, count: int) -> None:
@@ -91,17 +90,8 @@ class NetworkChild:
         times = self._times
         return Footprint(median(times), len(times), self._last.engine_mib, self._last.process_mib)
 
-    def __enter__(self) -> Self:
-        """Return the child itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """End the process."""
-        self._end()
-
-    def _end(self) -> None:
         self._process.kill()
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None

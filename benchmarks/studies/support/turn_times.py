@@ -1,4 +1,4 @@
-"""Times of everything that is compared, run in turns; by the processor's clock, which others' work does not count in."""
+"""Times of what is compared, run in turns; also by the processor's clock, in which others' work does not count."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TurnTimes:
 
     Attributes:
         wall: wall time in milliseconds, (rounds, compared).
-        processor: time of all the process's threads, likewise.
+        processor: time of all the process's threads in milliseconds, (rounds, compared).
     """
 
     wall: F64

@@ -16,7 +16,7 @@ from tiny import Tiny, assert_close, noise, truth
 
 from deepmark.errors import BundleError, EngineError
 from deepmark.runtime.engines.loading import load_engine
-from deepmark.runtime.engines.mnn import Memory, MnnSession, MnnSettings
+from deepmark.runtime.engines.mnn import Memory, MnnSession, MnnSettings, host_tensor
 from deepmark.runtime.native_libraries import captured_stdout
 
 
@@ -63,7 +63,7 @@ def test_the_input_buffer_is_filled_again_before_every_run(session: MnnSession, 
     x = noise(1, 3, 64, 96)
     expected = truth(tiny.onnx, x)
     session.run(x)
-    session._input.copyFrom(session._host_tensor((1, 3, 64, 96)))  # what a graph may leave in its input
+    session._input.copyFrom(host_tensor(session._mnn, (1, 3, 64, 96)))  # what a graph may leave in its input
     assert_close({name: head[0] for name, head in session.run(x).items()}, expected)
 
 
@@ -82,7 +82,7 @@ def test_mnn_would_turn_what_is_no_number_into_heads_that_look_right(session: Mn
 
 
 def test_outputs_do_not_point_into_mnn_s_memory(session: MnnSession) -> None:
-    host = session._host_tensor((1, 2, 3, 4))
+    host = host_tensor(session._mnn, (1, 2, 3, 4))
     assert host.getNumpyData().base is None, "the view does not keep its tensor alive"
     for output in session.run(noise(1, 3, 64, 96)).values():
         assert output.flags.owndata
