@@ -7,14 +7,13 @@ from pathlib import Path
 
 import torch
 
-from deepmark.console import progress, say
+from deepmark.console import progress
 from deepmark.errors import UsageError
-from deepmark.models.datasets.deepfashion2.storage import read_password
 from deepmark.models.refiner.checkpoint import RefinerState, read_refiner
 from deepmark.models.refiner.config import RefinerConfig
 from deepmark.models.refiner.training import RefinerLogLine, RefinerSummary, train_refiner
 from deepmark.models.training.loop import CHECKPOINT, refuse_second_run, start_run
-from deepmark.models.training.pictures import Photographs, TrainingPictures, draw_pictures
+from deepmark.models.training.picture_source import open_pictures
 from deepmark.models.training.stop_signals import stop_request
 
 
@@ -56,7 +55,7 @@ def run_refiner_training(request: RefinerRun) -> RefinerSummary:
         refuse_second_run(folder)  # before anything is read or drawn, which may take long
     if request.threads is not None:
         torch.set_num_threads(request.threads)
-    pictures = _open_pictures(folder, config, request.workers)
+    pictures = open_pictures(config, folder, size=config.drawn_size, workers=request.workers)
     if state is None:
         start_run(folder)
     left, recent = config.steps - (state.step if state else 0), _MeanOks(config.steps)
@@ -83,25 +82,6 @@ def _find_state(folder: Path) -> RefinerState:
     if state.weights is None:
         raise UsageError(f"{folder / CHECKPOINT} holds weights, but no training to go on with", hint="start another")
     return state
-
-
-def _open_pictures(folder: Path, config: RefinerConfig, workers: int) -> TrainingPictures:
-    if config.data is not None:
-        password = read_password(Path(config.password_file)) if config.password_file else None
-        with progress("reading labels", None, "pictures") as advance:
-            found = Photographs(Path(config.data), password=password, skip_bad=config.skip_bad, advance=advance)
-        if found.faults:
-            say(f"{len(found.faults):,} faults, whose pictures are left out; the first: {found.faults[0]}")
-        return found
-    with progress("drawing", config.pictures, "pictures") as advance:
-        return draw_pictures(
-            folder / "drawings",
-            seed=config.drawn,
-            size=config.drawn_size,
-            count=config.pictures,
-            workers=workers,
-            advance=advance,
-        )
 
 
 class _MeanOks:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -10,17 +9,17 @@ from pathlib import Path
 
 import torch
 
-from deepmark.errors import DivergedError, InterruptedTrainingError
 from deepmark.models.refiner.checkpoint import RefinerState, count_channels, require_weights, save_refiner
 from deepmark.models.refiner.config import RefinerConfig
 from deepmark.models.refiner.losses import mean_similarity, refiner_losses
-from deepmark.models.refiner.network import expected_cell, make_refiner
+from deepmark.models.refiner.network import ResNetRefiner, SlimRefiner, expected_cell, make_refiner
 from deepmark.models.refiner.samples import RefinerBatch, RefinerSamples, collate_samples
-from deepmark.models.training.batches import made_ahead
+from deepmark.models.training.descent import Descent
 from deepmark.models.training.log import open_log
 from deepmark.models.training.loop import CHECKPOINT, LOG
-from deepmark.models.training.optimiser import Ema, learning_rate, make_optimiser
+from deepmark.models.training.optimiser import Ema
 from deepmark.models.training.pictures import TrainingPictures
+from deepmark.models.training.steps import take_steps
 from deepmark.models.training.stop_signals import StopRequest
 from deepmark.runtime.heads.maps import STRIDE
 
@@ -78,7 +77,7 @@ class RefinerSummary:
     oks_out: float
 
 
-class RefinerTrainer:
+class RefinerTrainer(Descent[RefinerConfig, ResNetRefiner | SlimRefiner]):
     """A network on its way, with all that moves with it.
 
     Args:
@@ -87,32 +86,30 @@ class RefinerTrainer:
         resume: state to go on from; None starts anew.
 
     Attributes:
-        step: number of steps done.
-        network: network in training.
         samples: objects that it is trained on.
     """
+
+    DIVERGED = "the checkpoint from before is kept; train again with a lower --lr"
 
     def __init__(self, config: RefinerConfig, pictures: TrainingPictures, resume: RefinerState | None = None) -> None:
         schema = config.load_schema()
         channels = config.channels(schema)
         count = count_channels(channels)
-        self.config = config
         self.samples = RefinerSamples(
             pictures, schema, channels, count, config.input_hw, config.seed, config.augment or None
         )
         torch.manual_seed(config.seed)
-        self.network = make_refiner(config.backbone, count, config.sigma)
-
-        self.average = Ema(self.network, config.ema)
-        self.network.train()
-        self.optimiser = make_optimiser(self.network, lr=config.lr, weight_decay=config.weight_decay)
-        self.step = 0
+        network = make_refiner(config.backbone, count, config.sigma)
+        super().__init__(config, network, Ema(network, config.ema))
         if resume is not None and resume.weights is not None and resume.optimiser is not None:
-            require_weights(self.network, resume.weights, Path(CHECKPOINT))
-            self.network.load_state_dict(resume.weights, strict=True)
-            self.average.load(resume.average, resume.average_updates)
-            self.optimiser.load_state_dict(resume.optimiser)
-            self.step = resume.step
+            require_weights(network, resume.weights, Path(CHECKPOINT))
+            self.restore(
+                resume.step,
+                weights=resume.weights,
+                average=resume.average,
+                average_updates=resume.average_updates,
+                optimiser=resume.optimiser,
+            )
 
     def batch(self, step: int) -> RefinerBatch:
         """Make the batch of a step, 0-based; it depends on nothing else."""
@@ -126,20 +123,12 @@ class RefinerTrainer:
             DivergedError: the loss or its gradient is not finite; the weights are those of the step before.
         """
         start = time.perf_counter()
-        lr = learning_rate(self.step, self.config.steps, self.config.lr)
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
+        lr = self.set_rate()
         logits = self.network(batch.image, batch.pose)
         losses = refiner_losses(logits, batch)
         loss = losses["map"] + losses["point"]
-        self._require_finite("loss", loss.item())
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip).item()
-        self._require_finite("gradient", norm)
-        self.optimiser.step()
-        self.average.update(self.network)
-        self.step += 1
+        self.require_finite("loss", loss.item())
+        norm = self.descend(loss)
         return RefinerLogLine(
             step=self.step,
             loss=loss.item(),
@@ -151,13 +140,6 @@ class RefinerTrainer:
             lr=lr,
             step_s=time.perf_counter() - start,
         )
-
-    def _require_finite(self, what: str, value: float) -> None:
-        if not math.isfinite(value):
-            raise DivergedError(
-                f"step {self.step + 1}: the {what} is {value}; the training diverged and was stopped",
-                hint="the checkpoint from before is kept; train again with a lower --lr",
-            )
 
     def state(self) -> RefinerState:
         """Return all that is needed to go on."""
@@ -200,38 +182,31 @@ def train_refiner(
         DataError: nothing can be written into the folder, or a picture cannot be read.
     """
     training = RefinerTrainer(config, pictures, resume)
-    if resume is None:
+
+    def save() -> None:
         save_refiner(training.state(), folder / CHECKPOINT)
-    start, resumed_at = time.perf_counter(), training.step
-    last: list[RefinerLogLine] = []
-    steps = range(training.step, config.steps)
-    with (
-        open_log(folder / LOG, training.step, COLUMNS) as write,
-        made_ahead(training.batch, steps, loaders) as batches,
-    ):
-        for batch in batches:
-            line = training.advance(batch)
-            last = [*last[-49:], line]
-            write(line)
-            report(line)
-            ended = training.step == config.steps
-            stopping = stop is not None and stop.signal_number > 0 and not ended
-            if stopping or ended or training.step % save_every == 0:
-                save_refiner(training.state(), folder / CHECKPOINT)
-            if stopping:
-                assert stop is not None
-                raise InterruptedTrainingError(training.step, stop.signal_number)
-    done = (training.step - resumed_at) * config.batch
+
+    if resume is None:
+        save()
+    asked = stop or StopRequest()
+    taken = take_steps(
+        training,
+        training.batch,
+        training.advance,
+        log=open_log(folder / LOG, training.step, COLUMNS),
+        loaders=loaders,
+        save=save,
+        save_every=save_every,
+        report=report,
+        stop=asked,
+        stopping=lambda: asked.came,
+    )
     return RefinerSummary(
         checkpoint=str(folder / CHECKPOINT),
         log=str(folder / LOG),
         steps=training.step,
-        resumed_at=resumed_at,
-        objects_per_s=round(done / (time.perf_counter() - start), 1),
-        oks_in=_mean([one.oks_in for one in last]),
-        oks_out=_mean([one.oks_out for one in last]),
+        resumed_at=taken.before,
+        objects_per_s=taken.samples_per_s,
+        oks_in=round(taken.mean(lambda line: line.oks_in), 4),
+        oks_out=round(taken.mean(lambda line: line.oks_out), 4),
     )
-
-
-def _mean(values: list[float]) -> float:
-    return round(sum(values) / len(values), 4) if values else math.nan

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGTERM
 
 import torch
 
-from deepmark.errors import DataError, InterruptedTrainingError
-from deepmark.models.training.batches import made_ahead
+from deepmark.errors import DataError
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.log import LogLine, LogWriter, open_log
 from deepmark.models.training.pictures import TrainingPictures
 from deepmark.models.training.ranks import Ranks
+from deepmark.models.training.steps import take_steps
 from deepmark.models.training.stop_signals import StopRequest
 from deepmark.models.training.train_state import TrainState, load_state, save_state, save_weights
 from deepmark.models.training.trainer import ALONE, CPU, Trainer
@@ -96,36 +93,41 @@ def train(
         CheckpointError: ``config.init`` cannot be used.
     """
     training = Trainer(config, pictures, device, resume, ranks)
+
+    def save() -> None:
+        save_state(training.state(), folder / CHECKPOINT)
+
     if training.warm_start is not None and ranks.leads:
         account(training.warm_start)
     if resume is None and ranks.leads:  # a run can go on from step 0, and a full disk shows now
-        save_state(training.state(), folder / CHECKPOINT)
-    start, resumed_at = time.perf_counter(), training.step
-    last: list[float] = []
-    steps = range(training.step, config.steps)
-    with _log(folder, training) as write, made_ahead(training.batch, steps, loaders) as batches:
-        for batch in batches:
-            line = training.advance(batch, stop=stop is not None and stop.signal_number > 0)
-            last = [*last[-49:], line.loss]
-            ended = training.step == config.steps
-            stopping = training.stopping and not ended
-            if ranks.leads:
-                write(line)
-                report(line)
-                if validation and not stopping and _is_due(training, validate_every):
-                    scored(_validate(training, validation, folder))
-                if stopping or ended or training.step % save_every == 0:
-                    save_state(training.state(), folder / CHECKPOINT)
-            if stopping:
-                raise InterruptedTrainingError(training.step, (stop and stop.signal_number) or SIGTERM)
-    done = training.step - resumed_at
+        save()
+
+    def validate() -> None:
+        if validation and _is_due(training, validate_every):
+            scored(_validate(training, validation, folder))
+
+    asked = stop or StopRequest()
+    taken = take_steps(
+        training,
+        training.batch,
+        lambda batch: training.advance(batch, stop=asked.came),
+        log=_log(folder, training),
+        loaders=loaders,
+        save=save,
+        save_every=save_every,
+        report=report,
+        stop=asked,
+        stopping=lambda: training.stopping,
+        validate=validate,
+        leads=ranks.leads,
+    )
     return TrainSummary(
         checkpoint=str(folder / CHECKPOINT),
         log=str(folder / LOG),
         steps=training.step,
-        resumed_at=resumed_at,
-        pictures_per_s=round(done * config.batch / (time.perf_counter() - start), 1),
-        loss=sum(last) / len(last) if last else math.nan,
+        resumed_at=taken.before,
+        pictures_per_s=taken.samples_per_s,
+        loss=taken.mean(lambda line: line.loss),
         best=training.best,
         warm_start=training.warm_start,
     )

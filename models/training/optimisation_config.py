@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from deepmark.errors import DataError, UsageError
+from deepmark.models.datasets.deepfashion2.storage import read_password
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 BUILTIN: dict[str, Literal[62, 81, 294]] = {"62": 62, "81": 81, "294": 294}
@@ -91,6 +93,14 @@ class OptimisationConfig:
                 hint="a schema for training may group the landmarks otherwise, not change them",
             )
         return schema
+
+    def read_password(self) -> bytes | None:
+        """Return the zip's password; None where it has none.
+
+        Raises:
+            DataError: its file cannot be read, or its first line is empty.
+        """
+        return read_password(Path(self.password_file)) if self.password_file else None
 
     def document(self) -> dict[str, Any]:
         """Return the configuration as plain values by name."""

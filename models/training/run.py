@@ -11,12 +11,12 @@ import torch
 from deepmark.console import progress, say
 from deepmark.errors import DeepMarkError, UsageError
 from deepmark.extras import require
-from deepmark.models.datasets.deepfashion2.storage import read_password
 from deepmark.models.training.config import RUN_OPTIONS, TrainConfig, read_options
 from deepmark.models.training.curves import CURVES, draw_curves
 from deepmark.models.training.log import LogLine
 from deepmark.models.training.loop import TrainSummary, refuse_second_run, start_run, train
-from deepmark.models.training.pictures import Photographs, TrainingPictures, draw_pictures
+from deepmark.models.training.picture_source import open_pictures
+from deepmark.models.training.pictures import TrainingPictures
 from deepmark.models.training.ranks import Ranks, connected
 from deepmark.models.training.stop_signals import stop_request
 from deepmark.models.training.tables import MeanLoss, print_scores, print_warm_start
@@ -117,7 +117,7 @@ def run_training(request: RunRequest) -> TrainSummary:
         with request.ranks.lead_first():
             if leads and request.state is None:
                 refuse_second_run(folder)  # before anything is read or drawn, which may take long
-            pictures = _open_pictures(request)
+            pictures = open_pictures(request.config, folder, size=request.config.size, workers=request.workers)
             if leads and request.state is None:
                 start_run(folder)
                 write_run_file(folder / RUN_OPTIONS, request.options.encode())
@@ -161,27 +161,6 @@ def _train(
             report=stepped,
             scored=scored,
             account=print_warm_start,
-        )
-
-
-def _open_pictures(request: RunRequest) -> TrainingPictures:
-    """Open the data set, or make the drawings that a run does not have yet."""
-    config = request.config
-    if config.data is not None:
-        password = read_password(Path(config.password_file)) if config.password_file else None
-        with progress("reading labels", None, "pictures") as advance:
-            found = Photographs(Path(config.data), password=password, skip_bad=config.skip_bad, advance=advance)
-        if found.faults:
-            say(f"{len(found.faults):,} faults, whose pictures are left out; the first: {found.faults[0]}")
-        return found
-    with progress("drawing", config.pictures, "pictures") as advance:
-        return draw_pictures(
-            request.folder / "drawings",
-            seed=config.drawn,
-            size=config.size,
-            count=config.pictures,
-            workers=request.workers,
-            advance=advance,
         )
 
 

@@ -23,6 +23,11 @@ class StopRequest:
         self.signal_number = 0
         self._came = 0.0
 
+    @property
+    def came(self) -> bool:
+        """Whether a signal came."""
+        return self.signal_number > 0
+
     def note(self, signal_number: int, _: FrameType | None) -> None:
         """Take note of a signal; who presses Ctrl-C once more does not want to wait for the end of the step."""
         again = self.signal_number and time.monotonic() - self._came > _SAME_S

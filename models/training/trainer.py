@@ -6,7 +6,6 @@ goes on from its last checkpoint as if nothing had happened, bit for bit on the 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +13,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deepmark.errors import DataError, DivergedError
+from deepmark.errors import DataError
+from deepmark.models.networks import KeypointNetwork
 from deepmark.models.training.architecture import fresh_network, from_file, to_file
 from deepmark.models.training.batch_norm import share_statistics
 from deepmark.models.training.batches import TrainingBatch, collate
 from deepmark.models.training.config import TrainConfig
+from deepmark.models.training.descent import Descent
 from deepmark.models.training.log import LogLine, resident_mib
 from deepmark.models.training.losses import BatchLosses, count_entries, total_loss
-from deepmark.models.training.optimiser import Ema, learning_rate, make_optimiser
+from deepmark.models.training.optimiser import Ema
 from deepmark.models.training.pictures import TrainingPictures
 from deepmark.models.training.ranks import Ranks
 from deepmark.models.training.samples import TrainingSamples
@@ -32,7 +33,7 @@ CPU = torch.device("cpu")
 ALONE = Ranks()
 
 
-class Trainer:
+class Trainer(Descent[TrainConfig, KeypointNetwork]):
     """A network on its way, with all that moves with it.
 
     Args:
@@ -43,9 +44,10 @@ class Trainer:
         ranks: processes that share every batch; all are given the same of everything else.
 
     Attributes:
-        step: number of steps done.
         stopping: whether any of the processes was asked, before the last step, to stop after it.
     """
+
+    DIVERGED = "the checkpoint from before is kept; train again, from it (--init) or anew, with a lower --lr"
 
     def __init__(
         self,
@@ -57,7 +59,6 @@ class Trainer:
     ) -> None:
         ranks.check_batch(config.batch)
         schema = config.load_schema()
-        self.config = config
         self.ranks = ranks
         self.samples = TrainingSamples(pictures, schema, (config.size, config.size), config.seed, config.augment)
         torch.manual_seed(config.seed)
@@ -68,12 +69,10 @@ class Trainer:
         # torch's annotations of Module.to do not know memory_format
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
-        self.average = Ema(network, config.ema)
+        average = Ema(network, config.ema)
         if ranks.size > 1:
             share_statistics(network, ranks)
-        self.network = network.train()
-        self.optimiser = make_optimiser(self.network, lr=config.lr, weight_decay=config.weight_decay)
-        self.step = 0
+        super().__init__(config, network, average)
         self.best: float | None = None
         self.stopping = False
         if resume:
@@ -96,24 +95,16 @@ class Trainer:
             DivergedError: the loss or its gradient is not finite; the weights are those of the step before.
         """
         start = time.perf_counter()
-        lr = learning_rate(self.step, self.config.steps, self.config.lr)
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
+        lr = self.set_rate()
         batch = (batch or self.batch()).to(self.device)
         entries = self.ranks.sum(count_entries(batch))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             losses: dict[str, Tensor] = self._losses(batch, entries)
         loss = total_loss(losses)
         sums = self._sum_up(losses, loss, stop=stop)
-        self._require_finite("loss", sums["loss"])
-        self.optimiser.zero_grad()
+        self.require_finite("loss", sums["loss"])
         # Losses are parts of a sum over the processes, of whose gradients they take the mean.
-        (loss * self.ranks.size).backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip).item()
-        self._require_finite("gradient", norm)
-        self.optimiser.step()
-        self.average.update(self.network)
-        self.step += 1
+        norm = self.descend(loss * self.ranks.size)
         return LogLine(
             self.step, **sums, grad_norm=norm, lr=lr, step_s=time.perf_counter() - start, rss_mib=resident_mib()
         )
@@ -125,13 +116,6 @@ class Trainer:
         self.stopping = stopping > 0
         return dict(zip(("loss", *losses), values, strict=True))
 
-    def _require_finite(self, what: str, value: float) -> None:
-        if not math.isfinite(value):
-            raise DivergedError(
-                f"step {self.step + 1}: the {what} is {value}; the training diverged and was stopped",
-                hint="the checkpoint from before is kept; train again, from it (--init) or anew, with a lower --lr",
-            )
-
     def state(self) -> TrainState:
         """Return all that is needed to go on.
 
@@ -139,7 +123,7 @@ class Trainer:
             DivergedError: a weight is not finite; nobody could go on from there.
         """
         for weight in self.network.parameters():
-            self._require_finite("largest weight", weight.abs().max().item())
+            self.require_finite("largest weight", weight.abs().max().item())
         return TrainState(
             config=self.config,
             pictures=len(self.samples.pictures),
@@ -162,7 +146,11 @@ class Trainer:
                 f"the training to resume had {state.pictures} pictures, now there are {len(self.samples.pictures)}",
                 hint="put the data set back as it was, or start another training from the checkpoint with --init",
             )
-        self.network.load_state_dict(state.weights, strict=True)
-        self.average.load(from_file(self.config.arch, state.average), state.average_updates)
-        self.optimiser.load_state_dict(state.optimiser)
-        self.step, self.best = state.step, state.best
+        self.restore(
+            state.step,
+            weights=state.weights,
+            average=from_file(self.config.arch, state.average),
+            average_updates=state.average_updates,
+            optimiser=state.optimiser,
+        )
+        self.best = state.best

@@ -17,7 +17,6 @@ from torch import nn
 
 from deepmark.errors import SenselessHeadsError
 from deepmark.models.datasets.deepfashion2 import open_dataset
-from deepmark.models.datasets.deepfashion2.storage import read_password
 from deepmark.models.datasets.drawings.held_out_set import DrawnSet, draw_held_out, held_out_seed
 from deepmark.models.evaluation.landmark_layout import require_same_classes
 from deepmark.models.evaluation.validation_set import ValidationSet, draw_sheet, figures, open_detector, validate
@@ -153,8 +152,7 @@ def open_validation(
         draw_held_out(source, drawn, workers=workers, advance=advance)
         pictures = ValidationSet.read(open_dataset(source, source))
     else:
-        password = read_password(Path(config.password_file)) if config.password_file else None
-        dataset = open_dataset(source, source, password=password)
+        dataset = open_dataset(source, source, password=config.read_password())
         require_same_classes(schema, dataset.schema)
         pictures = ValidationSet.read(dataset, most, skip_bad=config.skip_bad, advance=advance)
     return Validation(pictures, schema, config.size, folder)
