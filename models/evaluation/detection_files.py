@@ -16,9 +16,9 @@ import msgspec
 import numpy as np
 
 from deepmark.errors import DataError
+from deepmark.models.datasets.coco_document import ImageId
 from deepmark.models.datasets.deepfashion2.annotation import VISIBLE
-from deepmark.models.datasets.deepfashion2.coco_document import ImageId
-from deepmark.models.datasets.deepfashion2.json_faults import field_first, why_no_json, without_bom
+from deepmark.models.datasets.json_faults import field_first, why_no_json, without_bom
 from deepmark.models.evaluation.doubts import Doubts
 from deepmark.models.evaluation.landmark_layout import BOXES_OR_POINTS, class_ranges
 from deepmark.models.evaluation.metric import KIND_NAMES

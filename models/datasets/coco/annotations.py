@@ -9,9 +9,8 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.models.datasets.coco.categories import CocoCategories
+from deepmark.models.datasets.coco_document import CocoDocument, CocoLabels
 from deepmark.models.datasets.deepfashion2.annotation import Annotation, Item, check_flags, check_inside, numbers
-from deepmark.models.datasets.deepfashion2.coco_document import CocoDocument
-from deepmark.models.datasets.deepfashion2.json_faults import field_first
 from deepmark.runtime.arrays import F64
 from deepmark.runtime.media.picture_size import PictureSize
 
@@ -34,33 +33,19 @@ class _PersonEntry(_BoxEntry, kw_only=True):
     num_keypoints: int
 
 
-class CocoAnnotations:
+class CocoAnnotations(CocoLabels):
     """The annotations of COCO's own file; each is read when it is asked for.
 
     Attributes:
-        ids: numbers of the pictures, ascending, those without objects too.
-        faults: sentences about what is wrong with the lists, before any annotation is read.
-        note: sentence about pictures whose ids are not the numbers in their files' names; empty where they are.
-        has_attributes: False: DeepFashion2 alone has scale, occlusion, zoom-in and viewpoint.
         standard: COCO's rules, with the numbers of the categories.
     """
 
-    has_attributes = False
-
     def __init__(self, document: CocoDocument, categories: CocoCategories) -> None:
-        self._document, self.standard = document, categories.standard
+        super().__init__(document)
+        self.standard = categories.standard
         self._index = {number: at for at, number in enumerate(self.standard.category_ids)}
         self._landmarks = len(categories.schema.classes[0].groups)  # all classes have as many
         self._entry: type[_BoxEntry] = _PersonEntry if self._landmarks else _BoxEntry
-        self.ids, self.faults, self.note = document.ids, document.faults, document.note
-
-    def label(self, image_id: int) -> str:
-        """Give the file, and the picture's number."""
-        return self._document.label(image_id)
-
-    def picture_name(self, image_id: int) -> str | None:
-        """Give the name of a picture's file, without folders; None where the file does not say."""
-        return self._document.picture_name(image_id)
 
     def read(self, image_id: int, size: PictureSize | None) -> Annotation:
         """Read and check the annotations of a picture; ``size`` None for what the file says itself.
@@ -69,14 +54,10 @@ class CocoAnnotations:
             DataError: names the annotation, the field, what it must be and what it is.
         """
         size = size or self._document.picture_size(image_id)
-        items = tuple(self._item(raw, where, size) for where, raw in self._document.entries(image_id))
+        items = tuple(self._item(entry, where, size) for where, entry in self._document.entries(image_id, self._entry))
         return Annotation(image_id, None, None, items)
 
-    def _item(self, raw: msgspec.Raw, where: str, size: PictureSize | None) -> Item:
-        try:
-            entry = msgspec.json.decode(raw, type=self._entry)
-        except msgspec.ValidationError as error:
-            raise DataError(f"{where}.{field_first(error)}") from error
+    def _item(self, entry: _BoxEntry, where: str, size: PictureSize | None) -> Item:
         if entry.category_id not in self._index:
             raise DataError(f"{where}.category_id {entry.category_id} is not among the categories")
         x, y, width, height = entry.bbox

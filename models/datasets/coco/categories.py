@@ -6,12 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from deepmark.errors import DataError
+from deepmark.models.datasets.coco_document import CocoCategory, CocoDocument
 from deepmark.models.datasets.deepfashion2.coco_categories import plain, plain_names
-from deepmark.models.datasets.deepfashion2.coco_document import COCO_HINT, CocoDocument
-from deepmark.models.datasets.deepfashion2.json_faults import field_first
 from deepmark.models.datasets.standard import LabelStandard
 from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
 
@@ -20,9 +17,7 @@ _LANDMARKS = re.compile(rb'"keypoints"\s*:\s*\[\s*[^\]\s]')  # of some: tools wr
 _HINT = "expected COCO's person_keypoints_*.json (one category, person), or instances_*.json (boxes without landmarks)"
 
 
-class _CocoCategory(msgspec.Struct):
-    id: int
-    name: str
+class _CategoryWithPoints(CocoCategory):
     keypoints: list[str] | None = None
 
 
@@ -46,7 +41,7 @@ class CocoCategories:
             DataError: a category is faulty or stands twice, or persons have other landmarks than COCO's.
         """
         garments = set().union(*plain_names(KeypointSchema.deepfashion2()))
-        found = _read(document)
+        found = sorted((one for _, one in document.categories(_CategoryWithPoints)), key=lambda one: one.id)
         names = {plain(one.name) for one in found}
         has_landmarks = any(one.keypoints for one in found) or any(
             _LANDMARKS.search(bytes(one)) for one in document.annotations
@@ -59,22 +54,7 @@ class CocoCategories:
         return cls(_objects(found, document), LabelStandard("COCO", "objects", ids))
 
 
-def _read(document: CocoDocument) -> list[_CocoCategory]:
-    """Read the categories, by ascending number."""
-    found: dict[int, _CocoCategory] = {}
-    for at, raw in enumerate(document.categories):
-        where = f"{document.path}: categories[{at}]"
-        try:
-            category = msgspec.json.decode(raw, type=_CocoCategory)
-        except msgspec.ValidationError as error:
-            raise DataError(f"{where}.{field_first(error)}", hint=COCO_HINT) from error
-        if category.id in found:
-            raise DataError(f"{where}.id is {category.id}, as that of a category before it")
-        found[category.id] = category
-    return [found[number] for number in sorted(found)]
-
-
-def _persons(found: Sequence[_CocoCategory], document: CocoDocument) -> KeypointSchema:
+def _persons(found: Sequence[_CategoryWithPoints], document: CocoDocument) -> KeypointSchema:
     """Give the schema of COCO's persons.
 
     Raises:
@@ -100,7 +80,7 @@ def _persons(found: Sequence[_CocoCategory], document: CocoDocument) -> Keypoint
     return schema
 
 
-def _objects(found: Sequence[_CocoCategory], document: CocoDocument) -> KeypointSchema:
+def _objects(found: Sequence[_CategoryWithPoints], document: CocoDocument) -> KeypointSchema:
     names = [one.name for one in found]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise DataError(f"{document.path}: two categories are named {twice!r}")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from deepmark.models.datasets.coco.annotations import CocoAnnotations
 from deepmark.models.datasets.coco.categories import CocoCategories
+from deepmark.models.datasets.coco_document import CocoDocument
 from deepmark.models.datasets.deepfashion2 import Dataset, open_dataset
 from deepmark.models.datasets.deepfashion2.coco import CocoFile
-from deepmark.models.datasets.deepfashion2.coco_document import CocoDocument
 from deepmark.models.datasets.deepfashion2.dataset import AnnotationSource, is_coco_file, with_pictures
 from deepmark.runtime.keypoints.schema import KeypointSchema
 

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from deepmark.errors import DataError
-from deepmark.models.datasets.deepfashion2.json_faults import field_first, why_no_json, without_bom
+from deepmark.models.datasets.json_faults import field_first, why_no_json, without_bom
 from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.media.picture_size import PictureSize

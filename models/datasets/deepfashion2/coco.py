@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from deepmark.errors import DataError
+from deepmark.models.datasets.coco_document import CocoDocument, CocoLabels
 from deepmark.models.datasets.deepfashion2.annotation import (
     Annotation,
     Item,
@@ -22,8 +23,6 @@ from deepmark.models.datasets.deepfashion2.annotation import (
     numbers,
 )
 from deepmark.models.datasets.deepfashion2.coco_categories import read_categories
-from deepmark.models.datasets.deepfashion2.coco_document import CocoDocument
-from deepmark.models.datasets.deepfashion2.json_faults import field_first
 from deepmark.models.datasets.standard import DEEPFASHION2
 from deepmark.runtime.arrays import F64
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -43,36 +42,21 @@ class _Entry(msgspec.Struct):
     style: int | None = 0
 
 
-class CocoFile:
+class CocoFile(CocoLabels):
     """The annotations of one COCO file; each is read when it is asked for.
-
-    Attributes:
-        ids: numbers of the pictures, ascending, those without garments too.
-        faults: sentences about what is wrong with the lists, before any annotation is read.
-        note: sentence about pictures whose ids are not the numbers in their files' names; empty where they are.
-        has_attributes: False: scale, occlusion, zoom-in and viewpoint are not known.
 
     Raises:
         DataError: its categories are other than the schema's.
     """
 
-    has_attributes = False
     standard = DEEPFASHION2
 
     def __init__(self, document: CocoDocument, schema: KeypointSchema) -> None:
-        self._document, self._schema = document, schema
-        self._categories = read_categories(document.categories, str(document.path), schema)
+        super().__init__(document)
+        self._schema = schema
+        self._categories = read_categories(document, schema)
         ends = accumulate(len(one.groups) for one in schema.classes)
         self._ranges = [slice(end - len(one.groups), end) for one, end in zip(schema.classes, ends, strict=True)]
-        self.ids, self.faults, self.note = document.ids, document.faults, document.note
-
-    def label(self, image_id: int) -> str:
-        """Give the file, and the picture's number."""
-        return self._document.label(image_id)
-
-    def picture_name(self, image_id: int) -> str | None:
-        """Give the name of a picture's file, without folders; None where the file does not say."""
-        return self._document.picture_name(image_id)
 
     def read(self, image_id: int, size: PictureSize | None) -> Annotation:
         """Read and check the annotations of a picture; ``size`` None for what the file says itself.
@@ -82,24 +66,19 @@ class CocoFile:
         """
         size = size or self._document.picture_size(image_id)
         items, pair_id = [], None
-        for where, raw in self._document.entries(image_id):
-            item, pair_id = self._item(raw, where, size)
-            items.append(item)
+        for where, entry in self._document.entries(image_id, _Entry):
+            items.append(self._item(entry, where, size))
+            pair_id = entry.pair_id
         return Annotation(image_id, None, pair_id, tuple(items))
 
-    def _item(self, raw: msgspec.Raw, where: str, size: PictureSize | None) -> tuple[Item, int | None]:
-        """Check an annotation; return it with its pair id."""
-        try:
-            entry = msgspec.json.decode(raw, type=_Entry)
-        except msgspec.ValidationError as error:
-            raise DataError(f"{where}.{field_first(error)}") from error
+    def _item(self, entry: _Entry, where: str, size: PictureSize | None) -> Item:
         if not 1 <= entry.category_id <= len(self._ranges):
             raise DataError(f"{where}.category_id must be 1-{len(self._ranges)}, found {entry.category_id}")
         if entry.category_id not in self._categories:
             raise DataError(f"{where}.category_id {entry.category_id} is not among the categories")
         if entry.iscrowd != 0:
             raise DataError(f"{where}.iscrowd must be 0, as in the official files, found {entry.iscrowd}")
-        item = Item(
+        return Item(
             category_id=entry.category_id,
             box=_corners(entry, where, size),
             landmarks=self._landmarks(entry, where),
@@ -109,7 +88,6 @@ class CocoFile:
             viewpoint=_UNKNOWN,
             style=entry.style or 0,
         )
-        return item, entry.pair_id
 
     def _landmarks(self, entry: _Entry, where: str) -> F64:
         """Take the class's own landmarks, (P, 3), out of the layout; all others must be zeros."""

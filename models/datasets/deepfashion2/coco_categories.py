@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-
-import msgspec
 
 from deepmark.errors import DataError
+from deepmark.models.datasets.coco_document import COCO_HINT, CocoCategory, CocoDocument
 from deepmark.models.datasets.deepfashion2.annotation import CONVERTER_NAMES
-from deepmark.models.datasets.deepfashion2.coco_document import COCO_HINT
-from deepmark.models.datasets.deepfashion2.json_faults import field_first
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 
-class _Category(msgspec.Struct):
-    id: int
-    name: str
-
-
-def read_categories(raws: Sequence[msgspec.Raw], source: str, schema: KeypointSchema) -> frozenset[int]:
+def read_categories(document: CocoDocument, schema: KeypointSchema) -> frozenset[int]:
     """Give the numbers of the categories; they may be some of the schema's, under either name.
 
     Args:
-        raws: objects of the list ``categories``, not decoded.
-        source: name of the file in errors.
+        document: COCO file.
         schema: classes of DeepFashion2.
 
     Raises:
@@ -32,14 +22,7 @@ def read_categories(raws: Sequence[msgspec.Raw], source: str, schema: KeypointSc
     """
     names = dict(enumerate(plain_names(schema), 1))
     found: set[int] = set()
-    for at, raw in enumerate(raws):
-        where = f"{source}: categories[{at}]"
-        try:
-            category = msgspec.json.decode(raw, type=_Category)
-        except msgspec.ValidationError as error:
-            raise DataError(f"{where}.{field_first(error)}", hint=COCO_HINT) from error
-        if category.id in found:
-            raise DataError(f"{where}.id is {category.id}, as that of a category before it")
+    for where, category in document.categories(CocoCategory):
         if category.id not in names:
             raise DataError(
                 f"{where}.id must be 1-{len(names)}, found {category.id} for {category.name!r}", hint=COCO_HINT
@@ -54,7 +37,7 @@ def read_categories(raws: Sequence[msgspec.Raw], source: str, schema: KeypointSc
             )
         found.add(category.id)
     if not found:
-        raise DataError(f"{source}: categories is empty", hint=COCO_HINT)
+        raise DataError(f"{document.path}: categories is empty", hint=COCO_HINT)
     return frozenset(found)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path, PurePath
 from typing import Protocol
 
 from deepmark.errors import DataError
+from deepmark.models.datasets.coco_document import CocoDocument, picture_number
 from deepmark.models.datasets.deepfashion2.annotation import Annotation, read_annotation
 from deepmark.models.datasets.deepfashion2.coco import CocoFile
-from deepmark.models.datasets.deepfashion2.coco_document import CocoDocument, picture_number
 from deepmark.models.datasets.deepfashion2.storage import Storage, open_storage
 from deepmark.models.datasets.standard import DEEPFASHION2, LabelStandard
 from deepmark.runtime.keypoints.schema import KeypointSchema

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from deepmark.errors import DataError
-from deepmark.models.datasets.deepfashion2.json_faults import without_bom
+from deepmark.models.datasets.json_faults import without_bom
 
 MAX_BYTES = 1 << 28  # of one file, unpacked
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError)
