@@ -67,7 +67,7 @@ def _centre_score(expected: Objects, found: Objects, cell: Cell) -> float:
     return float(side.detections.box_scores[side.by_cell()[cell]])
 
 
-def _is_cut_off(expected: Objects, found: Objects, cell: Cell, *, limit: int, slack: float) -> bool:
+def _is_crowded_out(expected: Objects, found: Objects, cell: Cell, *, limit: int, slack: float) -> bool:
     """Tell whether the side that lacks an object has as many others as it may, none weaker than that by the slack."""
     lacking = found if cell in expected.by_cell() else expected
     scores = lacking.detections.box_scores
@@ -135,7 +135,7 @@ class ObjectTally:
                 self._add_pair(expected.detections, before[cell], found.detections, after[cell], cell, heads, slack)
                 continue
             tie = centre_is_near_tie(heads, self._params, cell, _centre_score(expected, found, cell), slack)
-            if tie or _is_cut_off(expected, found, cell, limit=2 * top_k, slack=slack["hm"]):
+            if tie or _is_crowded_out(expected, found, cell, limit=2 * top_k, slack=slack["hm"]):
                 self._near_ties += 1
             else:
                 self._unexplained += 1

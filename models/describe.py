@@ -16,7 +16,7 @@ from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.techniques import default_params
 from deepmark.runtime.heads.maps import STRIDE
-from deepmark.runtime.keypoints.head_names import FEATURES, GATHERED_HEADS
+from deepmark.runtime.keypoints.head_names import FEATURES, GATHERED_HEADS, shown_counts
 from deepmark.runtime.manifest import (
     SCHEMA_VERSION,
     Activation,
@@ -69,7 +69,7 @@ def describe(
     if loaded.schema is None:
         shown_in = "deepfashion2.csv" if report.groups else "coco.csv"
         raise CheckpointError(
-            f"no keypoint schema is known for {report.classes} classes and {report.groups} groups",
+            f"no keypoint schema is known for {shown_counts(report.classes, report.groups)}",
             hint="give the table it was trained with: --schema CSV"
             f" (runtime/keypoints/data/{shown_in} shows its columns)",
         )

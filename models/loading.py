@@ -18,6 +18,7 @@ from deepmark.models.recognition.architectures import ARCHITECTURES
 from deepmark.models.recognition.deformed import MaskFactor
 from deepmark.models.recognition.layout import Layout
 from deepmark.models.recognition.recognise import COUNTERS, Recognised, recognise
+from deepmark.runtime.keypoints.head_names import shown_counts
 from deepmark.runtime.keypoints.schema import KeypointSchema
 
 FLOATS = frozenset((torch.float32, torch.float16, torch.bfloat16, torch.float64))
@@ -199,14 +200,10 @@ def _check_schema(schema: KeypointSchema, layout: Layout, source: str) -> None:
     expected = (len(schema.classes), schema.num_groups)
     if expected != (layout.classes, layout.groups):
         raise CheckpointError(
-            f"{source} has {_counts(layout.classes, layout.groups)}, but the schema {schema.name!r} has"
-            f" {_counts(*expected)}",
+            f"{source} has {shown_counts(layout.classes, layout.groups)}, but the schema {schema.name!r} has"
+            f" {shown_counts(*expected)}",
             hint="give the schema that the network was trained with (--schema CSV)",
         )
-
-
-def _counts(classes: int, groups: int) -> str:
-    return f"{classes} classes and " + (f"{groups} landmark groups" if groups else "no landmarks")
 
 
 def _report(source: str, raw: RawCheckpoint, found: Recognised, network: nn.Module) -> LoadReport:

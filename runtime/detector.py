@@ -19,7 +19,7 @@ from deepmark.runtime.detections import Detections
 from deepmark.runtime.engines.engine import Engine, EngineRecord
 from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.keypoints.schema import KeypointSchema
-from deepmark.runtime.multi_inference import MultiInference, ScalesMode
+from deepmark.runtime.multi_inference import MultiInference, ScalesMode, listed_scales
 from deepmark.runtime.placed_heads import PlacedHeads, look
 from deepmark.runtime.preprocess import require_picture
 from deepmark.runtime.refinement.refiner import Refiner
@@ -62,7 +62,7 @@ class Detector:
         scales_mode: ScalesMode = "fix",
         refiner: Refiner | None = None,
     ) -> None:
-        self.inference = MultiInference(flip, tuple(scales), scales_mode)
+        self.inference = MultiInference(flip, listed_scales(scales), scales_mode)
         if isinstance(model, Engine):
             if threads is not None or backend is not None:
                 raise TypeError("threads and backend were chosen when the engine was loaded")

@@ -6,7 +6,9 @@ scales, and merges what is found. Both cost time and no training.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 from deepmark.errors import DataError, UsageError
@@ -93,6 +95,22 @@ class MultiInference:
 
 SINGLE = MultiInference()
 _EXAMPLE = f"for example --scales {','.join(f'{one:g}' for one in PAPER_SCALES)}"
+
+
+def listed_scales(scales: object) -> tuple[float, ...]:
+    """Return the factors of a sequence of numbers; what a program passes is not checked by anybody before.
+
+    >>> listed_scales([0.85, 1])
+    (0.85, 1.0)
+
+    Raises:
+        UsageError: it is no such sequence: a single number, a text, or a sequence of other things.
+    """
+    listed = list(scales) if isinstance(scales, Iterable) and not isinstance(scales, str) else [None]
+    numbers = tuple(float(one) for one in listed if not isinstance(one, bool) and isinstance(one, Real))
+    if len(numbers) != len(listed):
+        raise UsageError(f"scales must be a sequence of numbers, found {scales!r}", hint=f"for example {PAPER_SCALES}")
+    return numbers
 
 
 def parse_scales(text: str) -> tuple[float, ...]:

@@ -55,8 +55,8 @@ def require_same_classes(model: KeypointSchema, data: KeypointSchema) -> None:
     """
     if len(model.classes) != len(data.classes):
         raise DataError(
-            f"the model finds {len(model.classes)} classes ({model.name}), the data set has {len(data.classes)}"
-            f" ({data.name})",
+            f"the model finds {len(model.classes)} class{'es' * (len(model.classes) > 1)} ({model.name}),"
+            f" the data set has {len(data.classes)} ({data.name})",
             hint=_OTHER_DATA,
         )
     for number, (found, expected) in enumerate(zip(model.classes, data.classes, strict=True), 1):

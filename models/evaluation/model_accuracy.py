@@ -87,7 +87,10 @@ class AccuracyRequest:
             }
             useless = [f"--{name}" for name, value in given.items() if value is not None] + self.data.model_options()
             if useless:
-                raise UsageError(f"{', '.join(useless)} has no meaning with --detections, where no model is run")
+                raise UsageError(
+                    f"{', '.join(useless)} has no meaning with --detections, where no model is run",
+                    hint="leave that out, or give the MODEL in place of --detections",
+                )
         else:
             self.data.check(self.model)
             if self.strategies and (self.techniques is not None or not self.data.inference.is_single):

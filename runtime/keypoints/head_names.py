@@ -39,3 +39,15 @@ def head_channels(classes: int, groups: int, *, optional: Collection[str] = OPTI
         for name in HEAD_ORDER
         if (name in optional or name not in OPTIONAL_HEADS) and (groups or name not in LANDMARK_HEADS)
     }
+
+
+def shown_counts(classes: int, groups: int) -> str:
+    """Say how many classes and landmark groups there are.
+
+    >>> shown_counts(1, 17)
+    '1 class and 17 landmark groups'
+    >>> shown_counts(80, 0)
+    '80 classes and no landmarks'
+    """
+    landmarks = f"{groups} landmark group{'s' * (groups > 1)}" if groups else "no landmarks"
+    return f"{classes} class{'es' * (classes > 1)} and {landmarks}"

@@ -130,11 +130,11 @@ class Refiner(Closing):
         """
         if not schema.num_groups:
             raise BundleError(f"{detector} finds boxes only: it has no landmarks to refine", hint="leave --refine out")
-        difference = _difference(self.schema, schema)
-        if difference:
+        if difference := _difference(self.schema, schema):
+            mine, theirs = difference
             raise BundleError(
-                f"the refiner is for other landmarks than {detector} finds: {difference}",
-                hint=f"the refiner's are {self.schema.name}, the detector's {schema.name}",
+                f"the refiner is for other landmarks than {detector} finds: for {mine}, not for {theirs}",
+                hint="give a refiner that was trained with the model's own schema, or leave --refine out",
             )
 
     def __call__(self, image: Image8, found: Detections) -> Detections:
@@ -208,9 +208,12 @@ def _assign(opened: Sequence[OpenedRefiner]) -> dict[int, int]:
     first = opened[0]
     assigned: dict[int, int] = {}
     for at, one in enumerate(opened):
-        difference = _difference(first.manifest.keypoints, one.manifest.keypoints)
-        if difference:
-            raise BundleError(f"{one.path} and {first.path} refine other landmarks: {difference}")
+        if difference := _difference(first.manifest.keypoints, one.manifest.keypoints):
+            mine, theirs = difference
+            raise BundleError(
+                f"{first.path} and {one.path} are for different landmarks: for {mine}, and for {theirs}",
+                hint="give refiners of one schema",
+            )
         for class_id, channels in enumerate(one.manifest.channels):
             if channels and class_id in assigned:
                 name = one.manifest.keypoints.class_names[class_id]
@@ -222,14 +225,21 @@ def _assign(opened: Sequence[OpenedRefiner]) -> dict[int, int]:
     return assigned
 
 
-def _difference(one: KeypointSchema, other: KeypointSchema) -> str:
-    """Say in what the classes or landmarks of two schemas differ; empty where they are the same, however grouped."""
-    if one.class_names != other.class_names:
-        return f"{_shown(one.class_names)} and {_shown(other.class_names)}"
-    for mine, theirs in zip(one.classes, other.classes, strict=True):
-        if mine.keypoint_names != theirs.keypoint_names:
-            return f"{mine.name!r} has {len(mine.groups)} and {len(theirs.groups)} landmarks, or others"
-    return ""
+def _difference(one: KeypointSchema, other: KeypointSchema) -> tuple[str, str] | None:
+    """Name the first class or landmark in which two schemas differ; None where they are the same, however grouped."""
+    names, others = one.class_names, other.class_names
+    if len(names) != len(others):
+        return _shown(names), _shown(others)
+    for number, (mine, theirs) in enumerate(zip(one.classes, other.classes, strict=True), 1):
+        if mine.name != theirs.name:
+            return f"class {number}, {mine.name!r}", repr(theirs.name)
+        points, their_points = mine.keypoint_names, theirs.keypoint_names
+        if len(points) != len(their_points):
+            return f"{len(points)} landmarks of {mine.name!r}", f"{len(their_points)}"
+        for at, (point, their_point) in enumerate(zip(points, their_points, strict=True), 1):
+            if point != their_point:
+                return f"{point!r} as landmark {at} of {mine.name!r}", repr(their_point)
+    return None
 
 
 def _shown(names: tuple[str, ...]) -> str:

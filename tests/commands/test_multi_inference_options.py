@@ -69,7 +69,11 @@ def test_nonsense_is_one_line_of_eval(
 def test_looks_have_no_meaning_without_a_model(deepmark: Deepmark, pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "found.json").write_text("[]")
     arguments = ("--detections", tmp_path / "found.json", "--annotations", pictures, "--flip", "--scales-mode", "keep")
-    deepmark("eval", *arguments).assert_refused(2, "--flip, --scales-mode has no meaning with --detections")
+    deepmark("eval", *arguments).assert_refused(
+        2,
+        "--flip, --scales-mode has no meaning with --detections",
+        "hint: leave that out, or give the MODEL in place of --detections",
+    )
 
 
 def test_detect_looks_as_it_is_asked_to(deepmark: Deepmark, bundle: Path, picture: Path, tmp_path: Path) -> None:

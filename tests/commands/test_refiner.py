@@ -138,7 +138,9 @@ def test_a_refiner_of_persons_and_a_detector_of_garments(
     (folder / "manifest.json").write_bytes(changed.to_json())
 
     deepmark("detect", demo_bundle, demo_pictures[0], "-o", tmp_path / "out", "--refine", folder).assert_refused(
-        1, "the refiner is for other landmarks", "'person' and 13 classes", "hint: the refiner's are coco-person-17"
+        1,
+        "the refiner is for other landmarks than the model demo finds: for 'person', not for 13 classes from",
+        "hint: give a refiner that was trained with the model's own schema, or leave --refine out",
     )
 
 

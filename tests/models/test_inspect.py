@@ -131,7 +131,7 @@ def test_a_schema_file_is_compared_with_the_checkpoint(call: Deepmark, demo_chec
     )
 
     call(demo_checkpoint, "--schema", schema).assert_refused(
-        1, "13 classes and 62", "'hats' has 1 classes and 1 landmark groups"
+        1, "13 classes and 62", "'hats' has 1 class and 1 landmark group"
     )
     call(demo_checkpoint, "--schema", tmp_path / "none.csv").assert_refused(1, "cannot read the keypoint schema")
 

@@ -388,6 +388,6 @@ def test_a_given_schema_is_used(swap_checkpoint: Path) -> None:
 def test_a_schema_of_other_counts_is_refused_with_both_counts(swap_checkpoint: Path) -> None:
     with pytest.raises(
         CheckpointError,
-        match=r"13 classes and 62 landmark groups, but .*'coco-person-17' has 1 classes and 17 landmark",
+        match=r"13 classes and 62 landmark groups, but .*'coco-person-17' has 1 class and 17 landmark",
     ):
         load_checkpoint(swap_checkpoint, KeypointSchema.coco_person())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -236,6 +237,12 @@ def test_objects_of_several_scales_are_merged_in_the_picture_s_pixels(
     np.testing.assert_allclose(sizes, [32, 64])
     np.testing.assert_allclose(middles[1], 2 * middles[0])
     assert found.scores[1] < found.scores[0] == pytest.approx(0.8), "they overlap, and one decays the other"
+
+
+@pytest.mark.parametrize("scales", [1.0, "1", ["a"]])
+def test_scales_that_are_no_sequence_of_numbers_are_refused(tiny: Tiny, scales: Any) -> None:
+    with pytest.raises(UsageError, match="scales must be a sequence of numbers, found"):
+        Detector(tiny.bundle, scales=scales)
 
 
 @pytest.mark.parametrize("backend", ["mnn", "onnxruntime"])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import msgspec
+import numpy as np
 import pytest
 
 from deepmark.errors import DataError, UsageError
 from deepmark.runtime import KeypointSchema
 from deepmark.runtime.manifest import Manifest
-from deepmark.runtime.multi_inference import PAPER_SCALES, SINGLE, MultiInference, parse_scales
+from deepmark.runtime.multi_inference import PAPER_SCALES, SINGLE, MultiInference, listed_scales, parse_scales
 
 
 def with_schema(manifest: Manifest, schema: KeypointSchema) -> Manifest:
@@ -33,6 +34,17 @@ def test_what_is_no_list_of_numbers_is_refused(text: str) -> None:
 def test_a_scale_that_no_picture_can_have_is_refused(scale: float) -> None:
     with pytest.raises(UsageError, match=r"a scale of .+ is not possible, expected numbers from 0\.1 to 4"):
         MultiInference(scales=(1.0, scale))
+
+
+@pytest.mark.parametrize("scales", [1.0, None, "1", ["a"], [1.0, None], [True], {"a": 1}, [[1.0, 0.85]]])
+def test_what_is_no_sequence_of_numbers_is_refused_in_python(scales: object) -> None:
+    with pytest.raises(UsageError, match="scales must be a sequence of numbers, found ") as refused:
+        listed_scales(scales)
+    assert refused.value.hint == "for example (0.85, 0.95, 1.0, 1.1)"
+
+
+def test_numbers_of_numpy_and_of_other_sequences_are_scales() -> None:
+    assert listed_scales(np.array([0.5, 1.0], np.float32)) == listed_scales([0.5, 1]) == (0.5, 1.0)
 
 
 def test_other_nonsense_is_refused() -> None:

@@ -47,8 +47,8 @@ Exit detect(int count, char** arguments) {
     auto pipeline = Pipeline::open(words.files[0], settings, 0, 0, error);
     if (!pipeline)
         return report(error,
-                      "BUNDLE is a detector's, a refiner goes with --refine; copy it again, or "
-                      "export it again");
+                      "BUNDLE must be a detector's: give refiners by --refine; if it is one, copy "
+                      "it again, or export it again");
     if (words.options.count("--flip") && !pipeline->use_flip(true, error))
         return report(error,
                       "export the model again with a table that names each landmark's partner");
@@ -60,7 +60,9 @@ Exit detect(int count, char** arguments) {
                           "--refine takes refiners that deepmark refiner export made, "
                           "unpacked, each for other classes");
         if (!refinement->require_detector(pipeline->bundle(), error))
-            return report(error, "leave --refine out, or give a refiner of the same landmarks");
+            return report(error,
+                          "give a refiner that was trained with the model's own schema, or leave "
+                          "--refine out");
     }
     if (threshold >= 0) {
         DecoderParams params = pipeline->bundle().decoder;

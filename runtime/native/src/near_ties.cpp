@@ -28,6 +28,12 @@ std::vector<float> blurred(const Map& map, int channel, double sigma, bool repli
 
 }  // namespace
 
+bool is_crowded_out(const std::vector<double>& others, double score, std::size_t limit,
+                    const Slack& slack) {
+    return others.size() >= limit &&
+           *std::min_element(others.begin(), others.end()) >= score - slack.hm;
+}
+
 bool NearTies::centre(int class_id, int cell, double score, const Slack& slack) const {
     const std::vector<float> map =
         blurred(hm_, class_id, params_.sigma_center, params_.border_replicate);

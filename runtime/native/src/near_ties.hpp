@@ -3,6 +3,7 @@
 // differ by? Then both choices are right.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "heads.hpp"
@@ -14,6 +15,11 @@ namespace deepmark {
 struct Slack {
     double hm = 0, wh = 0, hps = 0, reg = 0, hm_hp = 0, hp_offset = 0;
 };
+
+// Whether the side that lacks an object has as many others as a decoder may give, none of them
+// weaker than it by the slack. others: their centre scores; score: that of the object.
+bool is_crowded_out(const std::vector<double>& others, double score, std::size_t limit,
+                    const Slack& slack);
 
 class NearTies {
 public:

@@ -8,26 +8,42 @@
 namespace deepmark {
 namespace {
 
-// In what the classes or landmarks of two models differ; empty where they are the same.
+// The first classes or landmarks in which two models differ, of each; empty where they are the
+// same.
+struct Difference {
+    std::string mine, theirs;
+};
+
+std::string quoted_name(const std::string& name) { return "'" + name + "'"; }
+
+std::string shown(const std::vector<std::string>& classes) {
+    const std::string first = quoted_name(classes[0]);
+    return classes.size() == 1 ? first : std::to_string(classes.size()) + " classes from " + first;
+}
+
 template <class One, class Other>
-std::string difference(const One& one, const Other& other) {
+Difference difference(const One& one, const Other& other) {
     const auto& names = one.schema.class_names;
     const auto& others = other.schema.class_names;
-    const auto in_words = [](const std::vector<std::string>& classes) {
-        const std::string first = "'" + classes[0] + "'";
-        return classes.size() == 1 ? first
-                                   : std::to_string(classes.size()) + " classes from " + first;
-    };
-    if (names != others) return in_words(names) + " and " + in_words(others);
+    if (names.size() != others.size()) return {shown(names), shown(others)};
     for (std::size_t at = 0; at < names.size(); ++at) {
-        const std::size_t count = one.schema.groups[at].size();
-        const std::size_t other_count = other.schema.groups[at].size();
-        if (count != other_count ||
-            one.drawings[at].landmark_names != other.drawings[at].landmark_names)
-            return "'" + names[at] + "' has " + std::to_string(count) + " and " +
-                   std::to_string(other_count) + " landmarks, or others";
+        const std::string name = quoted_name(names[at]);
+        if (names[at] != others[at])
+            return {"class " + std::to_string(at + 1) + ", " + name, quoted_name(others[at])};
+        const std::size_t count = one.schema.groups[at].size(),
+                          other_count = other.schema.groups[at].size();
+        if (count != other_count)
+            return {std::to_string(count) + " landmarks of " + name, std::to_string(other_count)};
+        const auto& points = one.drawings[at].landmark_names;
+        const auto& other_points = other.drawings[at].landmark_names;
+        const auto [mine, theirs] =
+            std::mismatch(points.begin(), points.end(), other_points.begin(), other_points.end());
+        if (mine != points.end() && theirs != other_points.end())
+            return {quoted_name(*mine) + " as landmark " +
+                        std::to_string(mine - points.begin() + 1) + " of " + name,
+                    quoted_name(*theirs)};
     }
-    return "";
+    return {};
 }
 
 }  // namespace
@@ -75,9 +91,10 @@ bool Refinement::assign(std::string& error) {
     by_class_.assign(first.channels.size(), -1);
     for (std::size_t number = 0; number < refiners_.size(); ++number) {
         const RefinerBundle& bundle = refiners_[number].bundle;
-        const std::string other = difference(first, bundle);
-        if (!other.empty()) {
-            error = bundle.path + " and " + first.path + " refine other landmarks: " + other;
+        const Difference found = difference(first, bundle);
+        if (!found.mine.empty()) {
+            error = first.path + " and " + bundle.path + " are for different landmarks: for " +
+                    found.mine + ", and for " + found.theirs;
             return false;
         }
         for (std::size_t at = 0; at < by_class_.size(); ++at) {
@@ -98,9 +115,10 @@ bool Refinement::require_detector(const Bundle& detector, std::string& error) co
         error = detector.path + " finds boxes only: it has no landmarks to refine";
         return false;
     }
-    const std::string other = difference(refiners_[0].bundle, detector);
-    if (other.empty()) return true;
-    error = "the refiner is for other landmarks than " + detector.path + " finds: " + other;
+    const Difference found = difference(refiners_[0].bundle, detector);
+    if (found.mine.empty()) return true;
+    error = "the refiner is for other landmarks than " + detector.path + " finds: for " +
+            found.mine + ", not for " + found.theirs;
     return false;
 }
 

@@ -184,9 +184,14 @@ bool compare_objects(Pipeline& pipeline, Decoder& decoder, const Json& expected,
                         pipeline.bundle().decoder);
     int must_match = 0, matched = 0, near_ties = 0;
     double landmark = 0, box = 0, score = 0;
-    const auto without_partner = [&](int class_id, int cell, double centre_score) {
+    std::vector<double> stored, decoded;  // centre scores of each side
+    for (const Expected& one : before) stored.push_back(one.centre_score);
+    for (const Object& one : found.objects) decoded.push_back(double(one.box_score));
+    const auto without_partner = [&](int class_id, int cell, double centre_score,
+                                     const std::vector<double>& others) {
         ++must_match;
-        if (ties.centre(class_id, cell, centre_score, result.slack))
+        if (ties.centre(class_id, cell, centre_score, result.slack) ||
+            is_crowded_out(others, centre_score, 2 * top_k, result.slack))
             ++near_ties;
         else
             result.equal = false;
@@ -222,7 +227,7 @@ bool compare_objects(Pipeline& pipeline, Decoder& decoder, const Json& expected,
         if (is_found)
             compare(one, *other);
         else
-            without_partner(one.class_id, one.cell, one.centre_score);
+            without_partner(one.class_id, one.cell, one.centre_score, decoded);
     }
     for (std::size_t i = 0; i < std::min(found.objects.size(), top_k); ++i) {
         const Object& one = found.objects[i];
@@ -230,7 +235,7 @@ bool compare_objects(Pipeline& pipeline, Decoder& decoder, const Json& expected,
         if (std::none_of(before.begin(), before.end(), [&](const Expected& other) {
                 return other.class_id == one.class_id && other.cell == one.cell;
             }))
-            without_partner(one.class_id, one.cell, double(one.box_score));
+            without_partner(one.class_id, one.cell, double(one.box_score), stored);
     }
     if (!(landmark <= landmark_cells) || !(box <= landmark_cells) || !(score <= score_tolerance))
         result.equal = false;

@@ -199,7 +199,7 @@ def test_landmarks_and_boxes_are_not_taken_for_each_other(
 
     for bundle, file, images, words in (
         (boxes_bundle, labels, pictures, ["80 classes", "has 1", "instances_*.json"]),
-        (person_bundle, instances, others, ["1 classes", "has 80", "person_keypoints_*.json"]),
+        (person_bundle, instances, others, ["finds 1 class (", "has 80", "person_keypoints_*.json"]),
         (small_bundle, labels, pictures, ["13 classes", "has 1", "coco-person-17"]),
     ):
         deepmark("eval", bundle, "--images", images, "--annotations", file).assert_refused(1, *words)
@@ -223,6 +223,7 @@ def change(document: Document, **changes: Any) -> Document:
         ({"area": -1}, ["annotations[0]", "area must not be negative"]),
         ({"bbox": [1, 1, -3, 4]}, ["annotations[0]", "bbox (x, y, width, height)", "must not be negative"]),
         ({"bbox": [900, 1, 30, 40]}, ["annotations[0].bbox lies outside the picture of 400x400"]),
+        ({"bbox": [300, 1, 120, 40]}, ["annotations[0].bbox lies outside the picture of 400x400"]),
         ({"image_id": 5}, ["annotations[0].image_id 5 is not among the images"]),
     ],
 )
@@ -233,6 +234,16 @@ def test_faulty_labels_are_named(deepmark: Deepmark, changes: Document, words: l
     outcome = deepmark("eval", "--annotations", files[0], "--detections", files[1])
 
     outcome.assert_refused(1, *words, "--skip-bad")
+
+
+@pytest.mark.parametrize("bbox", [[300, 1, 107, 40], [-7, 1, 40, 40], [400, 1, 0, 0]])
+def test_boxes_that_reach_a_little_beyond_their_picture_and_empty_ones_are_read(
+    deepmark: Deepmark, bbox: list[int], tmp_path: Path
+) -> None:
+    labels, found = persons(3, 4)
+    files = write(tmp_path / "labels.json", change(labels, bbox=bbox)), write(tmp_path / "found.json", found)
+
+    assert deepmark("eval", "--annotations", files[0], "--detections", files[1]).code == 0
 
 
 @pytest.mark.parametrize(

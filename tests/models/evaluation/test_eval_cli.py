@@ -191,7 +191,7 @@ def test_detections_that_do_not_fit_are_refused_and_not_zero(
 def test_a_model_of_other_classes_is_refused_and_not_zero(deepmark: Deepmark, small: Path, tmp_path: Path) -> None:
     person = deepfashion2_bundle(tmp_path, KeypointSchema.coco_person())
 
-    deepmark("eval", person, "--images", small, "--annotations", small).assert_refused(1, "1 classes", "13")
+    deepmark("eval", person, "--images", small, "--annotations", small).assert_refused(1, "finds 1 class (", "13")
 
 
 def test_a_model_of_renamed_classes_is_refused_and_not_zero(deepmark: Deepmark, small: Path, tmp_path: Path) -> None:

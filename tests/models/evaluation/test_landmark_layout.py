@@ -74,7 +74,7 @@ def test_a_model_of_the_same_classes_fits_in_every_grouping(groups: Groups) -> N
 
 
 def test_a_model_of_other_classes_is_refused() -> None:
-    with pytest.raises(DataError, match=r"the model finds 1 classes .* the data set has 13"):
+    with pytest.raises(DataError, match=r"the model finds 1 class \(.* the data set has 13"):
         require_same_classes(KeypointSchema.coco_person(), KeypointSchema.deepfashion2())
 
 

@@ -145,7 +145,7 @@ def test_what_is_no_refiner_of_these_landmarks_is_refused(
     assert "deepmark refiner export" in said["hint"]
     said = refused(host_build, refiner_bundle, pictures[0])
     assert said["message"].endswith("is of a refiner, expected a detector")
-    assert "--refine" in said["hint"]
+    assert said["hint"].startswith("BUNDLE must be a detector's: give refiners by --refine")
     said = refused(host_build, *words, refiner_bundle, "--refine", refiner_bundle)
     assert "both refine 'short sleeve top'" in said["message"]
     assert "No such file" in refused(host_build, *words, tmp_path / "none")["message"]
@@ -158,9 +158,10 @@ def test_what_is_no_refiner_of_these_landmarks_is_refused(
     name = json.loads((other / "manifest.json").read_bytes())["keypoints"]["classes"][2]["name"]
     said = refused(host_build, *words, other)
     assert "is for other landmarks than" in said["message"]
-    assert f"'{name}' has" in said["message"]
+    assert f": for 'elsewhere' as landmark 1 of '{name}', not for '" in said["message"]
+    assert "trained with the model's own schema" in said["hint"]
     said = refused(host_build, *words, other, "--refine", _one_class(refiner_bundle, tmp_path, 0))
-    assert "refine other landmarks" in said["message"]
+    assert "are for different landmarks: for 'elsewhere' as landmark 1 of" in said["message"]
 
 
 @pytest.mark.parametrize("sealed", [False, True], ids=["changed", "sealed again"])

@@ -20,6 +20,7 @@ from tiny import Tiny, large_steps
 from deepmark.exporter.parity import ATOL, OTHER_BLOCKS_RTOL, RTOL
 from deepmark.exporter.stages import ChainStage
 from deepmark.exporter.vectors import read_vectors
+from deepmark.exporter.verification import verify
 from deepmark.runtime import Detector, load_engine
 from deepmark.runtime.bundle import open_bundle
 from deepmark.runtime.manifest import FileEntry, Manifest
@@ -133,6 +134,29 @@ def test_a_choice_within_rounding_is_no_difference(
     found, lines, printed = run(build, "dm_verify", copied, "--threads", 1)
     assert found == code, printed
     assert (sum(line["objects"]["near_ties"] for line in lines[:-1]) > 0) == (not code)
+
+
+@pytest.mark.parametrize(("stronger", "code"), [(0.0, 0), (0.1, 3)])
+def test_an_object_that_others_crowd_out_is_no_difference(
+    build: NativeBuild, demo_dense_bundle: Path, tmp_path: Path, stronger: float, code: int
+) -> None:
+    """With ``top_k`` 1 this side decodes two peaks; the vectors get an object that is as strong as the second one."""
+    copied, manifest = _copy(demo_dense_bundle, tmp_path)
+    manifest = structs.replace(manifest, decoder=replace(manifest.decoder, top_k=1))
+    empty = [1, 1]  # a cell in a corner, in which nothing stands
+
+    def add(document: dict[str, Any]) -> None:
+        strongest = sorted(document["objects"], key=lambda one: -one["box_score"])
+        if len(strongest) < 2:
+            return
+        score = strongest[1]["box_score"] + stronger
+        document["objects"].insert(0, strongest[1] | {"cell": empty, "box_score": score})
+
+    (copied / "manifest.json").write_bytes(_edit_vectors(copied, manifest, add).to_json())
+    found, lines, printed = run(build, "dm_verify", copied, "--threads", 1)
+    assert found == code, printed
+    assert (sum(line["objects"]["near_ties"] for line in lines[:-1]) > 0) == (not code)
+    assert verify(copied, threads=1).report.passed == (not code)  # as Python sees it
 
 
 @pytest.mark.parametrize("threads", [1, 2])
