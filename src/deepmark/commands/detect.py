@@ -17,6 +17,7 @@ from deepmark.commands.options import (
     refine_options,
     refiner_request,
     scales_options,
+    threads_option,
     threshold_option,
 )
 from deepmark.console import print_json, progress, say
@@ -63,7 +64,7 @@ def _check_sheet(_: click.Context, __: click.Parameter, path: Path | None) -> Pa
     help="Draw all inputs on one picture too (100 at most).",
 )
 @click.option("--show", is_flag=True, help="Show results in a window (needs the package opencv-python).")
-@click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: usable cores, at most 4]")
+@threads_option
 @click.option(
     "--backend",
     type=click.Choice(["auto", "mnn", "onnxruntime"]),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deepmark.commands.bundle_options import bundle_options, zip_option
 from deepmark.commands.click_program import run
 from deepmark.commands.options import PATH, dcn_mask_option, output_options, tolerance_options, tolerances_of
 from deepmark.console import print_json, say
@@ -42,16 +43,7 @@ _LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
 
 
 @click.command("export", epilog=EPILOG)
-@click.argument("checkpoint", type=PATH)
-@click.option(
-    "--to",
-    type=click.Choice(list(FORMATS)),
-    multiple=True,
-    default=("mnn",),
-    help=f"Format; may be given several times. {_FORMATS}.  [default: mnn]",
-)
-@click.option("-o", "--output", metavar="DIR", type=PATH, help="Folder that NAME.deepmark goes to.  [default: .]")
-@click.option("--name", help="Name of the model; a bundle of this name is replaced.  [default: the checkpoint's]")
+@bundle_options(f"Format; may be given several times. {_FORMATS}.")
 @click.option(
     "--size",
     metavar="N|HxW",
@@ -126,7 +118,7 @@ _LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
 )
 @tolerance_options
 @click.option("--explain", is_flag=True, help="Name the first tensor of the graphs that differs.")
-@click.option("--zip", "zip_too", is_flag=True, help="Write NAME.deepmark.zip too.")
+@zip_option
 @output_options
 def command(
     *,

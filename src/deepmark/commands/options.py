@@ -148,6 +148,18 @@ def labels_options(*, images_required: bool) -> Callable[[Command], Command]:
     )
 
 
+def seed_option(text: str) -> Callable[[Command], Command]:
+    """Add ``--seed``: a number from 0 on, 0 by default.
+
+    Args:
+        text: the option's help.
+    """
+    return click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help=text)
+
+
+threads_option = click.option(
+    "--threads", type=click.IntRange(1), help="Inference threads.  [default: usable cores, at most 4]"
+)
 faults_options = adding(
     click.option(
         "--password-file", metavar="FILE", type=READABLE, help="File whose first line is the official zip's password."

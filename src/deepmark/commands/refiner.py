@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepmark.commands.options import PATH, output_options
+from deepmark.commands.bundle_options import bundle_options, zip_option
+from deepmark.commands.options import PATH, output_options, threads_option
+from deepmark.commands.training_options import (
+    DRAWING_SIDE,
+    grouping_option,
+    optimisation_options,
+    picture_options,
+    require_one_source,
+    run_folder_option,
+    work_options,
+)
 from deepmark.console import print_json, print_table, say
 from deepmark.errors import UsageError
-from deepmark.exporter.formats import FORMATS
 from deepmark.files import printable
 
 if TYPE_CHECKING:
@@ -53,15 +62,10 @@ def command() -> None:
 
 
 @command.command("train", epilog=_TRAIN_EPILOG)
-@click.option("--data", metavar="DIR|ZIP", help="Data set to train on, in DeepFashion2's format: image/ and annos/.")
-@click.option("--password-file", metavar="FILE", help="File whose first line is the official zip's password.")
-@click.option("--skip-bad", is_flag=True, help="Leave out pictures that something is wrong with, instead of ending.")
-@click.option("--synthetic", is_flag=True, help="Train on drawings, made beforehand and kept in RUN/drawings.")
-@click.option(
-    "-o", "--output", "folder", metavar="RUN", required=True, type=click.Path(path_type=Path), help="Folder of the run."
-)
+@picture_options
+@run_folder_option
 @click.option("--resume", is_flag=True, help="Go on from RUN's last checkpoint, as the run began.")
-@click.option("--schema", metavar="62|81|294|CSV", default="62", show_default=True, help="Grouping of the landmarks.")
+@grouping_option
 @click.option(
     "--classes",
     metavar="all|NAME",
@@ -77,36 +81,15 @@ def command() -> None:
     help="Network; slim is a small one of our own.",
 )
 @click.option("--size", metavar="N|HxW", default="256x192", show_default=True, help="Input, pixels, multiples of 32.")
-@click.option("--steps", type=int, default=2500, show_default=True, help="Optimiser steps of the whole training.")
-@click.option("--batch", type=int, default=16, show_default=True, help="Objects a step.")
-@click.option("--lr", type=float, default=5e-4, show_default=True, help="Highest learning rate.")
-@click.option(
-    "--weight-decay", type=float, default=1e-5, show_default=True, help="Weight decay of convolution weights."
+@optimisation_options(
+    batch="Objects a step.",
+    lr=5e-4,
+    weight_decay=1e-5,
+    augment="Strength of turning and scaling; 1 is PoseFix's.",
+    seed="Seed of weights, order, errors, augmentation.",
 )
-@click.option("--clip", type=float, default=10.0, show_default=True, help="Largest norm of a step's gradient.")
-@click.option("--ema", type=float, default=0.999, show_default=True, help="Decay of the averaged weights.")
-@click.option(
-    "--augment", type=float, default=1.0, show_default=True, help="Strength of turning and scaling; 1 is PoseFix's."
-)
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of weights, order, errors, augmentation."
-)
-@click.option("--pictures", type=int, default=2000, show_default=True, help="Number of drawings to train on.")
-@click.option("--drawn", type=click.IntRange(0), default=1, show_default=True, help="Seed of the drawings.")
-@click.option(
-    "--drawn-size", type=click.IntRange(64, 2048), default=256, show_default=True, help="Side of the drawings, pixels."
-)
-@click.option(
-    "--save-every",
-    type=click.IntRange(1),
-    default=250,
-    show_default=True,
-    help="Steps from one checkpoint to the next.",
-)
-@click.option("--workers", type=click.IntRange(1), help="Number of processes that draw.  [default: one per core]")
-@click.option(
-    "--loaders", type=click.IntRange(0), default=1, show_default=True, help="Number of threads that make batches ahead."
-)
+@click.option("--drawn-size", type=DRAWING_SIDE, default=256, show_default=True, help="Side of the drawings, pixels.")
+@work_options
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @output_options
 @click.pass_context
@@ -143,8 +126,8 @@ def train(
     if resume and given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"--resume goes on as the run began, {names} would change it", hint="leave it out")
-    if not resume and synthetic == (options["data"] is not None):
-        raise click.UsageError("give either --synthetic or --data to train on", ctx)
+    if not resume:
+        require_one_source(ctx, synthetic=synthetic, data=options["data"])
     height, width = parse_size(size)
     config = None if resume else RefinerConfig(**options, height=height, width=width)
     request = RefinerRun(
@@ -166,16 +149,7 @@ def train(
 
 
 @command.command("export", epilog=_EXPORT_EPILOG)
-@click.argument("checkpoint", type=PATH)
-@click.option(
-    "--to",
-    type=click.Choice(list(FORMATS)),
-    multiple=True,
-    default=("mnn",),
-    help="Format; may be given several times.  [default: mnn]",
-)
-@click.option("-o", "--output", metavar="DIR", type=PATH, help="Folder that NAME.deepmark goes to.  [default: .]")
-@click.option("--name", help="Name of the model; a bundle of this name is replaced.  [default: the checkpoint's]")
+@bundle_options("Format; may be given several times.")
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "fp16"]),
@@ -189,7 +163,7 @@ def train(
     type=click.FloatRange(0),
     help="Allowed distance of a landmark, pixels of the input.  [default: .02, fp16: .2]",
 )
-@click.option("--zip", "zip_too", is_flag=True, help="Write NAME.deepmark.zip too.")
+@zip_option
 @output_options
 def export(as_json: bool, **options: Any) -> None:
     """Export CHECKPOINT to a refiner's bundle, and prove that no landmark moves.
@@ -211,7 +185,7 @@ def export(as_json: bool, **options: Any) -> None:
 
 @command.command("verify", epilog=_VERIFY_EPILOG)
 @click.argument("bundle", type=PATH)
-@click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: usable cores, at most 4]")
+@threads_option
 @output_options
 def verify(bundle: Path, threads: int | None, as_json: bool) -> None:
     """Run the golden vectors of a refiner's BUNDLE on this machine, in every engine that it has a model for.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deepmark.commands.options import output_options
+from deepmark.commands.options import output_options, seed_option
+from deepmark.commands.training_options import DRAWING_SIDE, workers_option
 from deepmark.console import print_json, print_table, progress, say
 
 if TYPE_CHECKING:
@@ -27,17 +28,9 @@ Examples:
 @click.option(
     "--count", type=click.IntRange(1, 999_999), default=1000, show_default=True, help="Number of pictures to draw."
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Seed of the pictures; another one draws others.",
-)
-@click.option(
-    "--size", type=click.IntRange(64, 2048), default=256, show_default=True, help="Side of the pictures, in pixels."
-)
-@click.option("--workers", type=click.IntRange(1), help="Number of processes that draw.  [default: one per core]")
+@seed_option("Seed of the pictures; another one draws others.")
+@click.option("--size", type=DRAWING_SIDE, default=256, show_default=True, help="Side of the pictures, in pixels.")
+@workers_option
 @output_options
 def command(folder: Path, count: int, seed: int, size: int, workers: int | None, as_json: bool) -> None:
     """Draw dressed people into DIR, labelled in DeepFashion2's own format.

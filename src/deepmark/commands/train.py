@@ -11,6 +11,14 @@ from click.core import ParameterSource
 
 from deepmark.commands.config_file import config_text, read_config
 from deepmark.commands.options import dcn_mask_option, output_options
+from deepmark.commands.training_options import (
+    grouping_option,
+    optimisation_options,
+    picture_options,
+    require_one_source,
+    run_folder_option,
+    work_options,
+)
 from deepmark.console import be_quiet, print_json
 
 if TYPE_CHECKING:
@@ -33,13 +41,8 @@ Examples:
 
 
 @click.command("train", epilog=EPILOG)
-@click.option("--data", metavar="DIR|ZIP", help="Data set to train on, in DeepFashion2's format: image/ and annos/.")
-@click.option("--password-file", metavar="FILE", help="File whose first line is the official zip's password.")
-@click.option("--skip-bad", is_flag=True, help="Leave out pictures that something is wrong with, instead of ending.")
-@click.option("--synthetic", is_flag=True, help="Train on drawings, made beforehand and kept in RUN/drawings.")
-@click.option(
-    "-o", "--output", "folder", metavar="RUN", required=True, type=click.Path(path_type=Path), help="Folder of the run."
-)
+@picture_options
+@run_folder_option
 @click.option("--resume", is_flag=True, help="Go on from RUN's last checkpoint; no other option is needed.")
 @click.option(
     "--config",
@@ -50,7 +53,7 @@ Examples:
     callback=read_config,
     help="File of options, by their names here, such as RUN/config.toml. Those on the command line win.",
 )
-@click.option("--schema", metavar="62|81|294|CSV", default="62", show_default=True, help="Grouping of the landmarks.")
+@grouping_option
 @click.option("--size", type=int, default=128, show_default=True, help="Side of the network's input, in pixels.")
 @click.option(
     "--arch",
@@ -68,26 +71,13 @@ Examples:
     help="Checkpoint to take what fits from, of any of these networks or of ImageNet; prints what was taken.",
 )
 @dcn_mask_option
-@click.option("--steps", type=int, default=2500, show_default=True, help="Optimiser steps of the whole training.")
-@click.option("--batch", type=int, default=16, show_default=True, help="Pictures a step, of all processes together.")
-@click.option("--lr", type=float, default=1e-3, show_default=True, help="Highest learning rate.")
-@click.option(
-    "--weight-decay", type=float, default=1e-4, show_default=True, help="Weight decay of convolution weights."
+@optimisation_options(
+    batch="Pictures a step, of all processes together.",
+    lr=1e-3,
+    weight_decay=1e-4,
+    augment="Strength of zoom, shift and colour changes; 1 is CenterNet's, 0 is none but mirroring.",
+    seed="Seed of weights, order and augmentation.",
 )
-@click.option("--clip", type=float, default=10.0, show_default=True, help="Largest norm of a step's gradient.")
-@click.option("--ema", type=float, default=0.999, show_default=True, help="Decay of the averaged weights.")
-@click.option(
-    "--augment",
-    type=float,
-    default=1.0,
-    show_default=True,
-    help="Strength of zoom, shift and colour changes; 1 is CenterNet's, 0 is none but mirroring.",
-)
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of weights, order and augmentation."
-)
-@click.option("--pictures", type=int, default=2000, show_default=True, help="Number of drawings to train on.")
-@click.option("--drawn", type=click.IntRange(0), default=1, show_default=True, help="Seed of the drawings.")
 @click.option(
     "--val",
     metavar="DIR|ZIP|none",
@@ -99,17 +89,7 @@ Examples:
     help="Number of pictures to validate on.  [default: 100 drawings, all of a data set]",
 )
 @click.option("--val-every", type=click.IntRange(1), help="Steps from one validation to the next.  [default: an epoch]")
-@click.option(
-    "--save-every",
-    type=click.IntRange(1),
-    default=250,
-    show_default=True,
-    help="Steps from one checkpoint to the next.",
-)
-@click.option("--workers", type=click.IntRange(1), help="Number of processes that draw.  [default: one per core]")
-@click.option(
-    "--loaders", type=click.IntRange(0), default=1, show_default=True, help="Number of threads that make batches ahead."
-)
+@work_options
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -196,8 +176,7 @@ def _plan(
         return state, state.config
     if len(typed & {"synthetic", "data"}) == 1:  # whatever a file says of the other
         options.update({"data": None} if "synthetic" in typed else {"synthetic": False})
-    if options.pop("synthetic") == (options["data"] is not None):
-        raise click.UsageError("give either --synthetic or --data to train on", ctx)
+    require_one_source(ctx, synthetic=options.pop("synthetic"), data=options["data"])
     if options["data"] is not None and "pictures" in typed:
         raise click.UsageError("--pictures is a number of drawings: it goes with --synthetic", ctx)
     if options["data"] is None and typed & {"password_file", "skip_bad"}:

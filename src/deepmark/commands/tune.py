@@ -15,6 +15,7 @@ from deepmark.commands.options import (
     labels_options,
     model_run_options,
     output_options,
+    seed_option,
 )
 from deepmark.console import print_json, progress, say
 from deepmark.files import printable
@@ -68,13 +69,7 @@ class _Step(click.ParamType[int]):
     show_default=True,
     help="Share of the pictures that the search does not see and the gain is measured on.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Seed of the choice of pictures to measure the gain on.",
-)
+@seed_option("Seed of the choice of pictures to measure the gain on.")
 @click.option("--write", is_flag=True, help="Store what was found in the bundle MODEL, if the gain is significant.")
 @click.option("--map", "picture", metavar="FILE", type=READABLE, help="Draw mAP_pt over both sigmas (.png or .svg).")
 @click.option("--csv", "table", metavar="FILE", type=READABLE, help="Write mAP_pt over both sigmas as a table (.csv).")

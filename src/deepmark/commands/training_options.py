@@ -1,0 +1,93 @@
+"""Options of commands that train, and of those that draw what is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from deepmark.commands.options import Command, adding, seed_option
+
+DRAWING_SIDE = click.IntRange(64, 2048)  # pixels
+
+workers_option = click.option(
+    "--workers", type=click.IntRange(1), help="Number of processes that draw.  [default: one per core]"
+)
+picture_options = adding(
+    click.option(
+        "--data", metavar="DIR|ZIP", help="Data set to train on, in DeepFashion2's format: image/ and annos/."
+    ),
+    click.option("--password-file", metavar="FILE", help="File whose first line is the official zip's password."),
+    click.option(
+        "--skip-bad", is_flag=True, help="Leave out pictures that something is wrong with, instead of ending."
+    ),
+    click.option("--synthetic", is_flag=True, help="Train on drawings, made beforehand and kept in RUN/drawings."),
+)
+run_folder_option = click.option(
+    "-o", "--output", "folder", metavar="RUN", required=True, type=click.Path(path_type=Path), help="Folder of the run."
+)
+grouping_option = click.option(
+    "--schema", metavar="62|81|294|CSV", default="62", show_default=True, help="Grouping of the landmarks."
+)
+work_options = adding(
+    click.option(
+        "--save-every",
+        type=click.IntRange(1),
+        default=250,
+        show_default=True,
+        help="Steps from one checkpoint to the next.",
+    ),
+    workers_option,
+    click.option(
+        "--loaders",
+        type=click.IntRange(0),
+        default=1,
+        show_default=True,
+        help="Number of threads that make batches ahead.",
+    ),
+)
+
+
+def optimisation_options(
+    *, batch: str, lr: float, weight_decay: float, augment: str, seed: str
+) -> Callable[[Command], Command]:
+    """Add ``--steps`` to ``--drawn``: fields of a `deepmark.models.training.optimisation_config.OptimisationConfig`.
+
+    Args:
+        batch: help of ``--batch``.
+        lr: default of ``--lr``.
+        weight_decay: default of ``--weight-decay``.
+        augment: help of ``--augment``.
+        seed: help of ``--seed``.
+    """
+    return adding(
+        click.option(
+            "--steps", type=int, default=2500, show_default=True, help="Optimiser steps of the whole training."
+        ),
+        click.option("--batch", type=int, default=16, show_default=True, help=batch),
+        click.option("--lr", type=float, default=lr, show_default=True, help="Highest learning rate."),
+        click.option(
+            "--weight-decay",
+            type=float,
+            default=weight_decay,
+            show_default=True,
+            help="Weight decay of convolution weights.",
+        ),
+        click.option("--clip", type=float, default=10.0, show_default=True, help="Largest norm of a step's gradient."),
+        click.option("--ema", type=float, default=0.999, show_default=True, help="Decay of the averaged weights."),
+        click.option("--augment", type=float, default=1.0, show_default=True, help=augment),
+        seed_option(seed),
+        click.option("--pictures", type=int, default=2000, show_default=True, help="Number of drawings to train on."),
+        click.option("--drawn", type=click.IntRange(0), default=1, show_default=True, help="Seed of the drawings."),
+    )
+
+
+def require_one_source(ctx: click.Context, *, synthetic: bool, data: str | None) -> None:
+    """Require either drawings or a data set to train on.
+
+    Raises:
+        click.UsageError: both are given, or neither.
+    """
+    if synthetic == (data is not None):
+        raise click.UsageError("give either --synthetic or --data to train on", ctx)
