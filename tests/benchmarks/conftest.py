@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 import pytest
-from tiny_network import tiny_loaded
+from tiny_network import export_loaded, tiny_loaded
 
 from deepmark.benchmarks.result.document import (
     BenchPlan,
@@ -21,7 +21,6 @@ from deepmark.benchmarks.result.document import (
     TurnConditions,
 )
 from deepmark.benchmarks.speed.messages import Phase
-from deepmark.exporter.pipeline import export
 
 QUIET = TurnConditions(core_s=1.0, own_s=0.95, busy_s=0.98, steal_s=0.0, frequency_mhz=2500.0)
 Made = Callable[..., ContestantResult]
@@ -31,10 +30,7 @@ Made = Callable[..., ContestantResult]
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny network's dense bundle with both models; never written to by a test."""
     folder = tmp_path_factory.mktemp("tiny-bundle")
-    (folder / "tiny.pth").write_bytes(b"stands for weights")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded())
-        return export(folder / "tiny.pth", to=("onnx", "mnn"), output=folder, size=(64, 64), heads="dense").path
+    return export_loaded(folder, tiny_loaded(), to=("onnx", "mnn"), size=(64, 64), heads="dense").path
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_network import HEADS, TinyExport, tiny_loaded, tiny_manifest, tiny_network
+from tiny_network import HEADS, TinyExport, export_loaded, tiny_loaded, tiny_manifest, tiny_network
 
 from deepmark.exporter.pipeline import ExportResult, export
 from deepmark.exporter.to_mnn import convert_to_mnn
@@ -49,9 +49,4 @@ def tiny_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyExport:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny network's bundle with both models and whole maps; never written to by a test."""
     folder = tmp_path_factory.mktemp("tiny-bundle")
-    (folder / "tiny.pth").write_bytes(b"stands for weights")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded())
-        return export(
-            folder / "tiny.pth", to=("onnx", "mnn"), output=folder, size=(64, 96), heads="dense", zip_too=True
-        ).path
+    return export_loaded(folder, tiny_loaded(), to=("onnx", "mnn"), size=(64, 96), heads="dense", zip_too=True).path

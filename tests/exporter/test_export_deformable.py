@@ -14,7 +14,7 @@ import pytest
 from native_programs import require_cross_build
 from onnx import numpy_helper
 from tiny_deformable import tiny_deformable
-from tiny_network import TinyExport, tiny_loaded
+from tiny_network import TinyExport, export_loaded, tiny_loaded
 
 from deepmark.errors import ConversionError, UsageError
 from deepmark.exporter import pipeline
@@ -22,7 +22,7 @@ from deepmark.exporter.conversion import MNN_FORM
 from deepmark.exporter.deformable.decomposition import FOR_MNN, decompose
 from deepmark.exporter.first_difference import find_first_difference
 from deepmark.exporter.parity import ParityReport
-from deepmark.exporter.pipeline import ExportResult, export
+from deepmark.exporter.pipeline import ExportResult
 from deepmark.exporter.verification import verify, verify_native
 from deepmark.runtime import load_engine
 from deepmark.runtime.manifest import Manifest
@@ -33,10 +33,7 @@ from deepmark.runtime.native import build_native
 def exported(tmp_path_factory: pytest.TempPathFactory) -> ExportResult:
     """Both models, and what --explain found; never written to by a test."""
     folder = tmp_path_factory.mktemp("deformable-bundle")
-    (folder / "tiny.pth").write_bytes(b"stands for weights")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded(tiny_deformable()))
-        return export(folder / "tiny.pth", to=("onnx", "mnn"), output=folder, size=(64, 96), explain=True)
+    return export_loaded(folder, tiny_loaded(tiny_deformable()), to=("onnx", "mnn"), size=(64, 96), explain=True)
 
 
 @pytest.fixture

@@ -14,10 +14,9 @@ import pytest
 from media_files import encoded, read_image
 from shared import shared_folder
 from tiny import boxes_schema, tiny_schema
-from tiny_network import HEADS, tiny_loaded, tiny_network
+from tiny_network import HEADS, export_loaded, tiny_loaded, tiny_network
 
 from deepmark.errors import BundleError, UsageError
-from deepmark.exporter.pipeline import export
 from deepmark.exporter.precision import calibration, reduction
 from deepmark.exporter.precision.plan import Limits
 from deepmark.exporter.verification import verify
@@ -52,11 +51,7 @@ LAYOUTS = ("dense", "sparse")
 def _export(name: str, folder: Path, **options: object) -> Path:
     absent, schema = SETS[name]
     heads = {head: count for head, count in HEADS.items() if head not in absent}
-    with pytest.MonkeyPatch.context() as patch:
-        loaded = tiny_loaded(tiny_network(3, heads), schema=schema)
-        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: loaded)
-        (folder / "tiny.pth").write_bytes(b"stands for weights")
-        return export(folder / "tiny.pth", output=folder, size=(64, 96), **options).path  # type: ignore[arg-type]
+    return export_loaded(folder, tiny_loaded(tiny_network(3, heads), schema=schema), size=(64, 96), **options).path
 
 
 @pytest.fixture(scope="module", params=[(name, layout) for name in SETS for layout in LAYOUTS], ids="-".join)

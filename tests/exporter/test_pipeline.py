@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-import onnx
 import pytest
 from full_disk import mounted
-from onnx import numpy_helper
+from tampered_graph import with_moved_landmarks
 from tiny_network import TinyExport, tiny_loaded, tiny_network
 
 from deepmark.errors import BundleError, CheckpointError, ConversionError, ParityError, UsageError
@@ -27,11 +26,7 @@ def tampering_converter(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = to_mnn.convert_to_mnn
 
     def tamper(source: Path, target: Path) -> None:
-        model = onnx.load(str(source))
-        weight = next(one for one in model.graph.initializer if one.name == "network.hps.2.bias")
-        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) + 0.1, weight.name))
-        onnx.save(model, str(source.with_name("tampered.onnx")))
-        honest(source.with_name("tampered.onnx"), target)
+        honest(with_moved_landmarks(source, 0.1), target)
 
     monkeypatch.setattr(to_mnn, "convert_to_mnn", tamper)
 

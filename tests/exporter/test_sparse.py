@@ -14,11 +14,11 @@ import onnx
 import pytest
 import torch
 from outcome import Deepmark
+from sealed_manifest import list_files
 from tiny import tiny_schema
-from tiny_network import HEADS, TinyExport, last_layer, tiny_loaded, tiny_network
+from tiny_network import HEADS, TinyExport, export_loaded, last_layer, tiny_loaded, tiny_network
 
 from deepmark.errors import BundleError, ParityError, UsageError
-from deepmark.exporter.pipeline import export
 from deepmark.exporter.to_onnx import raw_outputs
 from deepmark.exporter.verification import verify
 from deepmark.models.describe import gathered_weights
@@ -31,7 +31,7 @@ from deepmark.runtime.heads.sparse import heads_from_outputs
 from deepmark.runtime.heads.weights import HeadWeights, archive_heads, read_head_weights
 from deepmark.runtime.keypoints.head_names import head_channels
 from deepmark.runtime.keypoints.schema import KeypointClass, KeypointSchema
-from deepmark.runtime.manifest import FileEntry, Manifest
+from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.media.picture_file import read_picture
 
 pytestmark = pytest.mark.slow
@@ -52,10 +52,8 @@ def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _export(folder: Path, seed: int) -> Path:
-    (folder / "tiny.pth").write_bytes(b"stands for weights")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: tiny_loaded(tiny_network(seed)))
-        return export(folder / "tiny.pth", ("onnx", "mnn"), folder, size=(64, 96), zip_too=True).path
+    loaded = tiny_loaded(tiny_network(seed))
+    return export_loaded(folder, loaded, to=("onnx", "mnn"), size=(64, 96), zip_too=True).path
 
 
 @pytest.fixture
@@ -272,19 +270,7 @@ def test_a_bare_sparse_graph_needs_its_heads_beside_it(
     assert isinstance(load_engine(tmp_path / name, threads=1).heads(_picture()), SparseHeads)
 
 
-Change = Callable[[Manifest], Manifest]
-
-
-def _sign(folder: Path, change: Change = lambda manifest: manifest) -> None:
-    """Let the manifest list the files as they are now."""
-    path = folder / "manifest.json"
-    manifest = Manifest.from_json(path.read_bytes(), source="")
-    files = {name: (folder / name).read_bytes() for name in manifest.files if (folder / name).exists()}
-    entries = {name: FileEntry(hashlib.sha256(content).hexdigest(), len(content)) for name, content in files.items()}
-    path.write_bytes(change(msgspec.structs.replace(manifest, files=entries)).to_json())
-
-
-def _naming(content: bytes) -> Change:
+def _naming(content: bytes) -> Callable[[Manifest], Manifest]:
     """Let a manifest name a heads file of this content as its graph's own."""
 
     def change(manifest: Manifest) -> Manifest:
@@ -308,14 +294,14 @@ def test_a_bundle_without_its_heads_is_refused(copy: Path) -> None:
     (copy / "heads.npz").unlink()
     with pytest.raises(BundleError, match=r"the file heads\.npz is missing"):
         open_bundle(copy)
-    _sign(copy)
+    list_files(copy)
     with pytest.raises(BundleError, match=r"has sparse heads and needs heads\.npz, which is missing"):
         open_bundle(copy)
 
 
 def test_heads_of_another_export_are_refused_even_where_they_are_listed(copy: Path, other_bundle: Path) -> None:
     shutil.copy(other_bundle / "heads.npz", copy)
-    _sign(copy)
+    list_files(copy)
     with pytest.raises(BundleError, match=r"heads\.npz does not belong to this model"):
         open_bundle(copy)
 
@@ -326,7 +312,7 @@ def test_a_manifest_made_to_fit_other_heads_does_not_fit_the_graph(
 ) -> None:
     content = (other_bundle / "heads.npz").read_bytes()
     (copy / "heads.npz").write_bytes(content)
-    _sign(copy, _naming(content))
+    list_files(copy, _naming(content))
     with pytest.raises(BundleError, match=r"heads\.npz does not belong to model\.(mnn|onnx), which was exported with"):
         load_engine(copy, threads=1, backend=backend)
 

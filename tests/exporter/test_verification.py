@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -17,11 +16,11 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from sealed_manifest import list_files
 
 from deepmark.errors import BundleError, EngineError
 from deepmark.exporter.parity import ATOL, OTHER_BLOCKS_RTOL, RTOL, Tolerances
 from deepmark.exporter.verification import verify
-from deepmark.runtime.manifest import FileEntry, Manifest
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -31,20 +30,11 @@ def copy(tiny_bundle: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_bundle, tmp_path / "tiny.deepmark"))
 
 
-def _sign(bundle: Path) -> None:
-    """Let the manifest list the files as they are now."""
-    path = bundle / "manifest.json"
-    manifest = Manifest.from_json(path.read_bytes(), source="")
-    files = {name: (bundle / name).read_bytes() for name in manifest.files if (bundle / name).exists()}
-    entries = {name: FileEntry(hashlib.sha256(content).hexdigest(), len(content)) for name, content in files.items()}
-    path.write_bytes(msgspec.structs.replace(manifest, files=entries).to_json())
-
-
 def _change(bundle: Path, change: Change, name: str = "vectors/0.json") -> None:
     document = json.loads((bundle / name).read_text())
     change(document)
     (bundle / name).write_text(json.dumps(document))
-    _sign(bundle)
+    list_files(bundle)
 
 
 def test_a_bundle_verifies_with_every_engine_that_is_here(tiny_bundle: Path) -> None:
@@ -120,7 +110,7 @@ def test_a_missing_object_fails(copy: Path) -> None:
 
 def test_another_picture_fails(copy: Path) -> None:
     (copy / "vectors/0.png").write_bytes((copy / "vectors/1.png").read_bytes())
-    _sign(copy)
+    list_files(copy)
     assert not verify(copy).report.passed
 
 
@@ -130,7 +120,7 @@ def test_other_weights_fail_even_if_the_manifest_was_made_to_fit(copy: Path) -> 
     weight = next(one for one in model.graph.initializer if one.name == "network.hps.2.bias")
     weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) + 0.1, weight.name))
     onnx.save(model, str(copy / "model.onnx"))
-    _sign(copy)
+    list_files(copy)
     assert [(hop.candidate, hop.passed) for hop in verify(copy).report] == [("mnn", True), ("onnx", False)]
 
 
@@ -157,7 +147,7 @@ def test_a_vector_that_does_not_fit_the_model_is_refused_in_words(copy: Path, ch
 def test_a_picture_of_a_size_that_the_model_cannot_take_is_refused(copy: Path) -> None:
     _, png = cv2.imencode(".png", np.zeros((33, 64, 3), np.uint8))
     (copy / "vectors/0.png").write_bytes(png.tobytes())
-    _sign(copy)
+    list_files(copy)
     with pytest.raises((BundleError, EngineError)):
         verify(copy)
 

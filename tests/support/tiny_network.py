@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 from tiny import CHANNELS, tiny_schema
 from torch import Tensor, nn
 
-from deepmark.exporter.pipeline import ExportResult
+from deepmark.exporter.pipeline import ExportResult, export
 from deepmark.models.describe import describe
 from deepmark.models.loading import LoadedNetwork, LoadReport
 from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -91,6 +94,20 @@ def tiny_loaded(network: nn.Module | None = None, *, schema: KeypointSchema | No
         besides=(),
     )
     return LoadedNetwork(network, schema or tiny_schema(), report)
+
+
+def export_loaded(folder: Path, loaded: LoadedNetwork, **options: Any) -> ExportResult:
+    """Export a network, as if a checkpoint held it, to a folder of its own.
+
+    Args:
+        folder: folder of the bundle, which becomes ``tiny.deepmark``.
+        loaded: network.
+        options: what `deepmark.exporter.pipeline.export` takes.
+    """
+    (folder / "tiny.pth").write_bytes(b"stands for weights")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deepmark.models.loading.load_checkpoint", lambda *_, **__: loaded)
+        return export(folder / "tiny.pth", output=folder, **options)
 
 
 def tiny_manifest(*, dynamic: bool = True, logits: bool = False) -> Manifest:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from deepmark.commands.options import ScalesType, adding
+from deepmark.commands.options import adding, multi_scale_options
 from deepmark.errors import UsageError
 
 RIVALS = ("torch", "onnxruntime", "mnn", "ncnn", "openvino")
@@ -49,14 +49,9 @@ inference_options = adding(  # the paper's multi-inference
     click.option(
         "--flip", is_flag=True, help="Measure each model with a flip test too: of a picture and its mirror image."
     ),
-    click.option(
-        "--scales",
-        metavar="LIST",
-        type=ScalesType(),
-        help="Measure each model at several scales of a picture too, such as .85,.95,1,1.1; with --flip both at once.",
-    ),
-    click.option(
-        "--scales-mode", type=click.Choice(["fix", "keep"]), help="Network's input at a scale.  [default: fix]"
+    multi_scale_options(
+        "Measure each model at several scales of a picture too, such as .85,.95,1,1.1; with --flip both at once.",
+        "Network's input at a scale.  [default: fix]",
     ),
 )
 phone_options = adding(

@@ -169,19 +169,25 @@ faults_options = adding(
 flip_option = click.option(
     "--flip", is_flag=True, help="Average the picture and its mirror image: better, for twice the time."
 )
-scales_options = adding(  # with the one above: the paper's multi-inference
-    click.option(
-        "--scales",
-        metavar="LIST",
-        type=ScalesType(),
-        help="Look at the picture at several scales, .1 to 4, and merge what is found: .85,.95,1,1.1 are the paper's.",
-    ),
-    click.option(
-        "--scales-mode",
-        type=click.Choice(["fix", "keep"]),
-        help="Network's input at a scale. fix: its own size, objects shrink or grow in it; keep: the next multiple"
-        " above the scaled picture, whose pixels stay.  [default: fix]",
-    ),
+
+
+def multi_scale_options(scales: str, modes: str) -> Callable[[Command], Command]:
+    """Add ``--scales`` and ``--scales-mode``.
+
+    Args:
+        scales: help of ``--scales``.
+        modes: help of ``--scales-mode``.
+    """
+    return adding(
+        click.option("--scales", metavar="LIST", type=ScalesType(), help=scales),
+        click.option("--scales-mode", type=click.Choice(["fix", "keep"]), help=modes),
+    )
+
+
+scales_options = multi_scale_options(  # with --flip: the paper's multi-inference
+    "Look at the picture at several scales, .1 to 4, and merge what is found: .85,.95,1,1.1 are the paper's.",
+    "Network's input at a scale. fix: its own size, objects shrink or grow in it; keep: the next multiple above the"
+    " scaled picture, whose pixels stay.  [default: fix]",
 )
 model_run_options = adding(  # with those above, the values of a `deepmark.models.evaluation.DatasetRequest`
     click.option(

@@ -53,27 +53,25 @@ def installed(name: str) -> None:
         pytest.skip(f"{name} is not installed")
 
 
+def assert_same_heads(rival: str, file: Path, *, truth_file: Path, size: tuple[int, int], folder: Path) -> None:
+    """Require of a rival, in a process of its own, the heads that ONNX Runtime gives."""
+    x = noise(1, 3, *size)
+    found = run_in_child(rival, file, x, folder)
+    for name, right in truth(truth_file, x).items():
+        np.testing.assert_allclose(found[name], right, atol=2e-4, err_msg=name)
+
+
 @pytest.mark.parametrize("shape", [(64, 96), (32, 160)])
 def test_the_network_written_for_ncnn_is_the_same(network: Path, shape: tuple[int, int], tmp_path: Path) -> None:
     installed("ncnn")
     param, _ = write_ncnn(network, tmp_path)
     param.with_suffix(".outputs").write_text("\n".join(HEADS))
-    x = noise(1, 3, *shape)
-
-    found = run_in_child("ncnn", param, x, tmp_path)
-
-    for name, right in truth(network, x).items():
-        np.testing.assert_allclose(found[name], right, atol=2e-4, err_msg=name)
+    assert_same_heads("ncnn", param, truth_file=network, size=shape, folder=tmp_path)
 
 
 def test_openvino_gives_the_same(network: Path, tmp_path: Path) -> None:
     installed("openvino")
-    x = noise(1, 3, *SIZE)
-
-    found = run_in_child("openvino", network, x, tmp_path)
-
-    for name, right in truth(network, x).items():
-        np.testing.assert_allclose(found[name], right, atol=2e-4, err_msg=name)
+    assert_same_heads("openvino", network, truth_file=network, size=SIZE, folder=tmp_path)
 
 
 def test_openvino_never_loads_what_would_report_home(tmp_path: Path) -> None:
@@ -101,12 +99,7 @@ def test_deformable_convolutions_are_written_as_ncnn_s_own(tmp_path: Path) -> No
     param, _ = write_ncnn(path, tmp_path)
     assert param.read_text().count("DeformableConv2D") == 3
     param.with_suffix(".outputs").write_text("\n".join(HEADS))
-    x = noise(1, 3, *SIZE)
-
-    found = run_in_child("ncnn", param, x, tmp_path)
-
-    for name, right in truth(path, x).items():
-        np.testing.assert_allclose(found[name], right, atol=2e-4, err_msg=name)
+    assert_same_heads("ncnn", param, truth_file=path, size=SIZE, folder=tmp_path)
 
 
 def test_an_operator_that_ncnn_s_writer_does_not_know_is_named(tmp_path: Path) -> None:

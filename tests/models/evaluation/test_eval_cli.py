@@ -300,16 +300,22 @@ def _wait_for_heads(cache: Path, child: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
+def _underway(bundle: Path, folder: Path, *spread: object) -> tuple[subprocess.Popen[str], tuple[object, ...], Path]:
+    """Begin an evaluation on drawings; returns the process with its first heads, its data's options and its cache."""
+    write_dataset(folder / "set", count=80, seed=3, size=64, workers=1)
+    data = ("--images", folder / "set", "--annotations", folder / "set", "--json")
+    cache = folder / "cache"
+    child = _start(bundle, *data, "--cache", cache, *spread)
+    _wait_for_heads(cache, child)
+    return child, data, cache
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("spread", [(), ("--workers", 2)])
 def test_a_killed_evaluation_goes_on_where_it_was(
     small_bundle: Path, tmp_path: Path, spread: tuple[object, ...]
 ) -> None:
-    write_dataset(tmp_path / "set", count=80, seed=3, size=64, workers=1)
-    data = ("--images", tmp_path / "set", "--annotations", tmp_path / "set", "--json")
-    cache = tmp_path / "cache"
-    child = _start(small_bundle, *data, "--cache", cache, *spread)
-    _wait_for_heads(cache, child)
+    child, data, cache = _underway(small_bundle, tmp_path, *spread)
     os.kill(child.pid, signal.SIGKILL)  # its workers are not told
     child.communicate(timeout=60)
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("[!.]*.heads")}
@@ -329,10 +335,7 @@ def test_a_killed_evaluation_goes_on_where_it_was(
 def test_ctrl_c_is_one_line_and_ends_all_processes(
     small_bundle: Path, tmp_path: Path, spread: tuple[object, ...]
 ) -> None:
-    write_dataset(tmp_path / "set", count=80, seed=3, size=64, workers=1)
-    data = ("--images", tmp_path / "set", "--annotations", tmp_path / "set")
-    child = _start(small_bundle, *data, "--cache", tmp_path / "cache", *spread)
-    _wait_for_heads(tmp_path / "cache", child)
+    child, *_ = _underway(small_bundle, tmp_path, *spread)
     os.killpg(child.pid, signal.SIGINT)  # as a terminal does
     _, err = child.communicate(timeout=60)
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepmark.runtime.arrays import F32, Index
 from deepmark.runtime.decoding.ragged import argmax_of_each, expand, highest_of_each
 
 RANGES = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 6)), max_size=12)
@@ -23,20 +24,23 @@ def test_ranges_are_written_out_one_after_the_other(ranges: list[tuple[int, int]
     assert list(zip(owner.tolist(), values.tolist(), strict=True)) == expected
 
 
-@given(lists=LISTS)
-def test_the_first_of_the_largest_values_wins_in_every_list(lists: list[list[float]]) -> None:
+def joined(lists: list[list[float]]) -> tuple[Index, F32, list[int]]:
+    """Write lists one after the other: whose each value is, the values, and where each list begins."""
     owner = np.array([i for i, values in enumerate(lists) for _ in values], np.intp)
     flat = np.array([value for values in lists for value in values], np.float32)
-    starts = np.cumsum([0, *map(len, lists)]).tolist()
+    return owner, flat, np.cumsum([0, *map(len, lists)]).tolist()
+
+
+@given(lists=LISTS)
+def test_the_first_of_the_largest_values_wins_in_every_list(lists: list[list[float]]) -> None:
+    owner, flat, starts = joined(lists)
     expected = [start + values.index(max(values)) for start, values in zip(starts, lists, strict=False) if values]
     assert argmax_of_each(owner, flat).tolist() == expected
 
 
 @given(lists=LISTS, count=st.integers(1, 7))
 def test_the_highest_of_every_list_are_kept_where_they_stand(lists: list[list[float]], count: int) -> None:
-    owner = np.array([i for i, values in enumerate(lists) for _ in values], np.intp)
-    flat = np.array([value for values in lists for value in values], np.float32)
-    starts = np.cumsum([0, *map(len, lists)]).tolist()
+    owner, flat, starts = joined(lists)
     expected = []
     for start, values in zip(starts, lists, strict=False):
         order = np.argsort(-np.array(values), kind="stable")[:count].tolist()
