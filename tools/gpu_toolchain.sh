@@ -2,9 +2,10 @@
 # Build MNN's two GPU back ends, libMNN_CL.so (OpenCL) and libMNN_Vulkan.so, for the engine in PyPI's wheel, which has
 # none but brings every symbol that they need; and install what the tests run them on, on Debian and Ubuntu: PoCL (OpenCL
 # on the CPU) and lavapipe (Vulkan on the CPU). The sources are those of crates.io's mnn-sys, which carries all of MNN's;
-# cargo fetches it, its hash is known. They go to gpu/mnn-VERSION in build/cache, or in $DEEPMARK_CACHE. Does nothing
-# where that was done by this very script; safe to call again. What cannot be had is said, and the tests that need it are
-# skipped. $GPU_JOBS: compilers that run at once, else one a core.
+# cargo fetches it, its hash is known. They go to gpu/mnn-VERSION in build/cache, or in $DEEPMARK_CACHE, beside MNN's own
+# headers, which our declarations of its interface are held to. Does nothing where that was done by this very script;
+# safe to call again. What cannot be had is said, and the tests that need it are skipped. $GPU_JOBS: compilers that run
+# at once, else one a core.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -100,7 +101,7 @@ done
 
 made=$work/made
 mkdir "$made"
-mv "$work/libMNN_CL.so" "$work/libMNN_Vulkan.so" "$made"
+mv "$work/libMNN_CL.so" "$work/libMNN_Vulkan.so" "$vendor/include" "$made"
 touch "$made/.built-$key"
 rm -rf "$target"
 mv "$made" "$target"

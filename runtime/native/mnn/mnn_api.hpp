@@ -1,17 +1,25 @@
 // The part of MNN's C++ interface that the engine uses, declared for the library inside MNN's PyPI
 // wheel.
 //
-// The wheel carries no headers. Names, argument types and struct layouts are those of MNN 3.6.1;
+// The wheel carries no headers. Names, argument types and struct layouts are those of MNN 3.6.1: a
+// test compiles them together with its own headers, where those are (tools/gpu_toolchain.sh), and
 // the linker refuses a name or an argument type that the library does not export. It was built with
 // the old string ABI, which CMakeLists.txt sets.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
-enum MNNForwardType { MNN_FORWARD_CPU = 0 };
+enum MNNForwardType {
+    MNN_FORWARD_CPU = 0,
+    MNN_FORWARD_OPENCL = 3,
+    MNN_FORWARD_VULKAN = 7,
+    MNN_FORWARD_CPU_EXTENSION = 13
+};
 
 // Passed by value: its layout is part of the interface. With another one MNN sees another type,
 // prints a line, copies nothing and still returns true.
@@ -56,6 +64,13 @@ struct ScheduleConfig {
     BackendConfig* backendConfig = nullptr;
 };
 
+// What a tensor begins with (halide_buffer_t), as far as it is read here.
+struct TensorMemory {
+    std::uint64_t device;
+    const void* device_interface;
+    std::uint8_t* host;  // null: its values lie in a GPU's memory
+};
+
 class Tensor {
 public:
     enum DimensionType { TENSORFLOW, CAFFE, CAFFE_C4 };
@@ -65,13 +80,28 @@ public:
     bool copyFromHostTensor(const Tensor* host);
     bool copyToHostTensor(Tensor* host) const;
     std::vector<int> shape() const;
+    bool is_in_host_memory() const { return memory_.host != nullptr; }
 
     Tensor() = delete;
+
+private:
+    TensorMemory memory_;
 };
+
+class OperatorInfo {
+public:
+    const std::string& name() const;
+    const std::string& type() const;
+
+    OperatorInfo() = delete;
+};
+
+using TensorCallBackWithInfo =
+    std::function<bool(const std::vector<Tensor*>&, const OperatorInfo*)>;
 
 class Interpreter {
 public:
-    enum SessionMode { Session_Release = 1 };
+    enum SessionMode { Session_Debug = 0, Session_Release = 1 };
     enum HintMode { WINOGRAD_MEMORY_LEVEL = 3 };
     enum SessionInfoCode { MEMORY = 0, FLOPS = 1, BACKENDS = 2, THREAD_NUMBER = 4 };
 
@@ -84,6 +114,10 @@ public:
     void resizeTensor(Tensor* tensor, const std::vector<int>& shape);
     void resizeSession(Session* session);
     ErrorCode runSession(Session* session) const;
+    ErrorCode runSessionWithCallBackInfo(const Session* session,
+                                         const TensorCallBackWithInfo& before,
+                                         const TensorCallBackWithInfo& after,
+                                         bool sync = false) const;
     bool getSessionInfo(const Session* session, SessionInfoCode code, void* value);
     const std::map<std::string, Tensor*>& getSessionInputAll(const Session* session) const;
     const std::map<std::string, Tensor*>& getSessionOutputAll(const Session* session) const;
