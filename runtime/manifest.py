@@ -16,6 +16,7 @@ import msgspec
 from deepmark.errors import BundleError, DataError
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.heads.maps import STRIDE
+from deepmark.runtime.input_fit import Fit
 from deepmark.runtime.keypoints.head_names import (
     FEATURES,
     GATHERED_HEADS,
@@ -49,7 +50,7 @@ UNSEALED: Sha256 = "0" * 64  # stands in for the checksum while it is computed
 _CHECKSUM = re.compile(rb'"checksum": ?"([0-9a-f]{64})"')
 
 
-class InputSpec(ManifestPart, frozen=True):
+class InputSpec(ManifestPart, frozen=True, omit_defaults=True):
     """The network's input.
 
     Attributes:
@@ -57,12 +58,15 @@ class InputSpec(ManifestPart, frozen=True):
         width: width in pixels that the model was exported and checked for.
         multiple: number of pixels that every height and width must be a multiple of.
         dynamic: whether it accepts any other size at all.
+        fit: whether it always has that size, or the shape of each picture (`deepmark.runtime.input_fit.Fit`); left out
+            where it is ``"square"``, which all bundles were before there was a choice.
     """
 
     height: int
     width: int
     multiple: int
     dynamic: bool
+    fit: Fit = "square"
 
 
 class Preprocess(ManifestPart, frozen=True):
@@ -283,6 +287,8 @@ def _check_input(spec: InputSpec) -> None:
     for name, side in (("height", spec.height), ("width", spec.width)):
         if side < 1 or side % spec.multiple:
             raise DataError(f"input.{name} must be a multiple of {spec.multiple}, found {side}")
+    if spec.fit == "rect" and not spec.dynamic:
+        raise DataError("input.fit must be 'square' for a model of one size, found 'rect'")
     if spec.height * spec.width > MAX_INPUT_PIXELS:
         raise DataError(f"input must have at most {MAX_INPUT_PIXELS:,} pixels, found {spec.height}x{spec.width}")
 

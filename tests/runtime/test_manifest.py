@@ -79,6 +79,7 @@ def _set(*path: str, to: object) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+FIXED = {"height": 64, "width": 96, "multiple": 32, "dynamic": False}
 GATHERED_CHANNELS = {"wh": 2, "hps": 6}
 GATHERED = {"channels": GATHERED_CHANNELS, "sha256": "0" * 64}
 
@@ -148,6 +149,11 @@ def test_classes_without_landmarks_have_no_heads_of_them(manifest: Manifest, hea
         (_set("input", "height", to=0), "input.height must be a multiple of 32, found 0"),
         (_set("input", "multiple", to=0), "input.multiple must be a multiple of 4, found 0"),
         (_set("input", "width", to=32_000_000), "at most 16,777,216 pixels, found 64x32000000"),
+        (_set("input", "fit", to="oval"), "Invalid enum value 'oval' - at `[$].input.fit`"),
+        (
+            _set("input", to={**FIXED, "fit": "rect"}),
+            "input.fit must be 'square' for a model of one size, found 'rect'",
+        ),
         (_set("preprocess", "std", to=[1, 0, 1]), "preprocess.std must be above 0"),
         (_set("preprocess", "border", to=114), "Invalid enum value 114"),
         (_set("heads", "stride", to=8), "heads.stride must be 4, found 8"),
@@ -184,3 +190,14 @@ def test_parts_that_cannot_be_are_refused_in_words(
 def test_a_manifest_that_does_not_hold_together_cannot_even_be_made(manifest: Manifest) -> None:
     with pytest.raises(DataError, match="flip_pairs do not follow"):
         msgspec.structs.replace(manifest, flip_pairs=())
+
+
+def test_a_manifest_without_a_fit_is_square_and_a_square_one_is_written_without(manifest: Manifest) -> None:
+    """Bundles of earlier programs have no such field, and earlier programs read what is square."""
+    document = json.loads(manifest.to_json())
+    assert "fit" not in document["input"]
+    assert msgspec.convert(document, Manifest).input.fit == "square"
+    document["input"]["fit"] = "rect"
+    read = msgspec.convert(document, Manifest)
+    assert read.input.fit == "rect"
+    assert Manifest.from_json(read.to_json(), source="m").input == read.input
