@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Literal
 
 Fit = Literal["square", "rect"]
-"""``"square"``: the input has one size, which need not be square, whatever the picture. ``"rect"``: it has the picture's
-shape, and that size is the largest it may have (the name is ultralytics')."""
+"""``"square"``: the input has one size whatever the picture, though it need not be square. ``"rect"``: it has the
+picture's shape, and that size is the largest it may have (the name is ultralytics')."""
 
 DEFAULT_FIT: Fit = "square"
 """What an export writes into a new manifest."""
