@@ -19,12 +19,21 @@ def parse_size(text: str, multiple: int = MULTIPLE) -> tuple[int, int]:
     Raises:
         UsageError: not of this form, not a multiple of ``multiple``, or not within ``multiple``..`MAX_SIDE`.
     """
+    size = read_size(text)
+    check_multiple(size, multiple)
+    return size
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """Read ``N`` or ``HxW`` as (height, width) in pixels, whatever they may be.
+
+    Raises:
+        UsageError: not of this form.
+    """
     match = re.fullmatch(r"([0-9]{1,9})(?:x([0-9]{1,9}))?", text.strip().lower())
     if not match:
         raise UsageError(f"size must be N or HxW in pixels, found {text!r}", hint="for example 256 or 384x256")
-    size = int(match[1]), int(match[2] or match[1])
-    check_multiple(size, multiple)
-    return size
+    return int(match[1]), int(match[2] or match[1])
 
 
 def check_multiple(size: tuple[int, int], multiple: int) -> None:

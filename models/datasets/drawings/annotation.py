@@ -59,7 +59,7 @@ def annotate(scene: Scene) -> tuple[DrawnItem, ...]:
     for number, worn in enumerate(scene.worn):
         mask = (seen == number + 1).astype(np.uint8)
         area = int(np.count_nonzero(mask))
-        if area < max(_LEAST_SHARE * whole[number], _LEAST_AREA * scene.size**2):
+        if area < max(_LEAST_SHARE * whole[number], _LEAST_AREA * scene.canvas.area):
             continue
         landmarks = _landmarks(scene, number)
         if np.count_nonzero(landmarks[:, 2]) >= _LEAST_LANDMARKS * len(landmarks):
@@ -77,7 +77,7 @@ def fill(mask: npt.NDArray[np.uint8], polygons: tuple[Points, ...], value: int, 
 
 def _areas(scene: Scene) -> tuple[npt.NDArray[np.uint8], list[int]]:
     """Return which garment is seen at each pixel (its position + 1), and the area of each without what lies above."""
-    shape = (scene.size, scene.size)
+    shape = scene.canvas.hw
     seen = np.zeros(shape, np.uint8)
     alone = np.zeros((len(scene.worn), *shape), np.uint8)
     for layer in scene.layers:
@@ -88,7 +88,7 @@ def _areas(scene: Scene) -> tuple[npt.NDArray[np.uint8], list[int]]:
 
 
 def _landmarks(scene: Scene, number: int) -> F64:
-    worn, last = scene.worn[number], scene.size - 1
+    worn, last = scene.worn[number], scene.canvas.sides - 1
     points = np.round(worn.landmarks, 2)
     inside = np.all((points >= 0) & (points <= last), axis=1)
     labelled = np.zeros((len(points), 3))
@@ -106,7 +106,7 @@ def _covered(scene: Scene, number: int, name: str, point: tuple[float, float]) -
     The landmark lies on the topmost part of its garment that it is a point of. What touches it with its rim alone, as
     the neighbouring part of an outfit does, does not cover it.
     """
-    margin = max(0.8, 0.004 * scene.size)
+    margin = max(0.8, 0.004 * scene.canvas.long)
     x, y = point
     for layer in reversed(scene.layers):
         if layer.garment == number and name in layer.ring:
@@ -124,7 +124,7 @@ def _item(scene: Scene, worn: WornGarment, landmarks: F64, mask: npt.NDArray[np.
     labelled = landmarks[landmarks[:, 2] > OUTSIDE, :2]
     low = np.minimum(labelled.min(axis=0), (x, y))
     top = np.maximum(labelled.max(axis=0), (x + wide - 1, y + high - 1))
-    share = float(np.prod(top - low)) / scene.size**2
+    share = float(np.prod(top - low)) / scene.canvas.area
     occluded = float(np.mean(landmarks[landmarks[:, 2] > OUTSIDE, 2] == OCCLUDED))
     outside = float(np.mean(landmarks[:, 2] == OUTSIDE))
     return DrawnItem(

@@ -23,6 +23,7 @@ import cv2
 from deepmark.errors import DataError
 from deepmark.files import NO_ROOM, write_whole
 from deepmark.models.datasets.drawings.annotation import DrawnItem, document
+from deepmark.models.datasets.drawings.canvas import DrawingCanvas, DrawnSize
 from deepmark.models.datasets.drawings.drawing import draw, encode
 from deepmark.models.datasets.drawings.garments import CLASS_IDS, class_name
 
@@ -38,7 +39,7 @@ class DatasetSummary:
         folder: path of the folder.
         pictures: number of pictures.
         seed: seed of the set.
-        size: side of the pictures in pixels.
+        size: side of the pictures in pixels; of pictures that are not square, height and width.
         items: number of labelled garments.
         classes: number of items of each class, by name.
         attributes: number of items by attribute and value.
@@ -50,7 +51,7 @@ class DatasetSummary:
     folder: str
     pictures: int
     seed: int
-    size: int
+    size: DrawnSize
     items: int
     classes: dict[str, int]
     attributes: dict[str, dict[str, int]]
@@ -65,7 +66,7 @@ class _Job:
 
     folder: Path
     seed: int
-    size: int
+    size: DrawnSize
     first: int
     last: int
 
@@ -75,7 +76,7 @@ def write_dataset(
     *,
     count: int,
     seed: int,
-    size: int,
+    size: DrawnSize,
     workers: int,
     advance: Callable[[], None] = lambda: None,
 ) -> DatasetSummary:
@@ -87,7 +88,7 @@ def write_dataset(
         folder: folder to draw into; must be empty or not exist.
         count: number of pictures.
         seed: seed of the set; another seed gives other pictures.
-        size: side of the pictures in pixels.
+        size: side of the pictures in pixels, or height and width.
         workers: processes that draw.
         advance: function called after every picture.
 
@@ -110,7 +111,7 @@ def write_dataset(
         folder=str(folder),
         pictures=count,
         seed=seed,
-        size=size,
+        size=DrawingCanvas.of(size).size,
         items=sum(classes.values()),
         classes=classes,
         attributes={name: {str(value): tally[name, value] for value in (1, 2, 3)} for name in ATTRIBUTES},

@@ -9,6 +9,7 @@ import numpy as np
 
 from deepmark.models.datasets.drawings.annotation import DrawnItem, annotate
 from deepmark.models.datasets.drawings.background import clutter, develop, ground
+from deepmark.models.datasets.drawings.canvas import DrawingCanvas, DrawnSize
 from deepmark.models.datasets.drawings.painting import paint
 from deepmark.models.datasets.drawings.scene import Scene, compose
 from deepmark.runtime.arrays import Image8
@@ -21,7 +22,7 @@ class Drawing:
     """A labelled picture.
 
     Attributes:
-        image_bgr_u8: (size, size, 3).
+        image_bgr_u8: (H, W, 3).
         items: garments in the picture, at least one.
         shop: whether it is drawn as a shop would show it, else as a customer would.
     """
@@ -31,21 +32,28 @@ class Drawing:
     shop: bool
 
 
-def draw(seed: int, index: int, size: int) -> Drawing:
-    """Draw picture ``index`` of the set ``seed``, ``size`` × ``size`` pixels; the same arguments, the same bytes."""
+def draw(seed: int, index: int, size: DrawnSize) -> Drawing:
+    """Draw picture ``index`` of the set ``seed``; the same arguments, the same bytes.
+
+    Args:
+        seed: seed of the set.
+        index: number of the picture.
+        size: side of a square, or height and width, in pixels. In another shape the same people stand before the same
+            things, but the camera is aimed anew, as much of them in the picture as there would be in a square.
+    """
     scene, items = sketch(seed, index, size)
     rng = _stream(seed, index, 1)
-    image = ground(rng, size, shop=scene.shop)
-    for layer in ([] if scene.shop else clutter(rng, size)) + list(scene.layers):
+    image = ground(rng, scene.canvas, shop=scene.shop)
+    for layer in ([] if scene.shop else clutter(rng, scene.canvas)) + list(scene.layers):
         paint(image, layer, rng)
     return Drawing(develop(rng, image, shop=scene.shop), items, scene.shop)
 
 
-def sketch(seed: int, index: int, size: int) -> tuple[Scene, tuple[DrawnItem, ...]]:
+def sketch(seed: int, index: int, size: DrawnSize) -> tuple[Scene, tuple[DrawnItem, ...]]:
     """Return the scene and the labels of a drawing without its pixels, in a fraction of the time."""
     rng = _stream(seed, index, 0)
     for _ in range(_ATTEMPTS):
-        scene = compose(rng, size)
+        scene = compose(rng, DrawingCanvas.of(size))
         items = annotate(scene)
         if items:
             return scene, items

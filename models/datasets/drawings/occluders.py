@@ -6,6 +6,7 @@ import numpy as np
 
 from deepmark.models.datasets.drawings.body import Body
 from deepmark.models.datasets.drawings.camera import SceneCamera
+from deepmark.models.datasets.drawings.canvas import DrawingCanvas
 from deepmark.models.datasets.drawings.curves import Points, closed_curve, ellipse
 from deepmark.models.datasets.drawings.layers import PaintLayer
 from deepmark.models.datasets.drawings.textures import plain, random_colour, random_material
@@ -38,14 +39,14 @@ def phone(rng: np.random.Generator, body: Body, camera: SceneCamera) -> tuple[Pa
     return (PaintLayer((camera.project(centre + corners),), plain(random_colour(rng) * 0.5), rim=0.5, shadow=0.2),)
 
 
-def patch(rng: np.random.Generator, target: Points, size: int) -> PaintLayer:
+def patch(rng: np.random.Generator, target: Points, canvas: DrawingCanvas) -> PaintLayer:
     """Draw a card, a blob or a bar somewhere about ``target`` (pixels).
 
     It is there to hide landmarks, so it may be cloth.
     """
-    low, high = np.clip(target.min(axis=0), 0, size), np.clip(target.max(axis=0), 0, size)
+    low, high = (np.clip(corner, 0, canvas.sides) for corner in (target.min(axis=0), target.max(axis=0)))
     centre = rng.uniform(low, np.maximum(high, low + 1))
-    reach = size * float(np.exp(rng.uniform(np.log(0.03), np.log(0.17))))
+    reach = canvas.short * float(np.exp(rng.uniform(np.log(0.03), np.log(0.17))))
     kind = rng.integers(3)
     if kind == 0:
         shape = ellipse(centre, (reach, reach * rng.uniform(0.4, 1.0)), angle=rng.uniform(0, np.pi))
@@ -59,5 +60,5 @@ def patch(rng: np.random.Generator, target: Points, size: int) -> PaintLayer:
             centre + reach * rng.uniform(0.5, 1.1, (6, 1)) * np.stack([np.cos(spokes), np.sin(spokes)], axis=1)
         )
     return PaintLayer(
-        (shape,), random_material(rng), origin=centre, unit=size * 0.35, rim=rng.uniform(0, 0.6), shadow=0.2
+        (shape,), random_material(rng), origin=centre, unit=canvas.short * 0.35, rim=rng.uniform(0, 0.6), shadow=0.2
     )

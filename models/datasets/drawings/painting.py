@@ -19,7 +19,7 @@ _BITS = 4  # bits after the point of the coordinates that OpenCV takes
 
 def paint(image: Image, layer: PaintLayer, rng: np.random.Generator) -> None:
     """Paint a layer onto a picture, in place."""
-    window = _window(layer, image.shape[1])
+    window = _window(layer, image.shape[1:])
     if window is None:
         return
     left, top, right, bottom = window
@@ -41,11 +41,14 @@ def paint(image: Image, layer: PaintLayer, rng: np.random.Generator) -> None:
         _draw_button(view, button - corner, layer)
 
 
-def _window(layer: PaintLayer, size: int) -> tuple[int, int, int, int] | None:
+def _window(layer: PaintLayer, picture_hw: tuple[int, ...]) -> tuple[int, int, int, int] | None:
     """Return the part of the picture that the layer and its shadow may touch: left, top, right, bottom."""
     pad = 3 + 0.05 * layer.unit * bool(layer.shadow)
     left, top = (max(0, math.floor(min(box[side] for box in layer.boxes) - pad)) for side in (0, 1))
-    right, bottom = (min(size, math.ceil(max(box[side] for box in layer.boxes) + pad) + 1) for side in (2, 3))
+    right, bottom = (
+        min(end, math.ceil(max(box[side] for box in layer.boxes) + pad) + 1)
+        for side, end in zip((2, 3), picture_hw[::-1], strict=True)
+    )
     return (left, top, right, bottom) if right - left > 1 and bottom - top > 1 else None
 
 

@@ -8,8 +8,31 @@ from pathlib import Path
 import click
 
 from deepmark.commands.options import Command, adding, seed_option
+from deepmark.errors import UsageError
 
-DRAWING_SIDE = click.IntRange(64, 2048)  # pixels
+LEAST_SIDE, MOST_SIDE = 64, 2048  # of drawings, pixels
+DRAWING_SIDE = click.IntRange(LEAST_SIDE, MOST_SIDE)
+
+
+class DrawingSizeType(click.ParamType[tuple[int, int]]):
+    """``N`` or ``HxW``: height and width of drawings, in pixels."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Turn the text into height and width."""
+        from deepmark.models.size import read_size
+
+        if isinstance(value, tuple):
+            return value
+        try:
+            size = read_size(str(value))
+        except UsageError as error:
+            self.fail(f"{error}; for example 256 or 256x192", param, ctx)
+        if not all(LEAST_SIDE <= side <= MOST_SIDE for side in size):
+            self.fail(f"height and width must be {LEAST_SIDE} to {MOST_SIDE} pixels, found {value}", param, ctx)
+        return size
+
 
 workers_option = click.option(
     "--workers", type=click.IntRange(1), help="Number of processes that draw.  [default: one per core]"

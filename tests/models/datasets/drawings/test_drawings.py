@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from deepmark.models.datasets.drawings import DrawnItem, draw, sketch
 from deepmark.models.datasets.drawings.body import Posture, random_body
+from deepmark.models.datasets.drawings.canvas import DrawingCanvas, DrawnSize
 from deepmark.models.datasets.drawings.garments import CLASS_IDS, landmark_names
 from deepmark.models.datasets.drawings.outfits import dress
 from deepmark.models.datasets.drawings.scene import Scene
@@ -40,13 +41,33 @@ def test_a_sketch_has_the_labels_of_the_drawing() -> None:
 
 
 @settings(max_examples=12, deadline=None)
-@given(index=st.integers(0, 10**9), size=st.sampled_from((64, 100, 256, 333)))
-def test_a_drawing_of_any_size_has_colours_and_one_to_three_garments(index: int, size: int) -> None:
+@given(index=st.integers(0, 10**9), size=st.sampled_from((64, 100, 256, 333, (128, 96), (64, 300), (300, 64))))
+def test_a_drawing_of_any_size_has_colours_and_one_to_three_garments(index: int, size: DrawnSize) -> None:
     drawing = draw(0, index, size)
-    assert drawing.image_bgr_u8.shape == (size, size, 3)
+    assert drawing.image_bgr_u8.shape == (*DrawingCanvas.of(size).hw, 3)
     assert drawing.image_bgr_u8.dtype == np.uint8
     assert drawing.image_bgr_u8.std() > 2
     assert 1 <= len(drawing.items) <= 3
+
+
+@pytest.mark.parametrize("size", [(192, 144), (144, 192)])
+def test_another_shape_shows_the_same_garments_and_squeezes_none(size: tuple[int, int]) -> None:
+    for index in range(12):
+        (square, _), (other, _) = sketch(7, index, 192), sketch(7, index, size)
+        for one, two in zip(square.worn, other.worn, strict=True):
+            assert one.class_id == two.class_id
+            across, along = np.ptp(two.landmarks, axis=0) / np.ptp(one.landmarks, axis=0)
+            assert across == pytest.approx(along)
+            assert 0.7 < across < 1.001
+
+
+def test_a_square_is_drawn_as_ever() -> None:
+    """Shipped networks were trained and measured on these."""
+    scene, items = sketch(900_001, 1, 256)
+    assert scene.canvas.size == 256
+    boxes = {item.category_name: item.bounding_box for item in items}
+    assert boxes["shorts"] == pytest.approx((9.0, 101.37, 133.0, 190.07), abs=0.01)
+    assert boxes["long sleeve top"] == pytest.approx((21.96, 12.15, 255.0, 154.18), abs=0.01)
 
 
 def test_every_class_has_its_landmarks_in_deepfashion2s_order(sketches: Sketches) -> None:
@@ -72,7 +93,7 @@ def test_attributes_follow_from_box_and_landmarks(sketches: Sketches) -> None:
     for scene, items in sketches:
         for item in items:
             left, top, right, bottom = item.bounding_box
-            share = (right - left) * (bottom - top) / scene.size**2
+            share = (right - left) * (bottom - top) / scene.canvas.area
             assert item.scale == 1 + (share >= 0.1) + (share > 0.4)
             flags = item.landmarks[:, 2]
             occluded, outside = (flags == 1).sum() / (flags > 0).sum(), (flags == 0).mean()
@@ -86,8 +107,8 @@ def test_landmarks_are_visible_occluded_or_outside_the_picture(sketches: Sketche
     assert (flags == 2).mean() > 0.5
     for scene, items in sketches:
         for item in items:
-            x, y, flag = item.landmarks.T
-            assert np.all((x >= 0) & (x <= scene.size - 1) & (y >= 0) & (y <= scene.size - 1))
+            points, flag = item.landmarks[:, :2], item.landmarks[:, 2]
+            assert np.all((points >= 0) & (points <= scene.canvas.sides - 1))
             assert np.all(item.landmarks[flag == 0] == 0)
 
 
@@ -96,7 +117,7 @@ def test_a_landmark_is_outside_only_where_the_garment_leaves_the_picture(sketche
         places = {worn.class_id: worn.landmarks for worn in scene.worn}
         for item in items:
             true = places[item.category_id]
-            outside = np.any((true < -0.01) | (true > scene.size - 0.99), axis=1)
+            outside = np.any((true < -0.01) | (true > scene.canvas.sides - 0.99), axis=1)
             np.testing.assert_array_equal(item.landmarks[:, 2] == 0, outside)
             np.testing.assert_allclose(item.landmarks[~outside, :2], true[~outside], atol=0.01)
 
@@ -108,12 +129,12 @@ def test_boxes_are_what_the_outline_and_the_labelled_landmarks_span(sketches: Sk
             points = np.concatenate([outline, item.landmarks[item.landmarks[:, 2] > 0, :2]])
             box = np.array(item.bounding_box)
             assert box.min() >= 0
-            assert box.max() <= scene.size - 1
+            assert np.all(box[2:] <= scene.canvas.sides - 1)
             spanned = np.concatenate([points.min(axis=0), points.max(axis=0)])
             assert np.all(box[:2] <= spanned[:2])
             assert np.all(box[2:] >= spanned[2:])
             # specks of less than six pixels are in the box but not worth an outline, and outlines are simplified
-            assert np.abs(box - spanned).max() < 0.1 * scene.size
+            assert np.abs(box - spanned).max() < 0.1 * scene.canvas.long
             assert np.median(np.abs(box - spanned)) <= 1.5
 
 
