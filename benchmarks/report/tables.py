@@ -113,13 +113,14 @@ def _print_gpus(contestants: Sequence[ContestantResult]) -> None:
             one.name,
             str(one.settings.get("operators", "")),
             f"{one.settings.get('gpu_precision')}, mode {one.settings.get('gpu_mode')}",
-            *(str(one.settings.get(part, "-")) for part in ("create_ms", "resize_ms", "first_ms")),
+            *(str(one.settings.get(part, "-")) for part in ("create_ms", "resize_ms", "first_ms", "kernels")),
+            str(one.settings.get("compiled_ms", "-")),
         )
         for one in contestants
         if one.settings.get("compute")
     ]
     if cells:
-        columns = ("", "operators", "precision", "create", "compile and tune", "first run")
+        columns = ("", "operators", "precision", "create", "compile and tune", "first run", "kernels", "uncached, in all")
         print_table(columns, cells, title="GPU; milliseconds before the first picture")
 
 

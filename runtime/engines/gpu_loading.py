@@ -13,6 +13,7 @@ from pathlib import Path
 from deepmark.errors import EngineError, UsageError
 from deepmark.runtime.bundle import OpenedBundle
 from deepmark.runtime.engines.gpu_settings import GPU_NAMES, Gpu, GpuSettings
+from deepmark.runtime.engines.kernel_cache import drop_condemned
 from deepmark.runtime.engines.mnn import Memory
 from deepmark.runtime.engines.mnn_gpu import MnnGpuSession
 from deepmark.runtime.engines.trial import LoadTrial, report, run_trial
@@ -35,9 +36,9 @@ def require_fit_for_gpu(model: OpenedBundle, gpu: Gpu) -> None:
 
 
 def open_on_gpu(
-    path: Path, gpu: Gpu, settings: GpuSettings, shape: tuple[int, ...], memory: Memory, *, label: str
+    path: Path, gpu: Gpu, settings: GpuSettings, shape: tuple[int, ...], memory: Memory, *, label: str, sha256: str
 ) -> MnnGpuSession:
-    """Load a model file on a GPU, in a child process first.
+    """Load a model file on a GPU, in a child process first; if that dies of kept kernels, once more without them.
 
     Args:
         path: path of the model file.
@@ -46,6 +47,7 @@ def open_on_gpu(
         shape: (1, 3, H, W) of the input.
         memory: `deepmark.runtime.engines.mnn.MnnSettings.memory`.
         label: name that the user has for the model; errors begin with it.
+        sha256: sha256 of the file, hex.
 
     Raises:
         BundleError: MNN cannot read the file.
@@ -60,6 +62,7 @@ def open_on_gpu(
             "gpu": gpu,
             "shape": shape,
             "memory": memory,
+            "sha256": sha256,
             "precision": settings.precision,
             "storage": settings.storage,
             "tuning": settings.tuning,
@@ -67,8 +70,15 @@ def open_on_gpu(
         }
     )
     name = f"MNN on {GPU_NAMES[gpu]}"
-    run_trial(LoadTrial(__name__, label, name, settings.timeout_s, EngineError, _HINT), [words])
-    return MnnGpuSession(path, gpu, settings, shape, memory)
+    trial = LoadTrial(__name__, label, name, settings.timeout_s, EngineError, _HINT)
+    drop_condemned(sha256[:16])  # what another process died of is not to be tried twice
+    try:
+        run_trial(trial, [words])
+    except EngineError:
+        if not drop_condemned(sha256[:16]):
+            raise
+        run_trial(trial, [words])
+    return MnnGpuSession(path, gpu, settings, shape, memory, sha256=sha256)
 
 
 def _load(text: str) -> None:
@@ -80,7 +90,8 @@ def _load(text: str) -> None:
         tuning=words["tuning"],
         allow_cpu_operators=words["allow_cpu_operators"],
     )
-    MnnGpuSession(Path(words["path"]), words["gpu"], settings, tuple(words["shape"]), words["memory"]).close()
+    path, shape = Path(words["path"]), tuple(words["shape"])
+    MnnGpuSession(path, words["gpu"], settings, shape, words["memory"], sha256=words["sha256"]).close()
 
 
 if __name__ == "__main__":

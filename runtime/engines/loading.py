@@ -140,6 +140,7 @@ def _load_on_gpu(
             (1, 3, spec.height, spec.width),
             memory or MnnSettings().memory,
             label=str(model.path),
+            sha256=model.entries[name].sha256,
         )
     record = EngineRecord.of(
         session.facts,

@@ -23,6 +23,7 @@ from deepmark.runtime.engines.engine import SessionFacts
 from deepmark.runtime.engines.gpu_devices import find_device
 from deepmark.runtime.engines.gpu_libraries import load_gpu_library
 from deepmark.runtime.engines.gpu_settings import Gpu, GpuSettings
+from deepmark.runtime.engines.kernel_cache import KernelKey, KernelLoan, lend_kernels
 from deepmark.runtime.engines.mnn import (
     MEMORY_CODES,
     Memory,
@@ -59,6 +60,10 @@ class Preparation:
     resize_ms: float
     first_ms: float
 
+    def total_ms(self) -> float:
+        """All of it, in milliseconds."""
+        return self.create_ms + self.resize_ms + self.first_ms
+
 
 class MnnGpuSession:
     """One ``.mnn`` file on a GPU.
@@ -69,7 +74,14 @@ class MnnGpuSession:
     """
 
     def __init__(
-        self, path: Path, gpu: Gpu, settings: GpuSettings, shape: tuple[int, ...], memory: Memory = "normal"
+        self,
+        path: Path,
+        gpu: Gpu,
+        settings: GpuSettings,
+        shape: tuple[int, ...],
+        memory: Memory = "normal",
+        *,
+        sha256: str,
     ) -> None:
         """Load a model file, prepare it for a size, and prove on two made inputs that the GPU computes it.
 
@@ -79,6 +91,7 @@ class MnnGpuSession:
             settings: how it computes.
             shape: (1, 3, H, W) of the input.
             memory: `deepmark.runtime.engines.mnn.MnnSettings.memory`.
+            sha256: sha256 of the file, hex, for which compiled kernels are kept.
 
         Raises:
             BundleError: MNN cannot read the file.
@@ -88,7 +101,7 @@ class MnnGpuSession:
         claim_threads()
         self._mnn = import_mnn()
         self._path, self._gpu, self._settings, self._memory = path, gpu, settings, memory
-        self._mode = settings.mode(gpu)
+        self._mode, self._sha256 = settings.mode(gpu), sha256
         load_gpu_library(gpu)
         with captured_stdout():
             self._device = find_device(gpu)
@@ -137,10 +150,25 @@ class MnnGpuSession:
             self._prepare(shape)
 
     def _prepare(self, shape: tuple[int, ...]) -> None:
-        """Make the one session of a size."""
+        """Make the one session of a size, with kept kernels if there are any and they are good."""
+        with lend_kernels(self._kernel_key(shape)) as kernels:
+            try:
+                self._make(shape, kernels)
+            except EngineError:
+                if not kernels.filled:
+                    raise
+                kernels.condemn()
+                self._make(shape, kernels)
+
+    def _make(self, shape: tuple[int, ...], kernels: KernelLoan) -> None:
         self.close()
         try:
             started = time.perf_counter()
+            with self._listening("reading"):
+                self._read()
+            if kernels.file is not None:
+                with captured_stdout():  # of an empty file it says that it cannot be read
+                    self._interpreter.setCacheFile(native_path(kernels.file, EngineError))
             with self._listening("session"):
                 self._create()
             created = time.perf_counter()
@@ -150,22 +178,52 @@ class MnnGpuSession:
             resized = time.perf_counter()
             noise = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
             placement, first_ms = self._prove(noise)
+            self.preparation = Preparation(
+                create_ms=1e3 * (created - started),
+                resize_ms=1e3 * (resized - created),
+                first_ms=first_ms,
+            )
+            self._take_kernels(kernels)
         except BaseException:
             self.close()
             raise
-        self.preparation = Preparation(
-            create_ms=1e3 * (created - started),
-            resize_ms=1e3 * (resized - created),
-            first_ms=first_ms,
-        )
-        self.facts = self._facts(placement)
+        self.facts = self._facts(placement, kernels)
 
-    def _create(self) -> None:
+    def _kernel_key(self, shape: tuple[int, ...]) -> KernelKey:
+        return KernelKey(
+            model_sha256=self._sha256,
+            gpu=self._gpu,
+            device=self._device,
+            mnn=str(self._mnn.version()),
+            mode=self._mode,
+            precision=self._settings.precision_code(),
+            memory=MEMORY_CODES[self._memory],
+            cpu_operators=self._settings.allow_cpu_operators,
+            shape=shape,
+        )
+
+    def _take_kernels(self, kernels: KernelLoan) -> None:
+        """Let MNN write what was compiled, and keep it; MNN would write there again when its interpreter goes."""
+        if kernels.file is None:
+            return
+        with captured_stdout() as output:
+            self._interpreter.updateCacheFile(self._session, 0)
+        unsound = trouble_in(output.text)  # a driver that hands out no binary, say
+        with captured_stdout():
+            self._interpreter.setCacheFile("")
+        if unsound is None:
+            kernels.keep(self.preparation.total_ms())
+        else:
+            kernels.state = f"compiled, not cached: {unsound}"
+
+    def _read(self) -> None:
         try:
             self._interpreter = self._mnn.Interpreter(native_path(self._path, EngineError))
         except Exception as error:  # MNN raises nothing more precise
             raise BundleError(f"MNN cannot load {self._path.name}", hint="copy or export the model again") from error
         self._interpreter.setSessionMode(_MODE_DEBUG)
+
+    def _create(self) -> None:
         self._session = self._interpreter.createSession(
             {
                 "backend": _BACKENDS[self._gpu],
@@ -261,7 +319,7 @@ class MnnGpuSession:
             results[name] = values.copy()
         return results
 
-    def _facts(self, placement: Placement) -> SessionFacts:
+    def _facts(self, placement: Placement, kernels: KernelLoan) -> SessionFacts:
         settings, spent = self._settings, self.preparation
         return SessionFacts(
             version=str(self._mnn.version()),
@@ -279,6 +337,8 @@ class MnnGpuSession:
                 "create_ms": round(spent.create_ms),
                 "resize_ms": round(spent.resize_ms),
                 "first_ms": round(spent.first_ms),
+                "kernels": kernels.state,
+                "compiled_ms": round(kernels.compiled_ms or spent.total_ms()),
             },
             placement=placement.sentence(self._name),
         )

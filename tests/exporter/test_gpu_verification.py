@@ -36,6 +36,8 @@ def test_fp16_is_judged_by_objects(deepmark: Deepmark, tiny_bundle: Path) -> Non
     assert done.code == 0, done.err
     assert "fp16, sums in fp32" in done.err
     assert "objects that both have" in done.err
+    assert "milliseconds before the first picture: create" in done.err
+    assert "kernels cached" in done.err
 
 
 def test_another_network_does_not_pass(deepmark: Deepmark, tiny_bundle: Path, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ def test_a_gpu_takes_turns_with_the_cpu(deepmark: Deepmark, tiny_bundle: Path, t
     assert gpu["settings"]["gpu_precision"] == "high"
     for part in ("create_ms", "resize_ms", "first_ms"):
         assert gpu["settings"][part] >= 0
+    assert gpu["settings"]["kernels"] == "cached"
+    assert gpu["settings"]["compiled_ms"] > 0
     assert gpu["memory"]["engine"] is None
     assert gpu["objects"] == cpu["objects"]
     assert "GPU; milliseconds before the first picture" in done.err
