@@ -120,7 +120,8 @@ def _print_gpus(contestants: Sequence[ContestantResult]) -> None:
         if one.settings.get("compute")
     ]
     if cells:
-        columns = ("", "operators", "precision", "create", "compile and tune", "first run", "kernels", "uncached, in all")
+        parts = ("create", "compile and tune", "first run", "kernels", "without kept ones")
+        columns = ("", "operators", "precision", *parts)
         print_table(columns, cells, title="GPU; milliseconds before the first picture")
 
 

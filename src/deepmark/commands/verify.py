@@ -108,7 +108,8 @@ def _verify_on_gpu(
         say(f"{found.engine.placement}, {found.engine.precision}")
         spent = found.engine.settings
         parts = ", ".join(f"{part} {spent[f'{part}_ms']}" for part in ("create", "resize", "first"))
-        say(f"milliseconds before the first picture: {parts}; kernels {spent['kernels']}, {spent['compiled_ms']} without")
+        without = f"kernels {spent['kernels']}, {spent['compiled_ms']} without"
+        say(f"milliseconds before the first picture: {parts}; {without}")
         say(f"objects that both have, to the metric: {found.kept} of {found.objects}")
     found.report.require(hint="try --gpu-precision high, or compute on the CPU")
 
