@@ -21,6 +21,7 @@ from deepmark.exporter.precision.plan import Limits, PrecisionPlan, make_plan
 from deepmark.exporter.request import ExportRequest, check_size, make_request
 from deepmark.exporter.staging import publish, refuse_foreign, staged_folder, write_bundle, write_zip
 from deepmark.runtime.bundle import HEADS_FILE
+from deepmark.runtime.input_fit import DEFAULT_FIT, FITS, Fit
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def export(
     size: int | tuple[int, int] = 256,
     name: str | None = None,
     dynamic: bool = True,
+    fit: Fit | None = None,
     simplify: bool = False,
     logits: bool = False,
     schema: KeypointSchema | None = None,
@@ -99,6 +101,8 @@ def export(
             hourglass 128.
         name: name of the model; None for the checkpoint's, without its suffix.
         dynamic: whether the model takes any other size too.
+        fit: whether programs that use the bundle give the network inputs of each picture's shape, where they are not
+            told otherwise; None for `DEFAULT_FIT`, and ``"square"`` for a model of one size.
         simplify: whether onnxsim runs on the ONNX model.
         logits: whether the sigmoid of ``hm`` and ``hm_hp`` is left out of the graph; int8 always does that.
         schema: keypoint schema; None for the built-in one with the checkpoint's counts.
@@ -128,6 +132,7 @@ def export(
     request = make_request(checkpoint, to, output, name, size, heads, dcn, target)
     plan = make_plan(precision, request.formats, calibration=calibration, keep_float=keep_float, limits=limits)
     _require_target(plan, target)
+    fit = _require_possible(fit, dynamic=dynamic)
     refuse_foreign(request.bundle)
     if zip_too and request.zip_file.is_dir():
         raise BundleError(f"{request.zip_file} is a folder", hint="move it away, or choose another --name or --output")
@@ -150,6 +155,7 @@ def export(
             request.name,
             request.size,
             dynamic=dynamic,
+            fit=fit,
             logits=logits or plan.precision.calibrated,
             decoder=decoder,
             archive=archive,
@@ -211,6 +217,18 @@ def _require_target(plan: PrecisionPlan, target: str) -> None:
             f"MNN computes {plan.precision.name} on the CPU alone, not on a {target}",
             hint="leave --for out, or take --precision w8 or fp16",
         )
+
+
+def _require_possible(fit: Fit | None, *, dynamic: bool) -> Fit:
+    """Choose the fit; refuse pictures' shapes for a model of one size."""
+    if fit not in {None, *FITS}:
+        raise UsageError(f"unknown fit {fit!r}", hint=f"choose from {', '.join(FITS)}")
+    if fit == "rect" and not dynamic:
+        raise UsageError(
+            "a model of one size takes no inputs of other shapes",
+            hint="leave --fixed out, or --fit rect; --fixed --size HxW makes a model of one shape",
+        )
+    return fit or (DEFAULT_FIT if dynamic else "square")
 
 
 def _levels(

@@ -16,6 +16,7 @@ from deepmark.runtime.arrays import F32
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.techniques import default_params
 from deepmark.runtime.heads.maps import STRIDE
+from deepmark.runtime.input_fit import Fit
 from deepmark.runtime.keypoints.head_names import FEATURES, GATHERED_HEADS, shown_counts
 from deepmark.runtime.manifest import (
     SCHEMA_VERSION,
@@ -44,6 +45,7 @@ def describe(
     *,
     dynamic: bool,
     logits: bool,
+    fit: Fit = "square",
     decoder: DecoderParams | None = None,
     archive: HeadArchive | None = None,
     precision: PrecisionName = "fp32",
@@ -56,6 +58,7 @@ def describe(
         size: height and width of the input, in pixels.
         dynamic: whether the model will take other sizes.
         logits: whether the graph will leave the sigmoid to the decoder.
+        fit: whether inputs have the shapes of pictures; only where ``dynamic``.
         decoder: decoder parameters; None for those of `default_params`.
         archive: weights of the heads that the graph will leave to the runtime; None for a dense graph.
         precision: precision that the model will have.
@@ -78,7 +81,7 @@ def describe(
         name=name,
         created_by=f"deepmark {__version__}",
         precision=precision,
-        input=InputSpec(height=size[0], width=size[1], multiple=loaded.multiple, dynamic=dynamic),
+        input=InputSpec(height=size[0], width=size[1], multiple=loaded.multiple, dynamic=dynamic, fit=fit),
         preprocess=Preprocess(),
         heads=_heads(report.heads, archive, logits=logits),
         keypoints=loaded.schema,

@@ -18,6 +18,7 @@ from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.engines.engine import Engine, EngineRecord
 from deepmark.runtime.engines.loading import load_engine
+from deepmark.runtime.input_fit import Fit
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.multi_inference import MultiInference, ScalesMode, listed_scales
 from deepmark.runtime.placed_heads import PlacedHeads, look
@@ -36,6 +37,8 @@ class Detector:
         flip: whether the heads are the mean of the picture and its mirror image: better, for twice the time.
         scales: factors of the picture's size to look at, see `MultiInference`; what they find is merged.
         scales_mode: ``"fix"`` or ``"keep"``, see `MultiInference`.
+        fit: ``"square"``: the network's input has one size; ``"rect"``: it has each picture's own shape, which is less
+            work where that is not square; None for what the model's manifest says.
         refiner: loaded refiner of landmarks, which stays the caller's; None to leave them as they were found.
 
     Attributes:
@@ -60,17 +63,18 @@ class Detector:
         flip: bool = False,
         scales: Sequence[float] = (1.0,),
         scales_mode: ScalesMode = "fix",
+        fit: Fit | None = None,
         refiner: Refiner | None = None,
     ) -> None:
-        self.inference = MultiInference(flip, listed_scales(scales), scales_mode)
+        asked = MultiInference(flip, listed_scales(scales), scales_mode, fit)
         if isinstance(model, Engine):
             if threads is not None or backend is not None:
                 raise TypeError("threads and backend were chosen when the engine was loaded")
-            self.inference.require_fit(model.manifest)
+            self.inference = asked.for_model(model.manifest)
             self.engine = model
         else:
             model = model if isinstance(model, OpenedBundle) else open_bundle(model)
-            self.inference.require_fit(model.manifest)
+            self.inference = asked.for_model(model.manifest)
             self.engine = load_engine(model, threads=threads, backend=backend, pairs=flip)
         self.params = params if params is not None else self.engine.manifest.decoder
         if refiner is not None:

@@ -8,11 +8,13 @@ same.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 Fit = Literal["square", "rect"]
 """``"square"``: the input has one size whatever the picture, though it need not be square. ``"rect"``: it has the
 picture's shape, and that size is the largest it may have (the name is ultralytics')."""
+
+FITS = get_args(Fit)
 
 DEFAULT_FIT: Fit = "square"
 """What an export writes into a new manifest."""

@@ -33,7 +33,7 @@ def look(engine: Engine, image_bgr_u8: Image8, inference: MultiInference) -> Ite
     """Run a network on a picture, scale by scale.
 
     Args:
-        engine: loaded model, which ``inference`` fits (`MultiInference.require_fit`).
+        engine: loaded model, which ``inference`` is for (`MultiInference.for_model`).
         image_bgr_u8: (h, w, 3) uint8, of any size from 1x1 on.
         inference: looks at the picture.
 
@@ -43,7 +43,7 @@ def look(engine: Engine, image_bgr_u8: Image8, inference: MultiInference) -> Ite
     """
     spec = engine.manifest.input
     for factor in inference.scales:
-        view = ScaledView.of(image_bgr_u8.shape[:2], spec, factor, inference.scales_mode)
+        view = ScaledView.of(image_bgr_u8.shape[:2], spec, factor, inference)
         image_in = view.draw(image_bgr_u8)
         yield PlacedHeads(read_heads(engine, image_in, flip=inference.flip), view.transform)
 

@@ -10,7 +10,7 @@ from deepmark.errors import DataError
 from deepmark.runtime.arrays import F32, Image8
 from deepmark.runtime.manifest import Preprocess
 
-PREPROCESSING = 2
+PREPROCESSING = 3
 """Number of the way from a picture's file to the network's input: `deepmark.runtime.media.picture_file`,
 `deepmark.runtime.transform` and this module. Raise it with every change to a number that the network is given:
 outputs of networks that are kept on disk are known by it."""

@@ -1,8 +1,9 @@
 """Where a picture lies in the network's input at each scale of the multi-scale test, as in CenterNet.
 
-The picture is resized first and warped then: two interpolations. With a fixed input the factor is that of the objects:
-the letterbox fits the picture's own longer side, so that a larger picture reaches beyond the input. Otherwise the input
-is the next multiple strictly above the resized picture, which lies in it pixel for pixel.
+The picture is resized first and warped then: two interpolations. In the mode "fix" the factor is that of the objects:
+the letterbox fits the picture at its own size, so that a larger one reaches beyond the model's own input, and an input
+of the picture's shape is that one without what would be black. In the mode "keep" the input is the next multiple
+strictly above the resized picture, which lies in it pixel for pixel.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import numpy as np
 
 from deepmark.errors import DataError
 from deepmark.runtime.arrays import Image8
+from deepmark.runtime.input_fit import input_size
 from deepmark.runtime.manifest import MAX_INPUT_PIXELS, InputSpec
 from deepmark.runtime.media.picture_size import MAX_PIXELS
-from deepmark.runtime.multi_inference import ScalesMode
+from deepmark.runtime.multi_inference import MultiInference
 from deepmark.runtime.transform import Letterbox, warp
 
 
@@ -36,14 +38,14 @@ class ScaledView:
     in_resized: Letterbox
 
     @classmethod
-    def of(cls, image_hw: tuple[int, int], spec: InputSpec, factor: float, mode: ScalesMode) -> ScaledView:
+    def of(cls, image_hw: tuple[int, int], spec: InputSpec, factor: float, inference: MultiInference) -> ScaledView:
         """Place a picture of ``image_hw`` (height, width) in a network's input.
 
         Args:
             image_hw: height and width of the picture, in pixels.
             spec: the network's input.
             factor: scale of the picture.
-            mode: see `MultiInference.scales_mode`.
+            inference: `MultiInference.scales_mode` and `MultiInference.fit` say how the input follows the picture.
 
         Raises:
             DataError: the picture or the input would be too large.
@@ -55,10 +57,12 @@ class ScaledView:
                 f" the limit is {MAX_PIXELS:,} in all",
                 hint="leave this one out of --scales, or make the picture smaller first",
             )
-        if mode == "fix":
-            input_hw = spec.height, spec.width
-            fitted = Letterbox.fit(image_hw, input_hw)
-            placed = Letterbox(fitted.scale, (width / 2, height / 2), fitted.input_centre)
+        if inference.scales_mode == "fix":
+            own = spec.height, spec.width
+            fit = inference.fit or spec.fit
+            input_hw = input_size(image_hw, own, multiple=spec.multiple, fit=fit, resized=(height, width))
+            scale = Letterbox.fit(image_hw, own).scale
+            placed = Letterbox(scale, (width / 2, height / 2), (input_hw[1] / 2, input_hw[0] / 2))
             return cls(factor, (height, width), input_hw, placed)
         high, wide = (side // spec.multiple * spec.multiple + spec.multiple for side in (height, width))
         if high * wide > MAX_INPUT_PIXELS:

@@ -1,8 +1,9 @@
 """The affine letterbox: image pixels to heatmap cells and back.
 
-CenterNet's pre-processing (``get_affine_transform`` with rotation 0): the image's centre goes to the input's centre and
-``max(height, width)`` goes to the input's WIDTH, without a half-pixel shift. A square input shows the whole image; an
-input that is less high than wide crops tall images at top and bottom, as CenterNet does.
+The image's centre goes to the input's centre, without a half-pixel shift, at the largest scale at which the image fits
+whole. In a square input that is CenterNet's pre-processing (``get_affine_transform`` with rotation 0). In others it is
+not: CenterNet scales by the input's width whatever the image, which crops tall images in wide inputs, and shows them
+small in tall ones (`Letterbox.centernet`, decision 39).
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class Letterbox:
 
     @classmethod
     def fit(cls, image_hw: tuple[int, int], input_hw: tuple[int, int]) -> Letterbox:
-        """Fit an image of ``image_hw`` into an input of ``input_hw`` (both height, width, in pixels).
+        """Fit an image of ``image_hw`` whole into an input of ``input_hw`` (both height, width, in pixels).
+
+        Inputs of `deepmark.runtime.input_fit.input_size` give the same scale as the model's own size, to the last bit.
 
         Raises:
             DataError: a side is zero or negative.
@@ -47,12 +50,21 @@ class Letterbox:
                 f"cannot fit an image of {image_hw[1]}x{image_hw[0]} into an input of {input_hw[1]}x{input_hw[0]}",
                 hint="both sides must be at least 1 pixel",
             )
-        height, width = image_hw
-        return cls(
-            scale=input_hw[1] / max(height, width),
-            image_centre=(width / 2, height / 2),
-            input_centre=(input_hw[1] / 2, input_hw[0] / 2),
-        )
+        return cls._centred(min(input_hw[0] / image_hw[0], input_hw[1] / image_hw[1]), image_hw, input_hw)
+
+    @classmethod
+    def centernet(cls, image_hw: tuple[int, int], input_hw: tuple[int, int]) -> Letterbox:
+        """Scale by the input's width, as CenterNet does whatever the shapes: for data that CenterNet made.
+
+        Args:
+            image_hw: height and width of the image, in pixels, at least 1 each.
+            input_hw: height and width of the input, in pixels, at least 1 each.
+        """
+        return cls._centred(input_hw[1] / max(image_hw), image_hw, input_hw)
+
+    @classmethod
+    def _centred(cls, scale: float, image_hw: tuple[int, int], input_hw: tuple[int, int]) -> Letterbox:
+        return cls(scale, (image_hw[1] / 2, image_hw[0] / 2), (input_hw[1] / 2, input_hw[0] / 2))
 
     def matrix(self) -> F64:
         """Image pixels to input pixels, (2, 3), as ``cv2.warpAffine`` takes it."""

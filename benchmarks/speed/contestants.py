@@ -135,7 +135,7 @@ def _fault(
 ) -> DeepMarkError | None:
     spec = model.manifest.input
     try:
-        inference.require_fit(model.manifest)
+        inference.for_model(model.manifest)
     except DeepMarkError as error:
         return error
     if engines not in {"auto", "all"} and engines not in model.weights:

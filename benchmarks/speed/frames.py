@@ -67,7 +67,7 @@ class Frames:
         in_letterbox = in_network = 0
         for factor in inference.scales:
             start = time.perf_counter_ns()
-            view = ScaledView.of(picture.shape[:2], self._spec, factor, inference.scales_mode)
+            view = ScaledView.of(picture.shape[:2], self._spec, factor, inference)
             image_in = view.draw(picture)
             boxed = time.perf_counter_ns()
             heads = read_heads(self._engine, image_in, flip=inference.flip)

@@ -69,7 +69,7 @@ def measure(
     from deepmark.runtime.placed_heads import look
 
     images, model = [read_picture(path) for path in pictures], open_bundle(bundle)
-    MultiInference(flip=True, scales=scales, scales_mode=mode).require_fit(model.manifest)
+    MultiInference(flip=True, scales=scales, scales_mode=mode).for_model(model.manifest)
     found: list[InferenceCost] = []
     for backend in model.weights:
         with ExitStack() as stack:

@@ -21,6 +21,7 @@ from deepmark.models.evaluation.truth import Truth, collect_truth
 from deepmark.models.size import parse_size
 from deepmark.runtime.bundle import Backend
 from deepmark.runtime.decoding.techniques import require_use
+from deepmark.runtime.input_fit import Fit
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.multi_inference import MultiInference, ScalesMode
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from deepmark.models.recognition.deformed import MaskFactor
 
 _OF_CHECKPOINT = ("size", "schema", "dcn_mask")
-_OF_MODEL = ("threads", "backend", *_OF_CHECKPOINT, "workers", "dask", "cache", "flip", "scales", "scales_mode")
+_OF_MODEL = ("threads", "backend", *_OF_CHECKPOINT, "workers", "dask", "cache", "fit", "flip", "scales", "scales_mode")
 
 
 def _option(name: str) -> str:
@@ -74,6 +75,7 @@ class DatasetRequest:
         flip: whether the model looks at each picture's mirror image too.
         scales: factors of the picture's size that the model looks at; None for its own size alone.
         scales_mode: way to the network's input at a scale, see `MultiInference`; None for ``"fix"``.
+        fit: whether the network's input has each picture's shape, see `Fit`; None for what the model says.
     """
 
     annotations: Path
@@ -91,6 +93,7 @@ class DatasetRequest:
     flip: bool = False
     scales: tuple[float, ...] | None = None
     scales_mode: ScalesMode | None = None
+    fit: Fit | None = None
 
     @property
     def inference(self) -> MultiInference:
@@ -99,7 +102,7 @@ class DatasetRequest:
         Raises:
             UsageError: there are no such scales.
         """
-        return MultiInference.of_options(flip=self.flip, scales=self.scales, scales_mode=self.scales_mode)
+        return MultiInference.of_options(flip=self.flip, scales=self.scales, scales_mode=self.scales_mode, fit=self.fit)
 
     def model_options(self) -> list[str]:
         """Return the options that were given and say how a model is run, as on the command line."""

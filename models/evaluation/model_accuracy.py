@@ -93,7 +93,9 @@ class AccuracyRequest:
                 )
         else:
             self.data.check(self.model)
-            if self.strategies and (self.techniques is not None or not self.data.inference.is_single):
+            if self.strategies and (
+                self.techniques is not None or self.data.inference != MultiInference(fit=self.data.fit)
+            ):
                 raise UsageError(
                     "--strategies shows all techniques, the flip test and several scales, one after the other",
                     hint="leave --techniques, --flip and --scales out",
@@ -278,7 +280,7 @@ def _strategies(
     progress: Progress,
 ) -> tuple[StrategyRow, ...]:
     truth = labelled.truth.visible_only() if request.visible_only else labelled.truth
-    rows = strategies_of(store.manifest, refined=refiner is not None)
+    rows = strategies_of(store.manifest, refined=refiner is not None, fit=store.inference.fit)
     timed = timed_pictures(truth.image_ids)
     with (
         request.data.model_request(model).open(store.record.threads, pairs=True) as engine,

@@ -119,7 +119,7 @@ def decode(
         raise DataError("these are no heads, or damaged ones")
     found = []
     for one in msgspec.msgpack.decode(body, type=list[_Picture]):
-        views = (ScaledView.of(one.size, spec, factor, inference.scales_mode) for factor in inference.scales)
+        views = (ScaledView.of(one.size, spec, factor, inference) for factor in inference.scales)
         looks = zip(one.looks, views, strict=True)
         kept = tuple(CompactLook(_unpacked(look, schema, reach), view.transform) for look, view in looks)
         found.append(PictureHeads(one.image_id, one.size, kept))

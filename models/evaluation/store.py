@@ -149,7 +149,7 @@ def collect_heads(
     with model.open(spread.threads if here else 1) as engine:
         manifest, record = engine.manifest, engine.record
     check(manifest)
-    inference.require_fit(manifest)
+    inference = inference.for_model(manifest)
     reach = Reach.of(manifest.decoder)
     threads = spread.threads if here else 1
     job = HeadsJob(model, maker(record), threads, reach, inference, files.images, files.password)

@@ -22,6 +22,7 @@ from deepmark.models.evaluation.truth import KINDS, Kind, Truth
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.techniques import OF_LANDMARKS, TECHNIQUES, with_techniques
 from deepmark.runtime.detections import Detections
+from deepmark.runtime.input_fit import Fit
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.multi_inference import PAPER_SCALES, SINGLE, MultiInference
 
@@ -85,26 +86,29 @@ class StrategyRow:
     time_ms: float
 
 
-def strategies_of(manifest: Manifest, *, refined: bool = False) -> tuple[Strategy, ...]:
+def strategies_of(manifest: Manifest, *, refined: bool = False, fit: Fit | None = None) -> tuple[Strategy, ...]:
     """Give the rows that have a meaning for a model, in the paper's order; ``refined`` where there is a refiner.
+
+    All look at pictures with ``fit``, see `MultiInference`.
 
     A technique that the model has off is tried with the paper's values for DeepFashion2. Without ``hm_hp`` the
     techniques of landmarks change nothing, and without knowledge of left and right there is no flip test.
     """
     params = manifest.decoder
     useful = TECHNIQUES if "hm_hp" in manifest.heads.heads else TECHNIQUES - OF_LANDMARKS
-    rows = [Strategy("plain", replace(with_techniques(params, frozenset()), nms=None))]
+    once = MultiInference(fit=fit)
+    rows = [Strategy("plain", replace(with_techniques(params, frozenset()), nms=None), once)]
     if params.nms is not None:
-        rows.append(Strategy("+ suppression", replace(rows[0].decoder, nms=params.nms)))
+        rows.append(Strategy("+ suppression", replace(rows[0].decoder, nms=params.nms), once))
     for number in sorted(useful):
         chosen = frozenset(one for one in useful if one <= number)
-        rows.append(Strategy(f"+ technique {number}", with_techniques(params, chosen)))
-    flip = MultiInference(flip=True)
+        rows.append(Strategy(f"+ technique {number}", with_techniques(params, chosen), once))
+    flip = replace(once, flip=True)
     try:
-        flip.require_fit(manifest)
+        flip.for_model(manifest)
     except DataError as error:
         logger.warning("no row for the flip test: %s", error)
-        flip = SINGLE
+        flip = once
     else:
         rows.append(Strategy("+ flip", rows[-1].decoder, flip))
     rows.append(Strategy("+ multi-scale", rows[-1].decoder, replace(flip, scales=PAPER_SCALES)))

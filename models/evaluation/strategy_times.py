@@ -61,7 +61,14 @@ def time_strategies(
 
 def _detector(engine: Engine, row: Strategy, refiner: Refiner | None) -> Callable[[Image8], Detections]:
     looks = row.inference
-    detector = Detector(engine, params=row.decoder, flip=looks.flip, scales=looks.scales, scales_mode=looks.scales_mode)
+    detector = Detector(
+        engine,
+        params=row.decoder,
+        flip=looks.flip,
+        scales=looks.scales,
+        scales_mode=looks.scales_mode,
+        fit=looks.fit,
+    )
     if refiner is None or not row.refined:
         return detector
     return lambda picture: refiner(picture, detector(picture))

@@ -20,6 +20,8 @@ from deepmark.runtime.provenance import Tuning
 
 pytest.importorskip("torch", reason="the small bundle is exported here")
 
+SINGLE = {"flip": False, "scales": [1.0], "scales_mode": "fix", "fit": "square"}
+
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -88,8 +90,13 @@ def test_detect_looks_as_it_is_asked_to(deepmark: Deepmark, bundle: Path, pictur
         )
         assert outcome.code == 0, outcome.err
         found[name] = json.loads(outcome.out)
-    assert found["single"]["inference"] == {"flip": False, "scales": [1.0], "scales_mode": "fix"}
-    assert found["all"]["inference"] == {"flip": True, "scales": [0.85, 0.95, 1.0, 1.1], "scales_mode": "keep"}
+    assert found["single"]["inference"] == SINGLE
+    assert found["all"]["inference"] == {
+        **SINGLE,
+        "flip": True,
+        "scales": [0.85, 0.95, 1.0, 1.1],
+        "scales_mode": "keep",
+    }
     assert found["single"]["engine"]["pairs"] == ""
     assert "two runs" in found["flip"]["engine"]["pairs"]
     assert found["single"]["frames"] != found["flip"]["frames"] != found["all"]["frames"]
@@ -100,7 +107,7 @@ def test_eval_looks_as_it_is_asked_to_and_says_so(deepmark: Deepmark, bundle: Pa
     data = ("--images", pictures, "--annotations", pictures, "--threads", 1, "--cache", "none", "--json")
     outcome = deepmark("eval", bundle, *data, "--flip", "--scales", ".5,1")
     assert outcome.code == 0, outcome.err
-    assert json.loads(outcome.out)["inference"] == {"flip": True, "scales": [0.5, 1.0], "scales_mode": "fix"}
+    assert json.loads(outcome.out)["inference"] == {**SINGLE, "flip": True, "scales": [0.5, 1.0]}
 
 
 def changed(bundle: Path, folder: Path, **changes: object) -> Path:

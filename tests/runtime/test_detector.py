@@ -71,7 +71,7 @@ BASELINE = DecoderParams(alpha=1.0, sigma_center=0.0, sigma_keypoint=0.0, gamma=
         ((64, 96), 4, 0, 0),  # the network's own size
         ((640, 960), 40, 0, 0),
         ((300, 960), 40, 0, -170),  # 340 input rows of picture pixels more than the picture has, half of them above
-        ((192, 192), 8, 0, 32),  # square: the input shows its middle rows only
+        ((192, 192), 12, -48, 0),  # square: whole in the middle of the input, black left and right
     ],
 )
 def test_objects_come_in_the_picture_s_own_pixels(

@@ -67,22 +67,37 @@ def test_looks_in_words() -> None:
     assert MultiInference(flip=True).describe() == "flip"
     assert MultiInference(True, (0.85, 1.0), "keep").describe() == "flip, scales 0.85, 1 (keep)"
     assert MultiInference(scales_mode="keep").describe() == "scales 1 (keep)"
+    assert MultiInference(flip=True, fit="rect").describe() == "rect, flip"
 
 
 def test_a_flip_without_pairs_is_refused_with_what_to_add(tiny_manifest: Manifest) -> None:
-    MultiInference(flip=True).require_fit(tiny_manifest)
+    MultiInference(flip=True).for_model(tiny_manifest)
     schema = tiny_manifest.keypoints
     alone = tuple(replace(one, mirror=tuple(range(len(one.groups)))) for one in schema.classes)
     pairless = with_schema(tiny_manifest, replace(schema, classes=alone))
     with pytest.raises(DataError, match="schema 'tiny' has 3 groups and no pair among them") as refused:
-        MultiInference(flip=True).require_fit(pairless)
+        MultiInference(flip=True).for_model(pairless)
     assert "swap_global_index" in str(refused.value.hint)
-    SINGLE.require_fit(pairless)
+    SINGLE.for_model(pairless)
 
 
 def test_inputs_of_many_sizes_are_refused_for_a_model_of_one(tiny_manifest: Manifest) -> None:
     fixed = msgspec.structs.replace(tiny_manifest, input=msgspec.structs.replace(tiny_manifest.input, dynamic=False))
-    MultiInference(scales=PAPER_SCALES).require_fit(fixed)
+    MultiInference(scales=PAPER_SCALES).for_model(fixed)
     with pytest.raises(UsageError, match="this model takes 64x96 only") as refused:
-        MultiInference(scales_mode="keep").require_fit(fixed)
+        MultiInference(scales_mode="keep").for_model(fixed)
     assert refused.value.hint == "--scales-mode fix, or export the model with --dynamic"
+
+
+def test_inputs_of_many_shapes_are_refused_for_a_model_of_one(tiny_manifest: Manifest) -> None:
+    fixed = msgspec.structs.replace(tiny_manifest, input=msgspec.structs.replace(tiny_manifest.input, dynamic=False))
+    assert SINGLE.for_model(fixed) == MultiInference(fit="square")
+    assert MultiInference(flip=True, fit="rect").for_model(tiny_manifest) == MultiInference(flip=True, fit="rect")
+    with pytest.raises(UsageError, match="'rect' needs inputs of many shapes, but this model takes 64x96 only") as no:
+        MultiInference(fit="rect").for_model(fixed)
+    assert "--fit square, or export the model without --fixed" in str(no.value.hint)
+
+
+def test_an_unknown_fit_is_refused() -> None:
+    with pytest.raises(UsageError, match="the fit must be 'square' or 'rect', found 'centernet'"):
+        MultiInference(fit="centernet")  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from deepmark.runtime.detector import detect_in_picture
 from deepmark.runtime.heads.flipped import FlippedHeads
 from deepmark.runtime.heads.maps import sigmoid
 from deepmark.runtime.manifest import InputSpec
-from deepmark.runtime.multi_inference import ScalesMode
+from deepmark.runtime.multi_inference import MultiInference
 from deepmark.runtime.placed_heads import PlacedHeads
 from deepmark.runtime.scaled_view import ScaledView
 
@@ -32,14 +32,14 @@ class Case:
         path = Path(__file__).parents[1] / "data" / f"multiscale_{name}.npz"
         with np.load(path, allow_pickle=False) as file:
             self.arrays = {one: file[one] for one in file.files}
-        self.mode: ScalesMode = "fix" if self.arrays["fix_res"] else "keep"
+        self.inference = MultiInference(scales_mode="fix" if self.arrays["fix_res"] else "keep")
         height, width = self.arrays["input_hw"].tolist()
         self.spec = InputSpec(height, width, multiple=int(self.arrays["pad"]) + 1, dynamic=True)
 
     def view(self, number: int) -> ScaledView:
         factor = float(self.arrays["scales"][number])
         image: np.ndarray = self.arrays["image_bgr_u8"]
-        return ScaledView.of(image.shape[:2], self.spec, factor, self.mode)
+        return ScaledView.of(image.shape[:2], self.spec, factor, self.inference)
 
     def heads(self, number: int) -> Heads | FlippedHeads:
         """Fuse the raw outputs of a scale."""

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from deepmark.errors import DataError
 from deepmark.runtime.arrays import F32, F64, Image8
-from deepmark.runtime.transform import WARP_LIMIT, Letterbox, letterbox
+from deepmark.runtime.input_fit import input_size
+from deepmark.runtime.transform import WARP_LIMIT, Letterbox, letterbox, warp
 
 SIDES = st.integers(1, 40_000)
 SMALL_SIDES = st.integers(1, 300)
@@ -48,7 +49,7 @@ def test_to_image_undoes_to_cells(image: tuple[int, int], network: tuple[int, in
 def test_the_matrix_is_centernets(image: tuple[int, int], network: tuple[int, int]) -> None:
     expected = three_point_matrix(image, network)
     corners = np.array([[0, 0, 1], [image[1], 0, 1], [image[1], image[0], 1]], np.float64)
-    ours = corners @ Letterbox.fit(image, network).matrix().T
+    ours = corners @ Letterbox.centernet(image, network).matrix().T
     np.testing.assert_allclose(ours, corners @ expected.T, atol=1e-3 * max(network) / 256)
 
 
@@ -67,7 +68,7 @@ def test_the_warped_picture_is_centernets_within_one_grey_level(
 ) -> None:
     pixels = picture(*image)
     expected = cv2.warpAffine(pixels, three_point_matrix(image, network), network[::-1], flags=cv2.INTER_LINEAR)
-    warped, _ = letterbox(pixels, network)
+    warped = warp(pixels, Letterbox.centernet(image, network), network)
     assert np.abs(warped.astype(int) - expected).max() <= 1
 
 
@@ -81,12 +82,29 @@ def test_a_portrait_picture_is_centred_and_fits_by_its_longer_side() -> None:
     assert (warped[:255, 65:191] == 255).all()
 
 
-def test_an_input_that_is_wide_crops_a_tall_picture_as_centernet_does() -> None:
-    pixels = picture(300, 100)
-    warped, box = letterbox(pixels, (64, 128))
-    assert box.scale == pytest.approx(128 / 300)  # by the width of the input: only half the height is seen
-    assert np.abs(box.to_image(np.array([[16, 0], [16, 16]], np.float32))[:, 1] - [75, 225]).max() < 1e-3
-    assert warped.any()
+@given(image=st.tuples(SIDES, SIDES), side=INPUT_SIDES)
+def test_in_a_square_the_whole_picture_lies_where_centernet_puts_it(image: tuple[int, int], side: int) -> None:
+    assert Letterbox.fit(image, (side, side)) == Letterbox.centernet(image, (side, side))
+
+
+@given(image=st.tuples(SIDES, SIDES), network=st.tuples(INPUT_SIDES, INPUT_SIDES))
+def test_a_picture_lies_whole_in_its_input_and_touches_two_of_its_sides(
+    image: tuple[int, int], network: tuple[int, int]
+) -> None:
+    box = Letterbox.fit(image, network)
+    corners = np.array([[0, 0, 1], [image[1], image[0], 1]], np.float64) @ box.matrix().T
+    high, wide = network
+    assert corners[0].min() >= -1e-6
+    assert (corners[1] <= np.array([wide, high]) + 1e-6).all()
+    assert np.isclose(corners[1], [wide, high], rtol=1e-9).any()
+
+
+@given(image=st.tuples(SIDES, SIDES), network=st.tuples(INPUT_SIDES, INPUT_SIDES))
+def test_an_input_of_the_pictures_shape_has_the_scale_of_the_models_own_size(
+    image: tuple[int, int], network: tuple[int, int]
+) -> None:
+    shaped = input_size(image, network, multiple=32, fit="rect")
+    assert Letterbox.fit(image, shaped).scale == Letterbox.fit(image, network).scale
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (10, 20_000), (20_000, 10), (3, WARP_LIMIT), (8, 40_000)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -27,6 +28,7 @@ from deepmark.errors import UsageError
 if TYPE_CHECKING:
     from deepmark.benchmarks.result.document import BenchPlan, BenchResult
     from deepmark.runtime.engines.gpu_settings import Compute
+    from deepmark.runtime.input_fit import Fit
     from deepmark.runtime.multi_inference import MultiInference
 
 EPILOG = """\b
@@ -38,6 +40,7 @@ Examples:
   deepmark bench shirt.deepmark --size 128 --size 256 --images pictures --json > result.json
   deepmark bench shirt.deepmark --device adb --precision fp32 --precision fp16 --report phone.html
   deepmark bench shirt.deepmark --flip --scales .85,.95,1,1.1
+  deepmark bench shirt.deepmark --fit square --fit rect --images photos
   deepmark bench shirt.deepmark --compute cpu --compute opencl --compute vulkan
   deepmark bench --diff before.json after.json
   deepmark bench --from phone.json --report phone.html
@@ -167,6 +170,7 @@ def command(
     compare: Literal["paper"] | None,
     diff: tuple[Path, Path] | None,
     shared: tuple[Path, ...],
+    fit: tuple[Fit, ...],
     flip: bool,
     scales: tuple[float, ...] | None,
     scales_mode: Literal["fix", "keep"] | None,
@@ -214,7 +218,12 @@ def command(
     files = ResultFiles(output, csv, report, accuracy)
     files.check()
     plan = BenchPlan(rounds=rounds, runs=runs, seconds=seconds, warm_up_s=warm_up, threshold=threshold)
-    looks = _looks(MultiInference.of_options(flip=flip, scales=scales, scales_mode=scales_mode))
+    if "rect" in fit and images is None:
+        raise UsageError(
+            "--fit rect measures pictures of their own shape, and a model's golden inputs have the model's",
+            hint="give pictures of the shape that is meant: --images DIR",
+        )
+    looks = _looks(MultiInference.of_options(flip=flip, scales=scales, scales_mode=scales_mode), fit)
     asked = sizes or (tuple(map(str, SWEEP_SIZES)) if sweep else ())
     if shared:
         from deepmark.benchmarks.device.app_results import result_of_app
@@ -251,10 +260,10 @@ def command(
     require_reliable(result)
 
 
-def _looks(asked: MultiInference) -> tuple[MultiInference, ...]:
-    """Return the ways to look at a picture: a single look, and beside it what was asked for."""
-    single = type(asked)()
-    return (single,) if asked == single else (single, asked)
+def _looks(asked: MultiInference, fits: tuple[Fit, ...]) -> tuple[MultiInference, ...]:
+    """Return the ways to look at a picture: with each fit a single look, and beside it what was asked for."""
+    ways = (type(asked)(),) if asked.is_single else (type(asked)(), asked)
+    return tuple(replace(one, fit=fit) for fit in dict.fromkeys(fits or (None,)) for one in ways)
 
 
 def _command() -> str:

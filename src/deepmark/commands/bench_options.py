@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
-from deepmark.commands.options import adding, multi_scale_options
+from deepmark.commands.options import FIT_HELP, adding, multi_scale_options
 from deepmark.errors import UsageError
+from deepmark.runtime.input_fit import FITS
 
 RIVALS = ("torch", "onnxruntime", "mnn", "ncnn", "openvino")
 _ONLY_ADB = ("serial", "precision", "techniques", "power", "keep")
 # What goes with --from: where the result goes. All else says how to measure, and the app did that.
 _WITH_APP = ("models", "shared", "output", "csv", "report", "accuracy", "compare", "as_json", "quiet", "verbose")
-_ONLY_HOST = ("cores", "backend", "against", "checkpoint", "scales", "scales_mode", "compute")
+_ONLY_HOST = ("cores", "backend", "against", "checkpoint", "scales", "scales_mode", "fit", "compute")
 
 
 class RivalsType(click.ParamType[tuple[str, ...]]):
@@ -45,7 +46,13 @@ class TechniqueSetsType(click.ParamType[str]):
         return text
 
 
-inference_options = adding(  # the paper's multi-inference
+inference_options = adding(  # the input's shape, and the paper's multi-inference
+    click.option(
+        "--fit",
+        type=click.Choice(FITS),
+        multiple=True,
+        help=f"{FIT_HELP} May be repeated, to compare; rect needs --images.  [default: by the model]",
+    ),
     click.option(
         "--flip", is_flag=True, help="Measure each model with a flip test too: of a picture and its mirror image."
     ),

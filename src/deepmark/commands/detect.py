@@ -12,6 +12,7 @@ import click
 
 from deepmark.commands.options import (
     PATH,
+    fit_option,
     flip_option,
     output_options,
     refine_options,
@@ -35,6 +36,7 @@ Examples:
   deepmark detect shirt.deepmark photos "more/**/*.jpg" -o found --threshold 0.4
   deepmark detect shirt.deepmark clip.mp4 -o found
   deepmark detect shirt.deepmark 0 --show
+  deepmark detect shirt.deepmark photos --fit rect
   deepmark detect shirt.deepmark photos --flip --scales .85,.95,1,1.1
   deepmark detect shirt.deepmark photos --refine shirt-refiner.deepmark
   deepmark detect model.mnn photos --contact-sheet sheet.png --json > found.json
@@ -70,11 +72,13 @@ def _check_sheet(_: click.Context, __: click.Parameter, path: Path | None) -> Pa
     type=click.Choice(["auto", "mnn", "onnxruntime"]),
     help="Engine; auto: the faster one, measured on first use.  [default: by the model's files]",
 )
+@fit_option
 @flip_option
 @scales_options
 @refine_options
 @output_options
 def command(
+    *,
     model: Path,
     inputs: tuple[str, ...],
     output: Path,
@@ -83,6 +87,7 @@ def command(
     show: bool,
     threads: int | None,
     backend: Literal["auto", "mnn", "onnxruntime"] | None,
+    fit: Literal["square", "rect"] | None,
     flip: bool,
     scales: tuple[float, ...] | None,
     scales_mode: Literal["fix", "keep"] | None,
@@ -112,7 +117,7 @@ def command(
     from deepmark.runtime.multi_inference import MultiInference
 
     _refuse_bundle(model, output)
-    inference = MultiInference.of_options(flip=flip, scales=scales, scales_mode=scales_mode)
+    inference = MultiInference.of_options(flip=flip, scales=scales, scales_mode=scales_mode, fit=fit)
     asked = refiner_request(**refining)
     sources = find_sources(inputs)
     if (output / RECORDS_NAME).exists():
@@ -120,7 +125,7 @@ def command(
     with ExitStack() as opened:
         window = opened.enter_context(Window()) if show else None  # first: without a screen nothing is loaded
         bundle = open_bundle(model)
-        inference.require_fit(bundle.manifest)
+        inference = inference.for_model(bundle.manifest)
         engine = opened.enter_context(load_engine(bundle, threads, backend, pairs=flip))
         refiner = opened.enter_context(asked.opened(threads))
         if engine.record.choice:
@@ -134,6 +139,7 @@ def command(
             flip=flip,
             scales=inference.scales,
             scales_mode=inference.scales_mode,
+            fit=inference.fit,
             refiner=refiner,
         )
         with progress("detecting", count_frames(sources), "pictures") as advance:

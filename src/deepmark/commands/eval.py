@@ -29,6 +29,7 @@ Examples:
   deepmark eval shirt.deepmark --images drawings --annotations drawings --techniques 1,3 --json
   deepmark eval shirt.deepmark --images drawings --annotations drawings --workers 8 --table 2
   deepmark eval shirt.deepmark --images drawings --annotations drawings --flip --scales .85,.95,1,1.1
+  deepmark eval shirt.deepmark --images drawings --annotations drawings --fit rect
   deepmark eval shirt.deepmark --images drawings --annotations drawings --dask tcp://127.0.0.1:8786
   deepmark eval shirt.deepmark --images drawings --annotations drawings --strategies
   deepmark eval model_best.pth --size 256 --images drawings --annotations drawings

@@ -16,6 +16,7 @@ from deepmark.console import print_json, say
 from deepmark.errors import ParityError, UsageError
 from deepmark.exporter.formats import DCN_FORMS, DEFAULT_DCN, DEFAULT_TARGET, FORMATS, PRECISIONS, TARGETS
 from deepmark.files import printable
+from deepmark.runtime.input_fit import DEFAULT_FIT, FITS
 from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT, LAYOUTS
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ Examples:
   deepmark export model_best.pth --to mnn
   deepmark export model_best.pth --to onnx --to mnn --size 384x256 -o models --images photos
   deepmark export model_best.pth --heads sparse
+  deepmark export model_best.pth --fit rect
   deepmark export model_best.pth --for gpu
   deepmark export model_best.pth --schema my_landmarks.csv --fixed --zip
   deepmark export model_best.pth --precision w8 --max-map-drop .005
@@ -53,6 +55,12 @@ _LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
 )
 @click.option(
     "--dynamic/--fixed", default=True, show_default=True, help="Model for all input sizes, or for --size alone."
+)
+@click.option(
+    "--fit",
+    type=click.Choice(FITS),
+    help="Input that the bundle asks for. square: --size for every picture; rect: each picture's own shape, --size for"
+    f" its longer side. Programs can be told otherwise.  [default: {DEFAULT_FIT}]",
 )
 @click.option(
     "--heads",

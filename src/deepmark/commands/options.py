@@ -12,6 +12,7 @@ import click
 from deepmark.console import JSON_HELP, QUIET_HELP, VERBOSE_HELP, forget_level, set_level
 from deepmark.errors import UsageError
 from deepmark.runtime.decoding.params import SHOWN_SCORE
+from deepmark.runtime.input_fit import FITS
 
 if TYPE_CHECKING:
     from deepmark.exporter.parity import Tolerances
@@ -170,6 +171,12 @@ flip_option = click.option(
     "--flip", is_flag=True, help="Average the picture and its mirror image: better, for twice the time."
 )
 
+FIT_HELP = (
+    "Network's input. square: one size for every picture; rect: each picture's own shape, which is less work where it"
+    " is not square: its longer side gets that size."
+)
+fit_option = click.option("--fit", type=click.Choice(FITS), help=f"{FIT_HELP}  [default: by the model]")
+
 
 def multi_scale_options(scales: str, modes: str) -> Callable[[Command], Command]:
     """Add ``--scales`` and ``--scales-mode``.
@@ -197,6 +204,7 @@ model_run_options = adding(  # with those above, the values of a `deepmark.model
     click.option("--size", metavar="N|HxW", help="Input of a checkpoint, pixels, multiples of 32.  [default: 256]"),
     click.option("--schema", metavar="CSV", type=READABLE, help="Keypoint table of a checkpoint.  [default: built in]"),
     dcn_mask_option,
+    fit_option,
     click.option(
         "--workers",
         metavar="N",

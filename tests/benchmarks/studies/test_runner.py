@@ -36,6 +36,7 @@ STUDIES = [
     "precision_costs",
     "processors",
     "refinement",
+    "shape_sessions",
     "sparse_speed",
     "throughput",
     "training_curves",

@@ -336,3 +336,21 @@ def test_a_model_in_a_folder_whose_name_is_no_text_is_refused(tiny: Tiny, tmp_pa
     bundle = shutil.copytree(tiny.bundle, tmp_path / "a\udcff.deepmark")
     with pytest.raises(BundleError, match="not Unicode"):
         load_engine(bundle)
+
+
+@pytest.mark.parametrize("backend", ["mnn", "onnxruntime"])
+def test_heads_of_a_shape_do_not_depend_on_what_ran_before_and_memory_stays(tiny: Tiny, backend: Backend) -> None:
+    shapes = [(64, 96), (64, 32), (32, 96), (64, 64), (32, 32)]
+    pictures = [np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8) for shape in shapes]
+    alone = []
+    for picture in pictures:
+        with load_engine(tiny.bundle, 1, backend) as engine:
+            alone.append(engine.outputs_of((picture,))[0])
+    with load_engine(tiny.bundle, 1, backend) as engine:
+        before = engine.memory_mib()
+        for number in np.random.default_rng(1).integers(0, len(shapes), 100):
+            found = engine.outputs_of((pictures[number],))[0]
+            for name, head in alone[number].items():
+                np.testing.assert_array_equal(found[name], head, err_msg=name)
+        engine.outputs_of((pictures[0],))
+        assert engine.memory_mib() == before  # None for ONNX Runtime, which does not tell
