@@ -13,12 +13,14 @@ import numpy as np
 from deepmark.errors import DataError
 from deepmark.files import printable
 from deepmark.runtime.arrays import Image8
+from deepmark.runtime.input_fit import input_size
 from deepmark.runtime.media.picture_file import read_picture
 from deepmark.runtime.media.picture_folder import PICTURE_SUFFIXES, list_pictures
 from deepmark.runtime.transform import letterbox
 
 MAX_PICTURES = 8  # each costs one run of every stage
 SEED = 20200407
+_TALL = (4, 3)  # height, width: most pictures of a phone's camera
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +44,9 @@ def gather_pictures(
     """Return the network inputs to compare stages on.
 
     The first `MAX_PICTURES` of ``folder``; by default those in ``samples`` beside the checkpoint; by default the ones
-    that come with the program. Then noise. A model that serves all sizes is also run at another, not square, which it
-    was not traced at. Pictures that merely lie beside the checkpoint are left alone: two of those compared on become
-    part of the bundle, and who publishes it must have meant them.
+    that come with the program. Then noise. A model that serves all sizes is also run at another, which it was not
+    traced at: that of a 3:4 picture with the fit "rect". Pictures that merely lie beside the checkpoint are left alone:
+    some of those compared on become part of the bundle, and who publishes it must have meant them.
 
     Args:
         folder: folder of pictures; None for those at hand.
@@ -61,8 +63,8 @@ def gather_pictures(
     pictures.append(ParityPicture("noise", noise(size)))
     if dynamic:
         name, image = next(iter(images.items()))
-        height, width = other = _other_size(size, multiple)
-        pictures.append(ParityPicture(f"{name}@{height}x{width}", letterbox(image, other)[0]))
+        height, width = other = shaped_size(size, multiple)
+        pictures.append(ParityPicture(f"{name}@{height}x{width}", letterbox(_cropped(image, other), other)[0]))
     logger.info("comparing on %s", ", ".join(picture.name for picture in pictures))
     return pictures
 
@@ -86,9 +88,22 @@ def noise(size: tuple[int, int]) -> Image8:
     return scaled
 
 
-def _other_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+def shaped_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """Return the input that a tall 3:4 picture has with the fit "rect", or another where that is the model's own."""
+    other = input_size(_TALL, size, multiple=multiple, fit="rect")
+    if other != size:
+        return other
     height, width = size
-    return (height + multiple, width) if width != height + multiple else (height, width + multiple)
+    return (height, width - multiple) if width > multiple else (height, width + multiple)
+
+
+def _cropped(image: Image8, shape: tuple[int, int]) -> Image8:
+    """Cut the middle of a picture out, as large as it can be in this shape (height, width)."""
+    height, width = image.shape[:2]
+    scale = min(height / shape[0], width / shape[1])
+    high, wide = (max(1, round(side * scale)) for side in shape)
+    top, left = (height - high) // 2, (width - wide) // 2
+    return image[top : top + high, left : left + wide]
 
 
 def _given(folder: Path) -> dict[str, Image8]:

@@ -4,7 +4,9 @@ Whoever gives the values, torch in fp32 and MNN in other precisions, computes th
 (`deepmark.exporter.stages.THREADS`), as MNN's results depend on the number; who verifies may use more.
 
 ``vectors/N.png`` is the network's input, 8-bit BGR, letterboxed; ``vectors/N.json`` what belongs to it: a seeded choice
-of values of each head (whole heads would be megabytes), and every object that may have to have a partner.
+of values of each head (whole heads would be megabytes), and every object that may have to have a partner. A vector has
+the size of its own picture: the first ones have the model's, and the last one of a model for all sizes has the shape
+of a 3:4 picture.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.manifest import HeadsSpec
 
 FOLDER = "vectors"
-COUNT = 3  # two pictures and the noise
+COUNT = 3  # of the model's own size: two pictures and the noise
 POSITIONS = 256  # values of each head
 SEED = 20200407
 STORED_FROM = SCORE_FLOOR / 2  # an object just above the floor elsewhere may lie just below it here
@@ -78,9 +80,13 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def golden(pictures: Sequence[ParityPicture], size: tuple[int, int]) -> list[ParityPicture]:
-    """Choose those pictures that become golden vectors: the first ones and the last (noise) of the exported size."""
-    same_size = [picture for picture in pictures if picture.image.shape[:2] == size]
-    return [*same_size[: COUNT - 1], *same_size[-1:]] if len(same_size) > 1 else same_size
+    """Choose those pictures that become golden vectors.
+
+    They are the first ones and the last (noise) of the exported ``size`` (height, width), then one of another.
+    """
+    own = [picture for picture in pictures if picture.image.shape[:2] == size]
+    others = [picture for picture in pictures if picture.image.shape[:2] != size]
+    return [*own[: COUNT - 1], *own[COUNT - 1 :][-1:], *others[:1]]
 
 
 def encode_vector(number: int, picture: ParityPicture, sample: ParitySample) -> dict[str, bytes]:

@@ -41,7 +41,8 @@ class SamplePictures:
 def gather(folder: Path | None, models: Sequence[OpenedBundle]) -> SamplePictures:
     """Return the first `MAX_PICTURES` of a folder; by default the golden inputs of the first model that has some.
 
-    Seeded noise among those is left out: it decodes into more than any picture.
+    Seeded noise among those is left out: it decodes into more than any picture. So are inputs of another size than the
+    model's own: with them times would be of two kinds.
 
     Raises:
         DataError: the folder has no picture, one cannot be read, or they are too large for all children to hold.
@@ -55,7 +56,9 @@ def gather(folder: Path | None, models: Sequence[OpenedBundle]) -> SamplePicture
             vectors = read_vectors(model)
         except BundleError:  # a bare model file, or a bundle without vectors
             continue
-        images = [one.picture.image for one in vectors if one.picture.name != "noise"] or [vectors[0].picture.image]
+        own = (model.manifest.input.height, model.manifest.input.width)
+        usual = [one.picture for one in vectors if one.picture.image.shape[:2] == own]
+        images = [one.image for one in usual if one.name != "noise"] or [vectors[0].picture.image]
         return SamplePictures(f"golden inputs of {model.manifest.name}", tuple(images))
     return SamplePictures("drawings of this program", _read(Path(str(files("deepmark.exporter") / "data")), quiet=True))
 

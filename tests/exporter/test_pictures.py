@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from deepmark.errors import DataError
-from deepmark.exporter.pictures import MAX_PICTURES, gather_pictures, noise
+from deepmark.exporter.pictures import MAX_PICTURES, gather_pictures, noise, shaped_size
+from deepmark.exporter.vectors import golden
 
 
 def _draw(path: Path, value: int = 100) -> None:
@@ -33,12 +34,11 @@ def test_the_named_folder_comes_first_then_samples_beside_the_checkpoint_then_ou
     assert _names(tmp_path / "mine", checkpoint) == ["own.bmp", "noise"]
 
 
-def test_a_dynamic_model_is_also_run_at_a_size_that_is_not_square(tmp_path: Path) -> None:
+def test_a_dynamic_model_is_also_run_in_the_shape_of_a_tall_picture(tmp_path: Path) -> None:
     for size in ((64, 64), (64, 96), (96, 64), (64, 32)):
         *_, other = gather_pictures(None, tmp_path / "net.pth", size, multiple=32, dynamic=True)
         height, width = other.image.shape[:2]
         assert (height, width) != size
-        assert height != width
         assert height % 32 == width % 32 == 0
         assert other.name.endswith(f"@{height}x{width}")
 
@@ -91,3 +91,35 @@ def test_a_picture_whose_name_is_no_text_is_read(tmp_path: Path) -> None:
     _draw(tmp_path / "a.png")
     (tmp_path / "a.png").rename(tmp_path / "a\udcff.png")
     assert _names(tmp_path, tmp_path / "net.pth") == ["a\ufffd.png", "noise"]
+
+
+@pytest.mark.parametrize(
+    ("size", "multiple", "other"),
+    [
+        ((256, 256), 32, (256, 192)),
+        ((192, 256), 32, (192, 160)),
+        ((64, 64), 32, (64, 32)),  # 3:4 of it is rounded up to itself
+        ((256, 192), 32, (256, 160)),
+        ((128, 128), 128, (128, 256)),
+        ((512, 512), 128, (512, 384)),
+    ],
+)
+def test_the_other_size_is_that_of_a_3_to_4_picture_where_it_is_another(
+    size: tuple[int, int], multiple: int, other: tuple[int, int]
+) -> None:
+    assert shaped_size(size, multiple) == other
+
+
+def test_the_picture_of_the_other_shape_fills_its_input(tmp_path: Path) -> None:
+    _draw(tmp_path / "wide.png", value=255)
+    *_, other = gather_pictures(tmp_path, tmp_path / "net.pth", (128, 128), multiple=32, dynamic=True)
+    assert other.image.shape == (128, 96, 3)
+    assert other.image[8:-8, 8:-8].min() == 255
+
+
+def test_golden_vectors_are_two_pictures_and_noise_of_the_model_s_size_and_one_of_another(tmp_path: Path) -> None:
+    for number in range(4):
+        _draw(tmp_path / f"{number}.png")
+    for dynamic, last in ((True, ["0.png@128x96"]), (False, [])):
+        pictures = gather_pictures(tmp_path, tmp_path / "net.pth", (128, 128), multiple=32, dynamic=dynamic)
+        assert [one.name for one in golden(pictures, (128, 128))] == ["0.png", "1.png", "noise", *last]
