@@ -12,6 +12,7 @@ from torch import Tensor
 
 from deepmark.errors import DataError
 from deepmark.models.refiner.errors import NEAR_IOU, PoseTruth, error_shares, is_person, synthesise
+from deepmark.models.training.chance import stream
 from deepmark.models.training.pictures import Label, TrainingPictures
 from deepmark.runtime.arrays import F32, F64, I64, Image8, Mask
 from deepmark.runtime.boxes import iou
@@ -85,7 +86,7 @@ class RefinerSamples:
         Raises:
             DataError: no picture among many has an object to train on.
         """
-        rng = _stream(self.seed, _CHANCE, position)
+        rng = stream(self.seed, _CHANCE, position)
         for attempt in range(_ATTEMPTS):
             epoch, index = divmod(position + attempt, len(self.pictures))
             image, labels = self.pictures[int(_order(self.seed, epoch, len(self.pictures))[index])]
@@ -207,8 +208,4 @@ def _moved(points: F64, matrix: F64) -> F64:
 
 @lru_cache(maxsize=2)
 def _order(seed: int, epoch: int, count: int) -> I64:
-    return _stream(seed, _ORDER, epoch).permutation(count)
-
-
-def _stream(*key: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+    return stream(seed, _ORDER, epoch).permutation(count)

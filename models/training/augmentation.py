@@ -14,7 +14,7 @@ from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.transform import Letterbox
 
 # CenterNet's, at strength 1:
-ZOOM = (0.6, 1.4)  # shown side / longer side of the picture: below 1 enlarges
+ZOOM = (0.6, 1.4)  # longer side of what is shown / of the picture: below 1 enlarges
 CENTRE_MARGIN = 128  # pixels from the rim that the shown centre keeps, less in small pictures
 COLOUR = 0.4  # largest change of brightness, contrast and saturation
 LIGHTING = 0.1  # sigma of the change along the principal components of the colours
@@ -49,6 +49,9 @@ def random_view(
 ) -> View:
     """Choose a view: mirrored every other time, zoomed by `ZOOM`, its centre anywhere but near the rim.
 
+    An input of the picture's own shape is the square's without what would mostly be black: the same scale, the same
+    centre.
+
     Args:
         rng: source of chance; as much is taken from it at every strength.
         image_hw: height and width of the picture, in pixels.
@@ -58,7 +61,7 @@ def random_view(
     height, width = image_hw
     zoom = 1 + strength * (rng.uniform(*ZOOM) - 1)
     box = Letterbox(
-        scale=input_hw[1] / (max(height, width) * zoom),
+        scale=max(input_hw) / (max(height, width) * zoom),
         image_centre=(_random_centre(rng, width, strength), _random_centre(rng, height, strength)),
         input_centre=(input_hw[1] / 2, input_hw[0] / 2),
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from deepmark.errors import DataError, UsageError
-from deepmark.models.training.optimisation_config import OptimisationConfig
+from deepmark.models.training.optimisation_config import OptimisationConfig, as_typed
+from deepmark.runtime.input_fit import Fit
 
 if TYPE_CHECKING:
     from deepmark.models.recognition.deformed import MaskFactor
@@ -24,7 +25,10 @@ class TrainConfig(OptimisationConfig):
 
     Attributes:
         arch: network to train, a name of `deepmark.models.recognition.architectures.ARCHITECTURES`.
-        size: side of the network's input, in pixels, a multiple of what the network asks for.
+        size: side of the network's input, in pixels, a multiple of what the network asks for; that of the validation.
+        sizes: sides of the input, in pixels, of which each step has one by chance; None for always ``size``.
+        fit: ``"square"`` to show every picture in a square, ``"rect"`` in an input of its own shape, whose longer side
+            has the size. A checkpoint from before the choice was trained in squares.
         init: path of a checkpoint to start from; None to start fresh.
         dcn_mask: factor of the mask of ``init`` where that is of variant H (`load_checkpoint`); None for every other.
         precision: precision of the convolutions, ``"fp32"`` or ``"bf16"`` (autocast: weights, losses and statistics
@@ -35,6 +39,8 @@ class TrainConfig(OptimisationConfig):
 
     arch: str = "mdla34"
     size: int = 128
+    sizes: tuple[int, ...] | None = None
+    fit: Fit = "square"
     lr: float = 1e-3
     weight_decay: float = 1e-4
     init: str | None = None
@@ -50,10 +56,34 @@ class TrainConfig(OptimisationConfig):
         from deepmark.models.recognition.architectures import ARCHITECTURES
 
         self.require("arch", self.arch in ARCHITECTURES, f"one of {', '.join(ARCHITECTURES)}")
-        multiple = ARCHITECTURES[self.arch].multiple
-        self.require("size", self.size > 0 and self.size % multiple == 0, f"a multiple of {multiple}")
+        multiple = self.multiple
+        self._require_sides("size", (self.size,), f"a multiple of {multiple}")
+        if self.sizes is not None:
+            self._require_sides("sizes", self.sizes, f"multiples of {multiple}")
+            different = dict.fromkeys(self.sizes)
+            once = f"for example {as_typed(tuple(different))}"
+            self.require("sizes", len(different) == len(self.sizes), "different from each other", once)
+        self.require("fit", self.fit in get_args(Fit), "square or rect")
         self.require("precision", self.precision in get_args(Precision), "fp32 or bf16")
         self.require_optimisation()
+
+    def _require_sides(self, name: str, sides: tuple[int, ...], expected: str) -> None:
+        multiple = self.multiple
+        near = ",".join(str(max(round(side / multiple), 1) * multiple) for side in sides)
+        holds = all(side > 0 and side % multiple == 0 for side in sides)
+        self.require(name, holds, expected, hint=f"for example {near}")
+
+    @property
+    def multiple(self) -> int:
+        """Number of pixels that height and width of the network's input must be multiples of."""
+        from deepmark.models.recognition.architectures import ARCHITECTURES
+
+        return ARCHITECTURES[self.arch].multiple
+
+    @property
+    def trained_sizes(self) -> tuple[int, ...]:
+        """Longer sides of the network's input, in pixels, of which each step has one."""
+        return (self.size,) if self.sizes is None else self.sizes
 
 
 def check_same(stored: TrainConfig, asked: Mapping[str, Any]) -> None:
@@ -67,7 +97,11 @@ def check_same(stored: TrainConfig, asked: Mapping[str, Any]) -> None:
         UsageError: lists every difference.
     """
     before = stored.document()
-    differences = [f"{name} {before[name]}, not {value}" for name, value in asked.items() if before[name] != value]
+    differences = [
+        f"{name} {as_typed(before[name])}, not {as_typed(value)}"
+        for name, value in asked.items()
+        if before[name] != value
+    ]
     if differences:
         raise UsageError(
             f"the training to resume has {'; '.join(differences)}",

@@ -67,14 +67,16 @@ class OptimisationConfig:
         self.require("augment", 0 <= self.augment <= 1, "in [0, 1]")
         self.require("ema", 0 <= self.ema < 1, "in [0, 1)")
 
-    def require(self, name: str, holds: bool, expected: str) -> None:
+    def require(self, name: str, holds: bool, expected: str, hint: str | None = None) -> None:
         """Refuse the option ``name`` unless ``holds``.
 
         Raises:
             UsageError: names the option, what it must be (``expected``) and what it is.
         """
         if not holds:
-            raise UsageError(f"{name} of {self.WHAT} must be {expected}, found {getattr(self, name)}")
+            raise UsageError(
+                f"{name} of {self.WHAT} must be {expected}, found {as_typed(getattr(self, name))}", hint=hint
+            )
 
     def load_schema(self) -> KeypointSchema:
         """Return the keypoint schema.
@@ -110,3 +112,8 @@ class OptimisationConfig:
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Restore what `document` gave."""
         return cls(**{field.name: document[field.name] for field in fields(cls) if field.name in document})
+
+
+def as_typed(value: object) -> object:
+    """Return an option's value as it is typed on the command line: several numbers with commas."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else value

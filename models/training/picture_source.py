@@ -9,7 +9,9 @@ from deepmark.models.training.optimisation_config import OptimisationConfig
 from deepmark.models.training.pictures import Photographs, TrainingPictures, draw_pictures
 
 
-def open_pictures(config: OptimisationConfig, folder: Path, *, size: int, workers: int) -> TrainingPictures:
+def open_pictures(
+    config: OptimisationConfig, folder: Path, *, size: int, workers: int, mixed: bool = False
+) -> TrainingPictures:
     """Open the data set of a training, or make the drawings that its run does not have yet.
 
     Args:
@@ -17,6 +19,7 @@ def open_pictures(config: OptimisationConfig, folder: Path, *, size: int, worker
         folder: folder of the run, where drawings are kept.
         size: side of the drawings, in pixels.
         workers: number of processes that draw.
+        mixed: whether drawings have mixed shapes, with ``size`` for the longer side.
 
     Raises:
         DataError: the data set cannot be opened or has faults, or the drawings cannot be kept.
@@ -30,5 +33,11 @@ def open_pictures(config: OptimisationConfig, folder: Path, *, size: int, worker
         return found
     with progress("drawing", config.pictures, "pictures") as advance:
         return draw_pictures(
-            folder / "drawings", seed=config.drawn, size=size, count=config.pictures, workers=workers, advance=advance
+            folder / "drawings",
+            seed=config.drawn,
+            size=size,
+            count=config.pictures,
+            workers=workers,
+            mixed=mixed,
+            advance=advance,
         )

@@ -117,7 +117,7 @@ def run_training(request: RunRequest) -> TrainSummary:
         with request.ranks.lead_first():
             if leads and request.state is None:
                 refuse_second_run(folder)  # before anything is read or drawn, which may take long
-            pictures = open_pictures(request.config, folder, size=request.config.size, workers=request.workers)
+            pictures = _open_pictures(request)
             if leads and request.state is None:
                 start_run(folder)
                 write_run_file(folder / RUN_OPTIONS, request.options.encode())
@@ -126,6 +126,13 @@ def run_training(request: RunRequest) -> TrainSummary:
         if leads:
             draw()
     return summary
+
+
+def _open_pictures(request: RunRequest) -> TrainingPictures:
+    """Open the pictures; drawings are as large as they are shown at most, and of mixed shapes where shapes are kept."""
+    config = request.config
+    size, mixed = max(config.size, *config.trained_sizes), config.fit == "rect"
+    return open_pictures(config, request.folder, size=size, workers=request.workers, mixed=mixed)
 
 
 def _train(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,13 +18,14 @@ from deepmark.errors import DataError
 from deepmark.models.networks import KeypointNetwork
 from deepmark.models.training.architecture import fresh_network, from_file, to_file
 from deepmark.models.training.batch_norm import share_statistics
+from deepmark.models.training.batch_plan import BatchPlan, shown_sizes
 from deepmark.models.training.batches import TrainingBatch, collate
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.descent import Descent
 from deepmark.models.training.log import LogLine, resident_mib
 from deepmark.models.training.losses import BatchLosses, count_entries, total_loss
 from deepmark.models.training.optimiser import Ema
-from deepmark.models.training.pictures import TrainingPictures
+from deepmark.models.training.pictures import TrainingPictures, picture_sizes
 from deepmark.models.training.ranks import Ranks
 from deepmark.models.training.samples import TrainingSamples
 from deepmark.models.training.train_state import TrainState
@@ -60,7 +62,7 @@ class Trainer(Descent[TrainConfig, KeypointNetwork]):
         ranks.check_batch(config.batch)
         schema = config.load_schema()
         self.ranks = ranks
-        self.samples = TrainingSamples(pictures, schema, (config.size, config.size), config.seed, config.augment)
+        self.samples = TrainingSamples(pictures, schema, _plan(config, pictures), config.seed, config.augment)
         torch.manual_seed(config.seed)
         network = fresh_network(config.arch, len(schema.classes), schema.num_groups)
         self.warm_start = None
@@ -154,3 +156,10 @@ class Trainer(Descent[TrainConfig, KeypointNetwork]):
             optimiser=state.optimiser,
         )
         self.best = state.best
+
+
+def _plan(config: TrainConfig, pictures: TrainingPictures) -> BatchPlan:
+    """Plan the batches; a square is the same whatever the pictures, whose sizes may have to be read first."""
+    known = picture_sizes(pictures) if config.fit == "rect" else np.ones((len(pictures), 2), np.int64)
+    shown = shown_sizes(known, config.trained_sizes, fit=config.fit, multiple=config.multiple)
+    return BatchPlan(shown, batch=config.batch, seed=config.seed)

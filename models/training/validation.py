@@ -147,7 +147,7 @@ def open_validation(
     """
     schema = config.load_schema()
     if source is None:
-        drawn = DrawnSet(held_out_seed(config.drawn), config.size, most or DRAWINGS)
+        drawn = DrawnSet(held_out_seed(config.drawn), config.size, most or DRAWINGS, mixed=config.fit == "rect")
         source = folder / DRAWN
         draw_held_out(source, drawn, workers=workers, advance=advance)
         pictures = ValidationSet.read(open_dataset(source, source))

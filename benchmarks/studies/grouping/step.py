@@ -13,6 +13,7 @@ from deepmark.models.datasets.drawings import draw
 from deepmark.models.networks import KeypointNetwork, stacks
 from deepmark.models.recognition.architectures import ARCHITECTURES
 from deepmark.models.training.architecture import fresh_network
+from deepmark.models.training.batch_plan import BatchPlan
 from deepmark.models.training.batches import TrainingBatch, collate
 from deepmark.models.training.config import Precision
 from deepmark.models.training.losses import WEIGHTS, batch_losses, focal_loss, l1_loss, total_loss
@@ -85,7 +86,8 @@ class Step:
         schema = KeypointSchema.deepfashion2(arm.groups)
         drawings = [draw(work.seed, number, work.size) for number in range(1, work.batch + 1)]
         pictures = [(drawing.image_bgr_u8, drawing.items) for drawing in drawings]
-        samples = TrainingSamples(pictures, schema, (work.size, work.size), augment=None)
+        plan = BatchPlan.of_one_size(work.batch, (work.size, work.size), seed=None)
+        samples = TrainingSamples(pictures, schema, plan, augment=None)
         self._batch = collate([samples[number] for number in range(work.batch)])
         self._device = torch.device(work.device)
         self._bfloat16 = work.precision == "bf16"

@@ -35,11 +35,13 @@ class Labels:
         annotations: annotations in ascending order of the pictures' numbers.
         faults: a sentence for each file that was left out; empty unless that was asked for.
         turned: number of pictures that are stored turned or mirrored, and say so (EXIF's orientation).
+        sizes: sizes of the annotations' pictures as they are shown; None of each where there are no pictures.
     """
 
     annotations: tuple[Annotation, ...]
     faults: tuple[str, ...]
-    turned: int = 0
+    turned: int
+    sizes: tuple[PictureSize | None, ...]
 
 
 class AnnotationSource(Protocol):
@@ -165,6 +167,7 @@ class Dataset:
             DataError: lists the first `LISTED_FAULTS` things that are wrong; or nothing is left.
         """
         annotations: list[Annotation] = []
+        sizes: list[PictureSize | None] = []
         faults = list(self._index_faults)
         turned = 0
         for image_id in self.ids:
@@ -172,6 +175,7 @@ class Dataset:
                 size = self._size(image_id)
                 turned += size is not None and size.orientation != UPRIGHT
                 annotations.append(self._annotations.read(image_id, size))
+                sizes.append(size)
             except DataError as error:
                 faults.append(str(error))
             advance()
@@ -184,7 +188,7 @@ class Dataset:
             )
         if faults and not (skip_bad and annotations):
             raise _refusal(faults, len(annotations))
-        return Labels(tuple(annotations), tuple(faults), turned)
+        return Labels(tuple(annotations), tuple(faults), turned, tuple(sizes))
 
     def _size(self, image_id: int) -> PictureSize | None:
         """Read a picture's size from its header; None where there are no pictures."""

@@ -10,6 +10,17 @@ import numpy as np
 from deepmark.runtime.arrays import F64
 
 DrawnSize = int | tuple[int, int]  # pixels: the side of a square, or height and width
+MIXED_SHAPES = ((1, 1), (4, 3), (3, 4), (16, 9), (9, 16))  # height : width, in the order that pictures have them
+
+
+def mixed_size(side: int, number: int) -> tuple[int, int]:
+    """Return height and width of picture ``number`` of a mixed set, whose longer sides are ``side`` pixels.
+
+    >>> [mixed_size(256, number) for number in range(1, 6)]
+    [(256, 192), (192, 256), (256, 144), (144, 256), (256, 256)]
+    """
+    high, wide = MIXED_SHAPES[number % len(MIXED_SHAPES)]
+    return round(side * high / max(high, wide)), round(side * wide / max(high, wide))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ import cv2
 from deepmark.errors import DataError
 from deepmark.files import NO_ROOM, write_whole
 from deepmark.models.datasets.drawings.annotation import DrawnItem, document
-from deepmark.models.datasets.drawings.canvas import DrawingCanvas, DrawnSize
+from deepmark.models.datasets.drawings.canvas import DrawingCanvas, DrawnSize, mixed_size
 from deepmark.models.datasets.drawings.drawing import draw, encode
 from deepmark.models.datasets.drawings.garments import CLASS_IDS, class_name
 
@@ -67,6 +67,7 @@ class _Job:
     folder: Path
     seed: int
     size: DrawnSize
+    mixed: bool
     first: int
     last: int
 
@@ -78,6 +79,7 @@ def write_dataset(
     seed: int,
     size: DrawnSize,
     workers: int,
+    mixed: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> DatasetSummary:
     """Draw pictures 1 to ``count`` of the set ``seed`` into a folder; the bytes do not depend on ``workers``.
@@ -90,6 +92,8 @@ def write_dataset(
         seed: seed of the set; another seed gives other pictures.
         size: side of the pictures in pixels, or height and width.
         workers: processes that draw.
+        mixed: whether the pictures have the shapes of `mixed_size` by turns, with ``size`` (then a number) for the
+            longer side.
         advance: function called after every picture.
 
     Raises:
@@ -97,7 +101,7 @@ def write_dataset(
     """
     _claim(folder)
     start = time.perf_counter()
-    jobs = [_Job(folder, seed, size, at, min(at + _CHUNK, count + 1)) for at in range(1, count + 1, _CHUNK)]
+    jobs = [_Job(folder, seed, size, mixed, at, min(at + _CHUNK, count + 1)) for at in range(1, count + 1, _CHUNK)]
     workers = min(workers, len(jobs))
     tally: Counter[tuple[str, int]] = Counter()
     with closing(_run(jobs, workers)) as done:
@@ -223,7 +227,8 @@ def _one_thread() -> Iterator[None]:
 
 
 def _write_picture(job: _Job, number: int) -> tuple[DrawnItem, ...]:
-    drawing = draw(job.seed, number, job.size)
+    size = mixed_size(DrawingCanvas.of(job.size).long, number) if job.mixed else job.size
+    drawing = draw(job.seed, number, size)
     labels = document(drawing.items, pair_id=number, shop=drawing.shop)
     write_whole(job.folder / "image" / f"{number:06d}.jpg", encode(drawing), explain=_cannot_write)
     content = json.dumps(labels, separators=(",", ":")).encode()

@@ -24,11 +24,18 @@ class DrawnSet:
         seed: seed of the drawings.
         size: side of the drawings, in pixels.
         count: number of drawings.
+        mixed: whether they have the shapes of `mixed_size` by turns, with ``size`` for the longer side.
     """
 
     seed: int
     size: int
     count: int
+    mixed: bool = False
+
+    def __str__(self) -> str:
+        """Say what they are."""
+        shapes = " in mixed shapes" if self.mixed else ""
+        return f"{self.count} drawings of seed {self.seed} and size {self.size}{shapes}"
 
 
 def held_out_seed(trained: int) -> int:
@@ -52,7 +59,15 @@ def draw_held_out(folder: Path, drawn: DrawnSet, *, workers: int, advance: Calla
         _require_same(folder, drawn)
         return
     with whole_folder(folder, explain=_cannot_keep) as hidden:
-        write_dataset(hidden, count=drawn.count, seed=drawn.seed, size=drawn.size, workers=workers, advance=advance)
+        write_dataset(
+            hidden,
+            count=drawn.count,
+            seed=drawn.seed,
+            size=drawn.size,
+            mixed=drawn.mixed,
+            workers=workers,
+            advance=advance,
+        )
         (hidden / RECORD).write_bytes(msgspec.json.encode(drawn))
 
 
@@ -67,8 +82,4 @@ def _require_same(folder: Path, drawn: DrawnSet) -> None:
     except (OSError, msgspec.DecodeError) as error:
         raise DataError(f"{folder} is there, but no set of drawings for validation: {error}", hint=hint) from error
     if found != drawn:
-        raise DataError(
-            f"{folder} holds {found.count} drawings of seed {found.seed} and size {found.size},"
-            f" not {drawn.count} of seed {drawn.seed} and size {drawn.size}",
-            hint=hint,
-        )
+        raise DataError(f"{folder} holds {found}, not {drawn}", hint=hint)

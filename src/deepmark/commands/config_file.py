@@ -91,4 +91,7 @@ def _check(ctx: click.Context, option: click.Option, value: object, where: str) 
 def _toml(value: object) -> str:
     if isinstance(value, bool | int | float):
         return repr(value).lower()
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")  # all that TOML writes otherwise
+    from deepmark.models.training.optimisation_config import as_typed
+
+    text = json.dumps(str(as_typed(value)), ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")  # all that TOML writes otherwise

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from deepmark.commands.config_file import config_text, read_config
 from deepmark.commands.options import dcn_mask_option, output_options
 from deepmark.commands.training_options import (
+    SizesType,
     grouping_option,
     optimisation_options,
     picture_options,
@@ -34,6 +35,7 @@ Examples:
   deepmark train --data deepfashion2/train -o runs/swap --warm-start multi_pose_dla_3x.pth
   deepmark train --synthetic -o runs/resnet --arch resnet18-dcn --steps 2500
   deepmark train --synthetic -o runs/larger --size 256 --init runs/first/last.pth --lr 3e-4
+  deepmark train --synthetic -o runs/every-size --sizes 128,192,256 --size 256 --fit rect
   deepmark train --synthetic -o runs/ungrouped --schema 294 --json
   deepmark train --config runs/first/config.toml -o runs/second --seed 1
   torchrun --nproc-per-node 4 -m deepmark train --data deepfashion2/train -o runs/real
@@ -54,7 +56,27 @@ Examples:
     help="File of options, by their names here, such as RUN/config.toml. Those on the command line win.",
 )
 @grouping_option
-@click.option("--size", type=int, default=128, show_default=True, help="Side of the network's input, in pixels.")
+@click.option(
+    "--size",
+    type=int,
+    default=128,
+    show_default=True,
+    help="Side of the network's input, in pixels; with --sizes, of the validation's.",
+)
+@click.option(
+    "--sizes",
+    metavar="LIST",
+    type=SizesType(),
+    help="Sides of the input with commas, such as 128,192,256: each step has one of them by chance.  [default: --size]",
+)
+@click.option(
+    "--fit",
+    type=click.Choice(["square", "rect"]),
+    default="square",
+    show_default=True,
+    help="Shape of the input. square: whatever the picture; rect: the picture's own, with --size for its longer side:"
+    " batches hold pictures of one shape, and drawings are square, 3:4 and 9:16, upright and lying.",
+)
 @click.option(
     "--arch",
     metavar="NAME",

@@ -34,6 +34,21 @@ class DrawingSizeType(click.ParamType[tuple[int, int]]):
         return size
 
 
+class SizesType(click.ParamType[tuple[int, ...]]):
+    """Sides of the network's input with commas, in pixels, for example ``128,192,256``."""
+
+    name = "sizes"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Turn the text into numbers."""
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if not all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
+            self.fail(f"{str(value)!r} is no list of pixels with commas; for example 128,192,256", param, ctx)
+        return tuple(map(int, parts))
+
+
 workers_option = click.option(
     "--workers", type=click.IntRange(1), help="Number of processes that draw.  [default: one per core]"
 )

@@ -19,6 +19,7 @@ from deepmark.benchmarks.studies.grouping.step import Arm, Step, StepWorkload, d
 from deepmark.errors import DataError, UsageError
 from deepmark.models.datasets.drawings import draw
 from deepmark.models.mdla34 import MDLA34
+from deepmark.models.training.batch_plan import BatchPlan
 from deepmark.models.training.batches import collate
 from deepmark.models.training.losses import batch_losses
 from deepmark.models.training.samples import TrainingSamples
@@ -32,7 +33,9 @@ WORK = StepWorkload(size=32, batch=2, device="cpu", precision="fp32")
 def test_dense_and_sparse_heads_have_the_same_losses() -> None:
     schema = KeypointSchema.deepfashion2(294)
     drawing = draw(3, 1, 64)
-    samples = TrainingSamples([(drawing.image_bgr_u8, drawing.items)], schema, (64, 64), augment=None)
+    samples = TrainingSamples(
+        [(drawing.image_bgr_u8, drawing.items)], schema, BatchPlan.of_one_size(1, (64, 64)), augment=None
+    )
     batch = collate([samples[0]])
     network = MDLA34(head_channels(13, 294)).eval()
     with torch.no_grad():

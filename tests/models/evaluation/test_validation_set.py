@@ -103,7 +103,10 @@ def test_held_out_drawings_are_those_of_their_seed_and_drawn_once(drawings: Path
     assert (drawings / "image" / "000003.jpg").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("other", [DrawnSet(SEED, 128, 11), DrawnSet(SEED, 64, 10), DrawnSet(1, 128, 10)])
+@pytest.mark.parametrize(
+    "other",
+    [DrawnSet(SEED, 128, 11), DrawnSet(SEED, 64, 10), DrawnSet(1, 128, 10), DrawnSet(SEED, 128, 10, mixed=True)],
+)
 def test_other_drawings_in_the_folder_are_not_taken_for_them(drawings: Path, other: DrawnSet) -> None:
     with pytest.raises(DataError, match=f"holds 10 drawings of seed {SEED} and size 128, not {other.count}") as error:
         draw_held_out(drawings, other, workers=1)

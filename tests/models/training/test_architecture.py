@@ -14,6 +14,7 @@ from deepmark.models import load_checkpoint
 from deepmark.models.datasets.drawings import draw
 from deepmark.models.networks import stacks
 from deepmark.models.training.architecture import fresh_network, from_file, to_file
+from deepmark.models.training.batch_plan import BatchPlan
 from deepmark.models.training.batches import TrainingBatch, collate
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.losses import batch_losses, count_entries, stack_losses
@@ -31,7 +32,7 @@ def drawings(size: int) -> TrainingPictures:
 
 
 def batch(size: int) -> TrainingBatch:
-    samples = TrainingSamples(drawings(size), SCHEMA, (size, size), augment=None)
+    samples = TrainingSamples(drawings(size), SCHEMA, BatchPlan.of_one_size(2, (size, size)), augment=None)
     return collate([samples[0], samples[1]])
 
 

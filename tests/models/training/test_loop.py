@@ -19,6 +19,7 @@ import torch
 from deepmark.errors import CheckpointError, DataError, DivergedError
 from deepmark.models import load_checkpoint
 from deepmark.models.datasets.drawings import draw
+from deepmark.models.training.batch_plan import BatchPlan
 from deepmark.models.training.batches import TrainingBatch
 from deepmark.models.training.config import TrainConfig
 from deepmark.models.training.log import COLUMNS, LogLine, open_log
@@ -28,7 +29,24 @@ from deepmark.models.training.samples import TrainingSamples
 from deepmark.models.training.train_state import TrainState, load_state
 from deepmark.models.training.trainer import Trainer
 
-SIZES = ("--size", "32", "--batch", "2", "--steps", "5", "--pictures", "6", "--workers", "1", "--save-every", "2")
+SIZES = (
+    "--sizes",
+    "32,96",
+    "--fit",
+    "rect",
+    "--size",
+    "32",
+    "--batch",
+    "2",
+    "--steps",
+    "5",
+    "--pictures",
+    "6",
+    "--workers",
+    "1",
+    "--save-every",
+    "2",
+)
 SMALL = (*SIZES, "--val", "none")
 COMMAND = "from deepmark.commands.group import main; main()"
 
@@ -165,10 +183,11 @@ def test_a_trainings_checkpoint_can_be_exported(runs: tuple[Path, Path]) -> None
 
 @pytest.mark.slow
 def test_resuming_with_another_configuration_is_refused_with_the_difference(runs: tuple[Path, Path]) -> None:
-    child = _start("-o", runs[0], "--resume", "--lr", "0.01", "--batch", "2")
+    child = _start("-o", runs[0], "--resume", "--lr", "0.01", "--batch", "2", "--sizes", "32")
     _, errors = child.communicate(timeout=120)
     assert child.returncode == 2
     assert "lr 0.001, not 0.01" in errors
+    assert "sizes 32,96, not 32" in errors
     assert "batch" not in errors.splitlines()[0]
 
 
@@ -181,7 +200,9 @@ def test_eight_drawings_are_learned_by_heart() -> None:
     config = TrainConfig(size=64, batch=8, steps=90, lr=2e-3, ema=0.9)
     pictures = _pictures(8, 256)
     training = Trainer(config, pictures)
-    plain = TrainingSamples(pictures, training.samples.schema, (64, 64), augment=None)
+    plain = TrainingSamples(
+        pictures, training.samples.schema, BatchPlan.of_one_size(8, (64, 64), seed=None), augment=None
+    )
     training.samples = plain
     for _ in range(config.steps):
         training.advance()

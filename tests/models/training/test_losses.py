@@ -11,6 +11,7 @@ from torch import Tensor
 
 from deepmark.models.datasets.drawings import draw
 from deepmark.models.mdla34 import MDLA34
+from deepmark.models.training.batch_plan import BatchPlan
 from deepmark.models.training.batches import TrainingBatch, collate
 from deepmark.models.training.losses import batch_losses, focal_loss, l1_loss, total_loss
 from deepmark.models.training.samples import TrainingSamples
@@ -23,7 +24,9 @@ SCHEMA = KeypointSchema.deepfashion2(62)
 @pytest.fixture(scope="module")
 def batch() -> TrainingBatch:
     drawings = [draw(5, index, 64) for index in range(2)]
-    samples = TrainingSamples([(d.image_bgr_u8, d.items) for d in drawings], SCHEMA, (64, 64), augment=None)
+    samples = TrainingSamples(
+        [(d.image_bgr_u8, d.items) for d in drawings], SCHEMA, BatchPlan.of_one_size(2, (64, 64)), augment=None
+    )
     return collate([samples[0], samples[1]])
 
 
@@ -81,7 +84,9 @@ def _dense_losses(network: MDLA34, batch: TrainingBatch) -> dict[str, Tensor]:
 
 
 def test_a_picture_without_garments_has_finite_losses() -> None:
-    samples = TrainingSamples([(draw(5, 0, 64).image_bgr_u8, ())], SCHEMA, (64, 64), augment=None)
+    samples = TrainingSamples(
+        [(draw(5, 0, 64).image_bgr_u8, ())], SCHEMA, BatchPlan.of_one_size(1, (64, 64)), augment=None
+    )
     losses = batch_losses(MDLA34(head_channels(13, 62)), collate([samples[0]] * 2))
     assert losses["hm"].item() > 0
     assert [losses[name].item() for name in ("wh", "hps", "reg", "hp_offset")] == [0, 0, 0, 0]

@@ -61,6 +61,35 @@ def test_senseless_requests_are_usage_errors_and_make_nothing(tmp_path: Path, ar
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("sizes", ["", "a", "128,-32", "128,,256", "128 256", "64.5", "128,٣٢", "9" * 20])
+def test_what_is_no_list_of_sizes_is_one_line_with_an_example(tmp_path: Path, sizes: str) -> None:
+    result = _train("-o", tmp_path / "run", "--synthetic", "--sizes", sizes)
+    assert result.exit_code == 2
+    assert f"{sizes!r} is no list of pixels with commas; for example 128,192,256" in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message", "hint"),
+    [
+        ("100,128", "sizes of a training must be multiples of 32, found 100,128", "for example 96,128"),
+        ("0", "sizes of a training must be multiples of 32, found 0", "for example 32"),
+        ("128,64,128", "sizes of a training must be different from each other, found 128,64,128", "for example 128,64"),
+    ],
+)
+def test_sizes_that_cannot_be_trained_are_one_line_with_the_nearest(
+    tmp_path: Path, sizes: str, message: str, hint: str
+) -> None:
+    result = _train("-o", tmp_path / "run", "--synthetic", "--sizes", sizes)
+    assert isinstance(result.exception, UsageError)
+    assert (str(result.exception), result.exception.hint) == (message, hint)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_hourglass_takes_sizes_of_its_own_multiple() -> None:
+    with pytest.raises(UsageError, match="multiples of 128, found 128,192"):
+        TrainConfig(arch="hourglass104", size=128, sizes=(128, 192))
+
+
 @pytest.mark.parametrize("arguments", [("--size", "100"), ("--steps", "0"), ("--lr", "nan"), ("--batch", "-1")])
 def test_numbers_that_cannot_be_trained_are_refused(tmp_path: Path, arguments: tuple[str, str]) -> None:
     result = _train("-o", tmp_path / "run", "--synthetic", *arguments)
@@ -153,6 +182,24 @@ def test_a_training_starts_from_a_torchvision_wrappers_file_with_the_factor_it_w
 
     assert torch.equal(training.network.state_dict()["deconv_layers.0.weight"], given["deconv_layers.0.weight"])
     assert TrainConfig.from_document(training.config.document()).dcn_mask == 2
+
+
+def test_the_input_changes_from_step_to_step_and_is_the_same_again_from_a_checkpoints_configuration() -> None:
+    """Validation is at ``size``, which need not be among ``sizes``."""
+    training = _training(sizes=(32, 96), fit="rect")
+    again = TrainConfig.from_document(training.config.document())
+    assert (again.sizes, again.fit, again.size) == ((32, 96), "rect", 64)
+    sides = [training.batch(step).images.shape[-1] for step in range(12)]
+    drawing = draw(5, 1, 64)
+    other = Trainer(again, [(drawing.image_bgr_u8, drawing.items)])
+    assert set(sides) == {32, 96}
+    assert [other.batch(step).images.shape[-1] for step in reversed(range(12))] == sides[::-1]
+
+
+def test_a_checkpoint_from_before_there_was_a_choice_goes_on_in_squares_of_one_size() -> None:
+    document = TrainConfig(size=64).document()
+    del document["fit"], document["sizes"]
+    assert TrainConfig.from_document(document) == TrainConfig(size=64)
 
 
 def test_bfloat16_gives_almost_the_losses_of_float32() -> None:
