@@ -49,6 +49,7 @@ def convert_network(
     from deepmark.exporter.deform_conv import has_deformable
     from deepmark.exporter.deformable.decomposition import FOR_MNN, PORTABLE, decompose_onnx
     from deepmark.exporter.gpu_form import write_gpu_form
+    from deepmark.exporter.operators.back_ends import read_for
     from deepmark.exporter.to_mnn import convert_to_mnn
     from deepmark.exporter.to_onnx import export_onnx, simplify_onnx
 
@@ -82,6 +83,8 @@ def convert_network(
         source = mnn_source(files)
         files[GPU_FORM] = folder / "gpu_form.onnx"
         write_gpu_form(source, files[GPU_FORM], heads=outputs)
+        for one in read_for(files[GPU_FORM], "opencl", "vulkan"):
+            on_progress(one.sentence())
     if MNN in request.formats:
         on_progress("onnx -> mnn")
         files["mnn"] = folder / "network.mnn"

@@ -1,7 +1,7 @@
 """The graph that a GPU computes whole: depthwise deconvolutions as convolutions, exactly.
 
-MNN's OpenCL buffers, HiAI and NNAPI have no depthwise deconvolution, so on a phone's GPU each up-sampling would go to
-the CPU and back. Of stride s, with a kernel of 2s and a padding of s/2, it is the same products and sums as s x s
+MNN's OpenCL buffers and NNAPI have no depthwise deconvolution, so on a phone's GPU each up-sampling would go to the CPU
+and back. Of stride s, with a kernel of 2s and a padding of s/2, it is the same products and sums as s x s
 depthwise 3x3 convolutions, one for each place of an output pixel in its s x s block, whose maps are interleaved
 (DepthToSpace): along an axis, output s q + r is the sum over d of x[q + d] w[r + s/2 - s d], where d is -1, 0 or 1.
 """

@@ -1,6 +1,6 @@
 """What MNN would make of an ONNX file, found out in a child process: a damaged file may crash the ONNX library.
 
-``python -m deepmark.exporter.onnx_inspection FILE`` is the child's side.
+``python -m deepmark.exporter.onnx_inspection FILE [PROCESSOR]`` is the child's side.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
+
 from deepmark.errors import ConversionError, DeepMarkError
 from deepmark.exporter.mnn_file import CONVERSION
+from deepmark.exporter.operators.back_ends import PROCESSORS, BackEndInspection, Processor, inspect_for
 from deepmark.runtime.leash import leash
 
 _TIMEOUT_S = 300  # a file of 100 MB takes a second
@@ -52,6 +55,7 @@ class OnnxInspection:
         operators: operator -> number of its nodes.
         faults: rules that are met, in the order of the table.
         fp16: why the file cannot be stored in 16 bits; None where it can.
+        back_ends: what the back ends of the processor that was asked about have and lack.
     """
 
     file: str
@@ -59,6 +63,7 @@ class OnnxInspection:
     operators: dict[str, int]
     faults: tuple[NodeFault, ...]
     fp16: str | None
+    back_ends: tuple[BackEndInspection, ...] = ()
 
     @property
     def refused(self) -> tuple[NodeFault, ...]:
@@ -66,14 +71,18 @@ class OnnxInspection:
         return tuple(one for one in self.faults if one.certain)
 
 
-def inspect_onnx(path: Path) -> OnnxInspection:
+def inspect_onnx(path: Path, processor: Processor | None = None) -> OnnxInspection:
     """Tell what MNN would make of an ONNX file.
+
+    Args:
+        path: path of the file.
+        processor: what shall compute; None for the CPU, whose back end has every operator that MNN has.
 
     Raises:
         ConversionError: the file cannot be read, is no valid ONNX model, has weights outside or such as are not finite,
             or crashes the ONNX library.
     """
-    command = [*leash(_TIMEOUT_S), sys.executable, "-P", "-m", __name__, str(path)]
+    command = [*leash(_TIMEOUT_S), sys.executable, "-P", "-m", __name__, str(path), *([processor] if processor else [])]
     try:
         child = subprocess.run(
             command,
@@ -94,10 +103,12 @@ def inspect_onnx(path: Path) -> OnnxInspection:
     answer = json.loads(child.stdout)
     if "error" in answer:
         raise ConversionError(answer["error"].removeprefix(f"{CONVERSION}: "), stage=CONVERSION, hint=answer["hint"])
-    return OnnxInspection(**answer | {"faults": tuple(NodeFault(**one) for one in answer["faults"])})
+    faults = tuple(NodeFault(**one) for one in answer["faults"])
+    back_ends = msgspec.convert(answer["back_ends"], tuple[BackEndInspection, ...])
+    return OnnxInspection(**answer | {"faults": faults, "back_ends": back_ends})
 
 
-def _examine(path: Path) -> OnnxInspection:
+def _examine(path: Path, processor: Processor | None) -> OnnxInspection:
     """Do it, in this process."""
     from deepmark.exporter.half_weights import with_half_weights
     from deepmark.exporter.operators.graph import read_graph
@@ -125,17 +136,18 @@ def _examine(path: Path) -> OnnxInspection:
         )
         for one in find_faults(model)
     )
-    return OnnxInspection(path.name, read_graph(model).opset, dict(sorted(operators.items())), faults, fp16)
+    back_ends = inspect_for(model, processor) if processor else ()
+    return OnnxInspection(path.name, read_graph(model).opset, dict(sorted(operators.items())), faults, fp16, back_ends)
 
 
-def main(path: Path) -> None:
+def main(path: Path, processor: Processor | None = None) -> None:
     """Print what was found, or why nothing could be, as one JSON document."""
     try:
-        answer = asdict(_examine(path))
+        answer = asdict(_examine(path, processor))
     except DeepMarkError as error:
         answer = {"error": str(error), "hint": error.hint}
     sys.stdout.write(json.dumps(answer))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *(one for one in PROCESSORS if sys.argv[2:] == [one]))

@@ -46,6 +46,7 @@ def examine() -> Iterator[ToolChainPart]:
         yield _package(distribution, module, needed_for, remedy)
     yield _processor()
     yield _cache()
+    yield from _gpu_libraries()
     yield program_part("g++", "g++", "the C++ runtime (docs/native.md)")
     yield from (replace(part, required=False) for part in phone_tools())
     yield program_part("qemu-aarch64-static", "qemu-user-static", "trying a phone's programs here")
@@ -120,6 +121,24 @@ def _cache() -> ToolChainPart:
             "cache folder", f"cannot be written: {error}", False, why, "set DEEPMARK_CACHE to a folder"
         )
     return ToolChainPart("cache folder", str(folder), True, why, None)
+
+
+def _gpu_libraries() -> Iterator[ToolChainPart]:
+    """Look for MNN's back ends for GPUs; whether one works is tried when a model is loaded on it."""
+    from deepmark.errors import EngineError
+    from deepmark.runtime.engines.gpu_libraries import FOLDER_VARIABLE, LIBRARY_NAMES, library_folder
+    from deepmark.runtime.engines.gpu_settings import GPU_NAMES
+
+    for gpu, file in LIBRARY_NAMES.items():
+        name, needed_for = f"MNN for {GPU_NAMES[gpu]}", f"--compute {gpu} (docs/phone-gpu.md)"
+        try:
+            path = library_folder() / file
+        except EngineError as error:
+            yield ToolChainPart(name, None, False, needed_for, error.hint)
+            continue
+        ok = path.is_file()
+        remedy = None if ok else f"sh tools/gpu_toolchain.sh, and set {FOLDER_VARIABLE}"
+        yield ToolChainPart(name, str(path) if ok else None, ok, needed_for, remedy)
 
 
 def _version(distribution: str) -> str | None:

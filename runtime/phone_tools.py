@@ -16,6 +16,11 @@ from deepmark.runtime.tool_chain_part import ToolChainPart, printed, program_par
 
 _SPEED, _ANDROID = "bench --device adb", "bench --device adb, for figures to publish"
 _ADB = "adb"
+_NPU_REMEDY = (
+    "nothing to install: HiAI (Huawei) needs a build of MNN with Huawei's DDK, which only Huawei gives out, and MNN's"
+    " maintainer calls it not kept up and not verified; NNAPI lacks depthwise deconvolutions and GridSample, and MNN's"
+    " release has it not. deepmark inspect MODEL.onnx --for hiai or nnapi; docs/phone.md"
+)
 
 
 def phone_tools() -> Iterator[ToolChainPart]:
@@ -33,6 +38,7 @@ def phone_tools() -> Iterator[ToolChainPart]:
         yield replace(part, required=not wanted)
     for part in (_ndk(), _mnn_for_android()):
         yield replace(part, required=wanted)
+    yield ToolChainPart("NPU", "not offered", False, "a phone's neural processor, the paper's second", _NPU_REMEDY)
 
 
 def missing_to_build() -> tuple[ToolChainPart, ...]:

@@ -89,6 +89,22 @@ def test_json_lists_the_same_parts(deepmark: Deepmark) -> None:
     assert all(part["ok"] or part["remedy"] for part in parts.values())
 
 
+def test_what_stands_in_the_way_of_a_neural_processor_is_said(deepmark: Deepmark) -> None:
+    """Nothing pretends to offer it."""
+    outcome = deepmark("doctor", "--phone")
+    for words in ("not offered", "Huawei's DDK", "not kept up and not verified", "lacks depthwise deconvolutions"):
+        assert words in " ".join(outcome.err.split())
+    assert not _part("NPU").ok
+    assert not _part("NPU").required
+
+
+def test_mnn_s_back_ends_for_gpus_are_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MNN_GPU_LIBRARIES", str(tmp_path))
+    (tmp_path / "libMNN_CL.so").touch()
+    assert _part("MNN for OpenCL").found == str(tmp_path / "libMNN_CL.so")
+    assert "gpu_toolchain.sh" in str(_part("MNN for Vulkan").remedy)
+
+
 def test_without_mnn_nothing_can_be_detected(pretend: Pretend, deepmark: Deepmark) -> None:
     pretend(mnn=None)
 

@@ -16,6 +16,7 @@ from deepmark.extras import require
 
 if TYPE_CHECKING:
     from deepmark.exporter.onnx_inspection import OnnxInspection
+    from deepmark.exporter.operators.back_ends import Processor
     from deepmark.models.inspection import Inspection
     from deepmark.models.recognition.deformed import MaskFactor
 
@@ -26,8 +27,10 @@ Examples:
   deepmark inspect model_best.pth --size 256 --size 384x256 --json
   deepmark inspect model_best.pth --table 6
   deepmark inspect any_network.onnx
+  deepmark inspect shirt.deepmark/model.onnx --for hiai
 """
 
+MOST_NAMED = 4  # nodes that a back end lacks
 _PART = re.compile(r"(.*?)\.(?:\d+\.)?(?:conv\.)?[a-z_]+$")  # of a tensor's name, without layer and kind
 _SWAP = (
     "An export keeps the deformable convolutions, exactly. Plain ones in their place are wrong without training: the"
@@ -54,6 +57,12 @@ _SWAP = (
 )
 @dcn_mask_option
 @click.option("--table", type=click.Choice(["6"]), help="Print this table of the paper for the network instead.")
+@click.option(
+    "--for",
+    "processor",
+    type=click.Choice(["opencl", "vulkan", "hiai", "nnapi"]),
+    help="Tell which operators of MODEL.onnx MNN's back ends for this processor have and lack.",
+)
 @output_options
 def command(
     checkpoint: Path,
@@ -61,6 +70,7 @@ def command(
     sizes: tuple[str, ...],
     dcn_mask: MaskFactor | None,
     table: str | None,
+    processor: Processor | None,
     as_json: bool,
 ) -> None:
     """Tell what network CHECKPOINT holds, and what it costs; or what MNN would make of MODEL.onnx.
@@ -71,15 +81,22 @@ def command(
     MODEL.onnx may be any ONNX file: every node that MNN computes wrongly, crashes on or does not know is named, with
     what happens and the way out (docs/mnn-operators.md); so is what depends on the data that the network will meet.
 
-    Exit status: 0 it can be exported, 1 it cannot.
+    --for tells of one processor what its back ends in MNN have of it, from a table (docs/phone-gpu.md); OpenCL has two.
+    HiAI and NNAPI are those of phones' neural processors, and nothing here can compute on them (docs/phone.md).
+
+    Exit status: 0 it can be exported, 1 it cannot, or --for found no back end that has every operator.
     """
     if checkpoint.suffix.lower() == ".onnx":
         if schema_csv or sizes or dcn_mask or table:
             raise UsageError(
                 "--schema, --size, --dcn-mask and --table are for checkpoints", hint="deepmark inspect --help"
             )
-        _inspect_onnx(checkpoint, as_json=as_json)
+        _inspect_onnx(checkpoint, processor, as_json=as_json)
         return
+    if processor:
+        raise UsageError(
+            "--for is for ONNX files, and this is a checkpoint", hint="deepmark export CHECKPOINT --for gpu"
+        )
     require("inspecting a checkpoint", "torch", extra="export")
     from deepmark.models.inspection import inspect_checkpoint
     from deepmark.models.size import parse_size
@@ -102,20 +119,28 @@ def command(
         _print_costs(inspection)
 
 
-def _inspect_onnx(path: Path, *, as_json: bool) -> None:
+def _inspect_onnx(path: Path, processor: Processor | None, *, as_json: bool) -> None:
     require("inspecting an ONNX file", "onnx", extra="export")
     from deepmark.exporter.onnx_inspection import inspect_onnx
 
-    inspection = inspect_onnx(path)
+    inspection = inspect_onnx(path, processor)
     if as_json:
         print_json(inspection)
     else:
         _print_faults(inspection)
+        _print_back_ends(inspection)
     if inspection.refused:
         raise ConversionError(
             f"MNN would get {path.name} wrong (faults: {len(inspection.refused)})",
             stage="onnx -> mnn",
             hint=inspection.refused[0].way_out,
+        )
+    if inspection.back_ends and all(one.lacking or one.unknown for one in inspection.back_ends):
+        raise ConversionError(
+            f"{inspection.back_ends[0].back_end} does not have all of {path.name}",
+            stage="mnn",
+            hint="deepmark export --for gpu writes depthwise deconvolutions as convolutions; deformable convolutions"
+            " are GridSample, which only OpenCL and Vulkan have",
         )
 
 
@@ -131,6 +156,16 @@ def _print_faults(inspection: OnnxInspection) -> None:
         say("MNN gets every operator right, as far as is known (docs/mnn-operators.md)")
     if inspection.fp16:
         say(f"not with --precision fp16: {inspection.fp16}")
+
+
+def _print_back_ends(inspection: OnnxInspection) -> None:
+    for one in inspection.back_ends:
+        say(one.sentence())
+        for operator, nodes in {**one.lacking, **one.unknown}.items():
+            more = f" and {len(nodes) - MOST_NAMED} more" if len(nodes) > MOST_NAMED else ""
+            say(f"  {operator}: {', '.join(nodes[:MOST_NAMED])}{more}")
+        for note in one.notes:
+            say(f"  {note}")
 
 
 def _print_report(inspection: Inspection) -> None:
