@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmark.errors import ConversionError
-from deepmark.exporter.formats import MNN
+from deepmark.exporter.formats import MNN, PRECISIONS
 from deepmark.exporter.request import ExportRequest
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 # Stages of networks with deformable convolutions: the ONNX file that users asked for, and the graph that MNN gets.
 DECOMPOSED = "decomposed"
 MNN_FORM = "decomposed for mnn"
-GPU_FORM = "gpu form"  # of the graph that MNN gets, where it is asked for
+# What else is done to the graph that MNN gets: for a GPU, where that is asked for; for the CPU otherwise.
+GPU_FORM = "gpu form"
+BLOCKED_STEM = "blocked stem"
 
 
 def convert_network(
@@ -46,6 +48,7 @@ def convert_network(
     Raises:
         ConversionError: a converter failed.
     """
+    from deepmark.exporter.blocked_stem import write_blocked_stem
     from deepmark.exporter.deform_conv import has_deformable
     from deepmark.exporter.deformable.decomposition import FOR_MNN, PORTABLE, decompose_onnx
     from deepmark.exporter.gpu_form import write_gpu_form
@@ -85,6 +88,11 @@ def convert_network(
         write_gpu_form(source, files[GPU_FORM], heads=outputs)
         for one in read_for(files[GPU_FORM], "opencl", "vulkan"):
             on_progress(one.sentence())
+    elif MNN in request.formats and not PRECISIONS[manifest.precision].calibrated:
+        blocked = folder / "blocked_stem.onnx"
+        if write_blocked_stem(mnn_source(files), blocked, heads=outputs):
+            on_progress(f"onnx -> {BLOCKED_STEM}")
+            files[BLOCKED_STEM] = blocked
     if MNN in request.formats:
         on_progress("onnx -> mnn")
         files["mnn"] = folder / "network.mnn"
@@ -94,7 +102,8 @@ def convert_network(
 
 def mnn_source(files: Mapping[str, Path]) -> Path:
     """Return the ONNX file that MNN's model is converted from."""
-    return files.get(GPU_FORM) or files.get(MNN_FORM) or files.get("simplified") or files["onnx"]
+    last = next((one for one in (GPU_FORM, BLOCKED_STEM, MNN_FORM, "simplified") if one in files), "onnx")
+    return files[last]
 
 
 def shipped_onnx(files: Mapping[str, Path]) -> Path:

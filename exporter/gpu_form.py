@@ -59,15 +59,7 @@ def in_gpu_form(model: onnx.ModelProto) -> onnx.ModelProto:
             raise ConversionError(f"{node.name} has weights that are computed", stage=REWRITING)
         weight = numpy_helper.to_array(weights[node.input[1]])
         _write_upsampling(writer, node, weight, _stride(node, attributes, weight))
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    graph = result.graph
-    used = {name for node in writer.nodes for name in node.input}
-    constants = [one for one in (*model.graph.initializer, *writer.constants) if one.name in used]
-    del graph.node[:], graph.initializer[:], graph.value_info[:]
-    graph.node.extend(writer.nodes)
-    graph.initializer.extend(constants)
-    return result
+    return writer.rewritten(model)
 
 
 def upsampling_kernels(weight: F32, stride: int) -> list[F32]:

@@ -60,8 +60,6 @@ def decompose_onnx(
 
 def decompose(model: onnx.ModelProto, form: LayerForm, size: tuple[int, int], multiple: int) -> onnx.ModelProto:
     """Return a copy of a model without ``DeformConv``; arguments and errors as for `decompose_onnx`."""
-    import onnx
-
     layers = {layer.y: layer for layer in read_layers(model, size, multiple)}
     replaced = frozenset[str]().union(*(layer.replaced for layer in layers.values()))
     writer = NodeWriter()
@@ -76,14 +74,7 @@ def decompose(model: onnx.ModelProto, form: LayerForm, size: tuple[int, int], mu
         if layer.size not in cells:
             cells[layer.size] = write_cells(writer, places, f"cells_{len(cells)}")
         form.write(writer, layer, cells[layer.size], places)
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    graph = result.graph
-    used = {name for node in writer.nodes for name in node.input}
-    nodes = [node for node in writer.nodes if node.op_type != "Constant" or node.output[0] in used]
-    constants = [one for one in (*model.graph.initializer, *writer.constants) if one.name in used]
-    del graph.node[:], graph.initializer[:], graph.value_info[:], result.opset_import[:]
-    graph.node.extend(nodes)
-    graph.initializer.extend(constants)
+    result = writer.rewritten(model)
+    del result.opset_import[:]
     result.opset_import.add(domain="", version=OPSET)
     return result

@@ -53,6 +53,21 @@ class NodeWriter:
         outputs = [f"{name}_{number}" for number in range(len(sizes))]
         return self._add("Split", [x, self.integers(*sizes)], name, outputs, {"axis": 1})
 
+    def rewritten(self, model: onnx.ModelProto) -> onnx.ModelProto:
+        """Return a copy of a model with these nodes for its own, and the constants that they read."""
+        import onnx
+
+        used = {name for node in self.nodes for name in node.input}
+        nodes = [node for node in self.nodes if node.op_type != "Constant" or node.output[0] in used]
+        constants = [one for one in (*model.graph.initializer, *self.constants) if one.name in used]
+        result = onnx.ModelProto()
+        result.CopyFrom(model)
+        graph = result.graph
+        del graph.node[:], graph.initializer[:], graph.value_info[:]
+        graph.node.extend(nodes)
+        graph.initializer.extend(constants)
+        return result
+
     def _add(
         self, operator: str, inputs: Sequence[str], name: str, outputs: list[str], attributes: dict[str, Any]
     ) -> list[str]:

@@ -91,6 +91,7 @@ class MnnSession:
         self.facts = self._read_facts()
         self._input = self._interpreter.getSessionInput(self._session)
         self._shape: tuple[int, ...] = ()
+        self._unprepared = min(self._input.getShape(), default=0) < 1  # it takes any size, and has had none yet
         self._host_input: Any = None
         self._outputs: dict[str, Any] = {}
         self._host_outputs: dict[str, Any] = {}
@@ -178,14 +179,30 @@ class MnnSession:
             return
         self._shape = ()
         with captured_stdout() as output:
-            self._interpreter.resizeTensor(self._input, shape)
-            self._interpreter.resizeSession(self._session)  # True whatever the shape
+            for one in dict.fromkeys((first_shape(shape), shape) if self._unprepared else (shape,)):
+                self._interpreter.resizeTensor(self._input, one)
+                self._interpreter.resizeSession(self._session)  # True whatever the shape
+        self._unprepared = False
         self._outputs = self._interpreter.getSessionOutputAll(self._session)
         if not are_prepared(self._outputs):
             raise EngineError(f"MNN cannot run an input of shape {shape}: {output.last_line}")
         self._host_input = host_tensor(self._mnn, shape)
         self._host_outputs = host_copies(self._mnn, self._outputs)
         self._shape = shape
+
+
+def first_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that a session is prepared for first: the square of the longer side.
+
+    MNN chooses each convolution's algorithm at a session's first size, and keeps it. At 3:4 it would take larger
+    Winograd tiles for the smallest maps: few of them, with far larger kernels. That is as slow as the whole square, and
+    takes 1.7 times the memory (docs/decisions/0040).
+
+    >>> first_shape((1, 3, 256, 192))
+    (1, 3, 256, 256)
+    """
+    side = max(shape[2:], default=0)
+    return (*shape[:2], side, side) if len(shape) == 4 else shape
 
 
 def are_prepared(outputs: Mapping[str, Any]) -> bool:

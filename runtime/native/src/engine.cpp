@@ -37,6 +37,21 @@ std::size_t count_of(const std::vector<int>& shape) {
                            [](std::size_t product, int side) { return product * size_t(side); });
 }
 
+// MNN chooses each convolution's algorithm at a session's first size, and keeps it. At 3:4 it would
+// take larger Winograd tiles for the smallest maps: slower than the whole square, with 1.7 times
+// the memory (docs/decisions/0040). So a graph that takes any size is given the square of the
+// longer side first, as in runtime/engines/mnn.py.
+void prepare_square(MNN::Interpreter& net, MNN::Session* session, MNN::Tensor* input,
+                    const std::vector<int>& shape) {
+    const auto stated = input->shape();
+    if (stated.size() != 4 || shape.size() != 4 || shape[2] == shape[3] ||
+        *std::min_element(stated.begin(), stated.end()) > 0)
+        return;
+    const int side = std::max(shape[2], shape[3]);
+    net.resizeTensor(input, {shape[0], shape[1], side, side});
+    net.resizeSession(session);
+}
+
 struct StagedInput {
     MNN::Tensor* target = nullptr;
     std::vector<float> values;
@@ -117,6 +132,7 @@ std::unique_ptr<Engine> Engine::load(const std::string& path, const std::vector<
             error = path + ": expected an input named " + name;
             return nullptr;
         }
+        if (inputs.size() == 1) prepare_square(net, state->session, at->second, shape);
         net.resizeTensor(at->second, shape);
         StagedInput input;
         input.target = at->second;

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import onnx
 import pytest
-from tiny import Tiny, assert_close, noise, truth
+from onnx import TensorProto, helper, numpy_helper
+from tiny import Tiny, assert_close, convert, noise, truth
 
 from deepmark.errors import BundleError, EngineError
 from deepmark.runtime.engines.loading import load_engine
@@ -65,6 +67,42 @@ def test_the_input_buffer_is_filled_again_before_every_run(session: MnnSession, 
     session.run(x)
     session._input.copyFrom(host_tensor(session._mnn, (1, 3, 64, 96)))  # what a graph may leave in its input
     assert_close({name: head[0] for name, head in session.run(x).items()}, expected)
+
+
+@pytest.fixture(scope="module")
+def wide_convolution(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MNN model of a 3x3 convolution of 64 channels, for inputs of any size."""
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=(64, channels, side, side)).astype(np.float32) for channels, side in ((3, 1), (64, 3))]
+    constants = [numpy_helper.from_array(one, name) for one, name in zip(weights, "vw", strict=True)]
+    nodes = [
+        helper.make_node("Conv", ["x", "v"], ["wide"], kernel_shape=[1, 1]),
+        helper.make_node("Conv", ["wide", "w"], ["y"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    ]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "h", "w_"])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 64, "h", "w_"])]
+    graph = helper.make_graph(nodes, "wide", inputs, outputs, constants)
+    folder = tmp_path_factory.mktemp("wide")
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), folder / "wide.onnx")
+    convert(folder / "wide.onnx", folder / "wide.mnn")
+    return folder / "wide.mnn"
+
+
+def test_at_3_to_4_it_computes_as_in_a_square(wide_convolution: Path) -> None:
+    """MNN itself would choose another algorithm for 16x12, with a kernel of 64/9 of the weights in place of 4."""
+    x = noise(1, 3, 16, 12)
+    first, other = (MnnSession(wide_convolution, threads=1) for _ in range(2))
+    found = first.run(x)["y"]
+    other.run(noise(1, 3, 16, 16))
+    assert np.array_equal(other.run(x)["y"], found)
+
+    import MNN
+
+    interpreter = MNN.Interpreter(str(wide_convolution))
+    native = interpreter.createSession({"numThread": 1})
+    interpreter.resizeTensor(interpreter.getSessionInput(native), x.shape)
+    interpreter.resizeSession(native)
+    assert interpreter.getSessionInfo(native, 0) > 1.3 * first.memory_mib(), "what the square spares"
 
 
 def test_the_input_is_declared_nchw(tiny: Tiny) -> None:
