@@ -79,19 +79,20 @@ def load_checkpoint_engine(
     return _engine(loaded, path.name, size, asked, {} if dcn_mask is None else {"dcn_mask": dcn_mask})
 
 
-def network_engine(network: nn.Module, schema: KeypointSchema, size: tuple[int, int]) -> Engine:
+def network_engine(network: nn.Module, schema: KeypointSchema, size: tuple[int, int], arch: str = "mdla34") -> Engine:
     """Make an engine of a network that is in no file, for example one in training.
 
     Args:
-        network: an mDLA-34 with all six heads; it is not copied, and is in evaluation mode from here on.
+        network: a network with all six heads; it is not copied, and is in evaluation mode from here on.
         schema: keypoint schema it is trained with.
-        size: height and width of the input, in pixels, multiples of 32.
+        size: height and width of the input, in pixels, multiples of what the network asks for.
+        arch: name of the network in `deepmark.models.recognition.architectures.ARCHITECTURES`.
     """
     report = LoadReport(
         file="in memory",
         sha256="",
         container="none",
-        architecture="mdla34",
+        architecture=arch,
         variant="A",
         explanation=EXPLANATIONS["A"],
         classes=len(schema.classes),
@@ -109,7 +110,7 @@ def network_engine(network: nn.Module, schema: KeypointSchema, size: tuple[int, 
 def _engine(
     loaded: LoadedNetwork, name: str, size: tuple[int, int], threads: int, settings: Mapping[str, int]
 ) -> Engine:
-    manifest = describe(loaded, Path(name).stem, size, dynamic=False, logits=True)
+    manifest = describe(loaded, Path(name).stem, size, dynamic=True, logits=True)
     session = TorchSession(loaded.network, loaded.report.heads, min(threads, usable_cores()), settings)
     record = EngineRecord.of(
         session.facts, backend="torch", threads_asked=threads, model_file=name, model_sha256=loaded.report.sha256

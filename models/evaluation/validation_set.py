@@ -23,6 +23,7 @@ from deepmark.models.evaluation.truth import collect_truth
 from deepmark.runtime.detections import Detections
 from deepmark.runtime.detector import Detector
 from deepmark.runtime.drawing.contact_sheet import Tile, contact_sheet, fill_tile
+from deepmark.runtime.input_fit import Fit
 from deepmark.runtime.keypoints.schema import KeypointSchema
 from deepmark.runtime.media.picture_file import decode_picture, encode_picture
 
@@ -81,17 +82,21 @@ def evenly(annotations: Sequence[Annotation], most: int | None) -> tuple[Annotat
     return tuple(annotations[at * len(annotations) // count] for at in range(count))
 
 
-def open_detector(network: torch.nn.Module, schema: KeypointSchema, size: int) -> Detector:
+def open_detector(
+    network: torch.nn.Module, schema: KeypointSchema, size: int, *, fit: Fit = "square", arch: str = "mdla34"
+) -> Detector:
     """Make a detector of a network in memory; it decodes with all techniques, in float32, on the network's device.
 
     Args:
         network: network in evaluation mode; it is used as it is, not copied.
         schema: keypoint schema it is trained with.
-        size: side of the network's input, in pixels.
+        size: side of the network's input, in pixels; with ``rect`` its longer side.
+        fit: whether the input has the picture's shape, see `Fit`.
+        arch: name of the network in `deepmark.models.recognition.architectures.ARCHITECTURES`.
     """
     from deepmark.models.evaluation.torch_engine import network_engine
 
-    return Detector(network_engine(network, schema, (size, size)))
+    return Detector(network_engine(network, schema, (size, size), arch), fit=fit)
 
 
 def validate(detector: Detector, pictures: ValidationSet) -> AccuracyReport:

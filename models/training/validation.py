@@ -90,13 +90,13 @@ class Validation:
     Attributes:
         pictures: pictures to look at, with their labels.
         schema: keypoint schema that the network is trained with.
-        size: side of the network's input, in pixels.
+        config: configuration of the training.
         folder: folder of the run.
     """
 
     pictures: ValidationSet
     schema: KeypointSchema
-    size: int
+    config: TrainConfig
     folder: Path
 
     def score(self, network: nn.Module, step: int) -> dict[str, float]:
@@ -112,7 +112,7 @@ class Validation:
         Raises:
             DeepMarkError: a picture cannot be read, or the sheet not be written.
         """
-        detector = open_detector(network, self.schema, self.size)
+        detector = open_detector(network, self.schema, self.config.size, fit=self.config.fit, arch=self.config.arch)
         try:
             found = figures(validate(detector, self.pictures))
             draw_sheet(detector, self.pictures, self.folder / PREDICTIONS / f"step_{step:06d}.jpg")
@@ -155,4 +155,4 @@ def open_validation(
         dataset = open_dataset(source, source, password=config.read_password())
         require_same_classes(schema, dataset.schema)
         pictures = ValidationSet.read(dataset, most, skip_bad=config.skip_bad, advance=advance)
-    return Validation(pictures, schema, config.size, folder)
+    return Validation(pictures, schema, config, folder)

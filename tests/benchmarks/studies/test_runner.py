@@ -23,6 +23,7 @@ STUDIES = [
     "deformable_forms",
     "deformable_halves",
     "emulated_precisions",
+    "fit_accuracy",
     "graph_rewrites",
     "grouping",
     "half_rounding",

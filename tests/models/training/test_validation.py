@@ -23,7 +23,15 @@ from deepmark.models.training.log import LogLine
 from deepmark.models.training.loop import BEST, CHECKPOINT, LOG, VALIDATION, train
 from deepmark.models.training.stop_signals import StopRequest, stop_request
 from deepmark.models.training.train_state import load_state
-from deepmark.models.training.validation import Validation, ValidationResult, is_better, is_due, write_scores
+from deepmark.models.training.validation import (
+    PREDICTIONS,
+    Validation,
+    ValidationResult,
+    is_better,
+    is_due,
+    open_validation,
+    write_scores,
+)
 
 SCORES = {1: 0.25, 2: math.nan, 3: 0.125, 4: 0.25}
 CONFIG = TrainConfig(size=32, batch=2, steps=4, pictures=4)
@@ -51,6 +59,20 @@ def test_scores_from_before_a_kill_are_dropped(tmp_path: Path) -> None:
     for step in (2, 4, 6, 3):
         write_scores(path, step, {"mAP_pt": step / 8, "mAP_box": math.nan})
     assert path.read_text() == "step,mAP_pt,mAP_box\n2,0.25,nan\n3,0.375,nan\n"
+
+
+@pytest.mark.slow
+def test_a_training_in_pictures_own_shapes_is_validated_so(tmp_path: Path, demo_checkpoint: Path) -> None:
+    config = TrainConfig(size=96, fit="rect")
+    validation = open_validation(config, tmp_path, source=None, most=5, workers=1)
+    network = load_checkpoint(demo_checkpoint).network.eval()
+    seen: set[tuple[int, ...]] = set()
+    network.register_forward_pre_hook(lambda _, inputs: seen.add(tuple(inputs[0].shape[2:])))
+    with torch.no_grad():
+        scores = validation.score(network, 1)
+    assert seen == {(96, 96), (96, 64), (64, 96)}
+    assert set(scores) == {"mAP_pt", "mAP_box"}
+    assert (tmp_path / PREDICTIONS / "step_000001.jpg").exists()
 
 
 class _Judge(Validation):
