@@ -18,10 +18,11 @@ def _content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_a_bundle_holds_the_models_the_manifest_and_three_vectors(tiny_bundle: Path) -> None:
+def test_a_bundle_holds_the_models_the_manifest_and_four_vectors(tiny_bundle: Path) -> None:
     assert sorted(_content(tiny_bundle)) == [
         "manifest.json", "model.mnn", "model.onnx",
         "vectors/0.json", "vectors/0.png", "vectors/1.json", "vectors/1.png", "vectors/2.json", "vectors/2.png",
+        "vectors/3.json", "vectors/3.png",
     ]  # fmt: skip
 
 

@@ -41,8 +41,8 @@ def test_a_bundle_verifies_with_every_engine_that_is_here(tiny_bundle: Path) -> 
     found = verify(tiny_bundle)
     assert found.report.passed
     assert [(hop.reference, hop.candidate, hop.pictures) for hop in found.report] == [
-        ("torch", "mnn", 3),
-        ("torch", "onnx", 3),
+        ("torch", "mnn", 4),
+        ("torch", "onnx", 4),
     ]
     assert [engine.backend for engine in found.engines] == ["mnn", "onnxruntime"]
     assert all(hop.objects.expected > 0 for hop in found.report)
