@@ -10,6 +10,7 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
+from media_files import write_video
 from outcome import Deepmark
 from small_models import deepfashion2_bundle
 
@@ -84,6 +85,15 @@ def test_a_hundred_shapes_in_one_folder_are_all_looked_at(deepmark: Deepmark, bu
     outcome = deepmark("detect", bundle, pictures, "-o", tmp_path / "out", *options)
     assert outcome.code == 0, outcome.err
     assert json.loads(outcome.out)["totals"]["frames"] == 102
+
+
+def test_a_video_and_a_bundle_that_knows_no_fit(deepmark: Deepmark, data: Path, tmp_path: Path) -> None:
+    old = data / "made_without_avx2" / "tiny.deepmark"
+    assert b'"fit"' not in (old / "manifest.json").read_bytes()
+    write_video(tmp_path / "clip.mp4", 3, (96, 48))
+    for options, fit in (((), "square"), (("--fit", "rect"), "rect")):
+        found = detect(deepmark, old, tmp_path / "clip.mp4", tmp_path / "out", *options)
+        assert (found["inference"]["fit"], found["totals"]["frames"]) == (fit, 3)
 
 
 def test_a_model_of_one_size_refuses_other_shapes_with_the_way_out(

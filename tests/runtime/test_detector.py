@@ -118,6 +118,21 @@ def test_suppression_is_the_manifest_s_and_happens_once(
         assert found.scores[1] == pytest.approx(0.6 * np.exp(-(iou**2) / 0.5), rel=1e-4)
 
 
+@pytest.mark.parametrize("backend", ["mnn", "onnxruntime"])
+def test_what_is_found_in_a_shape_does_not_depend_on_the_shapes_before(tiny: Tiny, backend: Backend) -> None:
+    """As in a camera that is turned, or a folder of many shapes."""
+    frames = [
+        np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8) for shape in ((90, 30), (30, 90), (9, 9))
+    ]
+    lasting = Detector(tiny.bundle, threads=1, backend=backend, params=BASELINE, fit="rect", flip=True)
+    turning = [lasting(frame) for frame in (*frames, *frames[::-1])]
+    for frame, *found in zip(frames, turning[:3], turning[:2:-1], strict=True):
+        alone = Detector(tiny.bundle, threads=1, backend=backend, params=BASELINE, fit="rect", flip=True)(frame)
+        for one in found:
+            assert len(alone) == len(one) > 0
+            np.testing.assert_array_equal(one.boxes, alone.boxes)
+
+
 def test_params_may_differ_from_the_manifest_s(tiny: Tiny) -> None:
     own = DecoderParams.baseline()
     assert Detector(tiny.bundle, threads=1, params=own).params is own

@@ -72,7 +72,13 @@ PHONE_THREADS = 4  # the paper's
     show_default=True,
     help="Cores to pin to, such as 0,2-3; auto: as many of the fastest as there are threads.",
 )
-@click.option("--size", "sizes", metavar="N|HxW", multiple=True, help="Input size; may be repeated.  [default: own]")
+@click.option(
+    "--size",
+    "sizes",
+    metavar="N|HxW",
+    multiple=True,
+    help="Input size, or with --fit rect its limit; may be repeated.  [default: own]",
+)
 @click.option(
     "--backend",
     type=click.Choice(["all", "mnn", "onnxruntime"]),

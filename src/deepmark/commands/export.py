@@ -51,7 +51,8 @@ _LAYOUTS = "; ".join(f"{name}: {summary}" for name, summary in LAYOUTS.items())
     metavar="N|HxW",
     default="256",
     show_default=True,
-    help="Input size, pixels, multiples of 32; of 128 for an hourglass.",
+    help="Input size, pixels, multiples of 32; of 128 for an hourglass. Pictures lie whole in it, also where it is not"
+    " square.",
 )
 @click.option(
     "--dynamic/--fixed", default=True, show_default=True, help="Model for all input sizes, or for --size alone."
