@@ -1,6 +1,7 @@
 """Every command line of docs/networks.md that makes a network: seeded, exported to both formats, verified, detecting.
 
 The commands run in this process, at the size that the page gives; the script that the page names has the same ones.
+The native programs take what comes of it, on this computer and on an emulated phone processor.
 """
 
 from __future__ import annotations
@@ -8,18 +9,34 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from media_files import encoded, read_image
+from native_programs import require_cross_build
 from outcome import Deepmark
 
+from deepmark.commands.group import main
 from deepmark.models import seeded
 from deepmark.models.recognition.architectures import ARCHITECTURES
+from deepmark.runtime import Detector
 from deepmark.runtime.bundle import open_bundle
+from deepmark.runtime.native import NativeBuild, build_native
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "examples" / "seeded_network.sh"
 LINES = re.findall(r"^sh examples/seeded_network\.sh (.+)$", (ROOT / "docs" / "networks.md").read_text(), re.MULTILINE)
+ON_A_PHONE = (  # deformable, ResNet, both, boxes only: each runs operators, heads or a decoder that the others do not
+    "dla34-dcn 64 persons",
+    "resnet18 64",
+    "resnet18-dcn 64 persons",
+    "dla34-1x1 64 boxes",
+)
 PICTURE = ROOT / "models" / "demo" / "samples" / "sample0.png"
 
 
@@ -35,29 +52,41 @@ def test_the_script_has_the_commands_that_are_tested_here() -> None:
     assert [command for _, command in commands] == ["export", "verify", "detect"]
 
 
-def _one_picture(folder: Path) -> Path:
+@pytest.fixture(scope="module")
+def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What the commands of a line make; removed after the tests of that line, as an hourglass has 800 MB."""
+    arch, size, case, stacks = _words(request.param)
+    folder = tmp_path_factory.mktemp(arch)
+    checkpoint = folder / f"{arch}.pth"
+    seeded.main([arch, str(checkpoint), "--case", case, "--stacks", stacks])
     (folder / "pictures").mkdir()
     shutil.copy(PICTURE, folder / "pictures")
-    return folder / "pictures"
+    small = ("--images", str(folder / "pictures"), *(["--fixed"] if "hourglass" in arch else []))  # or it takes minutes
+    words = ["deepmark", "export", str(checkpoint), "--to", "onnx", "--to", "mnn", "--size", size, "-o", str(folder)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [*words, *small])
+        with pytest.raises(SystemExit) as stop:
+            main()
+    assert not stop.value.code, "the export failed: its message stands below"
+    checkpoint.unlink()
+    yield folder / f"{arch}.deepmark"
+    shutil.rmtree(folder)
+
+
+def _words(line: str) -> list[str]:
+    return [*line.split(), *("garments", "2")[len(line.split()) - 2 :]]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", LINES)
-def test_a_network_is_made_exported_verified_and_detects(line: str, tmp_path: Path, deepmark: Deepmark) -> None:
-    arch, size, case, stacks = (*line.split(), *("garments", "2")[len(line.split()) - 2 :])
-    checkpoint = tmp_path / f"{arch}.pth"
-    seeded.main([arch, str(checkpoint), "--case", case, "--stacks", stacks])
-
-    small = ("--images", _one_picture(tmp_path), *(["--fixed"] if "hourglass" in arch else []))  # or it takes minutes
-    formats = ("--to", "onnx", "--to", "mnn")
-    exported = deepmark("export", checkpoint, *formats, "--size", size, "-o", tmp_path, *small, "--json")
-    assert exported.code == 0, exported.err
-    assert json.loads(exported.out)["passed"]
-    bundle = tmp_path / f"{arch}.deepmark"
+@pytest.mark.parametrize(("line", "bundle"), [(line, line) for line in LINES], ids=LINES, indirect=["bundle"])
+def test_a_network_is_made_exported_verified_and_detects(
+    line: str, bundle: Path, tmp_path: Path, deepmark: Deepmark
+) -> None:
     for command in (("verify", bundle), ("detect", bundle, PICTURE, "-o", tmp_path / "found")):
         outcome = deepmark(*command)
         assert outcome.code == 0, outcome.err
 
+    arch = _words(line)[0]
     manifest = open_bundle(bundle).manifest
     row = ARCHITECTURES[arch]
     assert (manifest.source.architecture, manifest.input.multiple) == (arch, row.multiple)
@@ -65,3 +94,58 @@ def test_a_network_is_made_exported_verified_and_detects(line: str, tmp_path: Pa
     assert list((tmp_path / "found").iterdir())
     level = manifest.winograd_level
     assert (level == 0) == (arch == "hourglass104"), level
+
+
+def _lines(build: NativeBuild, words: Sequence[object], launcher: Sequence[str] = ()) -> list[dict[str, Any]]:
+    command = [*launcher, *build.launch(str(words[0])), *map(str, words[1:]), "--threads", "1"]
+    done = subprocess.run(
+        command,
+        cwd=build.folder,
+        env={"LD_LIBRARY_PATH": "."},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _verify_and_bench(bundle: Path, folder: Path, build: NativeBuild, launcher: Sequence[str] = ()) -> None:
+    verified = _lines(build, ["dm_verify", bundle], launcher)
+    assert [line["equal"] for line in verified] == [True] * len(verified)
+    assert sum(line["objects"]["matched"] for line in verified[:-1]) > 0
+
+    folder.mkdir()
+    (folder / "one.ppm").write_bytes(encoded(read_image(PICTURE), ".ppm"))
+    options = ("--pictures", folder, "--runs", 1, "--warm-up-runs", 0, "--threshold", 0.1)
+    timed = _lines(build, ["dm_bench", bundle, *options], launcher)
+    assert [line["event"] for line in timed] == ["start", "loaded", "warm", "sample", "end"]
+    assert timed[3]["objects"] > 0
+    assert timed[1]["winograd_level"] == (0 if open_bundle(bundle).manifest.winograd_level == 0 else -1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bundle", LINES, indirect=True)
+def test_the_native_programs_take_it(bundle: Path, host_build: NativeBuild, tmp_path: Path) -> None:
+    _verify_and_bench(bundle, tmp_path / "pictures", host_build)
+
+    found = _lines(host_build, ["dm_detect", bundle, tmp_path / "pictures" / "one.ppm", "--threshold", 0.01])[0]
+    expected = Detector(bundle, threads=1)(read_image(PICTURE))
+    best = np.argsort(-expected.scores)[:5]
+    assert len(best) == 5
+    for at in best:  # the letterboxes may differ by a grey level
+        assert any(
+            one["class_id"] == expected.class_ids[at]
+            and abs(one["score"] - expected.scores[at]) < 0.05
+            and np.allclose(one["box"], expected.boxes[at], atol=4)
+            for one in found["objects"]
+        ), f"{expected.scores[at]:.2f} at {expected.boxes[at]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bundle", ON_A_PHONE, indirect=True)
+def test_the_native_programs_take_it_on_an_emulated_phone_processor(bundle: Path, tmp_path: Path) -> None:
+    require_cross_build()
+    emulator = ("qemu-aarch64-static", "-cpu", "cortex-a76")
+    _verify_and_bench(bundle, tmp_path / "pictures", build_native("aarch64-linux-gnu"), emulator)
