@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
@@ -55,7 +56,9 @@ class TrainConfig(OptimisationConfig):
         """
         from deepmark.models.recognition.architectures import ARCHITECTURES
 
-        self.require("arch", self.arch in ARCHITECTURES, f"one of {', '.join(ARCHITECTURES)}")
+        near = get_close_matches(self.arch, ARCHITECTURES, n=1)
+        hint = f"is {near[0]} meant?" if near else "deepmark inspect CHECKPOINT says which network a file is of"
+        self.require("arch", self.arch in ARCHITECTURES, f"one of {', '.join(ARCHITECTURES)}", hint)
         multiple = self.multiple
         self._require_sides("size", (self.size,), f"a multiple of {multiple}")
         if self.sizes is not None:

@@ -71,11 +71,14 @@ class OptimisationConfig:
         """Refuse the option ``name`` unless ``holds``.
 
         Raises:
-            UsageError: names the option, what it must be (``expected``) and what it is.
+            UsageError: names the option, what it must be (``expected``) and what it is; the hint, unless there is a
+                better one, is the value of those who do not care.
         """
         if not holds:
+            default = next(one.default for one in fields(self) if one.name == name)
             raise UsageError(
-                f"{name} of {self.WHAT} must be {expected}, found {as_typed(getattr(self, name))}", hint=hint
+                f"{name} of {self.WHAT} must be {expected}, found {as_typed(getattr(self, name))}",
+                hint=hint or f"without it, it is {as_typed(default)}",
             )
 
     def load_schema(self) -> KeypointSchema:
