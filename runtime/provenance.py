@@ -210,6 +210,8 @@ class Tuning(ManifestPart, frozen=True):
         map_box_gain: lower and upper end of the 95 % interval of the difference of ``map_box``; None in bundles of
             earlier programs.
         flip: whether the parameters are for a flip test: they were searched for with it.
+        scales: factors of a picture's size that they were searched for with.
+        scales_mode: mode of these scales.
     """
 
     by: str
@@ -223,3 +225,5 @@ class Tuning(ManifestPart, frozen=True):
     map_box: tuple[float, float]
     map_box_gain: tuple[float, float] | None = None
     flip: bool = False
+    scales: tuple[float, ...] = (1.0,)
+    scales_mode: Literal["fix", "keep"] = "fix"

@@ -24,6 +24,7 @@ from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.engines.engine import EngineRecord
 from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.manifest import Manifest
+from deepmark.runtime.multi_inference import SINGLE, MultiInference
 from deepmark.runtime.provenance import Tuning
 
 if TYPE_CHECKING:
@@ -91,14 +92,16 @@ def retune(bundle: Path, decoder: DecoderParams, tuning: Tuning) -> Manifest:
     return complete
 
 
-def store_parameters(bundle: Path, report: TuneReport, record: EngineRecord, *, flip: bool = False) -> Manifest:
+def store_parameters(
+    bundle: Path, report: TuneReport, record: EngineRecord, inference: MultiInference = SINGLE
+) -> Manifest:
     """Put found parameters into a bundle, with where they come from; see `retune`.
 
     Args:
         bundle: folder or zip; replaced whole, or left as it is.
         report: result of the search.
         record: engine that gave the heads which were searched on.
-        flip: whether these were the heads of a flip test.
+        inference: looks at each picture that these were the heads of.
     """
     points, boxes = report.over_start.points, report.over_start.boxes
     tuning = Tuning(
@@ -112,7 +115,9 @@ def store_parameters(bundle: Path, report: TuneReport, record: EngineRecord, *, 
         map_pt_gain=None if points is None else (points.low, points.high),
         map_box=(boxes.before, boxes.after),
         map_box_gain=(boxes.low, boxes.high),
-        flip=flip,
+        flip=inference.flip,
+        scales=inference.scales,
+        scales_mode=inference.scales_mode,
     )
     return retune(bundle, report.found, tuning)
 

@@ -15,7 +15,7 @@ from deepmark.files import printable
 from deepmark.models.evaluation.dataset_request import DatasetRequest
 from deepmark.models.evaluation.metric import require_hotcoco
 from deepmark.runtime.engines.engine import EngineRecord
-from deepmark.runtime.multi_inference import SINGLE, MultiInference
+from deepmark.runtime.multi_inference import MultiInference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +61,6 @@ class TuningRequest:
             )
         if self.picture is not None:
             check_picture(self.picture)
-        if self.data.inference.scales != SINGLE.scales or self.data.inference.scales_mode != SINGLE.scales_mode:
-            raise UsageError("parameters are searched for at one scale of a picture", hint="leave the scales out")
         if self.write:
             require_retunable(self.model)
 
@@ -119,7 +117,7 @@ def tune_model(request: TuningRequest, progress: Progress = no_progress) -> Mode
         _write_map(request, report, store.manifest.name)
         written = request.write and report.significant
         if written:
-            store_parameters(request.model, report, store.record, flip=store.inference.flip)
+            store_parameters(request.model, report, store.record, store.inference)
     return ModelTuning(report, store.record, store.inference, written, labelled.faults)
 
 

@@ -1,30 +1,17 @@
-"""One picture, decoded as far as no parameter matters: every object that any blur of ``hm`` makes a centre.
-
-The decoder treats objects independently of each other until it sorts them. So the objects of all values of
-``sigma_center`` are located once and their landmarks refined once per ``sigma_keypoint``, by the decoder's own
-functions; ``alpha`` and ``gamma`` only combine what these give.
-"""
+"""One picture, decoded as far as no parameter matters, at every scale that it was looked at."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from deepmark.models.evaluation.compact_heads import CompactHeads
+from deepmark.exporter.tuning.staged_look import LookPositions, StagedLook
 from deepmark.models.evaluation.picture_heads import PictureHeads
-from deepmark.runtime.arrays import F32, F64, Index, Mask
-from deepmark.runtime.decoding.decoder import mean_values
-from deepmark.runtime.decoding.landmarks import Landmarks, Pairs, refine
-from deepmark.runtime.decoding.padded import PaddedMaps
+from deepmark.runtime.arrays import F32, F64, Index
 from deepmark.runtime.decoding.params import DecoderParams
-from deepmark.runtime.decoding.peaks import Centres, boxes_at, find_centres, require_cells
-from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.keypoints.schema import KeypointSchema
-from deepmark.runtime.transform import Letterbox
-
-NO_CENTRE = np.float32(-1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,66 +19,51 @@ class Positions:
     """The P landmarks of some objects, one object after the other, before technique 3.
 
     Attributes:
-        coarse: (2, P) regressed x, y, in cells.
-        refined: (2, P) x, y found in the heatmap, in cells.
-        is_refined: (P,) whether one was found in the heatmap.
-        transform: the picture's transform from cells to pixels.
+        looks: landmarks of each look's objects.
+        order: (P,) place of each landmark among those of all looks.
     """
 
-    coarse: F32
-    refined: F32
-    is_refined: Mask
-    transform: Letterbox
+    looks: tuple[LookPositions, ...]
+    order: Index
 
     def combine(self, gamma: float) -> F32:
         """Give final positions, (P, 2) in pixels of the picture: Eq. (3) as the decoder computes it."""
-        weight = np.float32(gamma)
-        mixed = weight * self.refined + (1 - weight) * self.coarse
-        return self.transform.to_image(np.where(self.is_refined, mixed, self.coarse).T)
+        points: F32 = np.concatenate([one.combine(gamma) for one in self.looks])[self.order]
+        return points
 
 
 class StagedPicture:
-    """The N objects of one picture, sorted by class and then by cell.
+    """The N objects of one picture, sorted by class, then by look, then by cell.
 
     Args:
-        picture: heads of the picture, of one look at it.
+        picture: heads of the picture.
         schema: classes and groups.
         params: parameters that are not searched for; the four others of it are not looked at.
         sigma_centers: values of ``sigma_center`` that may be asked for.
 
     Attributes:
         class_ids: (N,) class of each object.
+        looks: (N,) number of the look that found each object.
         centre_scores: (values of sigma_center, N) blurred centre score; `NO_CENTRE` where it is not among the best K.
         boxes: (N, 4) x1, y1, x2, y2 in pixels of the picture.
         has_landmark_map: whether the network has ``hm_hp``; without it scores are centre scores.
+        is_merged: whether there are several looks, whose objects are merged by suppression.
     """
 
     def __init__(
         self, picture: PictureHeads, schema: KeypointSchema, params: DecoderParams, sigma_centers: Sequence[float]
     ) -> None:
-        (only,) = picture.looks  # a search at several scales would search for their sum
-        heads = only.heads.restore()
-        self.has_landmark_map = heads.hm_hp is not None
-        found = [
-            find_centres(PaddedMaps.blurred(heads.hm, sigma, params.border), params.top_k) for sigma in sigma_centers
-        ]
-        in_map = heads.hm.shape[1] * heads.hm.shape[2]
-        keys = np.unique(np.concatenate([one.class_ids * in_map + one.cells for one in found]))
-        self.class_ids, cells = keys // in_map, keys % in_map
-        self.centre_scores = np.full((len(found), len(keys)), NO_CENTRE, np.float32)
-        for row, one in zip(self.centre_scores, found, strict=True):
-            row[np.searchsorted(keys, one.class_ids * in_map + one.cells)] = one.scores
-        y, x = np.divmod(cells, heads.hm.shape[2])
-        centres = Centres(np.zeros(len(keys), np.float32), self.class_ids, cells, np.stack([x, y]).astype(np.float32))
-        self._pairs = Pairs.of(schema, self.class_ids)
-        regressed = heads.at_centres(cells, self._pairs.owner, self._pairs.group)
-        self._sizes = np.maximum(require_cells(regressed.sizes, "wh"), 0)
-        self._boxes = boxes_at(centres, self._sizes, regressed.offsets)
-        moved = require_cells(regressed.displacements, "hps")
-        self._coarse = centres.xy.take(self._pairs.owner, axis=1) + moved
-        self._heads, self._transform = only.heads, only.transform
-        corners = np.ascontiguousarray(self._boxes.T).reshape(-1, 2, 2)
-        self.boxes = self._transform.to_image(corners).reshape(-1, 4)
+        self._looks = [StagedLook(one, schema, params, sigma_centers) for one in picture.looks]
+        self._lengths = np.array([len(one.groups) for one in schema.classes])
+        class_ids = np.concatenate([one.class_ids for one in self._looks])
+        self._order = np.argsort(class_ids, kind="stable")  # place of each object among those of all looks
+        self.class_ids = class_ids[self._order]
+        counts = [len(one.class_ids) for one in self._looks]
+        self.looks = np.repeat(np.arange(len(counts)), counts)[self._order]
+        self.centre_scores: F32 = np.concatenate([one.centre_scores for one in self._looks], axis=1)[:, self._order]
+        self.boxes: F32 = np.concatenate([one.boxes for one in self._looks])[self._order]
+        self.has_landmark_map = self._looks[0].has_landmark_map
+        self.is_merged = len(self._looks) > 1
 
     def refine(self, params: DecoderParams, objects: Index) -> tuple[F64, Positions]:
         """Look the landmarks up in the heatmap.
@@ -103,30 +75,24 @@ class StagedPicture:
         Returns:
             ``Score_kps`` of Eq. (1) of all objects, (N,), and the positions.
         """
-        heads = _landmark_heads(self._heads)
-        whole = replace(params, gamma=1.0)  # refined positions as they are
-        landmarks = refine(self._pairs, self._coarse, self._sizes, self._boxes, heads, whole)
-        return mean_values(self._pairs, landmarks, params), self._positions(landmarks, objects)
-
-    def _positions(self, landmarks: Landmarks, objects: Index) -> Positions:
         wanted = np.zeros(len(self.class_ids), np.bool_)
-        wanted[objects] = True
-        pairs = wanted[self._pairs.owner]
-        return Positions(
-            coarse=self._coarse[:, pairs],
-            refined=landmarks.xy[:, pairs],
-            is_refined=landmarks.refined[pairs],
-            transform=self._transform,
-        )
+        wanted[self._order[objects]] = True
+        means, positions, begin = [], [], 0
+        for look in self._looks:
+            end = begin + len(look.class_ids)
+            mean, found = look.refine(params, np.flatnonzero(wanted[begin:end]))
+            means.append(mean)
+            positions.append(found)
+            begin = end
+        scores: F64 = np.concatenate(means)[self._order]
+        return scores, Positions(tuple(positions), self._landmark_order(objects))
 
-
-def _landmark_heads(compact: CompactHeads) -> Heads:
-    """Restore what `refine` reads, which is a third of the work; the other heads are zeros that are never touched."""
-    (_, height, width), groups = compact.hm.shape, compact.schema.num_groups
-    return Heads(
-        hm=np.zeros(compact.hm.shape, np.float32),
-        wh=np.zeros((2, height, width), np.float32),
-        hps=np.zeros((2 * groups, height, width), np.float32) if groups else None,
-        hm_hp=None if compact.hm_hp is None else compact.hm_hp.restore(),
-        hp_offset=None if compact.hp_offset is None else compact.hp_offset.restore(),
-    )
+    def _landmark_order(self, objects: Index) -> Index:
+        """Say where the landmarks of some objects lie among those that all looks give."""
+        lengths = self._lengths[self.class_ids[objects]]
+        by_look = np.argsort(self._order[objects])
+        sizes = lengths[by_look]
+        starts = np.empty(len(objects), np.intp)
+        starts[by_look] = sizes.cumsum() - sizes
+        order: Index = np.arange(lengths.sum()) + np.repeat(starts - (lengths.cumsum() - lengths), lengths)
+        return order

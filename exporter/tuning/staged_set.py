@@ -18,12 +18,13 @@ landmark twice. The results are those of `decode`, of a `Detector` and of the me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from deepmark.exporter.tuning.judge import Judge, Ranked
-from deepmark.exporter.tuning.staged_picture import NO_CENTRE, Positions, StagedPicture
+from deepmark.exporter.tuning.staged_look import NO_CENTRE
+from deepmark.exporter.tuning.staged_picture import Positions, StagedPicture
 from deepmark.exporter.tuning.suppression import SuppressionTables, pick
 from deepmark.models.evaluation.average_precision import Verdicts
 from deepmark.models.evaluation.picture_items import PictureItems
@@ -72,6 +73,9 @@ class StagedSet:
         self._groups = picture_of * len(schema.classes) + class_ids  # of objects that compete
         self._centre_scores = np.concatenate([one.centre_scores for one in self._pictures], axis=1)
         boxes = np.concatenate([one.boxes for one in self._pictures])
+        self._looks = np.concatenate([one.looks for one in self._pictures])
+        if params.nms is None and any(one.is_merged for one in self._pictures):  # as `detect_in_picture` merges
+            params = replace(params, nms="soft")
         self._suppression = SuppressionTables.of(boxes, self._groups, params) if params.nms else None
         self._judge = Judge(self._pictures, items, schema)
         self._means: dict[float, F64] = {}
@@ -96,7 +100,8 @@ class StagedSet:
         before = centre_scores[objects]
         means = self._means_at(params)[objects]
         scores = rescore(before, means, params) if self._pictures[0].has_landmark_map else before
-        order = np.lexsort((-before, -scores, self._groups[objects]))  # stable: what is equal stays sorted by cell
+        keys = -before, self._looks[objects], -scores, self._groups[objects]
+        order = np.lexsort(keys)  # stable: what is equal stays sorted by cell
         order = order[scores[order] >= np.float32(params.score_threshold)]
         objects, scores = objects[order], scores[order]
         if self._suppression is not None:

@@ -156,5 +156,5 @@ def test_parameters_for_another_way_of_looking_are_said(
     plain, flip = (
         deepmark("detect", tuned, picture, "-o", tmp_path / "out", *arguments) for arguments in ((), ("--flip",))
     )
-    assert "note: this model's parameters were tuned for --flip" in plain.err
+    assert "note: this model's parameters were tuned for flip, this is single" in plain.err
     assert "tuned" not in flip.err

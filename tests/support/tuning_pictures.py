@@ -17,12 +17,28 @@ SCHEMA = KeypointSchema.deepfashion2()
 CELLS = 16
 
 
-def make_pictures(count: int, *, seed: int = 0, optional: bool = True, levels: int = 0) -> list[PictureHeads]:
-    """Scenes of a few garments; with ``levels``, so few heatmap values that there are plateaus and ties."""
-    return [_picture(number, seed + number, optional=optional, levels=levels) for number in range(1, count + 1)]
+def make_pictures(
+    count: int, *, seed: int = 0, optional: bool = True, levels: int = 0, looks: int = 1
+) -> list[PictureHeads]:
+    """Scenes of a few garments; with ``levels``, so few heatmap values that there are plateaus and ties.
+
+    Of several looks at a picture the first sees the picture whole, the others a scene of their own in a part of it.
+    """
+    pictures = []
+    for number in range(1, count + 1):
+        size = (60 + 10 * (number % 4), 90)
+        found = [
+            CompactLook(
+                _heads(seed + number + 100 * look, optional=optional, levels=levels),
+                Letterbox.fit((size[0], size[1] - 7 * look), (4 * CELLS, 4 * CELLS)),
+            )
+            for look in range(looks)
+        ]
+        pictures.append(PictureHeads(number, size, tuple(found)))
+    return pictures
 
 
-def _picture(image_id: int, seed: int, *, optional: bool, levels: int) -> PictureHeads:
+def _heads(seed: int, *, optional: bool, levels: int) -> CompactHeads:
     heads = make_scene(SCHEMA, SceneLoad(cells=(CELLS, CELLS), objects=4, seed=seed))
 
     def rounded(maps: np.ndarray) -> np.ndarray:
@@ -37,9 +53,7 @@ def _picture(image_id: int, seed: int, *, optional: bool, levels: int) -> Pictur
         hm_hp=rounded(heads.hm_hp) if optional else None,
         hp_offset=heads.hp_offset if optional else None,
     )
-    size = (60 + 10 * (image_id % 4), 90)
-    look = CompactLook(CompactHeads.of(heads, SCHEMA), Letterbox.fit(size, (4 * CELLS, 4 * CELLS)))
-    return PictureHeads(image_id, size, (look,))
+    return CompactHeads.of(heads, SCHEMA)
 
 
 def make_truth(pictures: list[PictureHeads], *, seed: int = 0, unlabelled: float = 0.1) -> Truth:

@@ -131,8 +131,10 @@ def command(
         if engine.record.choice:
             say(f"engine: {engine.record.backend}, the faster one here ({engine.record.choice})")
         tuning = bundle.manifest.tuning
-        if tuning is not None and tuning.flip != flip:
-            say(f"note: this model's parameters were tuned {'for' if tuning.flip else 'without'} --flip")
+        if tuning is not None:
+            tuned = MultiInference(tuning.flip, tuning.scales, tuning.scales_mode)
+            if tuned != inference:
+                say(f"note: this model's parameters were tuned for {tuned.describe()}, this is {inference.describe()}")
         detector = Detector(
             engine,
             params=replace(engine.manifest.decoder, score_threshold=threshold),

@@ -15,6 +15,7 @@ from deepmark.commands.options import (
     labels_options,
     model_run_options,
     output_options,
+    scales_options,
     seed_option,
 )
 from deepmark.console import print_json, progress, say
@@ -28,6 +29,7 @@ Examples:
   deepmark tune shirt.deepmark --images validation --annotations validation
   deepmark tune shirt.deepmark --images drawings --annotations drawings --write
   deepmark tune shirt.deepmark --images drawings --annotations drawings --flip --write
+  deepmark tune shirt.deepmark --images drawings --annotations drawings --flip --scales .85,.95,1,1.1 --write
   deepmark tune shirt.deepmark --images drawings --annotations drawings --map figure10.png --csv figure10.csv
   deepmark tune shirt.deepmark --images drawings --annotations drawings --techniques 1,3 --step .1 --json
 """
@@ -74,6 +76,7 @@ class _Step(click.ParamType[int]):
 @click.option("--map", "picture", metavar="FILE", type=READABLE, help="Draw mAP_pt over both sigmas (.png or .svg).")
 @click.option("--csv", "table", metavar="FILE", type=READABLE, help="Write mAP_pt over both sigmas as a table (.csv).")
 @flip_option
+@scales_options
 @model_run_options
 @output_options
 def command(
@@ -97,8 +100,8 @@ def command(
 
     For a model that finds boxes only, sigma_center is searched, and mAP_box decides.
 
-    With --flip the parameters are those for detecting with --flip: means of two heatmaps are lower and smoother. A
-    bundle remembers that.
+    With --flip and --scales the parameters are those for detecting in that way: means of two heatmaps are lower and
+    smoother, and suppression merges what several scales find. A bundle remembers that.
     """
     from deepmark.exporter.tuning.model_tuning import TuningRequest, tune_model
     from deepmark.exporter.tuning.tables import print_search

@@ -50,10 +50,10 @@ def some_params(fixed: DecoderParams, seed: int) -> list[DecoderParams]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FIXED)
-@pytest.mark.parametrize("levels", [0, 12])
-def test_detections_and_figures_are_those_of_the_decoder_and_of_the_metric(name: str, levels: int) -> None:
+@pytest.mark.parametrize(("levels", "looks"), [(0, 1), (12, 1), (0, 3), (12, 2)])
+def test_detections_and_figures_are_those_of_the_decoder_and_of_the_metric(name: str, levels: int, looks: int) -> None:
     fixed = FIXED[name]
-    pictures = make_pictures(6, seed=3, levels=levels)
+    pictures = make_pictures(6, seed=3, levels=levels, looks=looks)
     truth = make_truth(pictures, seed=4)
     decoded = [StagedPicture(one, SCHEMA, fixed, SIGMAS) for one in pictures]
     picture_of = np.repeat(np.arange(len(decoded)), [len(one.class_ids) for one in decoded])

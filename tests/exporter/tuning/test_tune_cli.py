@@ -11,10 +11,7 @@ from deepfashion2_files import document, item, write_set
 from outcome import Deepmark
 from small_models import deepfashion2_bundle
 
-from deepmark.errors import UsageError
-from deepmark.exporter.tuning.model_tuning import TuningRequest
 from deepmark.models.datasets.drawings.dataset import write_dataset
-from deepmark.models.evaluation.dataset_request import DatasetRequest
 from deepmark.runtime.bundle import open_bundle
 
 
@@ -49,34 +46,29 @@ def test_what_is_found_goes_into_the_bundle_with_its_origin(
     bundle = Path(shutil.copytree(demo_bundle, tmp_path / "shirt.deepmark"))
     made = {name: tmp_path / "out" / name for name in ("map.png", "map.csv")}
 
+    looks = ("--flip", "--scales", ".9,1")
     outcome = deepmark(
-        "tune", bundle, *on(drawings, "--flip", "--write", "--map", made["map.png"], "--csv", made["map.csv"], "--json")
+        "tune", bundle, *on(drawings, *looks, "--write", "--map", made["map.png"], "--csv", made["map.csv"], "--json")
     )
 
     assert outcome.code == 0, outcome.err
     found = json.loads(outcome.out)
     assert found["written"] is True
     assert found["engine"]["backend"] == "mnn"
-    assert found["inference"] == {"flip": True, "scales": [1.0], "scales_mode": "fix"}
+    assert found["inference"] == {"flip": True, "scales": [0.9, 1.0], "scales_mode": "fix"}
     search = found["search"]
     assert [one["parameter"] for one in search["sweeps"]] == ["alpha", "sigma_center", "sigma_keypoint", "gamma"]
     assert (search["searched"]["pictures"], search["checked"]["pictures"]) == (6, 6)
     manifest = open_bundle(bundle).manifest
     assert manifest.decoder.alpha == search["found"]["alpha"]
     assert manifest.tuning is not None
-    assert manifest.tuning.flip
+    assert (manifest.tuning.flip, manifest.tuning.scales, manifest.tuning.scales_mode) == (True, (0.9, 1.0), "fix")
     assert manifest.tuning.annotations_sha256 == search["truth_sha256"]
     assert manifest.tuning.map_pt == (search["over_start"]["points"]["before"], search["over_start"]["points"]["after"])
     assert manifest.tuning.before == open_bundle(demo_bundle).manifest.decoder
     assert deepmark("verify", bundle, "-q").code == 0
     assert len(made["map.csv"].read_text().splitlines()) == 1 + 9
     assert made["map.png"].stat().st_size > 1000
-
-
-def test_parameters_are_searched_for_at_one_scale(small_bundle: Path, drawings: Path) -> None:
-    data = DatasetRequest(annotations=drawings, images=drawings, scales=(0.5, 1.0))
-    with pytest.raises(UsageError, match="at one scale"):
-        TuningRequest(model=small_bundle, data=data, steps=2).check()
 
 
 @pytest.mark.slow
