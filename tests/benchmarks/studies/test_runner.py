@@ -24,6 +24,7 @@ STUDIES = [
     "deformable_halves",
     "emulated_precisions",
     "fit_accuracy",
+    "gpu_back_ends",
     "graph_rewrites",
     "grouping",
     "half_rounding",

@@ -10,6 +10,8 @@ from checkpoints import of_library
 
 from deepmark.models.evaluation.heads_job import ModelRequest, maker
 from deepmark.models.seeded import seeded_checkpoint
+from deepmark.runtime.multi_inference import MultiInference
+from deepmark.runtime.placed_heads import look
 
 
 def test_the_factor_of_a_mask_decides_what_is_computed_and_what_a_cache_may_give(tmp_path: Path) -> None:
@@ -28,3 +30,11 @@ def test_the_factor_of_a_mask_decides_what_is_computed_and_what_a_cache_may_give
     assert all(np.array_equal(twice[name], head) for name, head in expected.items())
     assert not np.array_equal(once["hm"], expected["hm"])
     assert once_by != twice_by
+
+
+def test_a_checkpoint_takes_pictures_in_their_own_shapes(tmp_path: Path) -> None:
+    torch.save(seeded_checkpoint("resnet18-dcn", "persons"), tmp_path / "net.pth")
+    with ModelRequest(tmp_path / "net.pth", size=(64, 64)).open(1) as engine:
+        inference = MultiInference(fit="rect").for_model(engine.manifest)
+        (placed,) = look(engine, np.zeros((80, 30, 3), np.uint8), inference)
+    assert placed.transform.input_centre == (16, 32)
