@@ -31,6 +31,7 @@ def convert_network(
     *,
     simplify: bool,
     on_progress: Callable[[str], None],
+    on_file: Callable[[str, Path], None] = lambda _stage, _file: None,
 ) -> dict[str, Path]:
     """Write the model files of all stages into a folder; files of an earlier try are replaced.
 
@@ -41,6 +42,7 @@ def convert_network(
         manifest: manifest that the files carry.
         simplify: whether onnxsim runs on the ONNX model.
         on_progress: function that gets one line at each step.
+        on_file: function that gets the name of each stage and its file, as soon as that is written.
 
     Returns:
         The files by the stage's name, in order.
@@ -68,10 +70,12 @@ def convert_network(
         logits=manifest.heads.activation == "logits",
         metadata=manifest.to_json(compact=True).decode(),
     )
+    on_file("onnx", files["onnx"])
     if simplify:
         on_progress("onnx -> simplified")
         files["simplified"] = folder / "simplified.onnx"
         simplify_onnx(files["onnx"], files["simplified"], heads=outputs)
+        on_file("simplified", files["simplified"])
     forms: dict[str, LayerForm] = {}
     if has_deformable(loaded.network):
         forms |= {DECOMPOSED: PORTABLE} if request.dcn == DECOMPOSED else {}
@@ -81,6 +85,7 @@ def convert_network(
         on_progress(f"onnx -> {stage}")
         files[stage] = folder / f"{stage.replace(' ', '_')}.onnx"
         decompose_onnx(source, files[stage], form, heads=outputs, size=request.size, multiple=manifest.input.multiple)
+        on_file(stage, files[stage])
     if request.target == "gpu":
         on_progress(f"onnx -> {GPU_FORM}")
         source = mnn_source(files)
@@ -88,15 +93,18 @@ def convert_network(
         write_gpu_form(source, files[GPU_FORM], heads=outputs)
         for one in read_for(files[GPU_FORM], "opencl", "vulkan"):
             on_progress(one.sentence())
+        on_file(GPU_FORM, files[GPU_FORM])
     elif MNN in request.formats and not PRECISIONS[manifest.precision].calibrated:
         blocked = folder / "blocked_stem.onnx"
         if write_blocked_stem(mnn_source(files), blocked, heads=outputs):
             on_progress(f"onnx -> {BLOCKED_STEM}")
             files[BLOCKED_STEM] = blocked
+            on_file(BLOCKED_STEM, blocked)
     if MNN in request.formats:
         on_progress("onnx -> mnn")
         files["mnn"] = folder / "network.mnn"
         convert_to_mnn(mnn_source(files), files["mnn"])
+        on_file("mnn", files["mnn"])
     return files
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,6 +40,10 @@ logger = logging.getLogger(__name__)
 # 2.3 GB with them and .75 GB without.
 WINOGRAD_GROWTH = 3
 WINOGRAD_LIMIT_BYTES = 1 << 30
+
+# Larger networks are compared after all files are written: torch's exporter and MNN's converter hold several copies of
+# the weights for a while, and a session of each engine beside them would add to that.
+AT_ONCE_LIMIT_BYTES = 256 << 20
 
 Progress = Callable[[str], None]
 
@@ -175,8 +178,8 @@ def export(
         copies = 1 + simplify + len(levels) * len(request.formats) + plan.reduced + zip_too
         _require_room(work, loaded, copies=copies)
         convert = partial(convert_network, loaded, work, request, simplify=simplify, on_progress=on_progress)
-        prove = partial(_prove, loaded, pictures, tolerances or Tolerances(), on_progress)
-        manifest, files, report, vectors = _first_proven(manifest, levels, convert, prove, on_progress)
+        prove = partial(_convert_and_prove, loaded, convert, pictures, tolerances or Tolerances(), on_progress)
+        manifest, files, report, vectors = _first_proven(manifest, levels, prove, on_progress)
         finding = None
         if explain:
             on_progress("looking for the first tensor that differs")
@@ -262,8 +265,7 @@ def _levels(
 def _first_proven(
     manifest: Manifest,
     levels: Sequence[WinogradLevel | msgspec.UnsetType],
-    convert: Callable[[Manifest], dict[str, Path]],
-    prove: Callable[[Manifest, dict[str, Path]], tuple[ParityReport, dict[str, bytes]]],
+    prove: Callable[[Manifest], tuple[dict[str, Path], ParityReport, dict[str, bytes]]],
     on_progress: Progress,
 ) -> tuple[Manifest, dict[str, Path], ParityReport, dict[str, bytes]]:
     """Convert and prove with the first of MNN's Winograd levels at which all is equal, or else the last one."""
@@ -271,8 +273,7 @@ def _first_proven(
         if number:
             on_progress(f"MNN differs: trying it at Winograd level {level}")
         manifest = msgspec.structs.replace(manifest, winograd_level=level)
-        files = convert(manifest)
-        report, vectors = prove(manifest, files)
+        files, report, vectors = prove(manifest)
         if report.passed:
             break
     return manifest, files, report, vectors
@@ -289,27 +290,48 @@ def _require_room(folder: Path, loaded: LoadedNetwork, *, copies: int) -> None:
         )
 
 
-def _prove(
+def _convert_and_prove(
     loaded: LoadedNetwork,
+    convert: Callable[..., dict[str, Path]],
     pictures: list[ParityPicture],
     tolerances: Tolerances,
     on_progress: Progress,
     manifest: Manifest,
-    files: Mapping[str, Path],
-) -> tuple[ParityReport, dict[str, bytes]]:
-    """Compare all stages on all pictures; return the report, and golden vectors from what the network itself gave."""
-    from deepmark.exporter.stages import ChainStage, compare_stages, load_converted, torch_stage
+) -> tuple[dict[str, Path], ParityReport, dict[str, bytes]]:
+    """Write all model files and compare all stages on all pictures, each stage as soon as it is there.
+
+    Returns:
+        The files by the stage's name, the report, and golden vectors from what the network itself gave.
+    """
+    from deepmark.exporter.stage_runs import StageRuns
+    from deepmark.exporter.stages import compare_samples, converted_stage, one_torch_thread, torch_stage, twin
 
     vectors: dict[str, bytes] = {}
     keep = _keeper(vectors, pictures, manifest)
-    with ExitStack() as stack:
-        stages = [stack.enter_context(torch_stage(loaded.network, manifest.heads))]
-        stages += [ChainStage.of(name, stack.enter_context(load_converted(path, name))) for name, path in files.items()]
-        on_progress(f"comparing {', '.join(stage.name for stage in stages)} on {len(pictures)} pictures")
-        report = compare_stages(stages, pictures, manifest, tolerances, keep)
+    with one_torch_thread(), StageRuns(pictures, manifest) as runs:
+
+        def start(name: str, file: Path) -> None:
+            runs.start(name, partial(converted_stage, file, name))
+
+        def start_early(name: str, file: Path) -> None:
+            if at_once and name != MNN.name:  # MNN loads with stdout held, where a listener's line could be lost
+                start(name, file)
+
+        at_once = 4 * loaded.report.parameters <= AT_ONCE_LIMIT_BYTES
+        network = partial(torch_stage, twin(loaded.network), manifest.heads)
+        if at_once:
+            runs.start("torch", network)
+        files = convert(manifest, on_file=start_early)
+        on_progress(f"comparing {', '.join(('torch', *files))} on {len(pictures)} pictures")
+        if not at_once:
+            runs.start("torch", network)
+        for name in files:
+            if name not in runs.names:
+                start(name, files[name])
+        report = compare_samples(runs.names, runs.samples(), manifest, tolerances, keep)
     if not any(hop.objects.expected for hop in report):
         logger.warning("no picture shows an object, so only heads were compared: give better ones with --images")
-    return report, vectors
+    return files, report, vectors
 
 
 def _keeper(

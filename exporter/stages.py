@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,17 @@ def compare_stages(
     pictures: Sequence[ParityPicture],
     manifest: Manifest,
     tolerances: Tolerances,
+) -> ParityReport:
+    """Run all stages on all pictures, one after the other, and compare what they give, see `compare_samples`."""
+    rows = ((picture, [stage.sample(picture, manifest) for stage in stages]) for picture in pictures)
+    return compare_samples([stage.name for stage in stages], rows, manifest, tolerances)
+
+
+def compare_samples(
+    names: Sequence[str],
+    rows: Iterable[tuple[ParityPicture, Sequence[ParitySample]]],
+    manifest: Manifest,
+    tolerances: Tolerances,
     on_sample: Callable[[ParityPicture, ParitySample], None] = lambda _picture, _sample: None,
 ) -> ParityReport:
     """Compare every stage with the one before it, and the last one with the first.
@@ -100,19 +112,19 @@ def compare_stages(
     cannot add up unseen.
 
     Args:
-        stages: stages to compare; the first is right, whatever it gives.
-        pictures: pictures that the stages run on.
-        manifest: how pictures are prepared and heads decoded.
+        names: names of the stages; the first is right, whatever it gives.
+        rows: each picture with what every stage gave for it.
+        manifest: how heads were decoded.
         tolerances: allowed differences of stages.
         on_sample: function that gets each picture and what the first stage gave for it.
     """
-    hops = [(i, i + 1) for i in range(len(stages) - 1)]
-    if len(stages) > 2:
-        hops.append((0, len(stages) - 1))
+    hops = [(i, i + 1) for i in range(len(names) - 1)]
+    if len(names) > 2:
+        hops.append((0, len(names) - 1))
     tallies = {
         (i, j): HopTally(
-            stages[i].name,
-            stages[j].name,
+            names[i],
+            names[j],
             spec=manifest.heads,
             schema=manifest.keypoints,
             params=manifest.decoder,
@@ -120,8 +132,7 @@ def compare_stages(
         )
         for i, j in hops
     }
-    for picture in pictures:
-        samples = [stage.sample(picture, manifest) for stage in stages]
+    for picture, samples in rows:
         on_sample(picture, samples[0])
         for (i, j), tally in tallies.items():
             tally.add(samples[i], samples[j])
@@ -129,8 +140,15 @@ def compare_stages(
 
 
 @contextmanager
+def converted_stage(path: Path, name: str) -> Iterator[ChainStage]:
+    """Give a model file that was just written as a stage; see `load_converted`."""
+    with load_converted(path, name) as engine:
+        yield ChainStage.of(name, engine)
+
+
+@contextmanager
 def torch_stage(network: torch.nn.Module, spec: HeadsSpec) -> Iterator[ChainStage]:
-    """Give the network itself, with every head, as a stage; torch's number of threads is put back afterwards."""
+    """Give the network itself, with every head, as a stage."""
     import torch
 
     def run(x: F32) -> dict[str, F32]:
@@ -141,9 +159,27 @@ def torch_stage(network: torch.nn.Module, spec: HeadsSpec) -> Iterator[ChainStag
                 name: (torch.sigmoid(raw[name]) if name in active else raw[name])[0].numpy() for name in spec.tensors
             }
 
+    with one_torch_thread():
+        yield ChainStage("torch", run)
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Let torch compute with `THREADS`, in threads that are started meanwhile too; its number is put back afterwards.
+
+    More than one is also slower for short work: those that have nothing to do keep their cores busy waiting.
+    """
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     try:
-        yield ChainStage("torch", run)
+        yield
     finally:
         torch.set_num_threads(before)
+
+
+def twin(network: torch.nn.Module) -> torch.nn.Module:
+    """Return the network once more, for another thread: with hooks and modes of its own, and the very same weights."""
+    tensors = (*network.parameters(), *network.buffers())
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in tensors})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import onnx
 
 DEFAULT_DOMAINS = ("", "ai.onnx")
+
+_MOST_KEPT = 4096  # elements of a weight that shapes may be computed from
 
 Side = int | str | None
 Shape = tuple[Side, ...]
@@ -128,12 +131,33 @@ class NodeFacts:
         return name not in self.graph.outputs and len(self.graph.readers.get(name, ())) == 1
 
 
+def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the graph with large weights as inputs of their type and shape: inference copies all that it is given."""
+    import onnx
+
+    slim = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
+    graph, whole = slim.graph, model.graph
+    graph.name = whole.name
+    graph.node.extend(whole.node)
+    graph.input.extend(whole.input)
+    graph.output.extend(whole.output)
+    graph.value_info.extend(whole.value_info)
+    graph.sparse_initializer.extend(whole.sparse_initializer)
+    named = {one.name for one in whole.input}
+    for one in whole.initializer:
+        if math.prod(one.dims) <= _MOST_KEPT:
+            graph.initializer.append(one)
+        elif one.name not in named:
+            graph.input.append(onnx.helper.make_tensor_value_info(one.name, one.data_type, one.dims))
+    return slim
+
+
 def read_graph(model: onnx.ModelProto) -> GraphFacts:
     """Gather what is known of a valid model's main graph."""
     import onnx
 
     try:
-        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+        inferred = onnx.shape_inference.infer_shapes(_without_weights(model), data_prop=True).graph
     except onnx.shape_inference.InferenceError:  # then only what the file says is known
         inferred = model.graph
     graph = model.graph

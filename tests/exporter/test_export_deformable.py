@@ -131,16 +131,16 @@ def test_where_winograd_fails_the_bundle_says_so_and_engines_obey(
     network: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export: TinyExport = request.getfixturevalue(network)
-    prove = pipeline._prove
+    prove = pipeline._convert_and_prove
 
-    def failing_at_first(*arguments: Any) -> tuple[ParityReport, dict[str, bytes]]:
-        report, vectors = prove(*arguments)
+    def failing_at_first(*arguments: Any) -> tuple[dict[str, Path], ParityReport, dict[str, bytes]]:
+        files, report, vectors = prove(*arguments)
         manifest = next(one for one in arguments if isinstance(one, Manifest))
         if manifest.winograd_level is msgspec.UNSET:
             report = ParityReport(tuple(msgspec.structs.replace(hop, passed=False) for hop in report))
-        return report, vectors
+        return files, report, vectors
 
-    monkeypatch.setattr(pipeline, "_prove", failing_at_first)
+    monkeypatch.setattr(pipeline, "_convert_and_prove", failing_at_first)
     lines: list[str] = []
     result = export(to=("onnx", "mnn"), on_progress=lines.append)
 
