@@ -119,7 +119,7 @@ def gathered_share(network: nn.Module, size: tuple[int, int]) -> float:
     layers: list[NetworkLayerCost] = []
     # For one small input it takes less time to compute than to load what torch's "meta" device needs (1.5 s).
     with _hooked(network, layers), torch.inference_mode():
-        network(torch.zeros(1, 3, *size))
+        network(torch.zeros(1, 3, *size, device=next(network.parameters()).device))
     gathered = sum(one.multiply_adds for one in layers if one.name.partition(".")[0] in GATHERED_HEADS)
     return gathered / sum(one.multiply_adds for one in layers)
 
