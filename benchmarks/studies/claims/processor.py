@@ -15,8 +15,8 @@ class ShapeGoals:
     """Largest quotient of a whole frame of the picture's own shape and the fastest rival's dense network at its square.
 
     Attributes:
-        tall: of 3:4 pictures; None where none was set.
-        wide: of 16:9 pictures; None where none was set.
+        tall: quotient for 3:4 pictures; None where no bound was set.
+        wide: quotient for 16:9 pictures; None where no bound was set.
     """
 
     tall: float | None
