@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepmark.benchmarks.studies.claims.claim import Claim
-from deepmark.benchmarks.studies.support.commit_tree import Tree, tree_here, tree_of
+from deepmark.benchmarks.studies.support.commit_tree import SourceTree, tree_here, tree_of
 from deepmark.benchmarks.studies.support.process_costs import (
     CostRatios,
     ProcessCost,
@@ -78,7 +78,7 @@ def _rows(name: str, commit: str, found: CostRatios) -> list[Claim]:
 
 
 def _commands(
-    request: CommandRequest, folder: Path, trees: tuple[Tree, Tree]
+    request: CommandRequest, folder: Path, trees: tuple[SourceTree, SourceTree]
 ) -> dict[str, list[Callable[[], ProcessCost]]]:
     """Prepare what the commands need; return them by name, here and as they were."""
     bundles = {}
@@ -90,28 +90,28 @@ def _commands(
     here = trees[0]
     cost_of(_words("synth", drawn, "--count", DRAWN, "--seed", SEED, "--size", TALL), here.environment())
 
-    def export(tree: Tree) -> ProcessCost:
+    def export(tree: SourceTree) -> ProcessCost:
         with tempfile.TemporaryDirectory(dir=folder) as fresh:  # a model that nobody knows yet, as of a new checkpoint
             return _export(request, tree, Path(fresh), Path(fresh) / "cache")
 
-    def detect(tree: Tree) -> ProcessCost:
+    def detect(tree: SourceTree) -> ProcessCost:
         words = _words("detect", bundles[tree.name], picture, "-o", folder / tree.name / "found", "--quiet")
         return cost_of(words, tree.environment(DEEPMARK_CACHE=str(folder / tree.name / "cache")))
 
-    def evaluate(tree: Tree) -> ProcessCost:
+    def evaluate(tree: SourceTree) -> ProcessCost:
         cache = folder / tree.name / "cache"
         shutil.rmtree(cache / "heads", ignore_errors=True)
         fit = ["--fit", "rect"] if tree is here else []
         words = _words("eval", bundles[tree.name], "--images", drawn, "--annotations", drawn, *fit, "--quiet")
         return cost_of(words, tree.environment(DEEPMARK_CACHE=str(cache)))
 
-    def both(run: Callable[[Tree], ProcessCost]) -> list[Callable[[], ProcessCost]]:
+    def both(run: Callable[[SourceTree], ProcessCost]) -> list[Callable[[], ProcessCost]]:
         return [lambda tree=tree: run(tree) for tree in trees]  # type: ignore[misc]
 
     return {"export": both(export), "detect": both(detect), "eval": both(evaluate)}
 
 
-def _export(request: CommandRequest, tree: Tree, output: Path, cache: Path) -> ProcessCost:
+def _export(request: CommandRequest, tree: SourceTree, output: Path, cache: Path) -> ProcessCost:
     words = _words("export", request.checkpoint.resolve(), "--to", "mnn", "--size", request.size, "--name", "model")
     return cost_of([*words, "-o", str(output), "--quiet"], tree.environment(DEEPMARK_CACHE=str(cache)))
 

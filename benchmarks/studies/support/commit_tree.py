@@ -19,7 +19,7 @@ from deepmark.errors import DeepMarkError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class SourceTree:
     """Sources of the project at one commit.
 
     Attributes:
@@ -35,13 +35,13 @@ class Tree:
         return {**os.environ, "PYTHONPATH": str(self.sources), **more}
 
 
-def tree_here() -> Tree:
+def tree_here() -> SourceTree:
     """Return the sources that this process runs."""
-    return Tree("now", Path(deepmark.__file__).resolve().parents[1])
+    return SourceTree("now", Path(deepmark.__file__).resolve().parents[1])
 
 
 @contextmanager
-def tree_of(commit: str) -> Iterator[Tree]:
+def tree_of(commit: str) -> Iterator[SourceTree]:
     """Give the sources of a commit in a temporary folder, which goes when the block ends; the repository is only read.
 
     Raises:
@@ -55,7 +55,7 @@ def tree_of(commit: str) -> Iterator[Tree]:
     with tempfile.TemporaryDirectory(prefix="deepmark-commit-") as folder:
         with tarfile.open(fileobj=io.BytesIO(_git(repository, "archive", name.strip()))) as archive:
             archive.extractall(folder, filter="data")
-        tree = Tree(name.strip(), Path(folder).resolve() / "src")
+        tree = SourceTree(name.strip(), Path(folder).resolve() / "src")
         _require_its_own(tree)
         yield tree
 
@@ -66,12 +66,12 @@ def _git(repository: Path, *words: str) -> bytes:
         raise DeepMarkError("git is not here", hint="install git")
     done = subprocess.run([git, *words], cwd=repository, capture_output=True, check=False)
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
-        raise UsageError(f"git {words[0]} {words[-1]}: {said}", hint="git log --oneline shows the commits")
+        printed = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
+        raise UsageError(f"git {words[0]} {words[-1]}: {printed}", hint="git log --oneline shows the commits")
     return done.stdout
 
 
-def _require_its_own(tree: Tree) -> None:
+def _require_its_own(tree: SourceTree) -> None:
     """Require that a child process runs the tree, and not what is installed."""
     code = "import deepmark; print(deepmark.__file__)"
     done = subprocess.run(

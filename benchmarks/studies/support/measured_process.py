@@ -16,12 +16,12 @@ def _main(command: list[str]) -> None:
     start = time.perf_counter()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout is not None
-    said = process.stdout.read()
+    printed = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     found = {
         "status": process.returncode,
-        "said": said.decode(errors="replace").strip(),
+        "printed": printed.decode(errors="replace").strip(),
         "wall_s": time.perf_counter() - start,
         "processor_s": usage.ru_utime + usage.ru_stime,
         "peak_mib": usage.ru_maxrss / 1024,

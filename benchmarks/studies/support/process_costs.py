@@ -15,7 +15,7 @@ from deepmark.benchmarks.studies.support import measured_process
 from deepmark.benchmarks.studies.support.turns import turns
 from deepmark.errors import DeepMarkError
 
-_SAID = 300  # last characters of what a process that failed printed
+_LAST_WORDS = 300  # last characters of what a process that failed printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def cost_of(command: Sequence[str], environment: Mapping[str, str]) -> ProcessCo
     found = json.loads(done.stdout)
     if found["status"]:
         shown = " ".join(command[:6])
-        raise DeepMarkError(f"{shown} ... ended with status {found['status']}: {found['said'][-_SAID:]}")
+        raise DeepMarkError(f"{shown} ... ended with status {found['status']}: {found['printed'][-_LAST_WORDS:]}")
     return ProcessCost(found["wall_s"], found["processor_s"], found["peak_mib"])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deepmark.benchmarks.studies.support import commit_tree
-from deepmark.benchmarks.studies.support.commit_tree import Tree, tree_here, tree_of
+from deepmark.benchmarks.studies.support.commit_tree import SourceTree, tree_here, tree_of
 from deepmark.benchmarks.studies.support.process_costs import cost_of, costs_in_turns
 from deepmark.errors import DeepMarkError, UsageError
 
@@ -28,7 +28,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "one"], ["tag", "v1"]):
         subprocess.run(["git", *words], cwd=tmp_path / "clone", check=True)
     source.write_text("WHEN = 'now'\n")
-    monkeypatch.setattr(commit_tree, "tree_here", lambda: Tree("now", tmp_path / "clone" / "src"))
+    monkeypatch.setattr(commit_tree, "tree_here", lambda: SourceTree("now", tmp_path / "clone" / "src"))
     return tmp_path / "clone"
 
 
@@ -36,7 +36,7 @@ def test_each_tree_is_what_its_process_imports(repository: Path) -> None:
     code = [sys.executable, "-P", "-c", "import sys, deepmark.linked; sys.exit(deepmark.WHEN != sys.argv[1])"]
     with tree_of("v1") as tree:
         cost_of([*code, "then"], tree.environment())
-        cost_of([*code, "now"], Tree("now", repository / "src").environment())
+        cost_of([*code, "now"], SourceTree("now", repository / "src").environment())
         with pytest.raises(DeepMarkError, match="ended with status 1"):
             cost_of([*code, "now"], tree.environment())
         sources = tree.sources
