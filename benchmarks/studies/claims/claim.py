@@ -22,7 +22,7 @@ class Claim:
         goal: bound that the ratio should keep, for example ``"<= 0.85"``; empty where there is none.
         met: whether the ratio keeps the bound, ``"open"`` where its interval holds both; None where there is no bound,
             and before `judged`.
-        processor: ratio of processor times, in which what others compute does not count; None where they were not taken.
+        processor: ratio of processor times, in which others do not count; None where they were not taken.
     """
 
     what: str
