@@ -72,6 +72,11 @@ def test_the_refiner_comes_last_and_moves_what_all_others_found() -> None:
     assert last == replace(rows[-1], name="+ PoseFix", refined=True)
 
 
+def test_all_rows_have_the_fit_that_is_asked_for() -> None:
+    rows = strategies_of(manifest_of(DecoderParams(nms="soft")), refined=True, fit="rect")
+    assert {row.inference.fit for row in rows} == {"rect"}
+
+
 def test_a_technique_that_the_model_has_off_is_tried_with_the_papers_values() -> None:
     rows = strategies_of(manifest_of(replace(DecoderParams.baseline(), gamma=0.9)))
 
