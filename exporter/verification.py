@@ -11,13 +11,15 @@ from typing import Any
 
 import msgspec
 
-from deepmark.errors import BundleError, EngineError, ParityError
+from deepmark.errors import BundleError, DeepMarkError, EngineError, ParityError
 from deepmark.exporter.formats import FORMATS
 from deepmark.exporter.parity import HopTally, ParityReport, Tolerances
 from deepmark.exporter.stages import THREADS, ChainStage
 from deepmark.exporter.vectors import read_vectors
 from deepmark.runtime.bundle import OpenedBundle, open_bundle
 from deepmark.runtime.engines.engine import EngineRecord
+from deepmark.runtime.engines.gpu_libraries import FOLDER_VARIABLE, library_folder
+from deepmark.runtime.engines.gpu_settings import Compute, GpuSettings
 from deepmark.runtime.engines.loading import load_engine
 
 _MODULES = {"mnn": "MNN", "onnxruntime": "onnxruntime"}
@@ -85,30 +87,48 @@ def _tally(model: OpenedBundle, backend: str, tolerances: Tolerances) -> HopTall
     )
 
 
-def verify_native(bundle: Path, *, threads: int | None = None) -> list[dict[str, Any]]:
+def verify_native(
+    bundle: Path, *, threads: int | None = None, compute: Compute = "cpu", gpu: GpuSettings | None = None
+) -> list[dict[str, Any]]:
     """Run a bundle's golden vectors with the C++ runtime.
 
     Args:
         bundle: unpacked folder.
         threads: number of inference threads; None for the program's default.
+        compute: what computes.
+        gpu: how a GPU computes; None on the CPU.
 
     Returns:
         The lines of ``dm_verify``: one a vector, and the end (docs/native.md).
 
     Raises:
         BundleError: the bundle is no folder, or damaged.
-        EngineError: a tool to build with is missing, or the program crashed or hung.
+        EngineError: a tool to build with is missing, the program crashed or hung, or it was not proven that the GPU
+            computes the bundle.
         ParityError: the results differ.
     """
     from deepmark.runtime.native import build_native
-    from deepmark.runtime.native.program import run_program
+    from deepmark.runtime.native.program import TIMEOUT_S, run_program
 
     if not bundle.is_dir():
         raise BundleError(f"{bundle} is no folder", hint="the C++ runtime reads unpacked bundles: unzip it first")
     options = [] if threads is None else ["--threads", str(threads)]
-    code, lines = run_program(build_native("host"), "dm_verify", [str(bundle.resolve()), *options])
+    seconds: float = TIMEOUT_S
+    kind: type[DeepMarkError] = BundleError
+    environment: dict[str, str] = {}
+    if compute != "cpu" and gpu is not None:
+        options += gpu.program_words(compute)
+        environment = {FOLDER_VARIABLE: str(library_folder().absolute())}
+        seconds, kind = gpu.timeout_s, EngineError
+    code, lines = run_program(
+        build_native("host"),
+        "dm_verify",
+        [str(bundle.resolve()), *options],
+        environment=environment,
+        timeout_s=seconds,
+    )
     if lines[-1]["event"] == "error":
-        raise BundleError(lines[-1]["message"], hint=lines[-1]["hint"])
+        raise kind(lines[-1]["message"], hint=lines[-1]["hint"])
     if code == 3:
         worst = [line["number"] for line in lines[:-1] if not line["equal"]]
         raise ParityError(

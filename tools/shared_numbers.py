@@ -38,6 +38,7 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
     "exporter.objects": ("SCORE_FLOOR", "SCORE_TOLERANCE", "LANDMARK_CELLS"),
     "exporter.precision.agreement": ("SAME", "LEAST_EXTENT"),
     "exporter.precision.plan": ("MIN_KEPT",),
+    "exporter.gpu_verification": ("FP16_RTOL",),
 }
 NAMES = {
     "ATOL": "parity_atol",  # `atol` is C's own

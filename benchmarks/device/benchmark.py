@@ -21,11 +21,12 @@ from deepmark.benchmarks.device.programs import PhoneBuild, PhonePrograms, Power
 from deepmark.benchmarks.device.remote_folder import RECONNECT_S, RemoteFolder, prepared_folder
 from deepmark.benchmarks.device.rounds import PICTURES, Cooling, PhoneContestant, Settings, measure, verify_all
 from deepmark.benchmarks.device.turns import MODEL
+from deepmark.benchmarks.device.ways import Way, require_possible
 from deepmark.benchmarks.result.document import FORMAT, BenchPlan, BenchResult, Failure, Machine
 from deepmark.benchmarks.result.phone import Phone, PhoneIdentity, PhoneState
 from deepmark.benchmarks.result.verdict import obstacles, unusable
 from deepmark.benchmarks.speed import samples
-from deepmark.benchmarks.speed.contestants import Contestant, enter, open_models
+from deepmark.benchmarks.speed.contestants import Contestant, enter, open_models, threads_in_words
 from deepmark.benchmarks.speed.samples import encode_ppm
 from deepmark.errors import BundleError, DeepMarkError, DeviceError
 from deepmark.runtime.bundle import MANIFEST_NAME, MODEL_FILES, OpenedBundle
@@ -42,7 +43,9 @@ class PhoneRequest:
         serial: serial number of the phone; None where only one is connected.
         sizes: heights and widths of the input, in pixels; empty for each model's own.
         threads: numbers of threads.
-        precisions: precisions to ask the engine for.
+        precisions: precisions to ask the CPU for; empty where it is not to compute.
+        gpus: ways of the GPU, each a contestant, once a size whatever the numbers of threads are.
+        find: whether every way that is not right on the phone is left out, so that the best of the others is found.
         techniques: sets of the decoder's techniques, each a contestant.
         inferences: ways to look at a picture, with or without a flip test, each a contestant.
         power: power mode of the engine.
@@ -61,6 +64,8 @@ class PhoneRequest:
     sizes: tuple[tuple[int, int], ...] = ()
     threads: tuple[int, ...] = (4,)
     precisions: tuple[Precision, ...] = ("fp32",)
+    gpus: tuple[Way, ...] = ()
+    find: bool = False
     techniques: tuple[str, ...] = ("manifest",)
     inferences: tuple[MultiInference, ...] = (SINGLE,)
     power: Power = "normal"
@@ -101,6 +106,8 @@ def run_on_phone(request: PhoneRequest) -> BenchResult:
         entries = _entries(request, entered, "EMULATED " if identity.emulated else "")
         request.on_message(f"{identity.title} can be measured on; building its programs, or taking those of the cache")
         build = request.build()
+        entries, refused = _possible(entries, identity, build, find=request.find)
+        failures += refused
         pictures = samples.gather(request.images, usable)
         request.on_message(f"measuring on {identity.title}; runtime: {build.runtime}")
         cores = identity.cores_for(max(request.threads))
@@ -109,7 +116,9 @@ def run_on_phone(request: PhoneRequest) -> BenchResult:
             programs = PhonePrograms(remote, build, cores)
             sent = _copy(remote, build, entries, pictures, Path(folder))
             request.on_message(f"{sent} files copied to {remote.path}; running the test vectors there")
-            verified = verify_all(programs, entries)
+            verified, unproven = verify_all(programs, entries, forgiving=request.find)
+            failures += unproven
+            entries = [one for one in entries if one.base.name in verified]
             start = read_state(adb)
             settings = Settings(
                 request.plan, request.power, request.cooling, identity.clusters, build.runtime, request.on_message
@@ -140,6 +149,28 @@ def run_on_phone(request: PhoneRequest) -> BenchResult:
     )
 
 
+def _possible(
+    entries: Sequence[PhoneContestant], identity: PhoneIdentity, build: PhoneBuild, *, find: bool
+) -> tuple[list[PhoneContestant], list[Failure]]:
+    """Leave out what the phone's shell or the programs cannot compute on.
+
+    Raises:
+        DeviceError: it is one, and was asked for by name.
+    """
+    left, failures = [], []
+    for one in entries:
+        try:
+            if one.way.compute != "cpu":
+                require_possible(one.way.compute, identity, build)
+        except DeviceError as error:
+            if not find:
+                raise
+            failures.append(Failure(name=one.base.name, kind="model", error=str(error), hint=error.hint))
+        else:
+            left.append(one)
+    return left, failures
+
+
 def _numbers(techniques: str) -> tuple[int, ...]:
     """Return the numbers of the techniques that were asked for by name or number."""
     named = {"manifest": (), "none": (), "all": (1, 2, 3, 4)}
@@ -165,12 +196,16 @@ def _no_bundle(model: OpenedBundle) -> Failure:
 
 
 def _entries(request: PhoneRequest, entered: Sequence[Contestant], mark: str) -> list[PhoneContestant]:
-    several = len(request.precisions) > 1, len(request.techniques) > 1
+    ways = (*(Way(precision=one) for one in request.precisions), *request.gpus)
+    several = len(ways) > 1, len(request.techniques) > 1
     found = []
-    for base, precision, techniques in product(entered, request.precisions, request.techniques):
-        label = mark + " ".join((base.name, *([precision] * several[0]), *([f"techniques {techniques}"] * several[1])))
+    for base, way, techniques in product(entered, ways, request.techniques):
+        if way.compute != "cpu" and base.threads != request.threads[0]:
+            continue
+        name = base.name if way.compute == "cpu" else base.name.removesuffix(f" {threads_in_words(base.threads)}")
+        label = mark + " ".join((name, *([way.label] * several[0]), *([f"techniques {techniques}"] * several[1])))
         bundle = f"{base.model.entries[MODEL].sha256[:12]}.deepmark"
-        found.append(PhoneContestant(replace(base, name=label), bundle, precision, techniques))
+        found.append(PhoneContestant(replace(base, name=label), bundle, way, techniques))
     return sorted(found, key=lambda one: one.base.contestant_group)
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from deepmark.benchmarks.device.bounded_process import one_line
 from deepmark.errors import DeviceError
+from deepmark.runtime.engines.gpu_settings import Compute
 
 Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=1e7)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
@@ -33,18 +34,36 @@ class StageMemory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StartEvent(_Event, frozen=True, kw_only=True, tag="start"):
-    """The program began; nothing is loaded. Precision, threads, power and techniques are those that were asked for."""
+    """The program began; nothing is loaded. What is computed on and how is what was asked for; a GPU has no threads."""
 
     format: Literal["dm_bench/1"]
     mnn_version: str
     runtime: str
     abi: str
-    precision: Literal["fp32", "fp16"]
-    threads: Annotated[int, msgspec.Meta(ge=1, le=256)]
+    compute: Compute = "cpu"
+    precision: Literal["fp32", "fp16", "high", "normal", "low"]
+    threads: Annotated[int, msgspec.Meta(ge=0, le=256)]
+    storage: str | None = None
+    tuning: str | None = None
     power: Literal["normal", "high", "low"]
     techniques: str
     cpus_allowed: str
     memory: StageMemory
+
+
+class GpuFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """How a GPU runs the network: what it is, how many operators ran there, and what came before the first frame."""
+
+    name: str
+    driver: str
+    clock_mhz: Count
+    mode: Count
+    placement: str
+    operators: Count
+    on_cpu: Count
+    create_ms: Milliseconds
+    resize_ms: Milliseconds
+    first_ms: Milliseconds
 
 
 class LoadedEvent(_Event, frozen=True, kw_only=True, tag="loaded"):
@@ -53,10 +72,11 @@ class LoadedEvent(_Event, frozen=True, kw_only=True, tag="loaded"):
     load_ms: Milliseconds
     precision_used: str
     backend: str
-    threads_used: Annotated[int, msgspec.Meta(ge=1, le=256)]
+    threads_used: Annotated[int, msgspec.Meta(ge=0, le=256)]
     winograd_level: Annotated[int, msgspec.Meta(ge=-1, le=3)] = -1
     mnn_memory_mib: float | None = None
     mnn_mflops: float | None = None
+    gpu: GpuFacts | None = None
     memory: StageMemory
 
 

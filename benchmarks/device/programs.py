@@ -46,6 +46,7 @@ _ENDS = {  # status that the phone's shell gives -> what happened; from 128 on a
     143: "was stopped (SIGTERM)",
     159: "made a system call that Android does not allow (SIGSYS)",
 }
+_GPU_HINT = "its driver does not bear this model: compute on the CPU, or try another storage, tuning or precision"
 _FOREIGN = {126, 159}  # what Android may do to a program with another system's C library
 
 
@@ -105,36 +106,41 @@ class PhonePrograms:
     build: PhoneBuild
     cores: tuple[int, ...]
 
-    def verify(self, bundle: str, precision: Precision, threads: int) -> int:
+    def verify(self, bundle: str, options: Sequence[str], *, limit_s: int = VERIFY_S, label: str = "fp32") -> int:
         """Run a bundle's test vectors on the phone and return how many there were.
+
+        Args:
+            bundle: name of its folder on the phone.
+            options: how it is computed.
+            limit_s: longest time that it may take, in seconds.
+            label: name of how it is computed.
 
         Raises:
             ParityError: a result differs: nothing of it may be timed.
             DeviceError: the program did not end as it should.
             EngineError: it printed why it cannot run.
         """
-        arguments = (bundle, "--threads", str(threads), "--precision", precision)
-        code, out, err = self._run("dm_verify", arguments, VERIFY_S)
+        code, out, err = self._run("dm_verify", (bundle, *options), limit_s)
         if code not in {0, 3}:
-            raise self._failure("dm_verify", code, out, err)
+            raise self._failure("dm_verify", code, out, err, on_gpu=_is_on_gpu(options))
         events = read_verify_output(out)
         vectors = [one for one in events if one.event == "vector"]
         if code == 3 or not events[-1].equal or not all(one.equal for one in vectors):
-            raise _differs(vectors, precision)
+            raise _differs(vectors, label)
         if not vectors:
             raise DeviceError("dm_verify ran no test vector on the phone", hint="export the bundle again")
         return len(vectors)
 
-    def bench(self, bundle: str, options: Sequence[str], seconds: float) -> BenchOutput:
-        """Run one turn that takes about so many seconds.
+    def bench(self, bundle: str, options: Sequence[str], seconds: float, load_s: int = LOAD_S) -> BenchOutput:
+        """Run one turn that takes about so many seconds, and at most ``load_s`` before them.
 
         Raises:
             DeviceError: the program did not end as it should.
             EngineError: it printed why it cannot run.
         """
-        code, out, err = self._run("dm_bench", (bundle, *options), int(seconds) + LOAD_S)
+        code, out, err = self._run("dm_bench", (bundle, *options), int(seconds) + load_s)
         if code:
-            raise self._failure("dm_bench", code, out, err)
+            raise self._failure("dm_bench", code, out, err, on_gpu=_is_on_gpu(options))
         return read_bench_output(out)
 
     def _run(self, program: str, arguments: Sequence[str], limit_s: int) -> tuple[int, str, str]:
@@ -153,7 +159,7 @@ class PhonePrograms:
             self.folder.adb.pull(f"{self.folder.path}/{_OUT}", file)
             return answer.code, clean(file.read_bytes()), err
 
-    def _failure(self, program: str, code: int, out: str, err: str) -> DeviceError | EngineError:
+    def _failure(self, program: str, code: int, out: str, err: str, *, on_gpu: bool) -> DeviceError | EngineError:
         problem = read_error(out)
         if problem is not None:
             return EngineError(
@@ -170,7 +176,13 @@ class PhonePrograms:
         else:
             hint = "close other apps and try again; deepmark device shows the memory that is left"
         detail = f": {last_line}" if last_line else ""
+        if on_gpu:
+            return EngineError(f"{program} {_end(code)} on the phone's GPU{detail}", hint=_GPU_HINT)
         return DeviceError(f"{program} {_end(code)} on the phone{detail}", hint=hint)
+
+
+def _is_on_gpu(options: Sequence[str]) -> bool:
+    return "--compute" in options
 
 
 def _end(code: int) -> str:
@@ -179,11 +191,11 @@ def _end(code: int) -> str:
     return _ENDS.get(code) or f"ended with exit status {code}"
 
 
-def _differs(vectors: Sequence[VerifyEvent], precision: str) -> ParityError:
+def _differs(vectors: Sequence[VerifyEvent], label: str) -> ParityError:
     wrong = [one.number or "?" for one in vectors if not one.equal]
     shown = f"vector{'s' if len(wrong) > 1 else ''} {one_line(', '.join(wrong), 80)}" if wrong else "a result"
     return ParityError(
-        f"wrong on the phone in {precision}, so it was not timed: {shown} of {len(vectors)} differ",
+        f"wrong on the phone in {label}, so it was not timed: {shown} of {len(vectors)} differ",
         report=tuple(vectors),
         hint="deepmark verify tells whether the bundle is right on this computer; try --precision fp32",
     )

@@ -10,14 +10,15 @@ from itertools import groupby
 from deepmark.benchmarks.device.adb import Adb
 from deepmark.benchmarks.device.events import BenchOutput
 from deepmark.benchmarks.device.probe import read_state, times_in_state
-from deepmark.benchmarks.device.programs import PhonePrograms, Power, Precision
+from deepmark.benchmarks.device.programs import PhonePrograms, Power
 from deepmark.benchmarks.device.readings import mean_mhz
 from deepmark.benchmarks.device.turns import contestant_result, round_of
+from deepmark.benchmarks.device.ways import Way
 from deepmark.benchmarks.result.document import INFERENCE, BenchPlan, ContestantResult, Failure, Round
 from deepmark.benchmarks.result.phone import CoreCluster, PhoneState
 from deepmark.benchmarks.result.verdict import temperature_reasons
 from deepmark.benchmarks.speed.contestants import Contestant
-from deepmark.errors import EngineError
+from deepmark.errors import DeepMarkError, EngineError, ParityError
 
 PICTURES = "pictures"
 
@@ -29,13 +30,13 @@ class PhoneContestant:
     Attributes:
         base: model, size and threads.
         bundle: name of the bundle's folder on the phone.
-        precision: precision to ask the engine for.
+        way: how it is computed.
         techniques: decoder's techniques: ``"manifest"``, ``"all"``, ``"none"`` or a list such as ``"1,2"``.
     """
 
     base: Contestant
     bundle: str
-    precision: Precision
+    way: Way
     techniques: str
 
 
@@ -124,19 +125,52 @@ class _Running:
     turns: list[BenchOutput] = field(default_factory=list)
 
 
-def verify_all(programs: PhonePrograms, entries: Sequence[PhoneContestant]) -> dict[str, int]:
-    """Run every bundle's test vectors on the phone before anything is timed; return how many, by contestant.
+def verify_all(
+    programs: PhonePrograms, entries: Sequence[PhoneContestant], *, forgiving: bool = False
+) -> tuple[dict[str, int], list[Failure]]:
+    """Run every bundle's test vectors on the phone before anything is timed.
+
+    Args:
+        programs: programs on the phone.
+        entries: what is to be measured.
+        forgiving: whether a way that a phone cannot go, or not rightly, is a failure of its own and no error.
+
+    Returns:
+        How many vectors were right, by contestant, and what failed: of a GPU that cannot run a bundle always, of
+        others where it is forgiven.
 
     Raises:
         ParityError: one differs.
         DeepMarkError: one cannot be run.
     """
-    done: dict[tuple[str, Precision], int] = {}
+    done: dict[tuple[str, Way], int | DeepMarkError] = {}
+    verified: dict[str, int] = {}
+    failures: list[Failure] = []
     for one in entries:
-        key = (one.bundle, one.precision)
+        key = (one.bundle, one.way)
         if key not in done:
-            done[key] = programs.verify(one.bundle, one.precision, one.base.threads)
-    return {one.base.name: done[one.bundle, one.precision] for one in entries}
+            done[key] = _verify(programs, one, forgiving=forgiving)
+        found = done[key]
+        if isinstance(found, int):
+            verified[one.base.name] = found
+        else:
+            failures.append(Failure(name=one.base.name, kind="model", error=str(found), hint=found.hint))
+    return verified, failures
+
+
+def _verify(programs: PhonePrograms, one: PhoneContestant, *, forgiving: bool) -> int | DeepMarkError:
+    way = one.way
+    try:
+        options = way.words(one.base.threads)
+        return programs.verify(one.bundle, options, limit_s=way.verify_s, label=way.label)
+    except EngineError as error:  # a GPU that lacks something, or whose driver fails, costs itself only
+        if not forgiving and way.compute == "cpu":
+            raise
+        return error
+    except ParityError as error:
+        if not forgiving:
+            raise
+        return error
 
 
 def measure(
@@ -180,7 +214,8 @@ def _take_turn(programs: PhonePrograms, one: _Running, settings: Settings, start
     plan, adb = settings.plan, programs.folder.adb
     before, counted = read_state(adb), times_in_state(adb)
     began = time.monotonic()
-    turn = programs.bench(one.entry.bundle, _options(one.entry, settings), plan.warm_up_s + plan.seconds_a_round)
+    seconds = plan.warm_up_s + plan.seconds_a_round
+    turn = programs.bench(one.entry.bundle, _options(one.entry, settings), seconds, one.entry.way.load_s)
     took = time.monotonic() - began
     clocks, after = mean_mhz(counted, times_in_state(adb)), read_state(adb)
     fastest = str(settings.clusters[-1].cores[0]) if settings.clusters else ""
@@ -204,9 +239,6 @@ def _options(one: PhoneContestant, settings: Settings) -> tuple[str, ...]:
     options = {
         "--pictures": PICTURES,
         "--size": f"{height}x{width}",
-        "--threads": one.base.threads,
-        "--precision": one.precision,
-        "--power": settings.power,
         "--techniques": one.techniques,
         "--threshold": f"{plan.threshold:g}",
         "--warm-up-runs": plan.warm_up_runs,
@@ -214,8 +246,10 @@ def _options(one: PhoneContestant, settings: Settings) -> tuple[str, ...]:
         "--runs": plan.runs_a_round,
         "--seconds": f"{plan.seconds_a_round:g}",
     }
+    power = ("--power", settings.power) if one.way.compute == "cpu" else ()
     flip = ("--flip",) if one.base.inference.flip else ()
-    return (*(str(part) for pair in options.items() for part in pair), *flip)
+    how = one.way.words(one.base.threads)
+    return (*(str(part) for pair in options.items() for part in pair), *how, *power, *flip)
 
 
 def _turn_line(one: _Running, settings: Settings) -> str:

@@ -90,6 +90,7 @@ def contestant_result(
     shares = [stage.pss_kib for turn in turns for stage in (turn.start.memory, turn.loaded.memory, turn.end.memory)]
     known = [share for share in shares if share is not None]
     steady = last.end.memory.pss_kib
+    gpu = last.loaded.gpu
     return ContestantResult(
         name=name,
         kind="model",
@@ -98,11 +99,11 @@ def contestant_result(
         file_bytes=sum(entry.bytes for file, entry in model.items() if file in {MODEL, HEADS_FILE}),
         engine="mnn",
         version=last.start.mnn_version[:40],
-        device=last.loaded.backend[:40],
+        device=last.loaded.backend[:40] if gpu is None else gpu.name[:80],
         settings={
             "precision_asked": first.precision,
             "precision_used": last.loaded.precision_used[:20],
-            "power": first.power,
+            **({"power": first.power} if gpu is None else _of_gpu(turns)),
             **({"winograd_level": last.loaded.winograd_level} if last.loaded.winograd_level >= 0 else {}),
             **settings,
         },
@@ -129,3 +130,22 @@ def contestant_result(
         rounds=tuple(rounds),
         session=session,
     )
+
+
+def _of_gpu(turns: Sequence[BenchOutput]) -> dict[str, str | float]:
+    """The settings of a GPU, named as `deepmark bench` names this computer's; times are those of the first turn."""
+    first, gpu = turns[0].start, turns[0].loaded.gpu
+    assert gpu is not None
+    return {
+        "compute": first.compute,
+        "gpu_precision": first.precision,
+        "gpu_mode": gpu.mode,
+        **({"storage": first.storage[:20]} if first.storage and first.compute == "opencl" else {}),
+        "tuning": (first.tuning or "")[:20],
+        "driver": gpu.driver[:80],
+        "clock_mhz": gpu.clock_mhz,
+        "operators": gpu.placement[:400],
+        "create_ms": round(gpu.create_ms),
+        "resize_ms": round(gpu.resize_ms),
+        "first_ms": round(gpu.first_ms),
+    }

@@ -220,7 +220,7 @@ class ContestantResult(_Strict, frozen=True):
     def key(self) -> tuple[object, ...]:
         """What makes it the same contestant in another document."""
         looks = self.settings.get(INFERENCE)
-        compute = self.settings.get("compute")
+        compute = tuple(self.settings.get(name) for name in ("compute", "gpu_precision", "storage"))
         what = (self.kind, self.model, self.engine, self.precision, self.layout, self.groups)
         return (*what, looks, compute, *self.contestant_group)
 

@@ -54,15 +54,19 @@ def judge(result: BenchResult) -> tuple[Verdict, ...]:
     return tuple(Verdict(one.name, (*_reasons(one), *_on_phone(one, bound))) for one in result.contestants)
 
 
-def require_reliable(result: BenchResult) -> None:
+def require_reliable(result: BenchResult, *, some_may_fail: bool = False) -> None:
     """Refuse a result that lacks a model, or that may not be believed.
+
+    Args:
+        result: what was measured.
+        some_may_fail: whether what was not measured is a result, too: a way that a phone cannot go.
 
     Raises:
         DeepMarkError: a model could not be measured.
         UnstableError: the times of a contestant may not be believed.
     """
     lost = [one for one in result.failures if one.kind == "model"]
-    if lost:
+    if lost and not some_may_fail:
         named = "; ".join(one.sentence for one in lost)
         raise DeepMarkError(f"{len(lost)} could not be measured, the others were: {named}", hint=lost[0].hint)
     unstable = [one for one in judge(result) if not one.stable]

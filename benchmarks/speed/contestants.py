@@ -187,5 +187,10 @@ def _traits(one: Contestant) -> tuple[str, ...]:
         manifest.heads.layout,
         f"{manifest.keypoints.num_groups} groups",
         f"{one.size[0]}x{one.size[1]}",
-        f"{one.threads} thread{'s' if one.threads > 1 else ''}",
+        threads_in_words(one.threads),
     )
+
+
+def threads_in_words(threads: int) -> str:
+    """Write a number of threads."""
+    return f"{threads} thread{'s' if threads > 1 else ''}"

@@ -74,6 +74,13 @@ class GpuSettings:
             raise UsageError(f"tuning must be one of {', '.join(_VULKAN_TUNINGS)} on Vulkan, found {self.tuning!r}")
         return _TUNINGS[self.tuning]
 
+    def program_words(self, gpu: Gpu) -> list[str]:
+        """The options of the C++ programs that say the same."""
+        words = ["--compute", gpu, "--gpu-precision", self.precision, "--gpu-tuning", self.tuning]
+        if gpu == "opencl":
+            words += ["--opencl-storage", self.storage]
+        return [*words, "--allow-cpu-operators"] if self.allow_cpu_operators else words
+
     def arithmetic(self, gpu: Gpu) -> str:
         """Name the number format that is computed in, as `EngineRecord.precision` has it."""
         if self.precision == "high":

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from deepmark.errors import EngineError
+from deepmark.runtime.engines.gpu_libraries import LIBRARY_NAMES
 from deepmark.runtime.native.tool_chain import ToolChain
 
 NDK_VARIABLE = "ANDROID_NDK_HOME"
@@ -28,7 +29,7 @@ def is_wanted() -> bool:
 
 
 def android_chain() -> ToolChain:
-    """Build with the NDK on MNN's release.
+    """Build with the NDK on MNN's release, whose GPU back ends go along.
 
     Raises:
         EngineError: one of the two is missing, not what it must be, or of another version.
@@ -45,12 +46,13 @@ def android_chain() -> ToolChain:
         )
     library, version = find_release()
     cxx = library.parent / "libc++_shared.so"
+    beside = (cxx, *(library.parent / name for name in LIBRARY_NAMES.values()))
     return ToolChain(
         runtime="ndk",
         compiler=str(compilers[0]),
         library=library,
         mnn_version=version,
-        companions=(cxx,) if cxx.is_file() else (),
+        companions=tuple(path for path in beside if path.is_file()),
         cmake=(
             f"-DCMAKE_TOOLCHAIN_FILE={settings}",
             f"-DANDROID_ABI={ABI}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepmark.errors import EngineError
@@ -19,7 +19,13 @@ _LAST_EVENTS = {0: "end", 3: "end", 1: "error"}  # by exit status; 2 would be a 
 
 
 def run_program(
-    build: NativeBuild, program: str, words: Sequence[str], *, emulator: Sequence[str] = ()
+    build: NativeBuild,
+    program: str,
+    words: Sequence[str],
+    *,
+    emulator: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> tuple[int, list[dict[str, Any]]]:
     """Run a program to its end.
 
@@ -28,6 +34,8 @@ def run_program(
         program: its name, one of ``PROGRAMS``.
         words: its command line without its name; paths must be absolute.
         emulator: words that start an emulator; none for a program of this processor.
+        environment: variables beside this process's own.
+        timeout_s: longest time that it may take, in seconds.
 
     Returns:
         Its exit status, and the JSON lines that it printed (docs/native.md); the last one is an ``end`` or an
@@ -36,21 +44,21 @@ def run_program(
     Raises:
         EngineError: it crashed, hung, or ended in another way than the programs do.
     """
-    command = [*leash(TIMEOUT_S), *emulator, *build.launch(program), *words]
-    environment = {**os.environ} if build.target == CROSS else {**os.environ, "LD_LIBRARY_PATH": "."}
+    command = [*leash(timeout_s), *emulator, *build.launch(program), *words]
+    paths = {} if build.target == CROSS else {"LD_LIBRARY_PATH": _with_own_folder()}
     try:
         done = subprocess.run(
             command,
             cwd=build.folder,
-            env=environment,
+            env={**os.environ, **paths, **(environment or {})},
             capture_output=True,
             encoding="utf-8",
             errors="replace",
             check=False,
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
         )
     except subprocess.TimeoutExpired as error:
-        raise EngineError(f"{program} did not end within {TIMEOUT_S} s") from error
+        raise EngineError(f"{program} did not end within {timeout_s:g} s") from error
     try:
         lines: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
     except ValueError:  # a line that a crash cut
@@ -59,3 +67,8 @@ def run_program(
     if _LAST_EVENTS.get(done.returncode) != last or last is None:
         raise EngineError(f"{program} ended with status {done.returncode}", hint="run it by hand: docs/native.md")
     return done.returncode, lines
+
+
+def _with_own_folder() -> str:
+    """The program's own folder before those in which this process looks for libraries, such as a driver's."""
+    return os.pathsep.join(filter(None, [".", os.environ.get("LD_LIBRARY_PATH")]))

@@ -10,6 +10,8 @@
 #include <exception>
 #include <thread>
 
+#include "gpu_settings.hpp"
+
 #include "shared_numbers.hpp"
 
 namespace deepmark::program {
@@ -70,8 +72,44 @@ Words read_words(int count, char** words, const std::set<std::string>& known,
     return read;
 }
 
+const char gpu_usage[] =
+    " [--compute cpu|opencl|vulkan] [--gpu-precision high|normal|low] "
+    "[--opencl-storage image|buffer] [--gpu-tuning none|fast|normal|wide|heavy] "
+    "[--allow-cpu-operators]";
+
+std::set<std::string> with_gpu_options(std::set<std::string> more) {
+    more.insert({"--compute", "--gpu-precision", "--opencl-storage", "--gpu-tuning"});
+    return more;
+}
+
+namespace {
+
+// An option that what computes does not have would be ignored without a word.
+void refuse_strange(Words& words, const EngineSettings& settings) {
+    static const std::set<std::string> of_cpu = {"--threads", "--precision", "--power",
+                                                 "--winograd"},
+                                       of_gpu = {"--gpu-precision", "--opencl-storage",
+                                                 "--gpu-tuning", gpu_flag};
+    const bool gpu = is_gpu(settings.compute);
+    for (const std::string& option : gpu ? of_cpu : of_gpu)
+        if (words.options.count(option))
+            words.wrong =
+                option + " goes with --compute " + (gpu ? "cpu" : "opencl or vulkan") + " only";
+    if (settings.compute == Compute::vulkan && words.options.count("--opencl-storage"))
+        words.wrong = "--opencl-storage goes with --compute opencl only";
+    std::string error;
+    if (words.wrong.empty() && gpu && !check_gpu(settings, error)) words.wrong = error;
+}
+
+}  // namespace
+
 EngineSettings settings_of(Words& words) {
     EngineSettings settings;
+    settings.compute = Compute(words.choice("--compute", computes));
+    settings.gpu.precision = GpuPrecision(words.choice("--gpu-precision", gpu_precisions));
+    settings.gpu.storage = Storage(words.choice("--opencl-storage", storages));
+    settings.gpu.tuning = Tuning(words.choice("--gpu-tuning", tunings));
+    settings.gpu.allow_cpu_operators = words.options.count(gpu_flag) > 0;
     const int here =
         int(std::clamp(std::thread::hardware_concurrency(), 1u, unsigned(most_threads_by_default)));
     settings.threads = words.whole("--threads", here, 1, 64);
@@ -80,6 +118,7 @@ EngineSettings settings_of(Words& words) {
     settings.power = Power(words.choice("--power", {"normal", "high", "low"}));
     settings.winograd_level = words.whole("--winograd", -1, -1, 3);
     settings.memory = Memory(words.choice("--memory", {"normal", "low"}));
+    if (words.wrong.empty()) refuse_strange(words, settings);
     return settings;
 }
 

@@ -38,11 +38,12 @@ BenchmarkSettings benchmark_of(Words& words) {
 }
 
 Exit bench(int count, char** arguments) {
-    Words words = read_words(
-        count, arguments,
-        {"--pictures", "--size", "--threads", "--precision", "--power", "--winograd", "--memory",
-         "--warm-up-runs", "--warm-up", "--runs", "--seconds", "--techniques", "--threshold"},
-        {"--flip"});
+    Words words =
+        read_words(count, arguments,
+                   with_gpu_options({"--pictures", "--size", "--threads", "--precision", "--power",
+                                     "--winograd", "--memory", "--warm-up-runs", "--warm-up",
+                                     "--runs", "--seconds", "--techniques", "--threshold"}),
+                   {"--flip", gpu_flag});
     const BenchmarkSettings settings = benchmark_of(words);
     if (words.wrong.empty() && (words.files.size() != 1 || !words.options.count("--pictures")))
         words.wrong = "expected BUNDLE --pictures DIR";
@@ -51,12 +52,14 @@ Exit bench(int count, char** arguments) {
     if (!words.wrong.empty())
         return report(
             words.wrong,
-            "dm_bench BUNDLE --pictures DIR [--size HxW] [--threads N] [--precision fp32|fp16] "
-            "[--power "
-            "normal|high|low] [--winograd 0..3] [--memory normal|low] [--warm-up-runs N] "
-            "[--warm-up SECONDS] "
-            "[--runs N] [--seconds S] [--techniques manifest|all|none|1,2,3,4] [--threshold T] "
-            "[--flip]",
+            std::string(
+                "dm_bench BUNDLE --pictures DIR [--size HxW] [--threads N] [--precision fp32|fp16] "
+                "[--power "
+                "normal|high|low] [--winograd 0..3] [--memory normal|low] [--warm-up-runs N] "
+                "[--warm-up SECONDS] "
+                "[--runs N] [--seconds S] [--techniques manifest|all|none|1,2,3,4] [--threshold T] "
+                "[--flip]") +
+                gpu_usage,
             usage);
     Stdout lines;
     Failure failure;

@@ -1,6 +1,7 @@
 // dm_detect BUNDLE PICTURE.ppm...: garments and landmarks, one JSON line a picture, in image
 // pixels.
 #include "command_line.hpp"
+#include "gpu_settings.hpp"
 #include "picture.hpp"
 #include "refinement.hpp"
 
@@ -31,24 +32,26 @@ std::string described(const Object& one, const Detections& found, const std::str
 }
 
 Exit detect(int count, char** arguments) {
-    Words words = read_words(count, arguments, {"--threshold", "--threads", "--precision"},
-                             {"--flip"}, {"--refine"});
+    Words words =
+        read_words(count, arguments, with_gpu_options({"--threshold", "--threads", "--precision"}),
+                   {"--flip", gpu_flag}, {"--refine"});
     const EngineSettings settings = settings_of(words);
     const double threshold = words.number("--threshold", -1, 0, 1);
     if (words.wrong.empty() && words.files.size() < 2)
         words.wrong = "expected BUNDLE PICTURE.ppm...";
     if (!words.wrong.empty())
-        return report(
-            words.wrong,
-            "dm_detect BUNDLE PICTURE.ppm... [--threshold T] [--threads N] [--precision fp32|fp16] "
-            "[--flip] [--refine REFINER]...",
-            usage);
+        return report(words.wrong,
+                      std::string("dm_detect BUNDLE PICTURE.ppm... [--threshold T] [--threads N] "
+                                  "[--precision fp32|fp16] [--flip] [--refine REFINER]...") +
+                          gpu_usage,
+                      usage);
     std::string error;
     auto pipeline = Pipeline::open(words.files[0], settings, 0, 0, error);
     if (!pipeline)
-        return report(error,
-                      "BUNDLE must be a detector's: give refiners by --refine; if it is one, copy "
-                      "it again, or export it again");
+        return report(error, is_gpu(settings.compute)
+                                 ? load_hint(settings)
+                                 : "BUNDLE must be a detector's: give refiners by --refine; if it "
+                                   "is one, copy it again, or export it again");
     if (words.options.count("--flip") && !pipeline->use_flip(true, error))
         return report(error,
                       "export the model again with a table that names each landmark's partner");

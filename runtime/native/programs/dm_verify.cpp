@@ -9,11 +9,15 @@ using namespace deepmark::program;
 namespace {
 
 Exit run(int count, char** arguments) {
-    Words words = read_words(count, arguments, {"--threads", "--precision"});
+    Words words =
+        read_words(count, arguments, with_gpu_options({"--threads", "--precision"}), {gpu_flag});
     const EngineSettings settings = settings_of(words);
     if (words.wrong.empty() && words.files.size() != 1) words.wrong = "expected one BUNDLE";
     if (!words.wrong.empty())
-        return report(words.wrong, "dm_verify BUNDLE [--threads N] [--precision fp32|fp16]", usage);
+        return report(
+            words.wrong,
+            std::string("dm_verify BUNDLE [--threads N] [--precision fp32|fp16]") + gpu_usage,
+            usage);
     Stdout lines;
     Failure failure;
     const Verdict verdict = verify(words.files[0], settings, lines, failure);

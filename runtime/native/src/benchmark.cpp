@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <set>
 
+#include "gpu_settings.hpp"
+#include "model_description.hpp"
 #include "picture.hpp"
 #include "pipeline.hpp"
 #include "process_facts.hpp"
@@ -65,26 +67,39 @@ std::string without_slashes(std::string path) {
     return path;
 }
 
+// Of a GPU: no threads, and its own words for the precision.
+std::string asked(const EngineSettings& engine) {
+    const std::string compute = R"(,"compute":)" + quoted(computes[std::size_t(engine.compute)]);
+    if (!is_gpu(engine.compute))
+        return compute + R"(,"precision":")" +
+               (engine.precision == Precision::fp16 ? "fp16" : "fp32") + R"(","threads":)" +
+               std::to_string(engine.threads);
+    return compute + R"(,"precision":)" +
+           quoted(gpu_precisions[std::size_t(engine.gpu.precision)]) +
+           R"(,"threads":0,"storage":)" + quoted(storages[std::size_t(engine.gpu.storage)]) +
+           R"(,"tuning":)" + quoted(tunings[std::size_t(engine.gpu.tuning)]);
+}
+
 std::string start_line(const std::string& bundle, const BenchmarkSettings& settings) {
     static const char* const powers[] = {"normal", "high", "low"};
     const EngineSettings& engine = settings.engine;
     return R"({"event":"start","format":"dm_bench/1","mnn_version":)" +
            quoted(Engine::mnn_version()) + R"(,"runtime":")" + runtime + R"(","abi":")" + abi +
-           R"(","model":)" + quoted(bundle.substr(bundle.find_last_of('/') + 1)) +
-           R"(,"precision":")" + (engine.precision == Precision::fp16 ? "fp16" : "fp32") +
-           R"(","threads":)" + std::to_string(engine.threads) + R"(,"power":)" +
-           quoted(powers[int(engine.power)]) + R"(,"techniques":)" + quoted(settings.techniques) +
-           R"(,"cpus_allowed":)" + quoted(cpus_allowed()) + R"(,"memory":)" + memory_now() + "}";
+           R"(","model":)" + quoted(bundle.substr(bundle.find_last_of('/') + 1)) + asked(engine) +
+           R"(,"power":)" + quoted(powers[int(engine.power)]) + R"(,"techniques":)" +
+           quoted(settings.techniques) + R"(,"cpus_allowed":)" + quoted(cpus_allowed()) +
+           R"(,"memory":)" + memory_now() + "}";
 }
 
-std::string loaded_line(const Pipeline& pipeline, double load_ms) {
+std::string loaded_line(const Pipeline& pipeline, Compute compute, double load_ms) {
     const Engine& engine = pipeline.engine();
     return R"({"event":"loaded","load_ms":)" + fixed(load_ms, 3) + R"(,"precision_used":")" +
-           pipeline.precision_used() + R"(","backend":"CPU","threads_used":)" +
+           pipeline.precision_used() + R"(","backend":")" +
+           (engine.gpu() ? gpu_name(compute) : "CPU") + R"(","threads_used":)" +
            std::to_string(engine.threads_used()) + R"(,"winograd_level":)" +
            std::to_string(pipeline.winograd_level()) + R"(,"mnn_memory_mib":)" +
-           shown(double(engine.memory_mib())) + R"(,"mnn_mflops":)" +
-           shown(double(engine.mflops())) + R"(,"memory":)" + memory_now() + "}";
+           session_memory(engine) + R"(,"mnn_mflops":)" + shown(double(engine.mflops())) +
+           R"(,"gpu":)" + gpu_facts(engine) + R"(,"memory":)" + memory_now() + "}";
 }
 
 void write(std::vector<Sample>& samples, Listener& listener) {
@@ -140,7 +155,7 @@ BenchmarkEnd run_benchmark(const std::string& bundle_folder, const std::string& 
     listener.line(start_line(bundle, settings));
     const Stopwatch from_start;
     auto pipeline = Pipeline::open(bundle, settings.engine, settings.height, settings.width, error);
-    if (!pipeline) return fail("copy the bundle again, or export it again");
+    if (!pipeline) return fail(load_hint(settings.engine));
     DecoderParams params = pipeline->bundle().decoder;
     unsigned chosen = 0;
     if (settings.techniques != "manifest" && read_techniques(settings.techniques, chosen)) {
@@ -155,7 +170,7 @@ BenchmarkEnd run_benchmark(const std::string& bundle_folder, const std::string& 
     pipeline->set_params(params);
     if (settings.flip && !pipeline->use_flip(true, error))
         return fail("export the model again with a table that names each landmark's partner");
-    listener.line(loaded_line(*pipeline, from_start.ms()));
+    listener.line(loaded_line(*pipeline, settings.engine.compute, from_start.ms()));
     Detections found;
     Sample sample{};
     std::size_t turn = 0;

@@ -1,79 +1,43 @@
 #include "engine.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <exception>
-#include <limits>
-#include <numeric>
 
-#include "mnn_api.hpp"
+#include "gpu_session.hpp"
+#include "mnn_session.hpp"
 
 namespace deepmark {
 namespace {
 
-struct DestroyNet {
-    void operator()(MNN::Interpreter* net) const { MNN::Interpreter::destroy(net); }
-};
-struct DestroyTensor {
-    void operator()(MNN::Tensor* tensor) const { MNN::Tensor::destroy(tensor); }
-};
-using HostTensor = std::unique_ptr<MNN::Tensor, DestroyTensor>;
-
-const halide_type_t float32 = {2, 32, 1};
-
-HostTensor host_tensor(const std::vector<int>& shape, std::vector<float>& values) {
-    return HostTensor(MNN::Tensor::create(shape, float32, values.data(), MNN::Tensor::CAFFE));
-}
-
-std::string in_words(const std::vector<int>& shape) {
-    std::string words = "(";
-    for (size_t i = 0; i < shape.size(); ++i) words += (i ? ", " : "") + std::to_string(shape[i]);
-    return words + ")";
-}
-
-std::size_t count_of(const std::vector<int>& shape) {
-    return std::accumulate(shape.begin(), shape.end(), std::size_t(1),
-                           [](std::size_t product, int side) { return product * size_t(side); });
-}
-
 // MNN chooses each convolution's algorithm at a session's first size, and keeps it. At 3:4 it would
 // take larger Winograd tiles for the smallest maps: slower than the whole square, with 1.7 times
 // the memory (docs/decisions/0040). So a graph that takes any size is given the square of the
-// longer side first, as in runtime/engines/mnn.py.
-void prepare_square(MNN::Interpreter& net, MNN::Session* session, MNN::Tensor* input,
-                    const std::vector<int>& shape) {
+// longer side first, as in runtime/engines/mnn.py. On a GPU a session has one size only.
+void prepare_square(MnnSession& mnn, const std::vector<int>& shape) {
+    const auto& found = mnn.net->getSessionInputAll(mnn.session);
+    if (found.size() != 1) return;
+    MNN::Tensor* input = found.begin()->second;
     const auto stated = input->shape();
     if (stated.size() != 4 || shape.size() != 4 || shape[2] == shape[3] ||
         *std::min_element(stated.begin(), stated.end()) > 0)
         return;
     const int side = std::max(shape[2], shape[3]);
-    net.resizeTensor(input, {shape[0], shape[1], side, side});
-    net.resizeSession(session);
+    mnn.net->resizeTensor(input, {shape[0], shape[1], side, side});
+    mnn.net->resizeSession(mnn.session);
 }
-
-struct StagedInput {
-    MNN::Tensor* target = nullptr;
-    std::vector<float> values;
-    HostTensor tensor;
-};
 
 }  // namespace
 
 struct Engine::State {
-    // First, so that it is destroyed last: tensors die with it.
-    std::unique_ptr<MNN::Interpreter, DestroyNet> net;
-    MNN::Session* session = nullptr;
-    std::vector<StagedInput> inputs;
-    std::vector<MNN::Tensor*> sources;
-    std::vector<HostTensor> targets;
-    std::vector<Output> outputs;
+    MnnSession mnn;
+    std::unique_ptr<GpuFacts> gpu;  // null: it runs on the CPU
 };
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::~Engine() = default;
 
-const std::vector<Output>& Engine::outputs() const { return state_->outputs; }
+const std::vector<Output>& Engine::outputs() const { return state_->mnn.outputs; }
+const GpuFacts* Engine::gpu() const { return state_->gpu.get(); }
 
 std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int width, int multiple,
                                      const EngineSettings& settings, std::string& error) {
@@ -90,20 +54,21 @@ std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int wi
 
 std::unique_ptr<Engine> Engine::load(const std::string& path, const std::vector<Input>& inputs,
                                      const EngineSettings& settings, std::string& error) try {
+    auto state = std::make_unique<State>();
+    if (is_gpu(settings.compute)) {
+        state->gpu = std::make_unique<GpuFacts>();
+        if (!open_on_gpu(path, inputs, settings, state->mnn, *state->gpu, error)) return nullptr;
+        return std::unique_ptr<Engine>(new Engine(std::move(state)));
+    }
     if (settings.threads < 1 || settings.threads > 64) {
         error = "threads must be 1 to 64, found " + std::to_string(settings.threads);
         return nullptr;
     }
-    auto state = std::make_unique<State>();
-    state->net.reset(MNN::Interpreter::createFromFile(path.c_str()));
-    if (!state->net) {
-        error = path + ": no MNN model, or one that cannot be read";
-        return nullptr;
-    }
-    auto& net = *state->net;
-    net.setSessionMode(MNN::Interpreter::Session_Release);
+    MnnSession& mnn = state->mnn;
+    if (!mnn.read(path, error)) return nullptr;
+    mnn.net->setSessionMode(MNN::Interpreter::Session_Release);
     if (settings.winograd_level >= 0)
-        net.setSessionHint(MNN::Interpreter::WINOGRAD_MEMORY_LEVEL, settings.winograd_level);
+        mnn.net->setSessionHint(MNN::Interpreter::WINOGRAD_MEMORY_LEVEL, settings.winograd_level);
     MNN::BackendConfig backend;
     backend.precision = settings.precision == Precision::fp16 ? MNN::BackendConfig::Precision_Low
                                                               : MNN::BackendConfig::Precision_High;
@@ -114,52 +79,9 @@ std::unique_ptr<Engine> Engine::load(const std::string& path, const std::vector<
     MNN::ScheduleConfig schedule;
     schedule.numThread = settings.threads;
     schedule.backendConfig = &backend;
-    state->session = net.createSession(schedule);
-    if (!state->session) {
-        error = path + ": MNN makes no session of this model";
-        return nullptr;
-    }
-    const auto& found = net.getSessionInputAll(state->session);
-    if (found.size() != inputs.size()) {
-        error = path + ": expected " +
-                (inputs.size() == 1 ? "one input" : std::to_string(inputs.size()) + " inputs") +
-                ", found " + std::to_string(found.size());
-        return nullptr;
-    }
-    for (const auto& [name, shape] : inputs) {
-        const auto at = name.empty() ? found.begin() : found.find(name);
-        if (at == found.end()) {
-            error = path + ": expected an input named " + name;
-            return nullptr;
-        }
-        if (inputs.size() == 1) prepare_square(net, state->session, at->second, shape);
-        net.resizeTensor(at->second, shape);
-        StagedInput input;
-        input.target = at->second;
-        input.values.resize(count_of(shape));
-        input.tensor = host_tensor(shape, input.values);  // a vector keeps its memory when moved
-        state->inputs.push_back(std::move(input));
-    }
-    net.resizeSession(state->session);
-    for (size_t i = 0; i < inputs.size(); ++i) {
-        const auto shape = state->inputs[i].target->shape();
-        if (shape == inputs[i].shape) continue;
-        error = path + ": expected an input of " + in_words(inputs[i].shape) + ", found " +
-                in_words(shape);
-        return nullptr;
-    }
-    state->outputs.reserve(net.getSessionOutputAll(state->session).size());
-    for (const auto& [name, tensor] : net.getSessionOutputAll(state->session)) {
-        const auto shape = tensor->shape();
-        if (shape.empty() || *std::min_element(shape.begin(), shape.end()) < 1) {
-            error = path + ": output " + name + " is empty, with the shape " + in_words(shape);
-            return nullptr;
-        }
-        Output output{name, shape, std::vector<float>(count_of(shape))};
-        state->outputs.push_back(std::move(output));  // reserved: the host tensors point into it
-        state->targets.push_back(host_tensor(shape, state->outputs.back().values));
-        state->sources.push_back(tensor);
-    }
+    if (!mnn.create(path, schedule, error)) return nullptr;
+    if (inputs.size() == 1) prepare_square(mnn, inputs[0].shape);
+    if (!mnn.prepare(path, inputs, error)) return nullptr;
     return std::unique_ptr<Engine>(new Engine(std::move(state)));
 } catch (const std::exception& caught) {
     error = path + ": " + caught.what();
@@ -167,62 +89,37 @@ std::unique_ptr<Engine> Engine::load(const std::string& path, const std::vector<
 }
 
 bool Engine::run(std::initializer_list<const float*> inputs, std::string& error) try {
-    if (inputs.size() != state_->inputs.size()) {
-        error = "expected " + std::to_string(state_->inputs.size()) + " inputs, found " +
-                std::to_string(inputs.size());
-        return false;
-    }
-    // Before every run: MNN uses the inputs' memory for other tensors while it computes.
-    const float* const* from = inputs.begin();
-    for (StagedInput& to : state_->inputs) {
-        std::memcpy(to.values.data(), *from++, to.values.size() * sizeof(float));
-        if (!to.target->copyFromHostTensor(to.tensor.get())) {
-            error = "MNN did not take the input";
-            return false;
-        }
-    }
-    if (const int code = state_->net->runSession(state_->session); code != MNN::NO_ERROR) {
+    MnnSession& mnn = state_->mnn;
+    if (state_->gpu) return run_on_gpu(mnn, inputs, *state_->gpu, error);
+    if (!mnn.copy_in(inputs, error)) return false;
+    if (const int code = mnn.net->runSession(mnn.session); code != MNN::NO_ERROR) {
         error = "MNN failed to run the network, error code " + std::to_string(code);
         return false;
     }
-    for (size_t i = 0; i < state_->targets.size(); ++i) {
-        // MNN returns true even when it copied nothing: a mark in the first value shows it.
-        float& first = state_->outputs[i].values[0];
-        first = std::numeric_limits<float>::quiet_NaN();
-        if (!state_->sources[i]->copyToHostTensor(state_->targets[i].get()) || std::isnan(first)) {
-            error = "MNN gave nothing, or no number, as output " + state_->outputs[i].name;
-            return false;
-        }
-    }
-    return true;
+    return mnn.copy_out(error);
 } catch (const std::exception& caught) {
     error = caught.what();
     return false;
 }
 
 int Engine::threads_used() const {
-    int threads = 0;
-    state_->net->getSessionInfo(state_->session, MNN::Interpreter::THREAD_NUMBER, &threads);
-    return threads;
+    return state_->gpu ? 0 : state_->mnn.info(MNN::Interpreter::THREAD_NUMBER);
 }
 
 float Engine::memory_mib() const {
     float memory = 0;
-    state_->net->getSessionInfo(state_->session, MNN::Interpreter::MEMORY, &memory);
+    state_->mnn.net->getSessionInfo(state_->mnn.session, MNN::Interpreter::MEMORY, &memory);
     return memory;
 }
 
 float Engine::mflops() const {
     float flops = 0;
-    state_->net->getSessionInfo(state_->session, MNN::Interpreter::FLOPS, &flops);
+    state_->mnn.net->getSessionInfo(state_->mnn.session, MNN::Interpreter::FLOPS, &flops);
     return flops;
 }
 
 bool Engine::has_extensions() const {
-    constexpr int cpu_extension = 13;
-    int backends[2] = {0, 0};
-    state_->net->getSessionInfo(state_->session, MNN::Interpreter::BACKENDS, backends);
-    return backends[0] == cpu_extension;
+    return state_->mnn.info(MNN::Interpreter::BACKENDS) == MNN_FORWARD_CPU_EXTENSION;
 }
 
 const char* Engine::mnn_version() { return MNN::getVersion(); }

@@ -22,6 +22,21 @@ struct Output {
     std::vector<float> values;
 };
 
+// How a GPU runs a network, where one does.
+struct GpuFacts {
+    std::string name;       // where it computes: "Mali-G76 (OpenCL, IMAGE)"
+    std::string driver;     // its version
+    int clock_mhz = 0;      // highest; 0 where it is not told
+    int mode = 0;           // what MNN takes for storage and tuning
+    std::string precision;  // really computed in: fp32, "fp16, sums in fp32", fp16
+    std::string placement;  // "112 of 112 operators on " and the name; those on the CPU are named
+    int operators = 0, on_cpu = 0;
+    double create_ms = 0;  // reading the file and making the session
+    double resize_ms = 0;  // compiling and tuning for the size
+    double first_ms = 0;   // the first run, with copies in and out, operator by operator
+    bool may_use_cpu = false;
+};
+
 class Engine {
 public:
     static constexpr int longest_side = 8192;
@@ -41,8 +56,9 @@ public:
     bool run(std::initializer_list<const float*> inputs, std::string& error);
 
     const std::vector<Output>& outputs() const;
-    int threads_used() const;     // as MNN reports it; it clamps silently
-    float memory_mib() const;     // of the session, as MNN reports it
+    const GpuFacts* gpu() const;  // null: it runs on the CPU
+    int threads_used() const;     // as MNN reports it; it clamps silently; a GPU has none: 0
+    float memory_mib() const;     // of the session, as MNN reports it; of a GPU's the least part
     float mflops() const;         // of one run, as MNN counts
     bool has_extensions() const;  // MNN chose its back end of a CPU's better instructions
     static const char* mnn_version();

@@ -51,7 +51,23 @@ std::string described(const Pipeline& pipeline) {
            R"(,"decoder":)" + parameters(bundle.decoder) + R"(,"engine":{"mnn_version":)" +
            quoted(Engine::mnn_version()) + R"(,"precision_used":")" + pipeline.precision_used() +
            R"(","threads_used":)" + std::to_string(engine.threads_used()) + R"(,"memory_mib":)" +
-           shown(double(engine.memory_mib())) + "}}";
+           session_memory(engine) + R"(,"gpu":)" + gpu_facts(engine) + "}}";
+}
+
+std::string gpu_facts(const Engine& engine) {
+    const GpuFacts* gpu = engine.gpu();
+    if (!gpu) return "null";
+    return R"({"name":)" + quoted(gpu->name) + R"(,"driver":)" + quoted(gpu->driver) +
+           R"(,"clock_mhz":)" + std::to_string(gpu->clock_mhz) + R"(,"mode":)" +
+           std::to_string(gpu->mode) + R"(,"placement":)" + quoted(gpu->placement) +
+           R"(,"operators":)" + std::to_string(gpu->operators) + R"(,"on_cpu":)" +
+           std::to_string(gpu->on_cpu) + R"(,"create_ms":)" + fixed(gpu->create_ms, 3) +
+           R"(,"resize_ms":)" + fixed(gpu->resize_ms, 3) + R"(,"first_ms":)" +
+           fixed(gpu->first_ms, 3) + "}";
+}
+
+std::string session_memory(const Engine& engine) {
+    return engine.gpu() ? "null" : shown(double(engine.memory_mib()));
 }
 
 }  // namespace deepmark

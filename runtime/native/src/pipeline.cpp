@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gpu_settings.hpp"
 #include "shared_numbers.hpp"
 
 namespace deepmark {
@@ -27,6 +28,11 @@ std::unique_ptr<Pipeline> Pipeline::open(const std::string& path, const EngineSe
         error = path + ": the input must have " + std::to_string(bundle.height) + "x" +
                 std::to_string(bundle.width) + " pixels" +
                 (bundle.dynamic ? ", or multiples of " + std::to_string(bundle.multiple) : "");
+        return nullptr;
+    }
+    if (is_gpu(settings.compute) && bundle.precision == "int8") {
+        error = path + " is an int8 bundle: on " + gpu_name(settings.compute) +
+                " MNN computes it in floating point, which is not the network that was proven";
         return nullptr;
     }
     EngineSettings obeyed = settings;
@@ -98,6 +104,7 @@ Map Pipeline::map_of(const std::string& name) const {
 }
 
 const char* Pipeline::precision_used() const {
+    if (engine_->gpu()) return engine_->gpu()->precision.c_str();
     if (bundle_.precision == "int8") return "int8";
 #if defined(__aarch64__)
     constexpr bool may_have_fp16 = true;

@@ -40,7 +40,7 @@ public:
     // False, with one sentence in `error`, where nobody knows which landmarks are left and right.
     bool use_flip(bool on, std::string& error);
 
-    // Of the arithmetic, as far as MNN tells: fp32, fp16 or int8.
+    // Of the arithmetic, as far as MNN tells: fp32, fp16 or int8; a GPU's as GpuFacts has it.
     const char* precision_used() const;
 
     const Bundle& bundle() const { return bundle_; }

@@ -63,6 +63,7 @@ std::unique_ptr<Refinement> Refinement::open(const std::vector<std::string>& pat
     if (!made->assign(error)) return nullptr;
     EngineSettings obeyed = settings;
     obeyed.precision = Precision::fp32;
+    obeyed.compute = Compute::cpu;  // no GPU was proven to run a refiner
     for (Loaded& one : made->refiners_) {
         const int height = one.bundle.height, width = one.bundle.width,
                   channels = one.bundle.num_channels;

@@ -12,9 +12,9 @@ namespace deepmark {
 // One or several loaded refiners: one for all classes, or one a class.
 class Refinement {
 public:
-    // paths: unpacked bundle folders, each for other classes. Arithmetic is in fp32 whatever the
-    // settings say: in fp16 a position beyond 256 pixels has steps of a quarter. Null on failure,
-    // with one sentence in `error`.
+    // paths: unpacked bundle folders, each for other classes. It computes on the CPU and in
+    // fp32 whatever the settings say: in fp16 a position beyond 256 pixels has steps of a quarter.
+    // Null on failure, with one sentence in `error`.
     static std::unique_ptr<Refinement> open(const std::vector<std::string>& paths,
                                             const EngineSettings& settings, std::string& error);
 

@@ -68,6 +68,9 @@ constexpr double least_extent = 1e-06;
 // exporter/precision/plan.py
 constexpr double min_kept = 0.9;
 
+// exporter/gpu_verification.py
+constexpr double fp16_rtol = 0.02;
+
 // runtime/decoding/params.py
 constexpr double default_alpha = 0.8;
 constexpr double default_sigma_center = 0.45;

@@ -14,6 +14,9 @@ enum class Verdict { equal, differs, cancelled, failed };
 // of processor than the exporter's: there the objects count, as for a model exported in another
 // precision (exporter/precision).
 //
+// A GPU is held to an export's own tolerances in fp32. In fp16 the objects count, too, and heads
+// have a wider bound (exporter/gpu_verification.py).
+//
 // failure: filled where the verdict is `failed`.
 Verdict verify(const std::string& bundle, const EngineSettings& settings, Listener& listener,
                Failure& failure);

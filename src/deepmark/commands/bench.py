@@ -14,6 +14,7 @@ from deepmark.commands.bench_options import (
     RIVALS,
     RivalsType,
     check_app_options,
+    check_find,
     check_options,
     inference_options,
     more_files,
@@ -27,7 +28,7 @@ from deepmark.errors import UsageError
 
 if TYPE_CHECKING:
     from deepmark.benchmarks.result.document import BenchPlan, BenchResult
-    from deepmark.runtime.engines.gpu_settings import Compute
+    from deepmark.runtime.engines.gpu_settings import Compute, GpuSettings
     from deepmark.runtime.input_fit import Fit
     from deepmark.runtime.multi_inference import MultiInference
 
@@ -39,6 +40,8 @@ Examples:
   deepmark bench shirt62.deepmark shirt294.deepmark --sweep --compare paper
   deepmark bench shirt.deepmark --size 128 --size 256 --images pictures --json > result.json
   deepmark bench shirt.deepmark --device adb --precision fp32 --precision fp16 --report phone.html
+  deepmark bench shirt.deepmark --device adb --compute cpu --compute opencl --compare paper
+  deepmark bench shirt.deepmark --device adb --find -o found.json
   deepmark bench shirt.deepmark --flip --scales .85,.95,1,1.1
   deepmark bench shirt.deepmark --fit square --fit rect --images photos
   deepmark bench shirt.deepmark --compute cpu --compute opencl --compute vulkan
@@ -200,6 +203,9 @@ def command(
     it to cool down; its settings and /data/local/tmp are left as they were. Exit status 4: no phone could be used, or
     it went away. docs/phone.md has all of it.
 
+    --find computes on a phone in every way, on the CPU and by OpenCL and Vulkan, keeps those that are proven right
+    there, and says which one is the fastest, takes the least memory and warms the phone the least.
+
     --from reads results that the Android app shared (docs/android.md), and gives the same tables, files and verdict.
     Heat counts during a turn, too. Several files are several models of one phone; they took no turns.
     """
@@ -215,7 +221,9 @@ def command(
         raise UsageError("give a MODEL to measure", hint="deepmark bench --help")
     else:
         check_options(device)
-    gpu = gpu_settings_of(compute, others)
+    if others["find"]:
+        check_find()
+    gpu = gpu_settings_of(("opencl",) if others["find"] else compute, others)
     from deepmark.benchmarks.report.result_files import ResultFiles
     from deepmark.benchmarks.result.document import BenchPlan
     from deepmark.benchmarks.result.verdict import require_reliable
@@ -236,9 +244,17 @@ def command(
 
         result = result_of_app(shared, command=_command())
     elif device == "adb":
-        counts = threads or (SWEEP_THREADS if sweep else (PHONE_THREADS,))
+        counts = threads or (SWEEP_THREADS if sweep or others["find"] else (PHONE_THREADS,))
         result = _measure_on_phone(
-            others, models=models, sizes=asked, threads=counts, looks=looks, images=images, plan=plan
+            others,
+            models=models,
+            sizes=asked,
+            threads=counts,
+            computes=tuple(dict.fromkeys(compute)) or ("cpu",),
+            gpu=gpu,
+            looks=looks,
+            images=images,
+            plan=plan,
         )
     else:
         result = _measure_here(
@@ -259,11 +275,11 @@ def command(
     if as_json:
         print_json(result)
     else:
-        _print(result, sweep=sweep, compare=compare)
+        _print(result, sweep=sweep, compare=compare, find=others["find"])
     for one in result.failures:
         if one.kind == "rival":
             say(f"not measured: {one.sentence}")
-    require_reliable(result)
+    require_reliable(result, some_may_fail=others["find"])
 
 
 def _looks(asked: MultiInference, fits: tuple[Fit, ...]) -> tuple[MultiInference, ...]:
@@ -312,20 +328,27 @@ def _measure_on_phone(
     models: tuple[Path, ...],
     sizes: tuple[str, ...],
     threads: tuple[int, ...],
+    computes: tuple[Compute, ...],
+    gpu: GpuSettings | None,
     looks: tuple[MultiInference, ...],
     images: Path | None,
     plan: BenchPlan,
 ) -> BenchResult:
     from deepmark.benchmarks.device import programs
     from deepmark.benchmarks.device.benchmark import PhoneRequest, run_on_phone
+    from deepmark.benchmarks.device.ways import all_gpu_ways, gpu_ways
     from deepmark.models.size import parse_size
 
+    asked = tuple(dict.fromkeys(phone["precision"])) or (("fp32", "fp16") if phone["find"] else ("fp32",))
+    gpus = () if gpu is None else all_gpu_ways(gpu) if phone["find"] else gpu_ways(computes, gpu)
     request = PhoneRequest(
         models=models,
         serial=phone["serial"],
         sizes=tuple(dict.fromkeys(map(parse_size, sizes))),
         threads=tuple(dict.fromkeys(threads)),
-        precisions=tuple(dict.fromkeys(phone["precision"])) or ("fp32",),
+        precisions=asked if "cpu" in computes else (),
+        gpus=gpus,
+        find=phone["find"],
         techniques=tuple(dict.fromkeys(phone["techniques"])) or ("manifest",),
         inferences=looks,
         power=phone["power"] or "normal",
@@ -339,10 +362,13 @@ def _measure_on_phone(
     return run_on_phone(request)
 
 
-def _print(result: BenchResult, *, sweep: bool, compare: str | None) -> None:
+def _print(result: BenchResult, *, sweep: bool, compare: str | None, find: bool) -> None:
+    from deepmark.benchmarks.report.found_ways import print_ways
     from deepmark.benchmarks.report.tables import print_grid, print_paper, print_result
 
     print_result(result)
+    if find:
+        print_ways(result)
     if sweep:
         print_grid(result)
     if compare:

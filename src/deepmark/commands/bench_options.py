@@ -12,10 +12,11 @@ from deepmark.errors import UsageError
 from deepmark.runtime.input_fit import FITS
 
 RIVALS = ("torch", "onnxruntime", "mnn", "ncnn", "openvino")
-_ONLY_ADB = ("serial", "precision", "techniques", "power", "keep")
+_ONLY_ADB = ("serial", "precision", "techniques", "power", "keep", "find")
+_TRIED_BY_FIND = ("precision", "compute", "gpu_precision", "opencl_storage", "sweep")
 # What goes with --from: where the result goes. All else says how to measure, and the app did that.
 _WITH_APP = ("models", "shared", "output", "csv", "report", "accuracy", "compare", "as_json", "quiet", "verbose")
-_ONLY_HOST = ("cores", "backend", "against", "checkpoint", "scales", "scales_mode", "fit", "compute")
+_ONLY_HOST = ("cores", "backend", "against", "checkpoint", "scales", "scales_mode", "fit")
 
 
 class RivalsType(click.ParamType[tuple[str, ...]]):
@@ -80,6 +81,9 @@ phone_options = adding(
         "--power", type=click.Choice(["normal", "high", "low"]), help="adb: power mode of MNN.  [default: normal]"
     ),
     click.option("--keep", is_flag=True, help="adb: leave the copied files on the phone."),
+    click.option(
+        "--find", is_flag=True, help="adb: try CPU and GPU in every way, and name the fastest, smallest and coolest."
+    ),
 )
 
 
@@ -97,6 +101,19 @@ def check_options(device: str) -> None:
             other = "host" if device == "adb" else "adb"
             option = name.replace("_", "-")
             raise UsageError(f"--{option} goes with --device {other} only", hint="deepmark bench --help")
+
+
+def check_find() -> None:
+    """Refuse options of the running command that ``--find`` tries all values of.
+
+    Raises:
+        UsageError: one was given.
+    """
+    ctx = click.get_current_context()
+    for name in _TRIED_BY_FIND:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"--find tries every --{name.replace('_', '-')}", hint="leave one of them out")
 
 
 def more_files(models: tuple[Path, ...]) -> tuple[Path, ...]:

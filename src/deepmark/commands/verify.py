@@ -15,13 +15,14 @@ from deepmark.files import printable
 
 if TYPE_CHECKING:
     from deepmark.exporter.parity import Tolerances
-    from deepmark.runtime.engines.gpu_settings import Gpu, GpuSettings
+    from deepmark.runtime.engines.gpu_settings import Compute, Gpu, GpuSettings
 
 EPILOG = """\b
 Examples:
   deepmark verify shirt.deepmark
   deepmark verify shirt.deepmark.zip --threads 1 --json
   deepmark verify shirt.deepmark --compute vulkan --gpu-precision normal
+  deepmark verify shirt.deepmark --native --compute opencl
 """
 
 
@@ -67,16 +68,17 @@ def command(
     tolerances = tolerances_of(atol, rtol, landmark_tolerance) if given else None
     settings = gpu_settings_of((compute,), gpu)
     if compute != "cpu" and settings is not None:
-        if native or threads is not None:
-            raise UsageError("--native and --threads compute on the CPU", hint="leave them out with --compute")
+        if threads is not None:
+            raise UsageError("--threads is of the CPU", hint="leave it out with --compute")
+        if native:
+            _refuse_tolerances(given=given)
+            _verify_native(bundle, None, compute, settings, as_json=as_json)
+            return
         _verify_on_gpu(bundle, compute, settings, tolerances, as_json=as_json)
         return
     if native:
-        if given:
-            raise UsageError(
-                "the C++ runtime has its own tolerances", hint="leave out --atol and the like with --native"
-            )
-        _verify_native(bundle, threads, as_json=as_json)
+        _refuse_tolerances(given=given)
+        _verify_native(bundle, threads, "cpu", None, as_json=as_json)
         return
     found = verify(bundle, threads=threads, tolerances=tolerances)
     for engine in found.skipped:
@@ -114,10 +116,17 @@ def _verify_on_gpu(
     found.report.require(hint="try --gpu-precision high, or compute on the CPU")
 
 
-def _verify_native(bundle: Path, threads: int | None, *, as_json: bool) -> None:
+def _refuse_tolerances(*, given: bool) -> None:
+    if given:
+        raise UsageError("the C++ runtime has its own tolerances", hint="leave out --atol and the like with --native")
+
+
+def _verify_native(
+    bundle: Path, threads: int | None, compute: Compute, gpu: GpuSettings | None, *, as_json: bool
+) -> None:
     from deepmark.exporter.verification import verify_native
 
-    lines = verify_native(bundle, threads=threads)
+    lines = verify_native(bundle, threads=threads, compute=compute, gpu=gpu)
     if as_json:
         print_json(lines)
         return
@@ -125,4 +134,8 @@ def _verify_native(bundle: Path, threads: int | None, *, as_json: bool) -> None:
         objects = line["objects"]
         ties = f", near ties: {objects['near_ties']}" if objects["near_ties"] else ""
         say(f"vector {line['number']}: equal, {objects['matched']} of {objects['expected']} objects{ties}")
-    say(f"C++ runtime, MNN {lines[-1]['mnn_version']}: equal")
+    end = lines[-1]
+    if end.get("gpu"):
+        say(f"{end['gpu']['placement']}, {end['precision']}")
+        say(f"objects that both have, to the metric: {end['kept']} of {end['seen']}")
+    say(f"C++ runtime, MNN {end['mnn_version']}: equal")

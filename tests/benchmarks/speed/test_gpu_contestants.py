@@ -54,9 +54,3 @@ def test_a_gpu_is_entered_once_whatever_the_threads_are(tiny_bundle: Path) -> No
     assert not failures
     assert sorted((one.compute, one.threads) for one in entered) == [("cpu", 1), ("cpu", 2), ("vulkan", 1)]
     assert len({one.name for one in entered}) == 3
-
-
-def test_only_this_computer_has_compute(deepmark: Deepmark, tiny_bundle: Path) -> None:
-    done = deepmark("bench", tiny_bundle, "--device", "adb", "--compute", "vulkan")
-    assert done.code == 2
-    assert "--compute goes with --device host only" in done.err

@@ -43,7 +43,23 @@ enum class Precision { fp32, fp16 };
 enum class Power { normal, high, low };
 enum class Memory { normal, low };
 
+// What computes. A GPU must be proven to run every operator when a model is loaded, or loading
+// fails; nothing falls back to the CPU. docs/phone-gpu.md has all of it.
+enum class Compute { cpu, opencl, vulkan };
+enum class GpuPrecision { high, normal, low };          // fp32; fp16 stored, sums in fp32; fp16
+enum class Storage { image, buffer };                   // OpenCL's; Vulkan has images
+enum class Tuning { wide, none, fast, normal, heavy };  // Vulkan has wide, none and heavy
+
+struct GpuSettings {
+    GpuPrecision precision = GpuPrecision::high;
+    Storage storage = Storage::image;
+    Tuning tuning = Tuning::wide;
+    bool allow_cpu_operators = false;  // go on where the GPU lacks operators
+};
+
 struct EngineSettings {
+    Compute compute = Compute::cpu;
+    GpuSettings gpu;                        // where a GPU computes; of the rest it has memory only
     int threads = 1;                        // 1 to 64
     Precision precision = Precision::fp32;  // fp16 only where the processor has it: x86 stays fp32
     int winograd_level = -1;  // MNN's WINOGRAD_MEMORY_LEVEL, 0 to 3; -1: the model's own, or MNN's
@@ -59,8 +75,8 @@ class Refinement;
 class Refiner {
 public:
     // Open unpacked bundle folders that `deepmark refiner export` made, one for all classes or each
-    // for other ones, and check each of their files. Arithmetic is fp32 whatever the settings say.
-    // Null on failure, `error` says why.
+    // for other ones, and check each of their files. It computes on the CPU in fp32 whatever
+    // the settings say. Null on failure, `error` says why.
     static std::unique_ptr<Refiner> open(const std::vector<std::string>& bundles,
                                          const EngineSettings& settings,
                                          std::string& error) noexcept;

@@ -1,0 +1,200 @@
+#include "gpu_session.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "gpu_device.hpp"
+#include "gpu_library.hpp"
+#include "mnn_output.hpp"
+#include "stopwatch.hpp"
+
+namespace deepmark {
+namespace {
+
+constexpr char needs_fp32[] = "GridSample";  // its coordinates lose their fraction in fp16
+constexpr std::size_t most_named = 3;        // operators in an error
+
+struct Placement {
+    int operators = 0;
+    bool samples = false;             // one is a GridSample
+    std::vector<std::string> on_cpu;  // "name (type)"
+
+    // most: number of operators on the CPU to name.
+    std::string sentence(const std::string& place, std::size_t most) const {
+        std::string said = std::to_string(operators - int(on_cpu.size())) + " of " +
+                           std::to_string(operators) + " operators on " + place;
+        const std::size_t named = std::min(on_cpu.size(), most);
+        for (std::size_t i = 0; i < named; ++i) said += (i ? ", " : "; on the CPU: ") + on_cpu[i];
+        if (named < on_cpu.size())
+            said += " and " + std::to_string(on_cpu.size() - named) + " more";
+        return said;
+    }
+};
+
+// False: MNN printed a line that means trouble.
+bool is_sound(const std::string& printed, const char* what, const GpuFacts& facts,
+              std::string& error) {
+    const std::string trouble = trouble_in(printed);
+    if (trouble.empty() || (facts.may_use_cpu && trouble.find("upport") != std::string::npos))
+        return true;
+    error = std::string("MNN's ") + what + " on " + facts.name + " went wrong: " + trouble;
+    return false;
+}
+
+// Run by `body`, which returns MNN's code, between the copies.
+template <class Body>
+bool run(MnnSession& mnn, std::initializer_list<const float*> inputs, const GpuFacts& facts,
+         std::string& error, Body body) {
+    MnnOutput output;
+    for (Output& one : mnn.outputs)  // a read that fails would leave the last picture's there
+        std::fill(one.values.begin(), one.values.end(), std::numeric_limits<float>::quiet_NaN());
+    if (!mnn.copy_in(inputs, error)) return false;
+    const int code = body();
+    std::string unread;
+    const bool read = mnn.copy_out(unread);
+    if (!is_sound(output.end(), "run", facts, error)) return false;
+    if (code != MNN::NO_ERROR) {
+        error = "MNN's run on " + facts.name + " failed with code " + std::to_string(code);
+        return false;
+    }
+    for (const Output& one : mnn.outputs) {
+        if (std::all_of(one.values.begin(), one.values.end(),
+                        [](float value) { return std::isfinite(value); }))
+            continue;
+        error = facts.name + " gives NaN or infinite values in " + one.name;
+        return false;
+    }
+    if (!read) error = unread;
+    return read;
+}
+
+Placement looked_at(const MnnSession& mnn, int& code) {
+    Placement found;
+    const auto before = [](const std::vector<MNN::Tensor*>&, const MNN::OperatorInfo*) {
+        return true;
+    };
+    const auto after = [&found](const std::vector<MNN::Tensor*>& tensors,
+                                const MNN::OperatorInfo* info) {
+        ++found.operators;
+        if (info->type() == needs_fp32) found.samples = true;
+        if (std::any_of(tensors.begin(), tensors.end(),
+                        [](const MNN::Tensor* one) { return one->is_in_host_memory(); }))
+            found.on_cpu.push_back(info->name() + " (" + info->type() + ")");
+        return true;
+    };
+    code = mnn.net->runSessionWithCallBackInfo(mnn.session, before, after);
+    return found;
+}
+
+std::vector<float> noise(std::size_t count, unsigned seed) {
+    std::mt19937 random(seed);
+    std::vector<float> values(count);
+    for (float& value : values) value = float(random()) / float(std::mt19937::max()) * 4 - 2;
+    return values;
+}
+
+// Require that every operator runs on the GPU, and that other pictures give other heads.
+bool prove(MnnSession& mnn, const EngineSettings& settings, GpuFacts& facts, std::string& error) {
+    const std::size_t count = mnn.inputs[0].values.size();
+    const std::vector<float> first = noise(count, 1), second = noise(count, 2);
+    Placement placement;
+    const Stopwatch watch;
+    const auto look = [&] {
+        int code = 0;
+        placement = looked_at(mnn, code);
+        return code;
+    };
+    if (!run(mnn, {first.data()}, facts, error, look)) return false;
+    facts.first_ms = watch.ms();
+    if (placement.samples && settings.gpu.precision != GpuPrecision::high) {
+        error =
+            "the model has deformable convolutions, whose places do not fit into fp16: ask for "
+            "precision high";
+        return false;
+    }
+    facts.operators = placement.operators;
+    facts.on_cpu = int(placement.on_cpu.size());
+    facts.placement = placement.sentence(facts.name, placement.on_cpu.size());
+    if (facts.on_cpu && !facts.may_use_cpu) {
+        error = "only " + placement.sentence(facts.name, most_named) +
+                ": allow operators on the CPU, take another storage, or export for a GPU";
+        return false;
+    }
+    const std::vector<Output> before = mnn.outputs;
+    if (!run_on_gpu(mnn, {second.data()}, facts, error)) return false;
+    for (std::size_t i = 0; i < before.size(); ++i)
+        if (before[i].values == mnn.outputs[i].values) {
+            error =
+                facts.name + " gives the same " + before[i].name + " for two different pictures";
+            return false;
+        }
+    return true;
+}
+
+}  // namespace
+
+bool run_on_gpu(MnnSession& mnn, std::initializer_list<const float*> inputs, const GpuFacts& facts,
+                std::string& error) {
+    return run(mnn, inputs, facts, error, [&] { return int(mnn.net->runSession(mnn.session)); });
+}
+
+bool open_on_gpu(const std::string& path, const std::vector<Input>& inputs,
+                 const EngineSettings& settings, MnnSession& mnn, GpuFacts& facts,
+                 std::string& error) {
+    GpuDevice device;
+    if (!check_gpu(settings, error) || !load_gpu_library(settings.compute, error) ||
+        !find_device(settings.compute, device, error))
+        return false;
+    if (inputs.size() != 1) {
+        error = path + ": a GPU runs networks of one input only";
+        return false;
+    }
+    if (settings.gpu.precision != GpuPrecision::high && !device.fp16) {
+        error = device.name + " has no fp16: MNN would compute precision " +
+                gpu_precisions[std::size_t(settings.gpu.precision)] + " in fp32";
+        return false;
+    }
+    facts.name = place_name(device.name, settings);
+    facts.driver = device.driver;
+    facts.clock_mhz = device.clock_mhz;
+    facts.mode = gpu_mode(settings);
+    facts.precision = gpu_arithmetic(settings);
+    facts.may_use_cpu = settings.gpu.allow_cpu_operators;
+
+    MNN::BackendConfig backend;
+    backend.precision =
+        settings.gpu.precision == GpuPrecision::high  ? MNN::BackendConfig::Precision_High
+        : settings.gpu.precision == GpuPrecision::low ? MNN::BackendConfig::Precision_Low
+                                                      : MNN::BackendConfig::Precision_Normal;
+    if (settings.memory == Memory::low) backend.memory = MNN::BackendConfig::Memory_Low;
+    MNN::ScheduleConfig schedule;
+    schedule.type = settings.compute == Compute::opencl ? MNN_FORWARD_OPENCL : MNN_FORWARD_VULKAN;
+    schedule.numThread = facts.mode;  // one field for both
+    schedule.backendConfig = &backend;
+    Stopwatch phase;
+    {
+        MnnOutput output;
+        if (!mnn.read(path, error)) return false;
+        mnn.net->setSessionMode(MNN::Interpreter::Session_Debug);  // callbacks for every operator
+        if (!mnn.create(path, schedule, error)) return false;
+        if (!is_sound(output.end(), "session", facts, error)) return false;
+    }
+    facts.create_ms = phase.lap_ms();
+    const int found = mnn.info(MNN::Interpreter::BACKENDS);
+    if (found != schedule.type) {
+        error = "MNN did not take " + facts.name + ": its session runs on back end " +
+                std::to_string(found) + ", expected " + std::to_string(schedule.type);
+        return false;
+    }
+    {
+        MnnOutput output;
+        if (!mnn.prepare(path, inputs, error)) return false;
+        if (!is_sound(output.end(), "preparation", facts, error)) return false;
+    }
+    facts.resize_ms = phase.lap_ms();
+    return prove(mnn, settings, facts, error);
+}
+
+}  // namespace deepmark
