@@ -222,4 +222,4 @@ def _turn(where: str, turn: _Turn) -> AppTurn:
 
 def _asked(turn: AppTurn) -> tuple[object, ...]:
     start = turn.output.start
-    return start.precision, start.threads, start.power, start.techniques, start.mnn_version
+    return start.compute, start.precision, start.threads, start.power, start.techniques, start.mnn_version

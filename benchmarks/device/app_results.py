@@ -23,7 +23,7 @@ from deepmark.benchmarks.result.document import (
 )
 from deepmark.benchmarks.result.phone import CoreCluster, Phone, PhoneIdentity, PhoneState, soc_name
 from deepmark.benchmarks.result.verdict import unusable
-from deepmark.benchmarks.speed.contestants import names_apart
+from deepmark.benchmarks.speed.contestants import names_apart, threads_in_words
 from deepmark.errors import DataError
 
 # What ``Build.HARDWARE`` says of Android's emulators (old, new, Cuttlefish) and of Robolectric, which is none either.
@@ -113,7 +113,7 @@ def _name(one: AppDocument, identity: PhoneIdentity) -> str:
 
 def _traits(one: AppDocument) -> tuple[str, ...]:
     start = one.turns[0].output.start
-    threads = f"{start.threads} thread{'s' if start.threads > 1 else ''}"
+    threads = start.compute if start.compute != "cpu" else threads_in_words(start.threads)
     return start.precision, threads, f"techniques {_techniques(one)}", f"score {one.decoding.score:g}"
 
 

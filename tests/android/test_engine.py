@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import struct
@@ -110,6 +111,26 @@ def test_techniques_and_score_change_with_the_picture(
             params = replace(with_techniques(manifest.decoder, chosen), score_threshold=SCORE)
             _require_as_python(json.loads(answer), Detector(loaded, params=params), image)
     assert json.loads(answers[-1])["objects"] == []
+
+
+@pytest.mark.usefixtures("software_gpus")
+def test_a_gpu_is_proven_in_the_jvm(
+    engine: JavaEngine, demo_dense_bundle: Path, demo_pictures: tuple[Path, ...], tmp_path: Path
+) -> None:
+    """MNN's engine is a library of a library there, whose symbols its GPU back end does not see by itself."""
+    names = ("MNN_GPU_LIBRARIES", "VK_ICD_FILENAMES")
+    environment = {name: os.environ[name] for name in names}
+    image = read_image(demo_pictures[0])
+    commands: tuple[Command, ...] = (("open", demo_dense_bundle, 1), ("describe",), _picture(tmp_path, image))
+    gpu = ("-Ddeepmark.compute=VULKAN",)
+    answers = engine.run(tmp_path, *commands, options=gpu, environment=environment)
+    facts = json.loads(answers[1])["engine"]
+    assert facts["threads_used"] == 0
+    assert facts["gpu"]["placement"].startswith("112 of 112 operators on ")
+    _require_as_python(json.loads(answers[2]), Detector(demo_dense_bundle, threads=1), image)
+    environment["MNN_GPU_LIBRARIES"] = str(tmp_path)
+    (refused,) = engine.run(tmp_path, commands[0], options=gpu, environment=environment)
+    assert refused.startswith("error MNN's Vulkan back end is missing: ")
 
 
 def test_a_model_of_boxes_finds_objects_without_landmarks(engine: JavaEngine, tmp_path: Path) -> None:

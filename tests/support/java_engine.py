@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,14 +48,20 @@ class JavaEngine:
         require_jdk()
         return cls(compile_engine(folder), build_native("host", BRIDGE).folder)
 
-    def run(self, folder: Path, *commands: tuple[object, ...], options: tuple[str, ...] = ()) -> list[str]:
+    def run(
+        self,
+        folder: Path,
+        *commands: tuple[object, ...],
+        options: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> list[str]:
         """Run commands of EngineRun in one JVM, which must find nothing wrong with the bridge; returns the answers."""
         script, answers = folder / "script", folder / "answers"
         script.write_text("".join("\t".join(map(str, words)) + "\n" for words in commands))
         java = ["java", *JVM, *options, f"-Djava.library.path={self.libraries}", "-cp", str(self.classes)]
         done = subprocess.run(
             [*java, "deepmark.demo.engine.EngineRun", str(script), str(answers)],
-            env={"LD_LIBRARY_PATH": str(self.libraries), "PATH": "/usr/bin:/bin"},
+            env={"LD_LIBRARY_PATH": str(self.libraries), "PATH": "/usr/bin:/bin", **(environment or {})},
             capture_output=True,
             text=True,
             check=False,

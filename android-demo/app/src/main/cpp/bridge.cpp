@@ -57,11 +57,16 @@ std::string path_of(JNIEnv* env, jbyteArray bytes) {
     return path;
 }
 
-EngineSettings settings_of(jint threads, jint precision, jint memory) {
+// As EngineSettings.java writes them: threads, precision, memory, compute.
+EngineSettings settings_of(JNIEnv* env, jintArray engine) {
+    jint number[4];
+    env->GetIntArrayRegion(engine, 0, 4, number);
     EngineSettings settings;
-    settings.threads = threads;
-    settings.precision = precision ? Precision::fp16 : Precision::fp32;
-    settings.memory = memory ? Memory::low : Memory::normal;
+    settings.threads = number[0];
+    settings.precision = number[1] ? Precision::fp16 : Precision::fp32;
+    settings.gpu.precision = number[1] ? GpuPrecision::normal : GpuPrecision::high;
+    settings.memory = number[2] ? Memory::low : Memory::normal;
+    settings.compute = Compute(number[3]);
     return settings;
 }
 
@@ -139,11 +144,11 @@ constexpr jint done = 0, differs = 1, cancelled = 2;  // as Bridge.java says
     extern "C" JNIEXPORT result JNICALL Java_deepmark_demo_engine_Bridge_##name
 
 BRIDGE(jlong, open)
-(JNIEnv* env, jclass bridge, jbyteArray bundle, jint threads, jint precision, jint memory) {
+(JNIEnv* env, jclass bridge, jbyteArray bundle, jintArray engine) {
     return guarded(env, bridge, [&]() -> jlong {
         std::string error;
-        auto pipeline = Pipeline::open(path_of(env, bundle),
-                                       settings_of(threads, precision, memory), 0, 0, error);
+        auto pipeline =
+            Pipeline::open(path_of(env, bundle), settings_of(env, engine), 0, 0, error);
         require(bool(pipeline), error);
         return table().add(std::make_shared<LiveDetector>(std::move(pipeline)));
     });
@@ -209,31 +214,30 @@ BRIDGE(jfloatArray, detectPicture)
 BRIDGE(void, close)(JNIEnv* /*env*/, jclass /*bridge*/, jlong handle) { table().remove(handle); }
 
 BRIDGE(jint, verify)
-(JNIEnv* env, jclass bridge, jbyteArray bundle, jint threads, jint precision, jobject lines,
- jobject cancel) {
+(JNIEnv* env, jclass bridge, jbyteArray bundle, jintArray engine, jobject lines, jobject cancel) {
     return guarded(env, bridge, [&] {
         JavaListener listener(env, lines, cancel);
         Failure failure;
         const Verdict verdict =
-            verify(path_of(env, bundle), settings_of(threads, precision, 0), listener, failure);
+            verify(path_of(env, bundle), settings_of(env, engine), listener, failure);
         require(verdict != Verdict::failed, failure.message);
         return verdict == Verdict::equal ? done : verdict == Verdict::differs ? differs : cancelled;
     });
 }
 
 BRIDGE(jint, bench)
-(JNIEnv* env, jclass bridge, jbyteArray bundle, jbyteArray pictures, jintArray counts,
- jdoubleArray numbers, jobject lines, jobject cancel) {
+(JNIEnv* env, jclass bridge, jbyteArray bundle, jbyteArray pictures, jintArray engine,
+ jintArray counts, jdoubleArray numbers, jobject lines, jobject cancel) {
     return guarded(env, bridge, [&] {
-        jint count[6];
+        jint count[3];
         jdouble number[3];
-        env->GetIntArrayRegion(counts, 0, 6, count);
+        env->GetIntArrayRegion(counts, 0, 3, count);
         env->GetDoubleArrayRegion(numbers, 0, 3, number);
         BenchmarkSettings settings;
-        settings.engine = settings_of(count[0], count[1], count[2]);
-        settings.warm_runs = count[3];
-        settings.runs = count[4];
-        if (count[5] >= 0) settings.techniques = techniques_in_words(unsigned(count[5]));
+        settings.engine = settings_of(env, engine);
+        settings.warm_runs = count[0];
+        settings.runs = count[1];
+        if (count[2] >= 0) settings.techniques = techniques_in_words(unsigned(count[2]));
         settings.warm_seconds = number[0];
         settings.seconds = number[1];
         settings.threshold = number[2];

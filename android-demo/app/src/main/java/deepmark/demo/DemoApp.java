@@ -5,6 +5,7 @@ import android.content.Context;
 
 import deepmark.demo.camera.Cameras;
 import deepmark.demo.camera.PhoneCameras;
+import deepmark.demo.engine.EngineSettings.Compute;
 import deepmark.demo.model.Models;
 import deepmark.demo.settings.SettingsStore;
 
@@ -13,6 +14,7 @@ public class DemoApp extends Application {
     private Cameras cameras;
     private Models models;
     private SettingsStore settings;
+    private boolean gpuWasFatal;
 
     /** Return the app that a screen belongs to. */
     public static DemoApp of(Context context) {
@@ -43,7 +45,16 @@ public class DemoApp extends Application {
 
     /** Return what the user chose. */
     public synchronized SettingsStore settings() {
-        if (settings == null) settings = new SettingsStore(this);
+        if (settings == null) {
+            settings = new SettingsStore(this);
+            gpuWasFatal = models().trial().wasFatal();
+            if (gpuWasFatal) settings.write(settings.read().withCompute(Compute.CPU));
+        }
         return settings;
+    }
+
+    /** Tell whether the app ended last time while a GPU opened a model. */
+    public synchronized boolean gpuWasFatal() {
+        return gpuWasFatal;
     }
 }

@@ -54,9 +54,6 @@ public final class Benchmark {
         EngineSettings engine = options.engine();
         Decoding decoding = options.decoding();
         int[] counts = {
-            engine.threads(),
-            engine.precision().ordinal(),
-            engine.memory().ordinal(),
             options.warmUpRuns(),
             options.runs(),
             decoding == null ? AS_THE_BUNDLE_SAYS : decoding.techniques(),
@@ -71,6 +68,7 @@ public final class Benchmark {
                         Bridge.bench(
                                 Detector.utf8(bundle),
                                 Detector.utf8(pictures),
+                                engine.numbers(),
                                 counts,
                                 numbers,
                                 lines,

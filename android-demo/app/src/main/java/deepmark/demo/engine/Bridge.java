@@ -33,7 +33,12 @@ final class Bridge {
         throw new IllegalStateException(missing);
     }
 
-    static native long open(byte[] bundle, int threads, int precision, int memory);
+    /**
+     * Opens a bundle.
+     *
+     * @param engine {@link EngineSettings#numbers}.
+     */
+    static native long open(byte[] bundle, int[] engine);
 
     static native byte[] describe(long handle);
 
@@ -68,25 +73,24 @@ final class Bridge {
 
     /**
      * Runs the golden vectors; returns 0 if all are equal, 1 if one differs, 2 if it was cancelled.
+     *
+     * @param engine {@link EngineSettings#numbers}.
      */
     static native int verify(
-            byte[] bundle,
-            int threads,
-            int precision,
-            Consumer<byte[]> lines,
-            BooleanSupplier cancelled);
+            byte[] bundle, int[] engine, Consumer<byte[]> lines, BooleanSupplier cancelled);
 
     /**
      * Measures.
      *
-     * @param counts threads, precision, memory, warm-up runs, runs, techniques (-1: as the bundle
-     *     says).
+     * @param engine {@link EngineSettings#numbers}.
+     * @param counts warm-up runs, runs, techniques (-1: as the bundle says).
      * @param numbers seconds of warm-up, seconds, score (-1: as the bundle says).
      * @return 0: done, 2: cancelled.
      */
     static native int bench(
             byte[] bundle,
             byte[] pictures,
+            int[] engine,
             int[] counts,
             double[] numbers,
             Consumer<byte[]> lines,

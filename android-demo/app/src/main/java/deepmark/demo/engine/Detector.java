@@ -26,12 +26,7 @@ public final class Detector implements AutoCloseable {
     public static Detector open(File bundle, EngineSettings settings) throws EngineException {
         try {
             Bridge.load();
-            return new Detector(
-                    Bridge.open(
-                            utf8(bundle),
-                            settings.threads(),
-                            settings.precision().ordinal(),
-                            settings.memory().ordinal()));
+            return new Detector(Bridge.open(utf8(bundle), settings.numbers()));
         } catch (IllegalStateException error) {
             throw new EngineException(error);
         }
@@ -44,7 +39,8 @@ public final class Detector implements AutoCloseable {
      * classes}: for each its {@code name}, {@code landmarks} (names) and {@code outline} (lists of
      * indices into them to draw lines through; empty: draw points only); {@code decoder}: the
      * bundle's parameters and the numbers of the techniques that are on in it; {@code engine}:
-     * mnn_version, precision_used, threads_used, memory_mib.
+     * mnn_version, precision_used, threads_used, memory_mib, and {@code gpu}: null, or the GPU's
+     * name, driver, placement of operators and times.
      */
     public String describe() throws EngineException {
         try {

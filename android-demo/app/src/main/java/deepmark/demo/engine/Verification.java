@@ -12,26 +12,19 @@ public final class Verification {
     /**
      * Compares every vector.
      *
+     * @param engine how MNN computes.
      * @param sink takes dm_verify's lines: an event {@code vector} for each, then {@code end}.
      * @param cancel set it from another thread: the next vector does not begin.
      * @return whether this machine gives what the network gave.
      * @throws CancellationException it was cancelled.
      */
     public static boolean run(
-            File bundle,
-            int threads,
-            EngineSettings.Precision precision,
-            Consumer<String> sink,
-            AtomicBoolean cancel)
+            File bundle, EngineSettings engine, Consumer<String> sink, AtomicBoolean cancel)
             throws EngineException {
         return Lines.of(
                         (lines, cancelled) ->
                                 Bridge.verify(
-                                        Detector.utf8(bundle),
-                                        threads,
-                                        precision.ordinal(),
-                                        lines,
-                                        cancelled),
+                                        Detector.utf8(bundle), engine.numbers(), lines, cancelled),
                         sink,
                         cancel)
                 == 0;

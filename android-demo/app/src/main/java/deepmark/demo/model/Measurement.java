@@ -8,7 +8,6 @@ import deepmark.demo.bundle.BundleIndex;
 import deepmark.demo.engine.Benchmark;
 import deepmark.demo.engine.Decoding;
 import deepmark.demo.engine.EngineException;
-import deepmark.demo.engine.EngineSettings;
 import deepmark.demo.settings.Settings;
 import deepmark.demo.stats.Heat;
 
@@ -81,15 +80,7 @@ public final class Measurement {
         Decoding decoding = useful(settings.decoding(), manifest);
         Benchmark.Options options =
                 new Benchmark.Options(
-                        new EngineSettings(
-                                settings.threads(),
-                                settings.precision(),
-                                EngineSettings.Memory.NORMAL),
-                        decoding,
-                        WARM_UP_RUNS,
-                        WARM_UP_SECONDS,
-                        0,
-                        SECONDS);
+                        settings.engine(), decoding, WARM_UP_RUNS, WARM_UP_SECONDS, 0, SECONDS);
         String created = Instant.now().toString();
         try {
             JSONArray turns = new JSONArray();

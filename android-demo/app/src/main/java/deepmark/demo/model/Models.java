@@ -32,6 +32,7 @@ public final class Models {
     private final AssetManager assets;
     private final BundleStore store;
     private final SharedPreferences verdicts;
+    private final GpuTrial trial;
     private BundleIndex index;
 
     /** Take the models of the app's assets. */
@@ -52,6 +53,7 @@ public final class Models {
                         new File(context.getFilesDir(), "bundles"),
                         path -> assets.open("bundles/" + path));
         verdicts = context.getSharedPreferences("self-tests", Context.MODE_PRIVATE);
+        trial = new GpuTrial(context);
     }
 
     /**
@@ -102,13 +104,14 @@ public final class Models {
      */
     public Model open(BundleIndex.Entry entry, Settings settings)
             throws BundleException, EngineException {
-        Detector detector =
-                Detector.open(
-                        folder(entry),
-                        new EngineSettings(
-                                settings.threads(),
-                                settings.precision(),
-                                EngineSettings.Memory.NORMAL));
+        File folder = folder(entry);
+        Detector detector;
+        trial.begin(settings.compute());
+        try {
+            detector = Detector.open(folder, settings.engine());
+        } finally {
+            trial.end();
+        }
         try {
             Model model = new Model(entry, detector, ModelCard.read(detector.describe()));
             store.removeOthers(index());
@@ -119,19 +122,27 @@ public final class Models {
         }
     }
 
-    /** Return what the last self-test said. */
-    public Verdict verdict(BundleIndex.Entry entry, EngineSettings.Precision precision) {
-        String kept =
-                verdicts.getString(entry.sha256() + precision.name(), Verdict.UNTESTED.name());
+    /** Return what the last self-test said of a model that is computed in this way. */
+    public Verdict verdict(BundleIndex.Entry entry, EngineSettings engine) {
+        String kept = verdicts.getString(way(entry, engine), Verdict.UNTESTED.name());
         for (Verdict one : Verdict.values()) if (one.name().equals(kept)) return one;
         return Verdict.UNTESTED;
     }
 
     /** Keep what a self-test said. */
-    public void keepVerdict(
-            BundleIndex.Entry entry, EngineSettings.Precision precision, boolean equal) {
+    public void keepVerdict(BundleIndex.Entry entry, EngineSettings engine, boolean equal) {
         Verdict verdict = equal ? Verdict.EQUAL : Verdict.DIFFERS;
-        verdicts.edit().putString(entry.sha256() + precision.name(), verdict.name()).apply();
+        verdicts.edit().putString(way(entry, engine), verdict.name()).apply();
+    }
+
+    /** Return the marks of models that a GPU opens. */
+    public GpuTrial trial() {
+        return trial;
+    }
+
+    private static String way(BundleIndex.Entry entry, EngineSettings engine) {
+        String gpu = engine.compute() == EngineSettings.Compute.CPU ? "" : engine.compute().name();
+        return entry.sha256() + engine.precision().name() + gpu;
     }
 
     /**

@@ -3,7 +3,7 @@ package deepmark.demo.model;
 import deepmark.demo.bundle.BundleException;
 import deepmark.demo.bundle.BundleIndex;
 import deepmark.demo.engine.EngineException;
-import deepmark.demo.engine.EngineSettings.Precision;
+import deepmark.demo.engine.EngineSettings;
 import deepmark.demo.engine.Verification;
 
 import org.json.JSONException;
@@ -20,8 +20,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
  *
  * @param equal whether all are equal
  * @param vectors one result for each vector
+ * @param placement where a GPU's operators ran, in words; empty on the CPU
  */
-public record SelfTest(boolean equal, List<VectorResult> vectors) {
+public record SelfTest(boolean equal, List<VectorResult> vectors, String placement) {
 
     /**
      * One vector.
@@ -50,25 +51,38 @@ public record SelfTest(boolean equal, List<VectorResult> vectors) {
      * @throws CancellationException it was cancelled
      */
     public static SelfTest run(
-            Models models,
-            BundleIndex.Entry entry,
-            int threads,
-            Precision precision,
-            AtomicBoolean cancel)
+            Models models, BundleIndex.Entry entry, EngineSettings engine, AtomicBoolean cancel)
             throws BundleException, EngineException {
         List<VectorResult> vectors = new ArrayList<>();
-        boolean equal =
-                Verification.run(
-                        models.folder(entry),
-                        threads,
-                        precision,
-                        line -> {
-                            VectorResult one = read(line);
-                            if (one != null) vectors.add(one);
-                        },
-                        cancel);
-        models.keepVerdict(entry, precision, equal);
-        return new SelfTest(equal, List.copyOf(vectors));
+        String[] placement = {""};
+        boolean equal;
+        models.trial().begin(engine.compute());
+        try {
+            equal =
+                    Verification.run(
+                            models.folder(entry),
+                            engine,
+                            line -> {
+                                VectorResult one = read(line);
+                                if (one != null) vectors.add(one);
+                                else placement[0] = placement(line);
+                            },
+                            cancel);
+        } finally {
+            models.trial().end();
+        }
+        models.keepVerdict(entry, engine, equal);
+        return new SelfTest(equal, List.copyOf(vectors), placement[0]);
+    }
+
+    /** Read where a GPU's operators ran, of the last line; empty on the CPU. */
+    static String placement(String line) {
+        try {
+            JSONObject gpu = new JSONObject(line).optJSONObject("gpu");
+            return gpu == null ? "" : gpu.getString("placement");
+        } catch (JSONException broken) {
+            throw new IllegalStateException("the engine reports otherwise: " + line, broken);
+        }
     }
 
     /** Read a line of the verification; null for one that is of no vector. */

@@ -1,6 +1,8 @@
 package deepmark.demo.settings;
 
 import deepmark.demo.engine.Decoding;
+import deepmark.demo.engine.EngineSettings;
+import deepmark.demo.engine.EngineSettings.Compute;
 import deepmark.demo.engine.EngineSettings.Precision;
 
 import java.util.Map;
@@ -14,9 +16,15 @@ import java.util.Objects;
  * @param precision arithmetic of the network; fp16 only where the processor has it
  * @param threads threads of the network, 1 to {@value #MOST_THREADS}
  * @param front whether the camera that looks at its user is used
+ * @param compute what the network is computed on
  */
 public record Settings(
-        String bundle, Decoding decoding, Precision precision, int threads, boolean front) {
+        String bundle,
+        Decoding decoding,
+        Precision precision,
+        int threads,
+        boolean front,
+        Compute compute) {
     /** Most threads that can be chosen. */
     public static final int MOST_THREADS = 8;
 
@@ -24,6 +32,7 @@ public record Settings(
         Objects.requireNonNull(bundle);
         Objects.requireNonNull(decoding);
         Objects.requireNonNull(precision);
+        Objects.requireNonNull(compute);
     }
 
     /**
@@ -37,7 +46,8 @@ public record Settings(
                 new Decoding(Decoding.ALL, 0.3),
                 Precision.FP32,
                 Math.max(1, Math.min(4, cores)),
-                false);
+                false,
+                Compute.CPU);
     }
 
     /** Return the settings as strings by name, to be kept. */
@@ -48,7 +58,8 @@ public record Settings(
                 "techniques", Integer.toString(decoding.techniques()),
                 "precision", precision.name(),
                 "threads", Integer.toString(threads),
-                "front", Boolean.toString(front));
+                "front", Boolean.toString(front),
+                "compute", compute.name());
     }
 
     /**
@@ -68,7 +79,18 @@ public record Settings(
                 new Decoding((int) techniques, score),
                 half ? Precision.FP16 : Precision.FP32,
                 (int) threads,
-                Boolean.parseBoolean(kept.get("front")));
+                Boolean.parseBoolean(kept.get("front")),
+                compute(kept.get("compute")));
+    }
+
+    private static Compute compute(String name) {
+        for (Compute one : Compute.values()) if (one.name().equals(name)) return one;
+        return Compute.CPU;
+    }
+
+    /** Return how the engine is to compute. */
+    public EngineSettings engine() {
+        return new EngineSettings(threads, precision, EngineSettings.Memory.NORMAL, compute);
     }
 
     private static double number(String text, double otherwise, double low, double high) {
@@ -85,31 +107,37 @@ public record Settings(
     public boolean opensLike(Settings other) {
         return bundle.equals(other.bundle)
                 && precision == other.precision
-                && threads == other.threads;
+                && threads == other.threads
+                && compute == other.compute;
     }
 
     /** Return these settings with another model. */
     public Settings withBundle(String name) {
-        return new Settings(name, decoding, precision, threads, front);
+        return new Settings(name, decoding, precision, threads, front, compute);
     }
 
     /** Return these settings with another score and other techniques. */
     public Settings withDecoding(Decoding chosen) {
-        return new Settings(bundle, chosen, precision, threads, front);
+        return new Settings(bundle, chosen, precision, threads, front, compute);
     }
 
     /** Return these settings with another arithmetic. */
     public Settings withPrecision(Precision chosen) {
-        return new Settings(bundle, decoding, chosen, threads, front);
+        return new Settings(bundle, decoding, chosen, threads, front, compute);
     }
 
     /** Return these settings with another number of threads. */
     public Settings withThreads(int count) {
-        return new Settings(bundle, decoding, precision, count, front);
+        return new Settings(bundle, decoding, precision, count, front, compute);
+    }
+
+    /** Return these settings on something else that computes. */
+    public Settings withCompute(Compute chosen) {
+        return new Settings(bundle, decoding, precision, threads, front, chosen);
     }
 
     /** Return these settings with the other camera. */
     public Settings withFront(boolean on) {
-        return new Settings(bundle, decoding, precision, threads, on);
+        return new Settings(bundle, decoding, precision, threads, on, compute);
     }
 }

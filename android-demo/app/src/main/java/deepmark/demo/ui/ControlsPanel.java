@@ -10,11 +10,13 @@ import android.widget.Switch;
 import android.widget.TextView;
 
 import deepmark.demo.R;
+import deepmark.demo.engine.EngineSettings.Compute;
 import deepmark.demo.engine.EngineSettings.Precision;
 import deepmark.demo.settings.Settings;
 
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 
 /**
  * The panel with score, techniques, model, threads and arithmetic; every change is told at once.
@@ -50,20 +52,15 @@ final class ControlsPanel {
         model.setAdapter(
                 new ArrayAdapter<>(
                         root.getContext(), android.R.layout.simple_spinner_dropdown_item, models));
+        Spinner compute = root.findViewById(R.id.compute);
+        compute.setAdapter(
+                new ArrayAdapter<>(
+                        root.getContext(),
+                        android.R.layout.simple_spinner_dropdown_item,
+                        root.getResources().getStringArray(R.array.computes)));
         show(begin);
-        model.setOnItemSelectedListener(
-                new AdapterView.OnItemSelectedListener() {
-                    @Override
-                    public void onItemSelected(
-                            AdapterView<?> parent, View item, int position, long id) {
-                        choose(models.get(position));
-                    }
-
-                    @Override
-                    public void onNothingSelected(AdapterView<?> parent) {
-                        // The model stays.
-                    }
-                });
+        onChoice(model, position -> choose(models.get(position)));
+        onChoice(compute, position -> compute(Compute.values()[position]));
     }
 
     /** Show other settings, which nobody is told of: another screen may have changed them. */
@@ -86,12 +83,34 @@ final class ControlsPanel {
                 on -> settings.withPrecision(on ? Precision.FP16 : Precision.FP32));
         Spinner model = root.findViewById(R.id.model);
         if (!models.isEmpty()) model.setSelection(Math.max(0, models.indexOf(now.bundle())));
+        Spinner compute = root.findViewById(R.id.compute);
+        compute.setSelection(now.compute().ordinal());
         label();
     }
 
     private void choose(String model) {
         boolean isFirst = settings.bundle().isEmpty() && models.indexOf(model) == 0;
         if (!isFirst && !model.equals(settings.bundle())) change(settings.withBundle(model));
+    }
+
+    private void compute(Compute chosen) {
+        if (chosen != settings.compute()) change(settings.withCompute(chosen));
+    }
+
+    private static void onChoice(Spinner from, IntConsumer chosen) {
+        from.setOnItemSelectedListener(
+                new AdapterView.OnItemSelectedListener() {
+                    @Override
+                    public void onItemSelected(
+                            AdapterView<?> parent, View item, int position, long id) {
+                        chosen.accept(position);
+                    }
+
+                    @Override
+                    public void onNothingSelected(AdapterView<?> parent) {
+                        // What was chosen stays.
+                    }
+                });
     }
 
     /** What a switch makes of the settings. */
@@ -139,6 +158,7 @@ final class ControlsPanel {
 
     private void label() {
         Resources from = root.getResources();
+        root.findViewById(R.id.threads).setEnabled(settings.compute() == Compute.CPU);
         TextView score = root.findViewById(R.id.score_label);
         score.setText(
                 from.getString(

@@ -414,7 +414,8 @@ public final class LiveActivity extends Activity
         light.setActivated(torch);
         findViewById(R.id.switch_camera).setEnabled(lenses.size() != 1);
         showNumbers();
-        panels.showMessage(screen.trouble(), List.of(damaged, failure, waiting, look));
+        String fatal = DemoApp.of(this).gpuWasFatal() ? getString(R.string.gpu_fatal) : "";
+        panels.showMessage(screen.trouble(), List.of(damaged, failure, fatal, waiting, look));
     }
 
     private void mend(Trouble trouble) {

@@ -9,6 +9,7 @@ import deepmark.demo.R;
 import deepmark.demo.camera.CameraScreen.Trouble;
 import deepmark.demo.model.Analyser;
 import deepmark.demo.stats.LiveNumbers;
+import deepmark.demo.view.ModelCard;
 
 import java.util.List;
 import java.util.function.Consumer;
@@ -67,7 +68,7 @@ final class LivePanels {
                 R.id.state,
                 activity.getString(
                         R.string.state,
-                        latest.card().name() + " " + latest.card().precisionUsed(),
+                        computed(latest.card()),
                         Sentences.number(age, 0),
                         Sentences.ofHeat(activity.getResources(), heat)));
     }
@@ -97,6 +98,11 @@ final class LivePanels {
         Button action = activity.findViewById(R.id.message_action);
         action.setText(remedy);
         action.setOnClickListener(view -> mend.accept(trouble));
+    }
+
+    private static String computed(ModelCard card) {
+        String where = card.placement().isEmpty() ? "" : " · " + card.placement();
+        return card.name() + " " + card.precisionUsed() + where;
     }
 
     private void set(int view, String text) {

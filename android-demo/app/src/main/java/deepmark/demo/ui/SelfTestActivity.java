@@ -67,7 +67,8 @@ public final class SelfTestActivity extends ReportActivity {
             BundleIndex.Entry entry = models.chosen(settings);
             for (Precision precision : Precision.values()) {
                 SelfTest result =
-                        SelfTest.run(models, entry, settings.threads(), precision, cancel);
+                        SelfTest.run(
+                                models, entry, settings.withPrecision(precision).engine(), cancel);
                 tell(
                         cancel,
                         () ->
@@ -118,6 +119,7 @@ public final class SelfTestActivity extends ReportActivity {
                             Sentences.number(one.landmarkError(), 4),
                             Sentences.number(100 * one.toleranceUsed(), 1) + " %"));
         }
+        if (!result.placement().isEmpty()) lines.append('\n').append(result.placement());
         View card = addCard(title, lines.toString());
         setVerdict(
                 card,

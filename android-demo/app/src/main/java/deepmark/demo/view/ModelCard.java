@@ -17,7 +17,8 @@ import java.util.List;
  * @param classes classes in the network's order
  * @param mnnVersion version of the MNN that computes
  * @param precisionUsed arithmetic that MNN really uses
- * @param threadsUsed threads that MNN really uses
+ * @param threadsUsed threads that MNN really uses; 0 on a GPU
+ * @param placement where a GPU's operators ran, in words; empty on the CPU
  */
 public record ModelCard(
         String name,
@@ -27,7 +28,8 @@ public record ModelCard(
         List<GarmentClass> classes,
         String mnnVersion,
         String precisionUsed,
-        int threadsUsed) {
+        int threadsUsed,
+        String placement) {
     /**
      * One class.
      *
@@ -48,6 +50,7 @@ public record ModelCard(
             JSONObject from = new JSONObject(description);
             JSONObject input = from.getJSONObject("input");
             JSONObject engine = from.getJSONObject("engine");
+            JSONObject gpu = engine.optJSONObject("gpu");
             List<GarmentClass> classes = new ArrayList<>();
             JSONArray listed = from.getJSONArray("classes");
             for (int i = 0; i < listed.length(); i++)
@@ -60,7 +63,8 @@ public record ModelCard(
                     List.copyOf(classes),
                     engine.getString("mnn_version"),
                     engine.getString("precision_used"),
-                    engine.getInt("threads_used"));
+                    engine.getInt("threads_used"),
+                    gpu == null ? "" : gpu.getString("placement"));
         } catch (JSONException broken) {
             throw new IllegalArgumentException(
                     "the engine describes its model otherwise: " + broken.getMessage());

@@ -58,11 +58,17 @@ public final class EngineRun {
     }
 
     private String open(String bundle, int threads) throws EngineException {
-        EngineSettings settings =
-                new EngineSettings(
-                        threads, EngineSettings.Precision.FP32, EngineSettings.Memory.NORMAL);
-        detector = Detector.open(new File(bundle), settings);
+        detector = Detector.open(new File(bundle), settings(threads));
         return "opened";
+    }
+
+    /** The property deepmark.compute names what computes. */
+    private static EngineSettings settings(int threads) {
+        return new EngineSettings(
+                threads,
+                EngineSettings.Precision.FP32,
+                EngineSettings.Memory.NORMAL,
+                EngineSettings.Compute.valueOf(System.getProperty("deepmark.compute", "CPU")));
     }
 
     private String close() {
@@ -124,13 +130,7 @@ public final class EngineRun {
     /** verify BUNDLE LINES: after so many lines the flag is set; -1: never; -2: the sink throws. */
     private static String verify(String[] words) throws EngineException {
         Log log = new Log(Integer.parseInt(words[2]));
-        boolean equal =
-                Verification.run(
-                        new File(words[1]),
-                        1,
-                        EngineSettings.Precision.FP32,
-                        log::take,
-                        log.cancel);
+        boolean equal = Verification.run(new File(words[1]), settings(1), log::take, log.cancel);
         return (equal ? "equal " : "differs ") + log;
     }
 
@@ -140,8 +140,7 @@ public final class EngineRun {
         int techniques = Integer.parseInt(words[5]);
         Benchmark.Options options =
                 new Benchmark.Options(
-                        new EngineSettings(
-                                1, EngineSettings.Precision.FP32, EngineSettings.Memory.NORMAL),
+                        settings(1),
                         techniques < 0 ? null : new Decoding(techniques, 0.25),
                         Integer.parseInt(words[3]),
                         0,

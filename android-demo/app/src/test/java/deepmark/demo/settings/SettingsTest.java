@@ -5,6 +5,7 @@ import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
 
 import deepmark.demo.engine.Decoding;
+import deepmark.demo.engine.EngineSettings.Compute;
 import deepmark.demo.engine.EngineSettings.Precision;
 
 import org.junit.Test;
@@ -16,7 +17,13 @@ public final class SettingsTest {
     @Test
     public void whatIsKeptComesBack() {
         Settings chosen =
-                new Settings("shirt ü", new Decoding(0b0101, 0.45), Precision.FP16, 7, true);
+                new Settings(
+                        "shirt ü",
+                        new Decoding(0b0101, 0.45),
+                        Precision.FP16,
+                        7,
+                        true,
+                        Compute.VULKAN);
         assertEquals(chosen, Settings.read(chosen.written(), 8));
     }
 
