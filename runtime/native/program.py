@@ -34,7 +34,7 @@ def run_program(
         program: its name, one of ``PROGRAMS``.
         words: its command line without its name; paths must be absolute.
         emulator: words that start an emulator; none for a program of this processor.
-        environment: variables beside this process's own.
+        environment: variables beside this process's own; None for no others.
         timeout_s: longest time that it may take, in seconds.
 
     Returns:

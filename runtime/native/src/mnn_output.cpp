@@ -81,8 +81,7 @@ std::string trouble_in(const std::string& printed) {
             const std::size_t at = small.find(word);
             const bool whole = word != "oom" || at + 3 >= small.size() ||
                                !std::isalnum(static_cast<unsigned char>(small[at + 3]));
-            if (at != std::string::npos && whole)
-                return trimmed(line);
+            if (at != std::string::npos && whole) return trimmed(line);
         }
         start = stop + 1;
     }
@@ -107,7 +106,7 @@ std::string MnnOutput::end() {
     const off_t size = lseek(sink(), 0, SEEK_CUR);
     if (size > 0) {
         printed.resize(std::min(std::size_t(size), most_bytes));
-        const ssize_t read = pread(sink(), &printed[0], printed.size(), 0);
+        const ssize_t read = pread(sink(), printed.data(), printed.size(), 0);
         printed.resize(std::size_t(std::max<ssize_t>(read, 0)));
         std::fwrite(printed.data(), 1, printed.size(), stdout);
     }

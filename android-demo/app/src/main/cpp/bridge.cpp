@@ -147,8 +147,7 @@ BRIDGE(jlong, open)
 (JNIEnv* env, jclass bridge, jbyteArray bundle, jintArray engine) {
     return guarded(env, bridge, [&]() -> jlong {
         std::string error;
-        auto pipeline =
-            Pipeline::open(path_of(env, bundle), settings_of(env, engine), 0, 0, error);
+        auto pipeline = Pipeline::open(path_of(env, bundle), settings_of(env, engine), 0, 0, error);
         require(bool(pipeline), error);
         return table().add(std::make_shared<LiveDetector>(std::move(pipeline)));
     });
