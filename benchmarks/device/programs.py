@@ -106,13 +106,13 @@ class PhonePrograms:
     build: PhoneBuild
     cores: tuple[int, ...]
 
-    def verify(self, bundle: str, options: Sequence[str], *, limit_s: int = VERIFY_S, label: str = "fp32") -> int:
+    def verify(self, bundle: str, options: Sequence[str], *, tuning_s: int = 0, label: str = "fp32") -> int:
         """Run a bundle's test vectors on the phone and return how many there were.
 
         Args:
             bundle: name of its folder on the phone.
             options: how it is computed.
-            limit_s: longest time that it may take, in seconds.
+            tuning_s: longest time for compiling and tuning, in seconds.
             label: name of how it is computed.
 
         Raises:
@@ -120,7 +120,7 @@ class PhonePrograms:
             DeviceError: the program did not end as it should.
             EngineError: it printed why it cannot run.
         """
-        code, out, err = self._run("dm_verify", (bundle, *options), limit_s)
+        code, out, err = self._run("dm_verify", (bundle, *options), VERIFY_S + tuning_s)
         if code not in {0, 3}:
             raise self._failure("dm_verify", code, out, err, on_gpu=_is_on_gpu(options))
         events = read_verify_output(out)
@@ -131,14 +131,14 @@ class PhonePrograms:
             raise DeviceError("dm_verify ran no test vector on the phone", hint="export the bundle again")
         return len(vectors)
 
-    def bench(self, bundle: str, options: Sequence[str], seconds: float, load_s: int = LOAD_S) -> BenchOutput:
-        """Run one turn that takes about so many seconds, and at most ``load_s`` before them.
+    def bench(self, bundle: str, options: Sequence[str], seconds: float, tuning_s: int = 0) -> BenchOutput:
+        """Run one turn that takes about so many seconds, and ``tuning_s`` before them at most.
 
         Raises:
             DeviceError: the program did not end as it should.
             EngineError: it printed why it cannot run.
         """
-        code, out, err = self._run("dm_bench", (bundle, *options), int(seconds) + load_s)
+        code, out, err = self._run("dm_bench", (bundle, *options), int(seconds) + LOAD_S + tuning_s)
         if code:
             raise self._failure("dm_bench", code, out, err, on_gpu=_is_on_gpu(options))
         return read_bench_output(out)

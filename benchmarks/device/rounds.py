@@ -162,7 +162,7 @@ def _verify(programs: PhonePrograms, one: PhoneContestant, *, forgiving: bool) -
     way = one.way
     try:
         options = way.words(one.base.threads)
-        return programs.verify(one.bundle, options, limit_s=way.verify_s, label=way.label)
+        return programs.verify(one.bundle, options, tuning_s=way.tuning_s, label=way.label)
     except EngineError as error:  # a GPU that lacks something, or whose driver fails, costs itself only
         if not forgiving and way.compute == "cpu":
             raise
@@ -215,7 +215,7 @@ def _take_turn(programs: PhonePrograms, one: _Running, settings: Settings, start
     before, counted = read_state(adb), times_in_state(adb)
     began = time.monotonic()
     seconds = plan.warm_up_s + plan.seconds_a_round
-    turn = programs.bench(one.entry.bundle, _options(one.entry, settings), seconds, one.entry.way.load_s)
+    turn = programs.bench(one.entry.bundle, _options(one.entry, settings), seconds, one.entry.way.tuning_s)
     took = time.monotonic() - began
     clocks, after = mean_mhz(counted, times_in_state(adb)), read_state(adb)
     fastest = str(settings.clusters[-1].cores[0]) if settings.clusters else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deepmark.benchmarks.device.programs import LOAD_S, VERIFY_S, PhoneBuild, Precision
+from deepmark.benchmarks.device.programs import PhoneBuild, Precision
 from deepmark.benchmarks.result.phone import PhoneIdentity
 from deepmark.errors import DeviceError
 from deepmark.runtime.engines.gpu_libraries import LIBRARY_NAMES
@@ -44,17 +44,8 @@ class Way:
         return self.gpu.program_words(self.compute)
 
     @property
-    def verify_s(self) -> int:
-        """Longest time for the test vectors, in seconds."""
-        return VERIFY_S + self._tuning_s
-
-    @property
-    def load_s(self) -> int:
-        """Longest time for loading and one long frame, in seconds."""
-        return LOAD_S + self._tuning_s
-
-    @property
-    def _tuning_s(self) -> int:
+    def tuning_s(self) -> int:
+        """Longest time for compiling and tuning, in seconds; a CPU does neither."""
         return 0 if self.gpu is None else int(self.gpu.timeout_s)
 
 

@@ -36,8 +36,7 @@ def test_a_gpu_takes_turns_with_the_cpu_and_says_what_it_is(plug: Plug, bench: B
 
     one, four, gpu = (next(x for x in result.contestants if x.threads == count) for count in (1, 4, 0))
     assert (one.threads_asked, four.threads_asked) == (1, 4)
-    assert gpu.name.endswith("shirt opencl image high") or gpu.name.endswith("opencl image high")
-    assert "thread" not in gpu.name
+    assert gpu.name == "EMULATED tiny opencl image high"
     assert gpu.device == "Mali-G76 (opencl)"
     assert gpu.settings["operators"] == "112 of 112 operators on Mali-G76 (opencl)"
     assert gpu.settings["compute"] == "opencl"
@@ -72,7 +71,7 @@ def test_a_gpu_that_is_wrong_ends_it(plug: Plug, bench: Bench) -> None:
 
 
 def test_a_driver_that_hangs_is_ended(plug: Plug, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deepmark.benchmarks.device.ways.VERIFY_S", 1)
+    monkeypatch.setattr("deepmark.benchmarks.device.programs.VERIFY_S", 1)
     device = plug("p40")
     (device.phone.root / "state" / "gpu-act").write_text("opencl high hang")
 
@@ -109,7 +108,7 @@ def test_find_keeps_what_is_right_and_names_the_best(
 
     assert done.code in {0, 5}, done.err
     result = read_result(output)
-    ways = {one.name.split("shirt ")[-1] for one in result.contestants}
+    ways = {one.name.removeprefix("EMULATED tiny ") for one in result.contestants}
     assert ways == {"fp32", "fp16", "opencl image high", "opencl buffer high"}
     refused = " ".join(f"{one.name}: {one.error}" for one in result.failures)
     assert len(result.failures) == 6

@@ -83,13 +83,14 @@ def test_the_programs_are_built_with_the_ndks_settings(
     monkeypatch.setenv("DEEPMARK_CACHE", str(tmp_path / "cache"))
     library = next(release.glob("*/arm64-v8a/libMNN.so"))
     sources = [f"-I{Path(native.__file__).parent / 'mnn'}", str(PROGRAMS / "fake_mnn.cpp")]
+    (library.parent / "libMNN_CL.so").write_bytes(b"no library, and copied all the same")
     command = ["aarch64-linux-gnu-g++", "-shared", "-fPIC", "-Wl,-soname,libMNN.so", *sources, "-o", str(library)]
     subprocess.run(command, check=True)
 
     build = build_for_phone()
 
     assert (build.runtime, build.mnn_version, build.files) == (
-        "ndk", "3.6.9", ("dm_bench", "dm_detect", "dm_verify", "libMNN.so"),
+        "ndk", "3.6.9", ("dm_bench", "dm_detect", "dm_verify", "libMNN.so", "libMNN_CL.so"),
     )  # fmt: skip
     assert build.launch("dm_bench") == ("./dm_bench",)
     program = build.folder / "dm_bench"
@@ -123,6 +124,12 @@ def test_the_programs_are_built_with_the_ndks_settings(
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert (lines[0]["runtime"], lines[0]["abi"], lines[0]["mnn_version"]) == ("ndk", "aarch64", "3.6.9")
     assert "no MNN model" in lines[-1]["message"]
+    assert f"cannot read {tiny.bundle}" in done.stderr  # of Android's log, which the program has taken over
+    done = subprocess.run(
+        [*emulated, str(tiny.bundle), "--pictures", str(pictures), "--compute", "opencl"],
+        cwd=build.folder, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "MNN's OpenCL back end is missing: " in json.loads(done.stdout.splitlines()[-1])["message"]
 
 
 def test_one_of_the_two_names_is_not_enough(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
