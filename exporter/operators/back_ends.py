@@ -64,6 +64,10 @@ REGISTERED: dict[BackEnd, frozenset[str]] = {
 }
 """Of the types in this table, those that a back end registers."""
 
+SHARED = "Convolution of shared weights"
+SHARERS = 5  # MNN's converter gives up to four convolutions copies of a tensor that they share
+_NO_SHARED: frozenset[BackEnd] = frozenset({"opencl-image", "vulkan"})  # they take weights from the operator alone
+
 STANDS_IN_THE_WAY: dict[BackEnd, str] = {
     "hiai": "no build of MNN that anybody may hand out has HiAI: it needs Huawei's DDK (docs/phone.md)",
     "nnapi": "MNN's release for Android has no NNAPI, and Android calls it deprecated (docs/phone.md)",
@@ -147,6 +151,8 @@ def read_for(path: Path, *processors: Processor) -> tuple[BackEndInspection, ...
 def has(back_end: BackEnd, kind: str) -> bool:
     """Whether a back end has operators of one of MNN's types."""
     registered = REGISTERED[back_end]
+    if kind == SHARED:
+        return back_end not in _NO_SHARED
     return kind in registered or (kind in MOVES and "Raster" in registered)
 
 
@@ -156,6 +162,8 @@ def kind_of(node: onnx.NodeProto, graph: GraphFacts) -> tuple[str, str | None]:
         return node.op_type, _TYPES.get(node.op_type)
     facts = graph.of(node)
     group = facts.attribute("group", 1)
+    if node.op_type == "Conv" and sum(one.op_type == "Conv" for one in graph.readers[node.input[1]]) >= SHARERS:
+        return f"Conv, weights of {SHARERS} or more", SHARED
     plain = "Convolution" if node.op_type == "Conv" else "Deconvolution"
     if group == 1:
         return node.op_type, plain

@@ -32,6 +32,27 @@ def upsampling_bundle(folder: Path) -> Path:
     return _export(Net(), folder)
 
 
+def shared_weights_bundle(folder: Path) -> Path:
+    """Write a bundle likewise, in which six convolutions have one weight tensor; up to four MNN would copy it."""
+    import torch
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.down = torch.nn.Conv2d(3, 8, 3, stride=4, padding=1)
+            self.step = torch.nn.Conv2d(8, 8, 3, padding=1)
+            self.heads = torch.nn.ModuleList(torch.nn.Conv2d(8, count, 1) for count in channels.values())
+
+        def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            features = self.down(image)
+            for _ in range(6):
+                features = torch.relu(self.step(features))
+            return tuple(head(features) for head in self.heads)
+
+    channels = make_manifest().heads.channels
+    return _export(Net(), folder)
+
+
 def sampling_bundle(folder: Path) -> Path:
     """Write a bundle likewise, with one GridSample, as deformable convolutions become."""
     import torch

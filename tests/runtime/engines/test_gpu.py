@@ -5,21 +5,24 @@ Letters in brackets are rows of the table in docs/hazards.md.
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
-from gpu_models import sampling_bundle, upsampling_bundle
+from gpu_models import sampling_bundle, shared_weights_bundle, upsampling_bundle
 from shared import shared_folder
 from tiny import Tiny, assert_close, noise, truth, write_bundle
 
 from deepmark.errors import DeepMarkError, EngineError, UsageError
+from deepmark.exporter.operators.back_ends import read_for
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines import gpu_libraries
 from deepmark.runtime.engines.gpu_settings import Compute, GpuSettings, Storage
 from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.heads.maps import Heads
+from deepmark.runtime.native_libraries import captured_stdout
 
 pytestmark = pytest.mark.usefixtures("software_gpus")
 
@@ -115,6 +118,70 @@ def test_a_buffer_has_no_depthwise_deconvolution(upsampling: Path) -> None:
     with load_engine(upsampling, compute="opencl", gpu=QUICK) as engine:
         assert "on the CPU" not in engine.record.placement
         assert_close(engine.run(x), expected)
+
+
+def test_convolutions_that_share_weights_are_on_the_cpu_in_images(tmp_path: Path) -> None:
+    """(C2) Six that share one tensor: OpenCL's images and Vulkan leave them to the CPU, buffers take them."""
+    bundle = shared_weights_bundle(tmp_path)
+    computes: tuple[Compute, ...] = ("opencl", "vulkan")
+    for compute in computes:
+        with pytest.raises(EngineError, match=r"only 14 of 20 operators on .*IMAGE\); on the CPU: .*\(Convolution\)"):
+            load_engine(bundle, compute=compute, gpu=QUICK)
+    x = noise(1, 3, 64, 96)
+    with load_engine(bundle, compute="opencl", gpu=BUFFER) as engine:
+        assert "on the CPU" not in engine.record.placement
+        assert_close(engine.run(x), truth(bundle / "model.onnx", x))
+    lacking = [one.lacking for one in read_for(bundle / "model.onnx", "opencl", "vulkan")]
+    shared = {"Conv, weights of 5 or more": tuple(f"/step{n}/Conv" for n in ("", "_1", "_2", "_3", "_4", "_5"))}
+    assert lacking == [shared, {}, shared]  # images, buffers, Vulkan
+
+
+@pytest.mark.parametrize("storage", ["image", "buffer"])
+def test_mnn_s_run_does_not_wait_and_ours_does(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, storage: Storage) -> None:
+    """(G) Why a run is timed with its copies: nothing that was launched has begun when MNN's own run returns."""
+    shim = ctypes.CDLL("libOpenCL.so")
+    settings = GpuSettings(tuning="none", storage=storage)
+    shape, x = (1, 3, 64, 96), noise(1, 3, 64, 96)
+    with load_engine(tiny.bundle, compute="opencl", gpu=settings) as engine:
+        monkeypatch.setenv("SHIM_HOLD", "1")
+        heads = engine.run(x)
+        assert not shim.shim_held()
+    assert_close(heads, truth(tiny.onnx, x))
+    monkeypatch.delenv("SHIM_HOLD")
+
+    import MNN
+
+    with captured_stdout():
+        interpreter = MNN.Interpreter(str(tiny.mnn))
+        session = interpreter.createSession({"backend": "OPENCL", "numThread": settings.mode("opencl"), "precision": 1})
+        tensor = interpreter.getSessionInput(session)
+        interpreter.resizeTensor(tensor, shape)
+        interpreter.resizeSession(session)
+        host = MNN.Tensor(shape, MNN.Halide_Type_Float, MNN.Tensor_DimensionType_Caffe)
+        np.copyto(host.getNumpyData(), x)
+        tensor.copyFrom(host)
+        monkeypatch.setenv("SHIM_HOLD", "1")
+        assert interpreter.runSession(session) == 0
+        assert shim.shim_held()
+        output = interpreter.getSessionOutput(session, "wh")
+        values = MNN.Tensor(output.getShape(), MNN.Halide_Type_Float, MNN.Tensor_DimensionType_Caffe)
+        output.copyToHostTensor(values)
+        assert not shim.shim_held()
+    np.testing.assert_allclose(values.getNumpyData()[0], heads["wh"], atol=1e-5)
+
+
+def test_a_run_copies_the_picture_in_and_each_head_out(tiny: Tiny) -> None:
+    """And nothing between, which an operator on the CPU would need."""
+    shim = ctypes.CDLL("libOpenCL.so")
+    with load_engine(tiny.bundle, compute="opencl", gpu=QUICK) as engine:
+        before = shim.shim_writes(), shim.shim_reads(), shim.shim_launches()
+        heads = engine.run(noise(1, 3, 64, 96))
+        writes, reads, launches = (
+            after - one
+            for after, one in zip((shim.shim_writes(), shim.shim_reads(), shim.shim_launches()), before, strict=True)
+        )
+    assert (writes, reads) == (1, len(heads))
+    assert launches >= 17
 
 
 def test_an_image_limit_sends_operators_to_the_cpu(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,10 @@
  * SHIM_FAIL_READ    number of the read from which on reading back fails, buffers and images
  * SHIM_DIE_AT       number of the launch that ends the process, as a driver that is gone does
  * SHIM_HANG_AT      number of the launch that never returns
+ * SHIM_HOLD         1: what is launched does not begin until something waits for it
  * SHIM_LOG          file that gets the numbers of launches and reads when the process ends
+ *
+ * shim_launches, shim_reads, shim_writes and shim_held tell a test in the same process.
  */
 #define _GNU_SOURCE
 #define CL_TARGET_OPENCL_VERSION 120
@@ -23,7 +26,8 @@
 #define EXPORT __attribute__((visibility("default")))
 #define REAL(name) ((__typeof__(&name))real(#name))
 
-static long launches, reads;
+static long launches, reads, writes;
+static cl_event hold; /* what launches wait for, with SHIM_HOLD */
 
 static void *real(const char *name)
 {
@@ -51,6 +55,34 @@ static int reached(const char *variable, long count)
 {
     long from = number(variable);
     return from >= 0 && count >= from;
+}
+
+EXPORT long shim_launches(void) { return launches; }
+EXPORT long shim_reads(void) { return reads; }
+EXPORT long shim_writes(void) { return writes; }
+
+/* Whether something was launched that did not begin, as nothing has waited for it. */
+EXPORT int shim_held(void) { return hold != NULL; }
+
+static void release_held(void)
+{
+    if (hold == NULL)
+        return;
+    REAL(clSetUserEventStatus)(hold, CL_COMPLETE);
+    REAL(clReleaseEvent)(hold);
+    hold = NULL;
+}
+
+EXPORT cl_int clFinish(cl_command_queue queue)
+{
+    release_held();
+    return REAL(clFinish)(queue);
+}
+
+EXPORT cl_int clWaitForEvents(cl_uint count, const cl_event *events)
+{
+    release_held();
+    return REAL(clWaitForEvents)(count, events);
 }
 
 __attribute__((destructor)) static void write_log(void)
@@ -133,6 +165,14 @@ EXPORT cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, c
             pause();
     if (reached("SHIM_FAIL_LAUNCH", launches))
         return CL_OUT_OF_RESOURCES;
+    if (number("SHIM_HOLD") == 1 && hold == NULL && waits == 0) { /* MNN's queue is in order: one holds all behind it */
+        cl_context context;
+        cl_int error;
+        REAL(clGetCommandQueueInfo)(queue, CL_QUEUE_CONTEXT, sizeof context, &context, NULL);
+        hold = REAL(clCreateUserEvent)(context, &error);
+        if (hold != NULL)
+            return REAL(clEnqueueNDRangeKernel)(queue, kernel, dimensions, offset, global, local, 1, &hold, event);
+    }
     return REAL(clEnqueueNDRangeKernel)(queue, kernel, dimensions, offset, global, local, waits, wait, event);
 }
 
@@ -142,6 +182,7 @@ EXPORT cl_int clEnqueueReadBuffer(cl_command_queue queue, cl_mem buffer, cl_bool
     reads++;
     if (reached("SHIM_FAIL_READ", reads))
         return CL_OUT_OF_RESOURCES;
+    release_held();
     return REAL(clEnqueueReadBuffer)(queue, buffer, blocking, offset, size, target, waits, wait, event);
 }
 
@@ -149,6 +190,10 @@ EXPORT void *clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool b
                                 size_t offset, size_t size, cl_uint waits, const cl_event *wait, cl_event *event,
                                 cl_int *error)
 {
+    if (flags & CL_MAP_WRITE)
+        writes++;
+    if (blocking)
+        release_held();
     if (flags & CL_MAP_READ) {
         reads++;
         if (reached("SHIM_FAIL_READ", reads)) {
@@ -158,4 +203,13 @@ EXPORT void *clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool b
         }
     }
     return REAL(clEnqueueMapBuffer)(queue, buffer, blocking, flags, offset, size, waits, wait, event, error);
+}
+
+EXPORT cl_int clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t size,
+                                   const void *source, cl_uint waits, const cl_event *wait, cl_event *event)
+{
+    writes++;
+    if (blocking)
+        release_held();
+    return REAL(clEnqueueWriteBuffer)(queue, buffer, blocking, offset, size, source, waits, wait, event);
 }
