@@ -29,6 +29,7 @@ SMALL = (
     ("resnet50_dcn_17kp_128x96", "resnet50-dcn", "F", 30_790_155),
     ("resnet101_17kp_64x64", "resnet101", "R", 53_876_346),
     ("hourglass104_17kp_128x128", "hourglass104", "S", 194_811_124),
+    ("hourglass104_1stack_17kp_128x128", "hourglass104", "S", 97_218_234),
 )
 
 
