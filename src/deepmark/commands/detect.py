@@ -133,8 +133,9 @@ def command(
         tuning = bundle.manifest.tuning
         if tuning is not None:
             tuned = MultiInference(tuning.flip, tuning.scales, tuning.scales_mode)
-            if tuned != inference:
-                say(f"note: this model's parameters were tuned for {tuned.describe()}, this is {inference.describe()}")
+            here = replace(inference, fit=None)  # a bundle does not say for which it was tuned
+            if tuned != here:
+                say(f"note: this model's parameters were tuned for {tuned.describe()}, this is {here.describe()}")
         detector = Detector(
             engine,
             params=replace(engine.manifest.decoder, score_threshold=threshold),
