@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import platform
 import struct
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,26 @@ class MnnSettings:
 
 
 NORMAL = MnnSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRun:
+    """One operator in one run.
+
+    Attributes:
+        name: MNN's name, of the operator's first output.
+        kind: type, as MNN names it.
+        shape: shape of the first output.
+        ms: time, in milliseconds.
+        multiply_adds: MNN's own count, in millions; of other operators than convolutions and products of matrices it
+            counts elements.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    ms: float
+    multiply_adds: float
 
 
 class MnnSession:
@@ -129,6 +150,34 @@ class MnnSession:
             np.copyto(host.getNumpyData(), values)
             self._interpreter.getSessionInput(self._session, name).copyFrom(host)
         return self._results()
+
+    def run_operators(self, x: F32) -> list[OperatorRun]:
+        """Run on an array as `run` takes, and return what each operator took, in order.
+
+        Raises:
+            EngineError: MNN could not prepare for this size, or the run failed.
+        """
+        self._resize(x.shape)
+        np.copyto(self._host_input.getNumpyData(), x)
+        self._input.copyFrom(self._host_input)
+        found: list[OperatorRun] = []
+        started = 0
+
+        def before(tensors: list[Any], info: Any) -> bool:  # noqa: ARG001  MNN's own form
+            nonlocal started
+            started = time.perf_counter_ns()
+            return True
+
+        def after(tensors: list[Any], info: Any) -> bool:
+            ms = (time.perf_counter_ns() - started) / 1e6
+            shape = tuple(tensors[0].getShape()) if tensors else ()
+            found.append(OperatorRun(info.getName(), info.getType(), shape, ms, float(info.getFlops())))
+            return True
+
+        code = self._interpreter.runSessionWithCallBackInfo(self._session, before, after)
+        if code:
+            raise EngineError(f"MNN's run failed with code {code}")
+        return found
 
     def _results(self) -> dict[str, F32]:
         code = self._interpreter.runSession(self._session)

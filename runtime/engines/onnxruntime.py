@@ -18,8 +18,13 @@ _SEVERITY_ERROR = 3
 class OnnxRuntimeSession:
     """One ``.onnx`` file."""
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, profile: Path | None = None) -> None:
         """Load a model file.
+
+        Args:
+            path: path of the file.
+            threads: number of threads to compute with.
+            profile: beginning of the path of a file that every operator's time goes to (`end_profile`); None for none.
 
         Raises:
             BundleError: ONNX Runtime cannot read the file.
@@ -31,6 +36,9 @@ class OnnxRuntimeSession:
         options.inter_op_num_threads = 1
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = _SEVERITY_ERROR
+        if profile is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = str(profile)
         try:
             self._session: Any = ort.InferenceSession(native_path(path, EngineError), options, providers=[PROVIDER])
         except Exception as error:  # its exceptions share no other base class
@@ -81,6 +89,10 @@ class OnnxRuntimeSession:
         except Exception as error:  # likewise
             raise EngineError(f"ONNX Runtime's run failed: {_first_line(error)}") from error
         return dict(zip(self._names, outputs, strict=True))
+
+    def end_profile(self) -> Path:
+        """End what was begun with ``profile``; return the path of the file, Chrome's trace events as JSON."""
+        return Path(self._session.end_profiling())
 
     def close(self) -> None:
         """Free the model."""

@@ -15,6 +15,7 @@ from deepmark.commands.bench_options import (
     RivalsType,
     check_app_options,
     check_find,
+    check_layer_options,
     check_options,
     inference_options,
     more_files,
@@ -45,6 +46,7 @@ Examples:
   deepmark bench shirt.deepmark --flip --scales .85,.95,1,1.1
   deepmark bench shirt.deepmark --fit square --fit rect --images photos
   deepmark bench shirt.deepmark --compute cpu --compute opencl --compute vulkan
+  deepmark bench shirt.deepmark --layers
   deepmark bench --diff before.json after.json
   deepmark bench --from phone.json --report phone.html
 """
@@ -136,6 +138,11 @@ PHONE_THREADS = 4  # the paper's
 @click.option(
     "--compare", type=click.Choice(["paper"]), help="Print the paper's times beside, which are another machine's."
 )
+@click.option(
+    "--layers",
+    is_flag=True,
+    help="Print time and multiply-adds of every operator, slowest first, in each engine that a MODEL has a file for.",
+)
 @click.option("--diff", nargs=2, metavar="A.json B.json", type=READABLE, help="Compare two results; no MODEL is run.")
 @click.option(
     "--from",
@@ -177,6 +184,7 @@ def command(
     report: Path | None,
     accuracy: tuple[Path, ...],
     compare: Literal["paper"] | None,
+    layers: bool,
     diff: tuple[Path, Path] | None,
     shared: tuple[Path, ...],
     fit: tuple[Fit, ...],
@@ -206,6 +214,9 @@ def command(
     --find computes on a phone in every way, on the CPU and by OpenCL and Vulkan, keeps those that are proven right
     there, and says which one is the fastest, takes the least memory and warms the phone the least.
 
+    --layers runs each MODEL alone in a process of its own, and prints where its time goes: one row an operator, with
+    the multiply-adds that it stands for (not those that a fast algorithm is left with). Other programs disturb it.
+
     --from reads results that the Android app shared (docs/android.md), and gives the same tables, files and verdict.
     Heat counts during a turn, too. Several files are several models of one phone; they took no turns.
     """
@@ -221,6 +232,19 @@ def command(
         raise UsageError("give a MODEL to measure", hint="deepmark bench --help")
     else:
         check_options(device)
+    if layers:
+        check_layer_options()
+        _profile(
+            models,
+            backend=backend,
+            sizes=sizes,
+            threads=threads,
+            cores=cores,
+            runs=runs,
+            seconds=seconds,
+            as_json=as_json,
+        )
+        return
     if others["find"]:
         check_find()
     gpu = gpu_settings_of(("opencl",) if others["find"] else compute, others)
@@ -280,6 +304,29 @@ def command(
         if one.kind == "rival":
             say(f"not measured: {one.sentence}")
     require_reliable(result, some_may_fail=others["find"])
+
+
+def _profile(
+    models: tuple[Path, ...],
+    *,
+    backend: Literal["all", "mnn", "onnxruntime"] | None,
+    sizes: tuple[str, ...],
+    as_json: bool,
+    threads: tuple[int, ...],
+    **options: Any,
+) -> None:
+    from deepmark.benchmarks.report.layer_table import print_layers
+    from deepmark.benchmarks.speed.layer_profile import profile_layers
+    from deepmark.models.size import parse_size
+
+    asked = tuple(dict.fromkeys(map(parse_size, sizes)))
+    counts = tuple(dict.fromkeys(threads)) or (1,)
+    found = profile_layers(models, engines=backend or "all", sizes=asked, threads=counts, progress=progress, **options)
+    if as_json:
+        print_json(found)
+        return
+    for one in found:
+        print_layers(one)
 
 
 def _looks(asked: MultiInference, fits: tuple[Fit, ...]) -> tuple[MultiInference, ...]:

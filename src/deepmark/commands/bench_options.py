@@ -14,8 +14,11 @@ from deepmark.runtime.input_fit import FITS
 RIVALS = ("torch", "onnxruntime", "mnn", "ncnn", "openvino")
 _ONLY_ADB = ("serial", "precision", "techniques", "power", "keep", "find")
 _TRIED_BY_FIND = ("precision", "compute", "gpu_precision", "opencl_storage", "sweep")
+_OUTPUT = ("as_json", "quiet", "verbose")
 # What goes with --from: where the result goes. All else says how to measure, and the app did that.
-_WITH_APP = ("models", "shared", "output", "csv", "report", "accuracy", "compare", "as_json", "quiet", "verbose")
+_WITH_APP = ("models", "shared", "output", "csv", "report", "accuracy", "compare", *_OUTPUT)
+# What goes with --layers: a model runs alone, and its network only.
+_WITH_LAYERS = ("models", "layers", "threads", "cores", "sizes", "backend", "runs", "seconds", *_OUTPUT)
 _ONLY_HOST = ("cores", "backend", "against", "checkpoint", "scales", "scales_mode", "fit")
 
 
@@ -129,6 +132,21 @@ def more_files(models: tuple[Path, ...]) -> tuple[Path, ...]:
             hint="deepmark bench --from FILE.json",
         )
     return models
+
+
+def check_layer_options() -> None:
+    """Refuse options of the running command that --layers has no use for.
+
+    Raises:
+        UsageError: one was given.
+    """
+    ctx = click.get_current_context()
+    for one in ctx.command.params:
+        source = ctx.get_parameter_source(one.name or "")
+        if one.name not in _WITH_LAYERS and source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"{one.opts[-1]} does not go with --layers, which runs the network alone", hint="deepmark bench --help"
+            )
 
 
 def check_app_options() -> None:
