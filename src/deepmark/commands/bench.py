@@ -14,7 +14,6 @@ from deepmark.commands.bench_options import (
     RIVALS,
     RivalsType,
     check_app_options,
-    check_find,
     check_layer_options,
     check_options,
     inference_options,
@@ -245,8 +244,6 @@ def command(
             as_json=as_json,
         )
         return
-    if others["find"]:
-        check_find()
     gpu = gpu_settings_of(("opencl",) if others["find"] else compute, others)
     from deepmark.benchmarks.report.result_files import ResultFiles
     from deepmark.benchmarks.result.document import BenchPlan

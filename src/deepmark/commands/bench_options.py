@@ -104,6 +104,8 @@ def check_options(device: str) -> None:
             other = "host" if device == "adb" else "adb"
             option = name.replace("_", "-")
             raise UsageError(f"--{option} goes with --device {other} only", hint="deepmark bench --help")
+    if ctx.params["find"]:
+        check_find()
 
 
 def check_find() -> None:
