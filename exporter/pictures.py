@@ -64,7 +64,7 @@ def gather_pictures(
     if dynamic:
         name, image = next(iter(images.items()))
         height, width = other = shaped_size(size, multiple)
-        pictures.append(ParityPicture(f"{name}@{height}x{width}", letterbox(_cropped(image, other), other)[0]))
+        pictures.append(ParityPicture(f"{name}@{height}x{width}", letterbox(cut_to_shape(image, other), other)[0]))
     logger.info("comparing on %s", ", ".join(picture.name for picture in pictures))
     return pictures
 
@@ -97,8 +97,8 @@ def shaped_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
     return (height, width - multiple) if width > multiple else (height, width + multiple)
 
 
-def _cropped(image: Image8, shape: tuple[int, int]) -> Image8:
-    """Cut the middle of a picture out, as large as it can be in this shape (height, width)."""
+def cut_to_shape(image: Image8, shape: tuple[int, int]) -> Image8:
+    """Cut the middle of a picture out, as large as it can be in this shape (height, width), in any unit."""
     height, width = image.shape[:2]
     scale = min(height / shape[0], width / shape[1])
     high, wide = (max(1, round(side * scale)) for side in shape)

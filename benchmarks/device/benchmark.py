@@ -50,6 +50,7 @@ class PhoneRequest:
         inferences: ways to look at a picture, with or without a flip test, each a contestant.
         power: power mode of the engine.
         images: folder of pictures; None for the models' golden inputs.
+        shape: width to height that pictures are cut to; None to leave them as they are.
         plan: how long to measure.
         keep: whether the folder stays on the phone.
         command: command line to record in the result.
@@ -70,6 +71,7 @@ class PhoneRequest:
     inferences: tuple[MultiInference, ...] = (SINGLE,)
     power: Power = "normal"
     images: Path | None = None
+    shape: tuple[int, int] | None = None
     plan: BenchPlan = field(default_factory=BenchPlan)
     keep: bool = False
     command: str = ""
@@ -108,7 +110,7 @@ def run_on_phone(request: PhoneRequest) -> BenchResult:
         build = request.build()
         entries, refused = _possible(entries, identity, build, find=request.find)
         failures += refused
-        pictures = samples.gather(request.images, usable)
+        pictures = samples.gather(request.images, usable, request.shape)
         request.on_message(f"measuring on {identity.title}; runtime: {build.runtime}")
         cores = identity.cores_for(max(request.threads))
         created = datetime.now(UTC).isoformat(timespec="seconds")

@@ -18,6 +18,7 @@ from deepmark.runtime.engines.gpu_settings import Compute
 
 Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=1e7)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
+InputSide = Annotated[int, msgspec.Meta(ge=1, le=1 << 14)]
 _AGAIN = "run it again; if it stays, restart the phone"
 
 
@@ -67,9 +68,13 @@ class GpuFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoadedEvent(_Event, frozen=True, kw_only=True, tag="loaded"):
-    """The model is ready; what the engine really does. A Winograd level of -1 is MNN's own choice."""
+    """The model is ready; what the engine really does. A Winograd level of -1 is MNN's own choice.
+
+    ``input`` is height and width of the network's input for the first picture; None of programs that do not say it.
+    """
 
     load_ms: Milliseconds
+    input: tuple[InputSide, InputSide] | None = None
     precision_used: str
     backend: str
     threads_used: Annotated[int, msgspec.Meta(ge=0, le=256)]

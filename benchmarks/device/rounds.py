@@ -247,6 +247,8 @@ def _options(one: PhoneContestant, settings: Settings) -> tuple[str, ...]:
         "--seconds": f"{plan.seconds_a_round:g}",
     }
     power = ("--power", settings.power) if one.way.compute == "cpu" else ()
+    if one.base.inference.fit:
+        options["--fit"] = one.base.inference.fit
     flip = ("--flip",) if one.base.inference.flip else ()
     how = one.way.words(one.base.threads)
     return (*(str(part) for pair in options.items() for part in pair), *how, *power, *flip)

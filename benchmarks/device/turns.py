@@ -91,6 +91,7 @@ def contestant_result(
     known = [share for share in shares if share is not None]
     steady = last.end.memory.pss_kib
     gpu = last.loaded.gpu
+    seen = last.loaded.input
     return ContestantResult(
         name=name,
         kind="model",
@@ -104,6 +105,7 @@ def contestant_result(
             "precision_asked": first.precision,
             "precision_used": last.loaded.precision_used[:20],
             **({"power": first.power} if gpu is None else _of_gpu(turns)),
+            **({"input": f"{seen[0]}x{seen[1]}"} if seen not in {None, size} else {}),
             **({"winograd_level": last.loaded.winograd_level} if last.loaded.winograd_level >= 0 else {}),
             **settings,
         },

@@ -41,6 +41,7 @@ class HostRequest:
         computes: what computes, each a contestant.
         gpu: how a GPU computes; None for the defaults.
         images: folder of pictures; None for the models' golden inputs.
+        shape: width to height that pictures are cut to; None to leave them as they are.
         plan: how long to measure.
         command: command line to record in the result.
     """
@@ -56,6 +57,7 @@ class HostRequest:
     computes: tuple[Compute, ...] = ("cpu",)
     gpu: GpuSettings | None = None
     images: Path | None = None
+    shape: tuple[int, int] | None = None
     plan: BenchPlan = field(default_factory=BenchPlan)
     command: str = ""
 
@@ -82,7 +84,7 @@ def run_benchmark(
         models, request.engines, request.sizes, request.threads, request.inferences, request.computes, request.gpu
     )
     failures += unfit
-    pictures = samples.gather(request.images, models)
+    pictures = samples.gather(request.images, models, request.shape)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="deepmark-bench-")))
         samples.save(pictures, folder / "pictures.npz")

@@ -38,17 +38,33 @@ class SamplePictures:
         return PictureRecord(source=self.source, sizes=sizes, sha256=digest)
 
 
-def gather(folder: Path | None, models: Sequence[OpenedBundle]) -> SamplePictures:
+def gather(folder: Path | None, models: Sequence[OpenedBundle], shape: tuple[int, int] | None = None) -> SamplePictures:
     """Return the first `MAX_PICTURES` of a folder; by default the golden inputs of the first model that has some.
 
     Seeded noise among those is left out: it decodes into more than any picture. So are inputs of another size than the
     model's own: with them times would be of two kinds.
 
+    Args:
+        folder: folder of pictures; None for those that are at hand.
+        models: models to measure.
+        shape: width to height that every picture is cut to; None to leave them as they are.
+
     Raises:
         DataError: the folder has no picture, one cannot be read, or they are too large for all children to hold.
     """
-    if folder is not None:
-        return _checked(SamplePictures(folder.name, _read(folder, quiet=False)))
+    found = _at_hand(models) if folder is None else SamplePictures(folder.name, _read(folder, quiet=False))
+    return _checked(found if shape is None else _cut(found, shape))
+
+
+def _cut(pictures: SamplePictures, shape: tuple[int, int]) -> SamplePictures:
+    from deepmark.exporter.pictures import cut_to_shape
+
+    width, height = shape
+    images = tuple(np.ascontiguousarray(cut_to_shape(image, (height, width))) for image in pictures.images)
+    return SamplePictures(f"{pictures.source}, cut to {width}:{height}", images)
+
+
+def _at_hand(models: Sequence[OpenedBundle]) -> SamplePictures:
     from deepmark.exporter.vectors import read_vectors
 
     for model in models:

@@ -19,8 +19,10 @@ from camera_planes import CameraPicture, to_yuv
 from java_engine import CPP, LIBRARY, JavaEngine, compile_engine, require_jdk
 from media_files import encoded, read_image
 from msgspec.structs import replace as replace_fields
+from sealed_manifest import change_manifest
 from tiny import boxes_schema, convert, export_tiny, make_manifest, write_bundle
 
+from deepmark.exporter.vectors import read_vectors
 from deepmark.runtime import Detector
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.bundle import open_bundle
@@ -95,6 +97,25 @@ def test_samples_are_found_as_python_finds_them(
     for image, answer in zip(images, answers[1:], strict=True):
         _require_as_python(json.loads(answer), detector, image)
         assert min(json.loads(answer)["ms"]) > 0
+
+
+def test_a_camera_s_shape_is_kept(
+    engine: JavaEngine, demo_bundle: Path, demo_pictures: tuple[Path, ...], tiny_bundle: Path, tmp_path: Path
+) -> None:
+    """However the phone is held; and a model of one size stays square, as it must."""
+    tall = np.ascontiguousarray(read_image(demo_pictures[0])[:, 48:336])
+    wide = np.ascontiguousarray(np.rot90(tall))
+    frames = [CameraPicture(*to_yuv(wide), rotation=90), CameraPicture(*to_yuv(wide))]
+    fixed = Path(shutil.copytree(tiny_bundle, tmp_path / "fixed.deepmark"))
+    change_manifest(fixed, lambda document: document["input"].update(dynamic=False))
+    commands = [("open", demo_bundle, 1, "RECT"), ("describe",), _picture(tmp_path, tall)]
+    commands += [_frame(tmp_path, frame) for frame in frames]
+    answers = engine.run(tmp_path, *commands, ("open", fixed, 1, "RECT"), ("describe",))
+    assert json.loads(answers[1])["input"]["fit"] == "rect"
+    detector = Detector(demo_bundle, threads=1, fit="rect")
+    for image, answer in zip([tall, *(one.upright() for one in frames)], answers[2:5], strict=True):
+        _require_as_python(json.loads(answer), detector, image)
+    assert json.loads(answers[6])["input"]["fit"] == "square"
 
 
 def test_techniques_and_score_change_with_the_picture(
@@ -184,7 +205,7 @@ def test_a_model_is_described(engine: JavaEngine, demo_bundle: Path, tmp_path: P
     manifest = open_bundle(demo_bundle).manifest
     found = json.loads(engine.run(tmp_path, ("open", demo_bundle, 1), ("describe",))[1])
     assert (found["name"], found["precision"]) == (manifest.name, manifest.precision)
-    assert found["input"] == {"height": manifest.input.height, "width": manifest.input.width}
+    assert found["input"] == {"height": manifest.input.height, "width": manifest.input.width, "fit": "square"}
     assert found["classes"] == [
         {
             "name": one.name,
@@ -209,10 +230,11 @@ def test_vectors_are_verified(engine: JavaEngine, demo_bundle: Path, demo_dense_
         ("verify", demo_bundle, -2),
         ("verify", tmp_path, -1),
     )
-    for answer in answers[:2]:
+    for answer, bundle in zip(answers[:2], (demo_bundle, demo_dense_bundle), strict=True):
         verdict, lines = answer.split(" ", 1)
         assert verdict == "equal"
-        assert [line["event"] for line in json.loads(lines)] == ["vector"] * 3 + ["end"]
+        vectors = len(read_vectors(open_bundle(bundle)))
+        assert [line["event"] for line in json.loads(lines)] == ["vector"] * vectors + ["end"]
     assert answers[2:4] == ["error it was cancelled", "error the sink is full"]
     assert answers[4] == f"error {tmp_path}/manifest.json: No such file or directory"
 

@@ -14,6 +14,7 @@ from media_files import write_video
 from outcome import Deepmark
 from small_models import deepfashion2_bundle
 
+from deepmark.benchmarks.speed import samples
 from deepmark.models.datasets.drawings.dataset import write_dataset
 from deepmark.runtime.bundle import open_bundle
 
@@ -124,8 +125,26 @@ def test_an_unknown_fit_is_one_line(deepmark: Deepmark, bundle: Path, command: s
 
 def test_golden_inputs_are_no_pictures_of_their_own_shape(deepmark: Deepmark, bundle: Path) -> None:
     deepmark("bench", bundle, "--fit", "square", "--fit", "rect").assert_refused(
-        2, "--fit rect measures pictures of their own shape", "hint: give pictures of the shape that is meant: --images"
+        2, "--fit rect measures pictures of their own shape", "hint: say which shape is meant, such as --shape 3:4, or"
     )
+
+
+@pytest.mark.parametrize("shape", ["3x4", "3:0", "3:4:5", "0.75", "-3:4", ""])
+def test_a_shape_is_width_to_height(deepmark: Deepmark, bundle: Path, shape: str) -> None:
+    deepmark("bench", bundle, "--shape", shape).assert_refused(
+        2, f"{shape!r} is no shape: width to height, such as 3:4 or 16:9"
+    )
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((3, 4), (40, 30)), ((16, 9), (34, 60)), ((1, 9999), (40, 1))])
+def test_pictures_are_cut_to_a_shape(tmp_path: Path, shape: tuple[int, int], expected: tuple[int, int]) -> None:
+    pictures = write_pictures(tmp_path / "pictures", (40, 60))
+    found = samples.gather(pictures, (), shape)
+    assert found.record().sizes == (expected,)
+    assert found.source == f"pictures, cut to {shape[0]}:{shape[1]}"
+    (whole,), (cut,) = samples.gather(pictures, ()).images, found.images
+    top, left = ((side - kept) // 2 for side, kept in zip((40, 60), expected, strict=True))
+    np.testing.assert_array_equal(cut, whole[top : top + expected[0], left : left + expected[1]])
 
 
 def test_eval_and_its_cache_know_the_fit(deepmark: Deepmark, bundle: Path, labelled: Path, tmp_path: Path) -> None:

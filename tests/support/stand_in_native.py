@@ -80,10 +80,12 @@ if act == "flood":
 if act == "hostile":
     sys.stdout.buffer.write(b"\\x1b[2J\\xff\\xfe{not json\\n{\\"event\\": \\"\\x1b]0;owned\\x07\\"}\\n")
     sys.exit(0)
+sides = [int(word) for word in pictures[0].read_bytes().split(None, 3)[1:3]]  # width, height
+seen = {"input": sides[::-1]} if options.get("--fit") == "rect" else {}
 name = f"Mali-G76 ({compute})"
 gpu = dict(name=name, driver="r18p0", clock_mhz=600, mode=132, placement=f"112 of 112 operators on {name}",
            operators=112, on_cpu=0, create_ms=100.0, resize_ms=7000.0, first_ms=90.0)
-emit("loaded", load_ms=12.5, precision_used=precision, backend="CPU" if compute == "cpu" else compute,
+emit("loaded", load_ms=12.5, **seen, precision_used=precision, backend="CPU" if compute == "cpu" else compute,
      threads_used=threads, mnn_memory_mib=21.5 if compute == "cpu" else None, mnn_mflops=100.0,
      gpu=None if compute == "cpu" else gpu, memory=kib)
 emit("warm", runs=5, seconds=0.1)

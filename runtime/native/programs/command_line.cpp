@@ -122,6 +122,11 @@ EngineSettings settings_of(Words& words) {
     return settings;
 }
 
+std::optional<Fit> fit_of(Words& words) {
+    if (!words.options.count("--fit")) return {};
+    return Fit(words.choice("--fit", {in_words(Fit::square), in_words(Fit::rect)}));
+}
+
 std::FILE* out() {
     static std::FILE* const lines = [] {
         std::FILE* made = fdopen(dup(STDOUT_FILENO), "w");

@@ -40,6 +40,9 @@ std::set<std::string> with_gpu_options(std::set<std::string> more);
 constexpr char gpu_flag[] = "--allow-cpu-operators";
 extern const char gpu_usage[];
 
+// --fit; none where the bundle shall say it.
+std::optional<Fit> fit_of(Words& words);
+
 // Where JSON lines go. The process's own stdout leads to stderr: MNN prints lines there.
 std::FILE* out();
 

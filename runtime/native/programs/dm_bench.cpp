@@ -8,15 +8,15 @@ using namespace deepmark::program;
 
 namespace {
 
-bool read_size(Words& words, int& height, int& width) {
+Sides size_of(Words& words) {
     const std::string size = words.text("--size", "");
-    height = width = 0;
+    Sides read;
     char rest = 0;
-    if (size.empty() || (std::sscanf(size.c_str(), "%5dx%5d%c", &height, &width, &rest) == 2 &&
-                         height > 0 && width > 0))
-        return true;
-    words.wrong = "--size must be HEIGHTxWIDTH, found '" + size + "'";
-    return false;
+    if (!size.empty() &&
+        (std::sscanf(size.c_str(), "%5dx%5d%c", &read.height, &read.width, &rest) != 2 ||
+         read.height < 1 || read.width < 1))
+        words.wrong = "--size must be HEIGHTxWIDTH, found '" + size + "'";
+    return read;
 }
 
 BenchmarkSettings benchmark_of(Words& words) {
@@ -27,7 +27,8 @@ BenchmarkSettings benchmark_of(Words& words) {
     settings.seconds = words.number("--seconds", 0, 0, most_seconds);
     settings.threshold = words.number("--threshold", settings.threshold, 0, 1);
     settings.runs = words.whole("--runs", settings.seconds > 0 ? 0 : 20, 0, most_runs);
-    read_size(words, settings.height, settings.width);
+    settings.fit = fit_of(words);
+    settings.size = size_of(words);
     settings.flip = words.options.count("--flip") > 0;
     settings.techniques = words.text("--techniques", settings.techniques);
     unsigned chosen = 0;
@@ -38,12 +39,12 @@ BenchmarkSettings benchmark_of(Words& words) {
 }
 
 Exit bench(int count, char** arguments) {
-    Words words =
-        read_words(count, arguments,
-                   with_gpu_options({"--pictures", "--size", "--threads", "--precision", "--power",
-                                     "--winograd", "--memory", "--warm-up-runs", "--warm-up",
-                                     "--runs", "--seconds", "--techniques", "--threshold"}),
-                   {"--flip", gpu_flag});
+    Words words = read_words(
+        count, arguments,
+        with_gpu_options({"--pictures", "--size", "--fit", "--threads", "--precision", "--power",
+                          "--winograd", "--memory", "--warm-up-runs", "--warm-up", "--runs",
+                          "--seconds", "--techniques", "--threshold"}),
+        {"--flip", gpu_flag});
     const BenchmarkSettings settings = benchmark_of(words);
     if (words.wrong.empty() && (words.files.size() != 1 || !words.options.count("--pictures")))
         words.wrong = "expected BUNDLE --pictures DIR";
@@ -53,10 +54,9 @@ Exit bench(int count, char** arguments) {
         return report(
             words.wrong,
             std::string(
-                "dm_bench BUNDLE --pictures DIR [--size HxW] [--threads N] [--precision fp32|fp16] "
-                "[--power "
-                "normal|high|low] [--winograd 0..3] [--memory normal|low] [--warm-up-runs N] "
-                "[--warm-up SECONDS] "
+                "dm_bench BUNDLE --pictures DIR [--size HxW] [--fit square|rect] [--threads N] "
+                "[--precision fp32|fp16] [--power normal|high|low] [--winograd 0..3] [--memory "
+                "normal|low] [--warm-up-runs N] [--warm-up SECONDS] "
                 "[--runs N] [--seconds S] [--techniques manifest|all|none|1,2,3,4] [--threshold T] "
                 "[--flip]") +
                 gpu_usage,

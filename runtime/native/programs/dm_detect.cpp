@@ -31,22 +31,41 @@ std::string described(const Object& one, const Detections& found, const std::str
            ",\"keypoint_scores\":" + listed(scores) + ",\"refined\":" + refined + "]}";
 }
 
+bool read_picture(const std::string& path, Picture& picture, Failure& failure) {
+    Bytes content;
+    if (!read_file(path, std::size_t(1) << 30, content, failure.message)) {
+        failure.hint = "check the path";
+        return false;
+    }
+    if (read_ppm(content, picture, failure.message)) return true;
+    failure = {path + ": " + failure.message, "convert the picture to binary PPM"};
+    return false;
+}
+
 Exit detect(int count, char** arguments) {
-    Words words =
-        read_words(count, arguments, with_gpu_options({"--threshold", "--threads", "--precision"}),
-                   {"--flip", gpu_flag}, {"--refine"});
+    Words words = read_words(count, arguments,
+                             with_gpu_options({"--threshold", "--fit", "--threads", "--precision"}),
+                             {"--flip", gpu_flag}, {"--refine"});
     const EngineSettings settings = settings_of(words);
+    InputChoice choice;
+    choice.fit = fit_of(words);
     const double threshold = words.number("--threshold", -1, 0, 1);
     if (words.wrong.empty() && words.files.size() < 2)
         words.wrong = "expected BUNDLE PICTURE.ppm...";
     if (!words.wrong.empty())
         return report(words.wrong,
-                      std::string("dm_detect BUNDLE PICTURE.ppm... [--threshold T] [--threads N] "
-                                  "[--precision fp32|fp16] [--flip] [--refine REFINER]...") +
+                      std::string("dm_detect BUNDLE PICTURE.ppm... [--threshold T] "
+                                  "[--fit square|rect] [--threads N] [--precision fp32|fp16] "
+                                  "[--flip] [--refine REFINER]...") +
                           gpu_usage,
                       usage);
+    Picture picture;
+    Failure failure;
+    if (!read_picture(words.files[1], picture, failure))
+        return report(failure.message, failure.hint);
+    choice.first_picture = {picture.height, picture.width};
     std::string error;
-    auto pipeline = Pipeline::open(words.files[0], settings, 0, 0, error);
+    auto pipeline = Pipeline::open(words.files[0], settings, choice, error);
     if (!pipeline)
         return report(error, is_gpu(settings.compute)
                                  ? load_hint(settings)
@@ -74,13 +93,9 @@ Exit detect(int count, char** arguments) {
     }
     for (std::size_t i = 1; i < words.files.size(); ++i) {
         const std::string& path = words.files[i];
-        Bytes content;
-        Picture picture;
         Detections found;
-        if (!read_file(path, std::size_t(1) << 30, content, error))
-            return report(error, "check the path");
-        if (!read_ppm(content, picture, error))
-            return report(path + ": " + error, "convert the picture to binary PPM");
+        if (i > 1 && !read_picture(path, picture, failure))
+            return report(failure.message, failure.hint);
         if (!pipeline->letterbox(picture.view(), error) || !pipeline->run_network(error) ||
             !pipeline->decode(found, error))
             return report(path + ": " + error, "run dm_verify on the bundle");

@@ -62,6 +62,25 @@ bool read_pictures(const std::string& folder, std::vector<Picture>& pictures, st
     return !pictures.empty();
 }
 
+Sides sides_of(const Picture& picture) { return {picture.height, picture.width}; }
+
+// Make every session that the pictures need, the first picture's last.
+bool prepare_all(Pipeline& pipeline, const std::vector<Picture>& pictures, std::string& error) {
+    std::vector<Sides> inputs;
+    for (const Picture& one : pictures) {
+        const Sides input = pipeline.input_for(sides_of(one));
+        if (std::find(inputs.begin(), inputs.end(), input) == inputs.end()) inputs.push_back(input);
+    }
+    if (inputs.size() > pipeline.most_sessions()) {
+        error = "the pictures make " + std::to_string(inputs.size()) +
+                " sizes of the network's input, at most " +
+                std::to_string(pipeline.most_sessions()) + " are kept ready";
+        return false;
+    }
+    return std::all_of(inputs.rbegin(), inputs.rend(),
+                       [&](const Sides& one) { return pipeline.prepare(one, error); });
+}
+
 std::string without_slashes(std::string path) {
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     return path;
@@ -92,14 +111,17 @@ std::string start_line(const std::string& bundle, const BenchmarkSettings& setti
 }
 
 std::string loaded_line(const Pipeline& pipeline, Compute compute, double load_ms) {
-    const Engine& engine = pipeline.engine();
-    return R"({"event":"loaded","load_ms":)" + fixed(load_ms, 3) + R"(,"precision_used":")" +
-           pipeline.precision_used() + R"(","backend":")" +
-           (engine.gpu() ? gpu_name(compute) : "CPU") + R"(","threads_used":)" +
-           std::to_string(engine.threads_used()) + R"(,"winograd_level":)" +
-           std::to_string(pipeline.winograd_level()) + R"(,"mnn_memory_mib":)" +
-           session_memory(engine) + R"(,"mnn_mflops":)" + shown(double(engine.mflops())) +
-           R"(,"gpu":)" + gpu_facts(engine) + R"(,"memory":)" + memory_now() + "}";
+    const Engine& engine = pipeline.session().engine();
+    const Sides& input = pipeline.session().input();
+    return R"({"event":"loaded","load_ms":)" + fixed(load_ms, 3) + R"(,"fit":")" +
+           in_words(pipeline.fit()) + R"(","input":[)" + std::to_string(input.height) + "," +
+           std::to_string(input.width) + R"(],"precision_used":")" + pipeline.precision_used() +
+           R"(","backend":")" + (engine.gpu() ? gpu_name(compute) : "CPU") +
+           R"(","threads_used":)" + std::to_string(engine.threads_used()) +
+           R"(,"winograd_level":)" + std::to_string(pipeline.winograd_level()) +
+           R"(,"mnn_memory_mib":)" + session_memory(engine) + R"(,"mnn_mflops":)" +
+           shown(double(engine.mflops())) + R"(,"gpu":)" + gpu_facts(engine) + R"(,"memory":)" +
+           memory_now() + "}";
 }
 
 void write(std::vector<Sample>& samples, Listener& listener) {
@@ -154,12 +176,18 @@ BenchmarkEnd run_benchmark(const std::string& bundle_folder, const std::string& 
     const std::string bundle = without_slashes(bundle_folder);
     listener.line(start_line(bundle, settings));
     const Stopwatch from_start;
-    auto pipeline = Pipeline::open(bundle, settings.engine, settings.height, settings.width, error);
+    InputChoice choice;
+    choice.fit = settings.fit;
+    choice.size = settings.size;
+    choice.first_picture = sides_of(pictures[0]);
+    auto pipeline = Pipeline::open(bundle, settings.engine, choice, error);
     if (!pipeline) return fail(load_hint(settings.engine));
+    if (!prepare_all(*pipeline, pictures, error))
+        return fail("give pictures of one shape, or leave --fit rect out");
     DecoderParams params = pipeline->bundle().decoder;
     unsigned chosen = 0;
     if (settings.techniques != "manifest" && read_techniques(settings.techniques, chosen)) {
-        if (!pipeline->hm_hp() && (chosen & ~blur_alone)) {
+        if (!pipeline->bundle().channels.count("hm_hp") && (chosen & ~blur_alone)) {
             error =
                 bundle + " has no use for techniques 1, 3 and 4: it has no heatmap of landmarks";
             return fail("of the paper's techniques only 2 has a meaning for it");

@@ -61,6 +61,9 @@ void read_input(const Json& manifest, Bundle& bundle, Fields& fields) {
     bundle.width = fields.integer(input, "width", 1, 1 << 14);
     bundle.multiple = fields.integer(input, "multiple", stride, 1 << 14);
     bundle.dynamic = fields.truth(input, "dynamic");
+    if (input.find("fit") && fields.second(input, "fit", "square", "rect")) bundle.fit = Fit::rect;
+    fields.require(bundle.dynamic || bundle.fit == Fit::square,
+                   "fit must be square where the model takes one size only");
     fields.require(std::int64_t(bundle.height) * bundle.width <= max_input_pixels,
                    "the input has too many pixels");
     const Json& preprocess = fields.get(manifest, "preprocess", Json::object);

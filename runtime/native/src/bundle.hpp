@@ -5,6 +5,7 @@
 #include <map>
 
 #include "bytes.hpp"
+#include "deepmark/deepmark.hpp"
 #include "manifest.hpp"
 #include "params.hpp"
 #include "sparse_heads.hpp"
@@ -15,6 +16,7 @@ struct Bundle {
     std::string path, name, precision;        // precision of the weights: fp32, fp16, w8 or int8
     int height = 0, width = 0, multiple = 0;  // pixels
     bool dynamic = false;                     // accepts other sizes
+    Fit fit = Fit::square;                    // that it is used with, where nobody asks otherwise
     int winograd_level = -1;  // that the model was proven with; -1: MNN's own choice
     std::array<double, 3> mean{}, deviation{};  // of pixels in [0, 1]; blue, green, red
     bool sparse = false, logits = false;

@@ -10,7 +10,7 @@ Detector::~Detector() = default;
 
 std::unique_ptr<Detector> Detector::open(const std::string& bundle, const EngineSettings& settings,
                                          std::string& error) noexcept try {
-    auto pipeline = Pipeline::open(bundle, settings, 0, 0, error);
+    auto pipeline = Pipeline::open(bundle, settings, {}, error);
     return pipeline ? std::unique_ptr<Detector>(new Detector(std::move(pipeline))) : nullptr;
 } catch (const std::exception& caught) {
     error = bundle + ": " + caught.what();
@@ -22,6 +22,13 @@ bool Detector::detect(const std::uint8_t* image, int height, int width, Detectio
     return pipeline_->letterbox(BgrView{image, height, width}, error) &&
            pipeline_->run_network(error) && pipeline_->decode(found, error) &&
            (!refiner_ || refiner_->refine(image, height, width, found, error));
+} catch (const std::exception& caught) {
+    error = caught.what();
+    return false;
+}
+
+bool Detector::use_fit(Fit fit, std::string& error) noexcept try {
+    return pipeline_->use_fit(fit, error);
 } catch (const std::exception& caught) {
     error = caught.what();
     return false;

@@ -44,14 +44,15 @@ std::string classes(const Bundle& bundle) {
 
 std::string described(const Pipeline& pipeline) {
     const Bundle& bundle = pipeline.bundle();
-    const Engine& engine = pipeline.engine();
+    const Engine& engine = pipeline.session().engine();
     return R"({"name":)" + quoted(bundle.name) + R"(,"precision":)" + quoted(bundle.precision) +
-           R"(,"input":{"height":)" + std::to_string(pipeline.height()) + R"(,"width":)" +
-           std::to_string(pipeline.width()) + R"(},"classes":)" + classes(bundle) +
-           R"(,"decoder":)" + parameters(bundle.decoder) + R"(,"engine":{"mnn_version":)" +
-           quoted(Engine::mnn_version()) + R"(,"precision_used":")" + pipeline.precision_used() +
-           R"(","threads_used":)" + std::to_string(engine.threads_used()) + R"(,"memory_mib":)" +
-           session_memory(engine) + R"(,"gpu":)" + gpu_facts(engine) + "}}";
+           R"(,"input":{"height":)" + std::to_string(pipeline.size().height) + R"(,"width":)" +
+           std::to_string(pipeline.size().width) + R"(,"fit":")" + in_words(pipeline.fit()) +
+           R"("},"classes":)" + classes(bundle) + R"(,"decoder":)" + parameters(bundle.decoder) +
+           R"(,"engine":{"mnn_version":)" + quoted(Engine::mnn_version()) +
+           R"(,"precision_used":")" + pipeline.precision_used() + R"(","threads_used":)" +
+           std::to_string(engine.threads_used()) + R"(,"memory_mib":)" + session_memory(engine) +
+           R"(,"gpu":)" + gpu_facts(engine) + "}}";
 }
 
 std::string gpu_facts(const Engine& engine) {

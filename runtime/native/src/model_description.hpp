@@ -7,7 +7,7 @@
 
 namespace deepmark {
 
-// {"name", "precision" of the weights, "input": {"height", "width"},
+// {"name", "precision" of the weights, "input": {"height", "width" of the largest, "fit"},
 //  "classes": [{"name", "landmarks": names, "outline": lines of positions}],
 //  "decoder": {the bundle's parameters, "techniques": numbers of those that are on},
 //  "engine": {"mnn_version", "precision_used", "threads_used", "memory_mib", "gpu"}}

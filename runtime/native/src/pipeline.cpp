@@ -3,30 +3,19 @@
 #include <algorithm>
 
 #include "gpu_settings.hpp"
-#include "shared_numbers.hpp"
 
 namespace deepmark {
-namespace {
-
-Map map_of(const Output& one) {
-    return {one.values.data(), one.shape[1], one.shape[2], one.shape[3]};
-}
-
-}  // namespace
 
 std::unique_ptr<Pipeline> Pipeline::open(const std::string& path, const EngineSettings& settings,
-                                         int height, int width, std::string& error) {
+                                         const InputChoice& choice, std::string& error) {
     std::unique_ptr<Pipeline> made(new Pipeline);
     Bundle& bundle = made->bundle_;
-    made->asked_ = settings.precision;
     if (!Bundle::open(path, bundle, error)) return nullptr;
-    made->height_ = height ? height : bundle.height;
-    made->width_ = width ? width : bundle.width;
-    const bool own = made->height_ == bundle.height && made->width_ == bundle.width;
-    if (!own &&
-        (!bundle.dynamic || made->height_ % bundle.multiple || made->width_ % bundle.multiple)) {
-        error = path + ": the input must have " + std::to_string(bundle.height) + "x" +
-                std::to_string(bundle.width) + " pixels" +
+    const Sides own = {bundle.height, bundle.width};
+    const Sides size = made->size_ = choice.size == Sides{} ? own : choice.size;
+    if (!(size == own) &&
+        (!bundle.dynamic || size.height % bundle.multiple || size.width % bundle.multiple)) {
+        error = path + ": the input must have " + in_words(own) + " pixels" +
                 (bundle.dynamic ? ", or multiples of " + std::to_string(bundle.multiple) : "");
         return nullptr;
     }
@@ -35,100 +24,63 @@ std::unique_ptr<Pipeline> Pipeline::open(const std::string& path, const EngineSe
                 " MNN computes it in floating point, which is not the network that was proven";
         return nullptr;
     }
-    EngineSettings obeyed = settings;
-    if (obeyed.winograd_level < 0) obeyed.winograd_level = bundle.winograd_level;
-    made->winograd_level_ = obeyed.winograd_level;
-    made->engine_ = Engine::load(bundle.model_path(), made->height_, made->width_, bundle.multiple,
-                                 obeyed, error);
-    if (!made->engine_ || !made->connect(error)) return nullptr;
+    made->settings_ = settings;
+    if (settings.winograd_level < 0) made->settings_.winograd_level = bundle.winograd_level;
+    made->most_sessions_ = choice.sessions;
+    made->fit_ = bundle.fit;
+    const bool stays = choice.or_square && !bundle.dynamic;
+    if (choice.fit && !stays && !made->use_fit(*choice.fit, error)) return nullptr;
+    if (bundle.sparse) {
+        HeadWeights weights;
+        if (!bundle.read_weights(weights, error)) return nullptr;
+        made->sparse_ = std::make_unique<SparseHeads>(std::move(weights));
+    }
+    made->decoder_ = std::make_unique<Decoder>(bundle.schema, bundle.decoder);
+    if (!made->prepare(made->input_for(choice.first_picture), error)) return nullptr;
     return made;
 }
 
-// Find every output by its name, and make room for everything that a run needs.
-bool Pipeline::connect(std::string& error) {
-    for (const auto& [name, channels] : bundle_.channels) {
-        const Output* found = output(name);
-        if (!found ||
-            found->shape != std::vector<int>{1, channels, height_ / stride, width_ / stride}) {
-            error = bundle_.path + ": the model must give " + name + " with " +
-                    std::to_string(channels) + " channels and a quarter of its input's size";
-            return false;
-        }
+bool Pipeline::prepare(const Sides& input, std::string& error) {
+    const auto found = std::find_if(sessions_.begin(), sessions_.end(),
+                                    [&](const auto& one) { return one->input() == input; });
+    if (found != sessions_.end()) {
+        std::rotate(sessions_.begin(), found, found + 1);
+        return true;
     }
-    place_heatmaps();
-    if (bundle_.sparse) {
-        HeadWeights weights;
-        if (!bundle_.read_weights(weights, error)) return false;
-        sparse_ = std::make_unique<SparseHeads>(std::move(weights));
-        sparse_->features = map_of("features");
-    } else {
-        dense_.wh = map_of("wh");
-        dense_.hps = map_of("hps");
-        dense_.reg = map_of("reg");
-        dense_.hp_offset = map_of("hp_offset");
-    }
-    decoder_ = std::make_unique<Decoder>(bundle_.schema, bundle_.decoder);
-    const auto pixels = std::size_t(height_) * std::size_t(width_);
-    warped_.resize(3 * pixels);
-    input_.resize(3 * pixels);
-    table_.resize(std::size_t(3) * 256);
-    for (std::size_t channel = 0; channel < 3; ++channel)
-        for (std::size_t value = 0; value < 256; ++value)
-            table_[channel * 256 + value] =
-                float((double(value) / 255 - bundle_.mean[channel]) / bundle_.deviation[channel]);
+    if (sessions_.size() == most_sessions_) sessions_.pop_back();  // first, for the memory's sake
+    auto made = ShapeSession::load(bundle_, sparse_.get(), input, settings_, error);
+    if (!made) return false;
+    made->use_flip(flip_);
+    sessions_.insert(sessions_.begin(), std::move(made));
     return true;
 }
 
-// Find the heatmaps: where the network puts them, or in room of our own where they are changed.
-void Pipeline::place_heatmaps() {
-    hm_map_ = map_of("hm");
-    hm_hp_map_ = map_of("hm_hp");
-    if (!bundle_.logits && !flipped_) return;
-    hm_.resize(hm_map_.cells() * std::size_t(hm_map_.channels));
-    hm_map_.values = hm_.data();
-    if (hm_hp_map_) {
-        hm_hp_.resize(hm_hp_map_.cells() * std::size_t(hm_hp_map_.channels));
-        hm_hp_map_.values = hm_hp_.data();
-    }
-}
-
-const Output* Pipeline::output(const std::string& name) const {
-    for (const Output& one : engine_->outputs())
-        if (one.name == name) return &one;
-    return nullptr;
-}
-
-Map Pipeline::map_of(const std::string& name) const {
-    if (!bundle_.channels.count(name)) return {};
-    return deepmark::map_of(*output(name));
-}
-
 const char* Pipeline::precision_used() const {
-    if (engine_->gpu()) return engine_->gpu()->precision.c_str();
+    if (session().engine().gpu()) return session().engine().gpu()->precision.c_str();
     if (bundle_.precision == "int8") return "int8";
 #if defined(__aarch64__)
     constexpr bool may_have_fp16 = true;
 #else
     constexpr bool may_have_fp16 = false;
 #endif
-    return may_have_fp16 && asked_ == Precision::fp16 && engine_->has_extensions() ? "fp16"
-                                                                                   : "fp32";
-}
-
-Map Pipeline::mirrored_map_of(const std::string& name) const {
-    for (const Output& one : mirrored_)
-        if (one.name == name) return deepmark::map_of(one);
-    return {};
-}
-
-Regressions& Pipeline::regressions() {
-    if (flipped_) return *flipped_;
-    if (sparse_) return *sparse_;
-    return dense_;
+    return may_have_fp16 && settings_.precision == Precision::fp16 &&
+                   session().engine().has_extensions()
+               ? "fp16"
+               : "fp32";
 }
 
 void Pipeline::set_params(const DecoderParams& params) {
     decoder_ = std::make_unique<Decoder>(bundle_.schema, params);
+}
+
+bool Pipeline::use_fit(Fit fit, std::string& error) {
+    if (fit == Fit::rect && !bundle_.dynamic) {
+        error = bundle_.path + " takes inputs of " + in_words(size_) +
+                " alone: fit must be square, or export it without --fixed";
+        return false;
+    }
+    fit_ = fit;
+    return true;
 }
 
 bool Pipeline::use_flip(bool on, std::string& error) {
@@ -142,104 +94,38 @@ bool Pipeline::use_flip(bool on, std::string& error) {
                 std::to_string(mirror.size()) + " landmark groups no two are a pair";
         return false;
     }
-    flipped_.reset();
-    mirrored_.clear();
-    if (on) {
-        mirrored_ = engine_->outputs();
-        mirrored_dense_.wh = mirrored_map_of("wh");
-        mirrored_dense_.hps = mirrored_map_of("hps");
-        mirrored_dense_.reg = mirrored_map_of("reg");
-        mirrored_dense_.hp_offset = mirrored_map_of("hp_offset");
-        const auto run = [this](bool mirrored) -> Regressions& {
-            if (!sparse_) return mirrored ? mirrored_dense_ : dense_;
-            sparse_->features = mirrored ? mirrored_map_of("features") : map_of("features");
-            return *sparse_;
-        };
-        flipped_ = std::make_unique<FlippedRegressions>(run, mirror, width_ / stride);
-    } else if (sparse_) {
-        sparse_->features = map_of("features");
-    }
-    place_heatmaps();
+    flip_ = on;
+    for (const auto& one : sessions_) one->use_flip(on);
     return true;
 }
 
-bool Pipeline::take_input(const Bytes& pixels) {
-    if (pixels.size() != warped_.size()) return false;
-    warped_ = pixels;
-    image_height_ = height_;
-    image_width_ = width_;
+bool Pipeline::take_input(const Picture& picture, std::string& error) {
+    const Sides sides = {picture.height, picture.width};
+    if (!bundle_.dynamic && !(sides == size_)) {
+        error = "it has " + in_words(sides) + " pixels, the network takes " + in_words(size_);
+        return false;
+    }
+    if (!prepare(sides, error)) return false;
+    std::copy(picture.pixels.begin(), picture.pixels.end(), session().pixels());
+    picture_ = sides;
     return true;
 }
 
-bool Pipeline::run_network(std::string& error) {
-    if (flipped_) {
-        if (!run_on(true, error)) return false;
-        for (std::size_t i = 0; i < mirrored_.size(); ++i)
-            std::copy(engine_->outputs()[i].values.begin(), engine_->outputs()[i].values.end(),
-                      mirrored_[i].values.begin());  // in place: maps point there
-    }
-    return run_on(false, error);
-}
-
-bool Pipeline::run_on(bool mirrored, std::string& error) {
-    const auto pixels = std::size_t(height_) * std::size_t(width_);
-    for (std::size_t channel = 0; channel < 3; ++channel) {
-        const float* table = &table_[channel * 256];
-        float* to = &input_[channel * pixels];
-        const std::uint8_t* from = &warped_[channel];
-        for (std::size_t i = 0; i < pixels; ++i) to[i] = table[from[3 * i]];
-        if (mirrored)
-            for (float* row = to; row < to + pixels; row += width_) std::reverse(row, row + width_);
-    }
-    return engine_->run({input_.data()}, error);
-}
+bool Pipeline::run_network(std::string& error) { return session().run(error); }
 
 bool Pipeline::decode_cells(Decoder& decoder, Detections& found, std::string& error) {
-    if (flipped_) {
-        average_heatmaps();
-    } else if (bundle_.logits) {
-        hm_ = output("hm")->values;
-        sigmoid(hm_.data(), hm_.size());
-        if (hm_hp_map_) {
-            hm_hp_ = output("hm_hp")->values;
-            sigmoid(hm_hp_.data(), hm_hp_.size());
-        }
-    }
-    return decoder.decode(hm_map_, hm_hp_map_, regressions(), found, error);
-}
-
-void Pipeline::average_heatmaps() {
-    const auto average = [this](const char* name, const std::vector<int>& source,
-                                std::vector<float>& to) {
-        Map plain = map_of(name), mirrored = mirrored_map_of(name);
-        if (bundle_.logits) {
-            to = output(name)->values;
-            turned_.assign(mirrored.values, mirrored.values + to.size());
-            sigmoid(to.data(), to.size());
-            sigmoid(turned_.data(), turned_.size());
-            plain.values = to.data();
-            mirrored.values = turned_.data();
-        }
-        average_maps(plain, mirrored, source, to.data());
-    };
-    average("hm", {}, hm_);
-    if (hm_hp_map_) average("hm_hp", bundle_.schema.mirror_groups, hm_hp_);
+    session().make_heatmaps();
+    return decoder.decode(session().hm(), session().hm_hp(), session().regressions(), found, error);
 }
 
 bool Pipeline::decode(Detections& found, std::string& error) {
     if (!decode_cells(*decoder_, found, error)) return false;
-    // Input pixels per image pixel.
-    const double scale = double(width_) / std::max(image_height_, image_width_);
-    const double middle[2] = {image_width_ / 2.0, image_height_ / 2.0},
-                 input[2] = {width_ / 2.0, height_ / 2.0};
-    const auto to_image = [&](float cells, int axis) {
-        return float((double(cells) * stride - input[axis]) / scale + middle[axis]);
-    };
+    const Placement at = {picture_, session().input()};
     for (Object& one : found.objects)
-        for (int side = 0; side < 4; ++side) one.box[side] = to_image(one.box[side], side % 2);
+        for (int side = 0; side < 4; ++side) one.box[side] = at.to_picture(one.box[side], side % 2);
     for (Landmark& one : found.landmarks) {
-        one.x = to_image(one.x, 0);
-        one.y = to_image(one.y, 1);
+        one.x = at.to_picture(one.x, 0);
+        one.y = at.to_picture(one.y, 1);
     }
     suppressor_.suppress(found, decoder_->params());
     return true;

@@ -1,9 +1,13 @@
 // Pictures in memory as the letterbox reads them: any view with a height, a width and pixels.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+
+#include "shared_numbers.hpp"
 
 namespace deepmark {
 
@@ -33,5 +37,14 @@ struct ArgbView {
         return {std::uint8_t(word), std::uint8_t(word >> 8), std::uint8_t(word >> 16)};
     }
 };
+
+// Whether each side of a picture has 1 to warp_limit - 1 pixels. False: `error` says what was
+// found.
+inline bool require_sides(int height, int width, std::string& error) {
+    if (std::min(height, width) >= 1 && std::max(height, width) < warp_limit) return true;
+    error = "a picture must have sides of 1 to " + std::to_string(warp_limit - 1) +
+            " pixels, found " + std::to_string(height) + "x" + std::to_string(width);
+    return false;
+}
 
 }  // namespace deepmark

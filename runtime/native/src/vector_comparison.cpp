@@ -20,17 +20,21 @@ bool numbers(const Json* from, std::vector<double>& to) {
     return true;
 }
 
+int cells_of(const ShapeSession& session) {
+    return (session.input().height / stride) * (session.input().width / stride);
+}
+
 // What this machine gives at flat positions of a head, whoever computes it.
 std::vector<float> values_at(Pipeline& pipeline, const std::string& head,
                              const std::vector<int>& positions) {
     std::vector<float> found(positions.size());
     if (pipeline.bundle().channels.count(head)) {
-        const Output* output = pipeline.output(head);
+        const Output* output = pipeline.session().output(head);
         for (std::size_t i = 0; i < found.size(); ++i)
             found[i] = output->values[std::size_t(positions[i])];
         return found;
     }
-    const int cells_in_map = (pipeline.height() / stride) * (pipeline.width() / stride);
+    const int cells_in_map = cells_of(pipeline.session());
     const std::size_t count = positions.size();
     std::vector<int> cells, owner, group;
     std::vector<std::size_t> axis;
@@ -44,10 +48,10 @@ std::vector<float> values_at(Pipeline& pipeline, const std::string& head,
     }
     std::vector<float> sizes(2 * count), offsets(2 * count), displacements(2 * count);
     if (head == "hp_offset")
-        pipeline.regressions().at_landmarks(cells, offsets.data());
+        pipeline.session().regressions().at_landmarks(cells, offsets.data());
     else
-        pipeline.regressions().at_centres(cells, owner, group, sizes.data(), offsets.data(),
-                                          displacements.data());
+        pipeline.session().regressions().at_centres(cells, owner, group, sizes.data(),
+                                                    offsets.data(), displacements.data());
     const auto& from = head == "wh" ? sizes : head == "hps" ? displacements : offsets;
     for (std::size_t i = 0; i < count; ++i) found[i] = from[axis[i] * count + i];
     return found;
@@ -72,7 +76,7 @@ bool compare_heads(Pipeline& pipeline, const Json& expected, double rtol, Compar
         error = "its heads are not those of the model";
         return false;
     }
-    const int cells = (pipeline.height() / stride) * (pipeline.width() / stride);
+    const int cells = cells_of(pipeline.session());
     for (const auto& [name, head] : heads->members) {
         std::vector<double> positions, values;
         const Json* scale = head.find("scale");
@@ -120,7 +124,8 @@ bool read_objects(const Pipeline& pipeline, const Json& expected, std::vector<Ex
     const Json* listed = expected.find("objects");
     if (!listed || listed->kind != Json::array) return false;
     const auto& groups = pipeline.bundle().schema.groups;
-    const int width = pipeline.width() / stride, height = pipeline.height() / stride;
+    const int width = pipeline.session().input().width / stride,
+              height = pipeline.session().input().height / stride;
     for (const Json& one : listed->items) {
         const Json *class_id = one.find("class_id"), *score = one.find("score"),
                    *centre_score = one.find("box_score");
@@ -179,8 +184,8 @@ bool compare_objects(Pipeline& pipeline, Decoder& decoder, const Json& expected,
     }
     if (!pipeline.decode_cells(decoder, found, error)) return false;
     const auto top_k = std::size_t(pipeline.bundle().decoder.top_k);
-    const NearTies ties(pipeline.hm(), pipeline.hm_hp(), pipeline.regressions(),
-                        pipeline.bundle().decoder);
+    const NearTies ties(pipeline.session().hm(), pipeline.session().hm_hp(),
+                        pipeline.session().regressions(), pipeline.bundle().decoder);
     int must_match = 0, matched = 0, near_ties = 0;
     double landmark = 0, box = 0, score = 0;
     std::vector<double> stored, decoded;  // centre scores of each side
@@ -260,9 +265,8 @@ bool compare_vector(Pipeline& pipeline, Decoder& decoder, const std::string& num
     if (!pipeline.bundle().read(base + ".json", json, error) ||
         !pipeline.bundle().read(base + ".png", png, error))
         return false;
-    if (!read_png(png, picture, error) || picture.height != pipeline.height() ||
-        picture.width != pipeline.width() || !pipeline.take_input(picture.pixels)) {
-        error = base + ".png: " + (error.empty() ? "its size is not the network's" : error);
+    if (!read_png(png, picture, error) || !pipeline.take_input(picture, error)) {
+        error = base + ".png: " + error;
         return false;
     }
     if (!parse_json(reinterpret_cast<const char*>(json.data()), json.size(), expected, error)) {

@@ -44,7 +44,10 @@ Verdict verify(const std::string& bundle, const EngineSettings& settings, Listen
         failure = {message, hint};
         return Verdict::failed;
     };
-    auto pipeline = Pipeline::open(bundle, settings, 0, 0, error);
+    InputChoice choice;
+    choice.fit = Fit::square;  // vectors are inputs themselves, the first ones of the model's size
+    choice.sessions = 1;       // those of one size stand together
+    auto pipeline = Pipeline::open(bundle, settings, choice, error);
     if (!pipeline) return fail(error, load_hint(settings));
     DecoderParams params = pipeline->bundle().decoder;
     params.nms = Nms::none;
@@ -80,8 +83,9 @@ Verdict verify(const std::string& bundle, const EngineSettings& settings, Listen
     listener.line(R"({"event":"end","equal":)" + std::string(truth(equal)) + R"(,"compute":)" +
                   quoted(computes[std::size_t(settings.compute)]) + R"(,"precision":)" +
                   quoted(precision) + R"(,"seen":)" + std::to_string(all.objects) + R"(,"kept":)" +
-                  std::to_string(all.kept) + R"(,"gpu":)" + gpu_facts(pipeline->engine()) +
-                  R"(,"mnn_version":)" + quoted(Engine::mnn_version()) + "}");
+                  std::to_string(all.kept) + R"(,"gpu":)" +
+                  gpu_facts(pipeline->session().engine()) + R"(,"mnn_version":)" +
+                  quoted(Engine::mnn_version()) + "}");
     return equal ? Verdict::equal : Verdict::differs;
 }
 

@@ -40,17 +40,13 @@ inline std::uint8_t rounded(float value) { return static_cast<std::uint8_t>(std:
 
 // View: BgrView, ArgbView, CameraFrame.
 // out: (height, width, 3) bytes, overwritten.
-// False, with one sentence in `error`, and nothing written, if a side of the picture does not have
-// 1 to warp_limit - 1 pixels.
+// False, with one sentence in `error`, and nothing written, where require_sides refuses the
+// picture.
 template <class View>
 bool warp(const View& picture, const Sampling& at_source, unsigned char* out, int out_height,
           int out_width, std::string& error) {
     const int height = picture.height, width = picture.width;
-    if (std::min(height, width) < 1 || std::max(height, width) >= warp_limit) {
-        error = "a picture must have sides of 1 to " + std::to_string(warp_limit - 1) +
-                " pixels, found " + std::to_string(height) + "x" + std::to_string(width);
-        return false;
-    }
+    if (!require_sides(height, width, error)) return false;
     const auto at = [&](int y, int x) {
         return y >= 0 && y < height && x >= 0 && x < width ? picture.at(y, x) : Pixel{};
     };

@@ -43,7 +43,7 @@ Examples:
   deepmark bench shirt.deepmark --device adb --compute cpu --compute opencl --compare paper
   deepmark bench shirt.deepmark --device adb --find -o found.json
   deepmark bench shirt.deepmark --flip --scales .85,.95,1,1.1
-  deepmark bench shirt.deepmark --fit square --fit rect --images photos
+  deepmark bench shirt.deepmark --fit square --fit rect --shape 3:4
   deepmark bench shirt.deepmark --compute cpu --compute opencl --compute vulkan
   deepmark bench shirt.deepmark --layers
   deepmark bench --diff before.json after.json
@@ -187,6 +187,7 @@ def command(
     diff: tuple[Path, Path] | None,
     shared: tuple[Path, ...],
     fit: tuple[Fit, ...],
+    shape: tuple[int, int] | None,
     flip: bool,
     scales: tuple[float, ...] | None,
     scales_mode: Literal["fix", "keep"] | None,
@@ -253,10 +254,10 @@ def command(
     files = ResultFiles(output, csv, report, accuracy)
     files.check()
     plan = BenchPlan(rounds=rounds, runs=runs, seconds=seconds, warm_up_s=warm_up, threshold=threshold)
-    if "rect" in fit and images is None:
+    if "rect" in fit and images is None and shape is None:
         raise UsageError(
             "--fit rect measures pictures of their own shape, and a model's golden inputs have the model's",
-            hint="give pictures of the shape that is meant: --images DIR",
+            hint="say which shape is meant, such as --shape 3:4, or give pictures: --images DIR",
         )
     looks = _looks(MultiInference.of_options(flip=flip, scales=scales, scales_mode=scales_mode), fit)
     asked = sizes or (tuple(map(str, SWEEP_SIZES)) if sweep else ())
@@ -275,6 +276,7 @@ def command(
             gpu=gpu,
             looks=looks,
             images=images,
+            shape=shape,
             plan=plan,
         )
     else:
@@ -290,6 +292,7 @@ def command(
             computes=tuple(dict.fromkeys(compute)) or ("cpu",),
             gpu=gpu,
             images=images,
+            shape=shape,
             plan=plan,
         )
     files.write(result)
@@ -376,6 +379,7 @@ def _measure_on_phone(
     gpu: GpuSettings | None,
     looks: tuple[MultiInference, ...],
     images: Path | None,
+    shape: tuple[int, int] | None,
     plan: BenchPlan,
 ) -> BenchResult:
     from deepmark.benchmarks.device import programs
@@ -397,6 +401,7 @@ def _measure_on_phone(
         inferences=looks,
         power=phone["power"] or "normal",
         images=images,
+        shape=shape,
         plan=plan,
         keep=phone["keep"],
         build=programs.build_for_phone,

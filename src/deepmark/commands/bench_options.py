@@ -19,7 +19,7 @@ _OUTPUT = ("as_json", "quiet", "verbose")
 _WITH_APP = ("models", "shared", "output", "csv", "report", "accuracy", "compare", *_OUTPUT)
 # What goes with --layers: a model runs alone, and its network only.
 _WITH_LAYERS = ("models", "layers", "threads", "cores", "sizes", "backend", "runs", "seconds", *_OUTPUT)
-_ONLY_HOST = ("cores", "backend", "against", "checkpoint", "scales", "scales_mode", "fit")
+_ONLY_HOST = ("cores", "backend", "against", "checkpoint", "scales", "scales_mode")
 
 
 class RivalsType(click.ParamType[tuple[str, ...]]):
@@ -50,12 +50,33 @@ class TechniqueSetsType(click.ParamType[str]):
         return text
 
 
+class ShapeType(click.ParamType[tuple[int, int]]):
+    """Width to height, such as ``3:4``."""
+
+    name = "shape"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Turn the text into two numbers."""
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"([1-9]\d{0,3}):([1-9]\d{0,3})", str(value))
+        if found is None:
+            self.fail(f"{value!r} is no shape: width to height, such as 3:4 or 16:9", param, ctx)
+        return int(found[1]), int(found[2])
+
+
 inference_options = adding(  # the input's shape, and the paper's multi-inference
     click.option(
         "--fit",
         type=click.Choice(FITS),
         multiple=True,
-        help=f"{FIT_HELP} May be repeated, to compare; rect needs --images.  [default: by the model]",
+        help=f"{FIT_HELP} May be repeated, to compare; rect needs --images or --shape.  [default: by the model]",
+    ),
+    click.option(
+        "--shape",
+        metavar="W:H",
+        type=ShapeType(),
+        help="Cut pictures to this width to height first, such as 3:4: the middle, as large as it can be.",
     ),
     click.option(
         "--flip", is_flag=True, help="Measure each model with a flip test too: of a picture and its mirror image."

@@ -18,6 +18,7 @@ from deepmark.benchmarks.result.document import INFERENCE, BenchPlan, BenchResul
 from deepmark.benchmarks.result.formats import read_result, write_result
 from deepmark.benchmarks.result.verdict import judge
 from deepmark.errors import DeviceError
+from deepmark.runtime.input_fit import FITS
 from deepmark.runtime.multi_inference import SINGLE, MultiInference
 
 pytestmark = pytest.mark.slow
@@ -105,6 +106,22 @@ def test_a_flip_test_takes_turns_with_a_single_look(plug: Plug, bench: Bench) ->
     runs = ["--flip" in command for command in device.phone.commands if "--pictures" in command]
     assert any(runs)
     assert sum(runs) * 2 == len(runs)
+
+
+def test_pictures_are_cut_to_a_shape_and_measured_in_it(plug: Plug, bench: Bench) -> None:
+    device = plug("p40")
+    fits = tuple(MultiInference(fit=fit) for fit in FITS)
+
+    result = bench(device.serial, inferences=fits, shape=(3, 4))
+
+    assert result.pictures.source == "drawings of this program, cut to 3:4"
+    (height, width) = result.pictures.sizes[0]
+    assert width == round(height * 3 / 4)
+    square, rect = result.contestants
+    assert (square.settings.get("input"), rect.settings["input"]) == (None, f"{height}x{width}")
+    assert (square.settings[INFERENCE], rect.settings[INFERENCE]) == ("square", "rect")
+    asked = [command.split("--fit ")[1].split()[0] for command in device.phone.commands if "--pictures" in command]
+    assert asked == ["square", "rect"] * (len(asked) // 2)
 
 
 def test_the_threshold_is_the_plans(plug: Plug, bench: Bench) -> None:

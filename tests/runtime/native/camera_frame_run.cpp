@@ -47,6 +47,6 @@ int main(int count, char** words) {
             const Pixel pixel = frame.at(y, x);
             picture.insert(picture.end(), pixel.begin(), pixel.end());
         }
-    if (!letterbox(frame, input.data(), at[7], at[8], error)) return 1;
+    if (!letterbox(frame, input.data(), {at[7], at[8]}, error)) return 1;
     return write(picture) && write(input) ? 0 : 1;
 }

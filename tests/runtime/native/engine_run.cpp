@@ -1,7 +1,7 @@
 // engine_run MODEL HEIGHT WIDTH MULTIPLE INPUT OUTPUT: two runs; the second one's outputs, each as
 // "name C H W\n" and its floats.
-// engine_run detect DETECTOR REFINER HEIGHT WIDTH PICTURE OUTPUT: the public header's way; for each
-// object of a picture of raw bytes its score and the x and y of its landmarks, floats.
+// engine_run detect DETECTOR REFINER HEIGHT WIDTH PICTURE OUTPUT [rect]: the public header's way;
+// for each object of a picture of raw bytes its score and the x and y of its landmarks, floats.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -29,12 +29,12 @@ bool run_engine(char** words, std::string& error) {
     return bool(out.flush());
 }
 
-bool detect(char** words, std::string& error) {
+bool detect(char** words, bool rect, std::string& error) {
     const int height = std::atoi(words[4]), width = std::atoi(words[5]);
     std::vector<char> pixels(size_t(3 * height * width));
     std::ifstream(words[6], std::ios::binary).read(pixels.data(), std::streamsize(pixels.size()));
     auto detector = deepmark::Detector::open(words[2], {}, error);
-    if (!detector) return false;
+    if (!detector || (rect && !detector->use_fit(deepmark::Fit::rect, error))) return false;
     auto refiner = deepmark::Refiner::open({words[3]}, {}, error);
     if (!refiner || !detector->use_refiner(std::move(refiner), error)) return false;
     deepmark::Detections found;
@@ -57,9 +57,9 @@ bool detect(char** words, std::string& error) {
 }  // namespace
 
 int main(int count, char** words) {
-    if (count != 7 && count != 8) return 2;
+    if (count < 7 || count > 9) return 2;
     std::string error;
-    if (count == 7 ? run_engine(words, error) : detect(words, error)) return 0;
+    if (count == 7 ? run_engine(words, error) : detect(words, count == 9, error)) return 0;
     std::fprintf(stderr, "error: %s\n", error.c_str());
     return 1;
 }

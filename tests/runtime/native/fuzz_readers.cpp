@@ -66,7 +66,7 @@ void read_frame(const Bytes& content) {
     for (int y = 0; y < frame.height; ++y)
         for (int x = 0; x < frame.width; ++x) sum += frame.at(y, x)[0];
     Bytes input(std::size_t(3) * 32 * 32);
-    if (!letterbox(frame, input.data(), 32, 32, error)) std::abort();
+    if (!letterbox(frame, input.data(), {32, 32}, error)) std::abort();
     if (sum == 1) std::fputc(input[0], stderr);  // what is read counts
 }
 

@@ -16,6 +16,6 @@ int main(int count, char** words) {
     if (std::fread(image.data(), 1, image.size(), stdin) != image.size()) return 1;
     const deepmark::BgrView view{image.data(), sides[0], sides[1]};
     std::string error;
-    if (!deepmark::letterbox(view, input.data(), sides[2], sides[3], error)) return 1;
+    if (!deepmark::letterbox(view, input.data(), {sides[2], sides[3]}, error)) return 1;
     return std::fwrite(input.data(), 1, input.size(), stdout) == input.size() ? 0 : 1;
 }

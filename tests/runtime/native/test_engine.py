@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media_files import read_image
-from tiny import CHANNELS, Tiny
+from msgspec.structs import replace
+from tiny import CHANNELS, Tiny, write_bundle
 
 from deepmark.errors import EngineError
 from deepmark.runtime import Detector
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines.mnn import MnnSession
+from deepmark.runtime.input_fit import Fit
 from deepmark.runtime.native import wheel
 from deepmark.runtime.refinement.refiner import Refiner
 
@@ -97,19 +99,31 @@ def test_a_file_that_is_no_model_is_refused(program: Path, tmp_path: Path, conte
     assert f"error: {model}: no MNN model" in done.stderr
 
 
-def test_the_header_offers_a_refiner(
-    program: Path, demo_bundle: Path, refiner_bundle: Path, demo_pictures: tuple[Path, ...], tmp_path: Path
+@pytest.mark.parametrize("fit", ["square", "rect"])
+def test_the_header_offers_a_fit_and_a_refiner(
+    program: Path, demo_bundle: Path, refiner_bundle: Path, demo_pictures: tuple[Path, ...], tmp_path: Path, fit: Fit
 ) -> None:
-    image = read_image(demo_pictures[0])
+    image = np.ascontiguousarray(read_image(demo_pictures[0])[:, 48:336])  # 3:4
     image.tofile(tmp_path / "picture")
     words = (*image.shape[:2], tmp_path / "picture", tmp_path / "output")
-    done = run(program, "detect", demo_bundle, refiner_bundle, *words)
+    done = run(program, "detect", demo_bundle, refiner_bundle, *words, *["rect"] * (fit == "rect"))
     assert not done.returncode, done.stderr
-    expected = Detector(demo_bundle, threads=1, refiner=Refiner(refiner_bundle, threads=1))(image)
+    expected = Detector(demo_bundle, threads=1, fit=fit, refiner=Refiner(refiner_bundle, threads=1))(image)
     score, points = float(expected.scores[0]), expected.keypoints[0].ravel()
     values = np.fromfile(tmp_path / "output", np.float32)[: 1 + len(points)]
     np.testing.assert_allclose(values, [score, *points], atol=0.5)
     np.testing.assert_allclose(values[0], score, atol=0.01)
+
+
+def test_a_detector_of_one_size_refuses_other_shapes(
+    program: Path, tiny: Tiny, refiner_bundle: Path, tmp_path: Path
+) -> None:
+    fixed = replace(tiny.manifest, input=replace(tiny.manifest.input, dynamic=False))
+    bundle = write_bundle(tmp_path / "fixed.deepmark", fixed, {"model.mnn": tiny.mnn})
+    done = run(program, "detect", bundle, refiner_bundle, 4, 4, tmp_path / "none", tmp_path / "output", "rect")
+    assert done.returncode == 1
+    assert "takes inputs of 64x96 alone: fit must be square, or export it without --fixed" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_detector_refuses_a_refiner_of_other_landmarks(

@@ -20,7 +20,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if (compiler := shutil.which("g++")) is None:
         pytest.skip("needs g++")
     built = tmp_path_factory.mktemp("letterbox") / "program"
-    flags = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", f"-I{SOURCES}"]
+    flags = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
+    flags += [f"-I{folder}" for folder in (SOURCES, SOURCES.parent / "include")]
     sources = [
         *(str(SOURCES / f"{name}.cpp") for name in ("letterbox", "camera_frame")),
         str(Path(__file__).parent / "letterbox_run.cpp"),

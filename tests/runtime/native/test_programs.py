@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from media_files import encoded, read_image
 from msgspec import structs
-from tiny import Tiny, large_steps
+from tiny import Tiny, large_steps, write_bundle
 
 from deepmark.exporter.parity import ATOL, OTHER_BLOCKS_RTOL, RTOL
 from deepmark.exporter.stages import ChainStage
@@ -23,6 +24,7 @@ from deepmark.exporter.vectors import read_vectors
 from deepmark.exporter.verification import verify
 from deepmark.runtime import Detector, load_engine
 from deepmark.runtime.bundle import open_bundle
+from deepmark.runtime.detections import Detections
 from deepmark.runtime.manifest import FileEntry, Manifest
 from deepmark.runtime.native import NativeBuild, build_native
 
@@ -69,7 +71,7 @@ def test_a_build_is_found_again(build: NativeBuild) -> None:
 def test_verify_proves_a_bundle(build: NativeBuild, bundle: Path) -> None:
     code, lines, printed = run(build, "dm_verify", bundle, "--threads", 1)
     assert code == 0, printed
-    assert [line["event"] for line in lines] == ["vector", "vector", "vector", "end"]
+    assert [line["event"] for line in lines] == ["vector"] * len(read_vectors(open_bundle(bundle))) + ["end"]
     assert all(line["equal"] for line in lines)
     assert sum(line["objects"]["matched"] for line in lines[:-1]) > 0
 
@@ -180,7 +182,7 @@ def test_there_is_room_for_other_threads_and_processors(
     (copied / "manifest.json").write_bytes(_edit_vectors(copied, manifest, move).to_json())
     found, lines, printed = run(build, "dm_verify", copied, "--threads", 1)
     assert found == code, printed
-    assert [line["equal"] for line in lines] == [not code] * 4
+    assert {line["equal"] for line in lines} == {not code}
 
 
 @pytest.mark.parametrize(("precision", "code"), [("fp32", 3), ("int8", 0)])
@@ -197,7 +199,7 @@ def test_int8_is_judged_by_its_objects(
     (copied / "manifest.json").write_bytes(manifest.to_json())
     found, lines, printed = run(build, "dm_verify", copied, "--threads", 1)
     assert found == code, printed
-    assert [line["equal"] for line in lines] == [not code] * 4
+    assert {line["equal"] for line in lines} == {not code}
     assert lines[0]["heads"]["wh"]["tolerance_used"] > 1
 
 
@@ -208,15 +210,105 @@ def test_detect_finds_what_python_finds(build: NativeBuild, bundle: Path, pictur
     assert code == 0, printed
     detector = Detector(bundle, threads=1, flip=flip)
     for path, line in zip(paths, lines, strict=True):
-        expected = detector(read_image(path))
-        strong = [one for one in line["objects"] if one["score"] >= 0.2]
-        keep = expected.scores >= 0.2
-        assert [one["class_id"] for one in strong] == expected.class_ids[keep].tolist()
-        for one, box, points in zip(strong, expected.boxes[keep], expected.keypoints, strict=False):
-            # The letterboxes may differ by a grey level: half a pixel of a picture of 256.
-            np.testing.assert_allclose(one["box"], box, atol=0.5)
-            np.testing.assert_allclose(np.reshape(one["keypoints"], (-1, 2)), points, atol=0.5)
-            assert len(one["refined"]) == len(one["keypoint_scores"]) == len(points)
+        _require_as_python(line, detector(read_image(path)))
+
+
+def _require_as_python(line: dict[str, Any], expected: Detections) -> None:
+    strong = [one for one in line["objects"] if one["score"] >= 0.2]
+    keep = expected.scores >= 0.2
+    assert [one["class_id"] for one in strong] == expected.class_ids[keep].tolist()
+    for one, box, points in zip(strong, expected.boxes[keep], expected.keypoints, strict=False):
+        # The letterboxes may differ by a grey level: half a pixel of a picture of 256.
+        np.testing.assert_allclose(one["box"], box, atol=0.5)
+        np.testing.assert_allclose(np.reshape(one["keypoints"], (-1, 2)), points, atol=0.5)
+        assert len(one["refined"]) == len(one["keypoint_scores"]) == len(points)
+
+
+@pytest.fixture(scope="session")
+def shapes(demo_pictures: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A tall picture 3:4, a wide one 16:9, a square one and one of a single column."""
+    folder = tmp_path_factory.mktemp("shapes")
+    image = read_image(demo_pictures[0])  # 384 x 384
+    images = {"tall": image[:, 48:336], "wide": image[84:300], "square": image, "column": image[:, 190:191]}
+    for name, one in images.items():
+        (folder / f"{name}.ppm").write_bytes(encoded(np.ascontiguousarray(one), ".ppm"))
+    return [folder / f"{name}.ppm" for name in images]
+
+
+@pytest.mark.parametrize("flip", [False, True], ids=["single", "flip"])
+def test_detect_finds_what_python_finds_in_every_shape(
+    build: NativeBuild, demo_bundle: Path, shapes: list[Path], flip: bool
+) -> None:
+    code, lines, printed = run(
+        build, "dm_detect", demo_bundle, *shapes, "--fit", "rect", "--threads", 1, *["--flip"] * flip
+    )
+    assert code == 0, printed
+    detector = Detector(demo_bundle, threads=1, fit="rect", flip=flip)
+    for path, line in zip(shapes, lines, strict=True):
+        _require_as_python(line, detector(read_image(path)))
+
+
+def test_a_shape_s_heads_do_not_depend_on_what_ran_before(build: NativeBuild, tiny: Tiny, shapes: list[Path]) -> None:
+    """MNN keeps the algorithms of a session's first size: sessions are not resized, and not mixed up."""
+    bundle, options = tiny.bundle, ("--fit", "rect", "--threads", 1)
+    alone = [run(build, "dm_detect", bundle, path, *options)[1] for path in shapes]
+    code, together, printed = run(build, "dm_detect", bundle, *shapes, *shapes[::-1], *options)
+    assert code == 0, printed
+    assert together == [*(line for (line,) in alone), *(line for (line,) in alone[::-1])]
+
+
+def test_memory_stays_flat_over_a_hundred_shapes(build: NativeBuild, tiny: Tiny, tmp_path: Path) -> None:
+    """Each of these pictures needs another input than the one before; a session that stayed would be 9 MiB."""
+    spec = structs.replace(tiny.manifest.input, height=256, width=256)
+    bundle = write_bundle(tmp_path / "t.deepmark", structs.replace(tiny.manifest, input=spec), {"model.mnn": tiny.mnn})
+    paths = []
+    for number in range(15):
+        height, width = (256, 32 * number + 10) if number < 8 else (32 * (number - 8) + 10, 256)
+        paths.append(tmp_path / f"{number}.ppm")
+        paths[-1].write_bytes(b"P6 %d %d 255\n" % (width, height) + bytes(3 * width * height))
+    peaks = [_peak_mib(build, "dm_detect", bundle, *paths * times, "--fit", "rect") for times in (2, 8)]
+    assert peaks[1] < peaks[0] + 20
+
+
+def _peak_mib(build: NativeBuild, program: str, *words: object) -> float:
+    command = [*build.launch(program), *map(str, words), "--threads", "1"]
+    with subprocess.Popen(
+        command, cwd=build.folder, env={"LD_LIBRARY_PATH": "."}, stdout=subprocess.DEVNULL
+    ) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return used.ru_maxrss / 1024
+
+
+def test_bench_says_which_input_it_times(build: NativeBuild, tiny: Tiny, shapes: list[Path], tmp_path: Path) -> None:
+    words = ("--runs", 2, "--warm-up-runs", 1, "--threads", 1, "--fit", "rect")
+    for path in shapes[:2]:
+        shutil.copy(path, tmp_path)
+    code, lines, printed = run(build, "dm_bench", tiny.bundle, "--pictures", tmp_path, "--size", "128x128", *words)
+    assert code == 0, printed
+    assert (lines[1]["fit"], lines[1]["input"]) == ("rect", [128, 96])
+    shutil.copy(shapes[2], tmp_path)
+    code, lines, printed = run(build, "dm_bench", tiny.bundle, "--pictures", tmp_path, "--size", "128x128", *words)
+    assert code == 1
+    assert "the pictures make 3 sizes of the network's input, at most 2 are kept ready" in lines[-1]["message"]
+    assert printed.count("error: ") == 1
+
+
+@pytest.mark.parametrize("program", ["dm_detect", "dm_bench"])
+def test_a_fit_that_is_none_or_not_the_model_s_is_refused(
+    build: NativeBuild, tiny: Tiny, pictures: Path, tmp_path: Path, program: str
+) -> None:
+    fixed = structs.replace(tiny.manifest, input=structs.replace(tiny.manifest.input, dynamic=False))
+    bundle = write_bundle(tmp_path / "fixed.deepmark", fixed, {"model.mnn": tiny.mnn})
+    rest = [next(pictures.iterdir())] if program == "dm_detect" else ["--pictures", pictures, "--runs", 1]
+    code, lines, _ = run(build, program, bundle, *rest, "--fit", "wide")
+    assert code == 2
+    assert lines[-1]["message"] == "--fit must be one of square rect, found 'wide'"
+    code, lines, _ = run(build, program, bundle, *rest, "--fit", "rect")
+    assert code == 1
+    assert "takes inputs of 64x96 alone: fit must be square" in lines[-1]["message"]
+    assert run(build, program, bundle, *rest, "--fit", "square")[0] == 0
 
 
 def test_bench_writes_what_the_contract_says(build: NativeBuild, bundle: Path, pictures: Path) -> None:

@@ -237,6 +237,23 @@ def test_some_classes_without_landmarks_are_refused(read_run: Path, bundle: Path
 
 
 @pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"fit": "square", "dynamic": False}, b""),
+        ({"fit": "rect"}, b""),
+        ({"fit": "wide"}, b"the field fit must be square or rect"),
+        ({"fit": True}, b"the field fit is missing or of another type"),
+        ({"fit": "rect", "dynamic": False}, b"fit must be square where the model takes one size only"),
+    ],
+)
+def test_the_fit_is_checked(read_run: Path, bundle: Path, change: dict[str, object], sentence: bytes) -> None:
+    change_manifest(bundle, lambda document: document["input"].update(change))
+    done = run(read_run, "bundle", bundle)
+    assert done.returncode == bool(sentence), done.stderr.decode()
+    assert sentence in done.stderr
+
+
+@pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
         ("outline", [[0, 1], [2]], b"the field outline must be a whole number from 0 to 1"),

@@ -39,6 +39,9 @@ struct Detections {
     std::vector<Landmark> landmarks;  // of all objects, those that suppression removed included
 };
 
+// The network's input: of one size whatever the picture, or of the picture's own shape.
+enum class Fit { square, rect };
+
 enum class Precision { fp32, fp16 };
 enum class Power { normal, high, low };
 enum class Memory { normal, low };
@@ -107,6 +110,13 @@ public:
     // found: objects in pixels of this image. False on failure, `error` says why.
     bool detect(const std::uint8_t* image, int height, int width, Detections& found,
                 std::string& error) noexcept;
+
+    // What the network's input is from the next picture on; before, what the bundle says. With
+    // Fit::rect the model's size is the largest that it has, and what would be black is left out:
+    // less time for all pictures that are not square. Two sizes are kept ready, each in memory of
+    // its own; a third one takes the place of that which was not used for longer, and its first
+    // picture the time of an opening. False where the bundle takes one size only; `error` says so.
+    bool use_fit(Fit fit, std::string& error) noexcept;
 
     // Whether heads are the mean of the picture and its mirror image from now on: better, for twice
     // the time. False where the bundle does not say which landmarks are left and right; `error`

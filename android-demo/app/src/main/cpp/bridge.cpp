@@ -144,10 +144,14 @@ constexpr jint done = 0, differs = 1, cancelled = 2;  // as Bridge.java says
     extern "C" JNIEXPORT result JNICALL Java_deepmark_demo_engine_Bridge_##name
 
 BRIDGE(jlong, open)
-(JNIEnv* env, jclass bridge, jbyteArray bundle, jintArray engine) {
+(JNIEnv* env, jclass bridge, jbyteArray bundle, jintArray engine, jint fit) {
     return guarded(env, bridge, [&]() -> jlong {
+        InputChoice choice;
+        choice.fit = fit ? Fit::rect : Fit::square;
+        choice.or_square = true;
         std::string error;
-        auto pipeline = Pipeline::open(path_of(env, bundle), settings_of(env, engine), 0, 0, error);
+        auto pipeline =
+            Pipeline::open(path_of(env, bundle), settings_of(env, engine), choice, error);
         require(bool(pipeline), error);
         return table().add(std::make_shared<LiveDetector>(std::move(pipeline)));
     });

@@ -37,8 +37,9 @@ final class Bridge {
      * Opens a bundle.
      *
      * @param engine {@link EngineSettings#numbers}.
+     * @param fit {@link Fit}'s ordinal.
      */
-    static native long open(byte[] bundle, int[] engine);
+    static native long open(byte[] bundle, int[] engine, int fit);
 
     static native byte[] describe(long handle);
 

@@ -21,12 +21,16 @@ public final class Detector implements AutoCloseable {
     /**
      * Opens an unpacked bundle and checks each of its files; takes about a second.
      *
+     * <p>With {@link Fit#RECT} two shapes of pictures are kept ready; the first picture of another
+     * one takes as long again.
+     *
      * @param bundle the folder NAME.deepmark.
      */
-    public static Detector open(File bundle, EngineSettings settings) throws EngineException {
+    public static Detector open(File bundle, EngineSettings settings, Fit fit)
+            throws EngineException {
         try {
             Bridge.load();
-            return new Detector(Bridge.open(utf8(bundle), settings.numbers()));
+            return new Detector(Bridge.open(utf8(bundle), settings.numbers(), fit.ordinal()));
         } catch (IllegalStateException error) {
             throw new EngineException(error);
         }
@@ -35,12 +39,12 @@ public final class Detector implements AutoCloseable {
     /**
      * Tells of the model, as a JSON object.
      *
-     * <p>{@code name}; {@code precision} of the weights; {@code input}: height, width; {@code
-     * classes}: for each its {@code name}, {@code landmarks} (names) and {@code outline} (lists of
-     * indices into them to draw lines through; empty: draw points only); {@code decoder}: the
-     * bundle's parameters and the numbers of the techniques that are on in it; {@code engine}:
-     * mnn_version, precision_used, threads_used, memory_mib, and {@code gpu}: null, or the GPU's
-     * name, driver, placement of operators and times.
+     * <p>{@code name}; {@code precision} of the weights; {@code input}: largest height and width,
+     * fit; {@code classes}: for each its {@code name}, {@code landmarks} (names) and {@code
+     * outline} (lists of indices into them to draw lines through; empty: draw points only); {@code
+     * decoder}: the bundle's parameters and the numbers of the techniques that are on in it; {@code
+     * engine}: mnn_version, precision_used, threads_used, memory_mib, and {@code gpu}: null, or the
+     * GPU's name, driver, placement of operators and times.
      */
     public String describe() throws EngineException {
         try {

@@ -10,6 +10,7 @@ import deepmark.demo.bundle.BundleStore;
 import deepmark.demo.engine.Detector;
 import deepmark.demo.engine.EngineException;
 import deepmark.demo.engine.EngineSettings;
+import deepmark.demo.engine.Fit;
 import deepmark.demo.settings.Settings;
 import deepmark.demo.view.ModelCard;
 
@@ -108,7 +109,7 @@ public final class Models {
         Detector detector;
         trial.begin(settings.compute());
         try {
-            detector = Detector.open(folder, settings.engine());
+            detector = Detector.open(folder, settings.engine(), Fit.RECT);
         } finally {
             trial.end();
         }

@@ -41,7 +41,7 @@ public final class EngineRun {
     private String answer(String[] words)
             throws EngineException, IOException, InterruptedException {
         return switch (words[0]) {
-            case "open" -> open(words[1], Integer.parseInt(words[2]));
+            case "open" -> open(words);
             case "close" -> close();
             case "describe" -> detector.describe();
             case "picture" -> written(picture(words));
@@ -57,8 +57,10 @@ public final class EngineRun {
         };
     }
 
-    private String open(String bundle, int threads) throws EngineException {
-        detector = Detector.open(new File(bundle), settings(threads));
+    /** open BUNDLE THREADS, and a fit in capital letters; SQUARE where it is left out. */
+    private String open(String[] words) throws EngineException {
+        Fit fit = words.length > 3 ? Fit.valueOf(words[3]) : Fit.SQUARE;
+        detector = Detector.open(new File(words[1]), settings(Integer.parseInt(words[2])), fit);
         return "opened";
     }
 
