@@ -203,7 +203,7 @@ public final class EngineRun {
         String[] asked = List.of(words).subList(2, words.length).toArray(new String[0]);
         long early = 0;
         for (int i = 0; i < count; i++) {
-            open(words[2], 1);
+            open(new String[] {"open", words[2], "1"});
             picture(asked);
             close();
             if (i == count / 10) {
