@@ -41,8 +41,8 @@ logger = logging.getLogger(__name__)
 WINOGRAD_GROWTH = 3
 WINOGRAD_LIMIT_BYTES = 1 << 30
 
-# Larger networks are compared after all files are written: torch's exporter and MNN's converter hold several copies of
-# the weights for a while, and a session of each engine beside them would add to that.
+# Larger networks are compared after all files are written, one stage at a time: torch's exporter and MNN's converter
+# hold several copies of the weights for a while, and sessions and maps of other stages beside them would add to that.
 AT_ONCE_LIMIT_BYTES = 256 << 20
 
 Progress = Callable[[str], None]
@@ -308,7 +308,8 @@ def _convert_and_prove(
 
     vectors: dict[str, bytes] = {}
     keep = _keeper(vectors, pictures, manifest)
-    with one_torch_thread(), StageRuns(pictures, manifest) as runs:
+    at_once = 4 * loaded.report.parameters <= AT_ONCE_LIMIT_BYTES
+    with one_torch_thread(), StageRuns(pictures, manifest, at_once=at_once) as runs:
 
         def start(name: str, file: Path) -> None:
             runs.start(name, partial(converted_stage, file, name))
@@ -317,7 +318,6 @@ def _convert_and_prove(
             if at_once and name != MNN.name:  # MNN loads with stdout held, where a listener's line could be lost
                 start(name, file)
 
-        at_once = 4 * loaded.report.parameters <= AT_ONCE_LIMIT_BYTES
         network = partial(torch_stage, twin(loaded.network), manifest.heads)
         if at_once:
             runs.start("torch", network)

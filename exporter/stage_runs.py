@@ -9,9 +9,9 @@ samples are whole maps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from queue import Full, Queue
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 from deepmark.exporter.parity import ParitySample
 from deepmark.exporter.pictures import ParityPicture
@@ -31,11 +31,15 @@ class StageRuns(Closing):
     Args:
         pictures: pictures that every stage runs on.
         manifest: how pictures are prepared and heads decoded.
+        at_once: whether stages compute at the same time; otherwise they take turns, and what they need for a picture
+            is never there twice.
     """
 
-    def __init__(self, pictures: Sequence[ParityPicture], manifest: Manifest) -> None:
+    def __init__(self, pictures: Sequence[ParityPicture], manifest: Manifest, *, at_once: bool = True) -> None:
         self._pictures = pictures
         self._manifest = manifest
+        self._turn: AbstractContextManager[object] = nullcontext() if at_once else Lock()
+        self._ahead = _pictures_ahead(pictures, manifest) if at_once else 1
         self._runs: dict[str, _StageRun] = {}
 
     @property
@@ -45,7 +49,7 @@ class StageRuns(Closing):
 
     def start(self, name: str, opening: Opening) -> None:
         """Open a stage in a thread of its own, and let it run on all pictures; errors come out of `samples`."""
-        self._runs[name] = _StageRun(opening, self._pictures, self._manifest)
+        self._runs[name] = _StageRun(opening, self._pictures, self._manifest, self._turn, self._ahead)
 
     def samples(self) -> Iterator[tuple[ParityPicture, list[ParitySample]]]:
         """Give each picture with what every stage gave for it, in order; once.
@@ -65,9 +69,16 @@ class StageRuns(Closing):
 
 
 class _StageRun:
-    def __init__(self, opening: Opening, pictures: Sequence[ParityPicture], manifest: Manifest) -> None:
-        self._opening, self._pictures, self._manifest = opening, pictures, manifest
-        self._ready: Queue[ParitySample | BaseException] = Queue(_pictures_ahead(pictures, manifest))
+    def __init__(
+        self,
+        opening: Opening,
+        pictures: Sequence[ParityPicture],
+        manifest: Manifest,
+        turn: AbstractContextManager[object],
+        ahead: int,
+    ) -> None:
+        self._opening, self._pictures, self._manifest, self._turn = opening, pictures, manifest, turn
+        self._ready: Queue[ParitySample | BaseException] = Queue(ahead)
         self._stopped = Event()
         self._thread = Thread(target=self._work, name="deepmark-stage", daemon=True)
         self._thread.start()
@@ -86,11 +97,15 @@ class _StageRun:
 
     def _work(self) -> None:
         try:
-            with self._opening() as stage:
+            with ExitStack() as opened:
+                with self._turn:
+                    stage = opened.enter_context(self._opening())
                 for picture in self._pictures:
                     if self._stopped.is_set():
                         return
-                    self._hand_over(stage.sample(picture, self._manifest))
+                    with self._turn:
+                        sample = stage.sample(picture, self._manifest)
+                    self._hand_over(sample)
         except BaseException as error:  # noqa: BLE001  raised again by `next_sample`, in the thread that asks
             self._hand_over(error)
 

@@ -97,6 +97,29 @@ def test_a_stage_is_ahead_by_no_more_pictures_than_there_is_room_for(monkeypatch
         assert len(list(samples)) == len(PICTURES) - 1
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_stages_of_a_large_network_take_turns(at_once: bool) -> None:
+    working: list[str] = []
+    most: list[int] = []
+    met = threading.Barrier(2)
+
+    def run(x: F32) -> dict[str, F32]:
+        working.append("")
+        if at_once:
+            met.wait(SECONDS)
+        most.append(len(working))
+        if at_once:
+            met.wait(SECONDS)
+        working.pop()
+        return _zeros(x)
+
+    with StageRuns(PICTURES, MANIFEST, at_once=at_once) as runs:
+        for name in ("first", "second"):
+            runs.start(name, partial(_stage, run))
+        assert len(list(runs.samples())) == len(PICTURES)
+    assert max(most) == (2 if at_once else 1)
+
+
 def test_the_error_is_the_first_stages_at_the_picture_where_it_failed() -> None:
     def failing(at: int, words: str) -> Callable[[F32], dict[str, F32]]:
         calls = iter(range(len(PICTURES)))

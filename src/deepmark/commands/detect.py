@@ -107,10 +107,9 @@ def command(
 
     Exit status: 0 all inputs were processed, 1 some were not (they are named).
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from deepmark.runtime.bundle import open_bundle
-    from deepmark.runtime.detection_run import DetectionRun
-    from deepmark.runtime.detector import Detector
-    from deepmark.runtime.engines.loading import load_engine
     from deepmark.runtime.media.output_folder import RECORDS_NAME, OutputFolder
     from deepmark.runtime.media.sources import count_frames, find_sources
     from deepmark.runtime.media.window import Window
@@ -124,7 +123,14 @@ def command(
         say(f"note: {output / RECORDS_NAME} of an earlier run is replaced; all else in {output} stays")
     with ExitStack() as opened:
         window = opened.enter_context(Window()) if show else None  # first: without a screen nothing is loaded
-        bundle = open_bundle(model)
+        with ThreadPoolExecutor(1) as background:
+            opening = background.submit(open_bundle, model)
+            # Imported while the model's files are hashed, which takes as long.
+            from deepmark.runtime.detection_run import DetectionRun
+            from deepmark.runtime.detector import Detector
+            from deepmark.runtime.engines.loading import load_engine
+
+            bundle = opening.result()
         inference = inference.for_model(bundle.manifest)
         engine = opened.enter_context(load_engine(bundle, threads, backend, pairs=flip))
         refiner = opened.enter_context(asked.opened(threads))
