@@ -7,7 +7,8 @@ stands beside.
 Frames: exports dense and sparse bundles of CHECKPOINT, which has 62 groups, and of the same network with one channel
 for each of the 294 landmarks, and lets them take turns on one pinned core, with one thread, with the rivals that are
 installed, on a folder of PICTURES; then on the same pictures cut to 3:4 and to 16:9 with inputs of their own shape,
-where rivals keep the square. Bounds are of the kind of this processor.
+where rivals keep the square. Bounds are of the kind of this processor. MNN's rewritten network runs in turns with the
+paper's own.
 
 Commands: with --against COMMIT export, the start of detect and eval run here and as they were at that commit, in
 turns, by the same interpreter. The commit's files lie in a temporary folder meanwhile.
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
     from deepmark.benchmarks.result.document import BenchPlan, BenchResult
 
 TALL, WIDE = (4, 3), (9, 16)  # height, width
-PARTS = ("frames", "shapes", "groups", "commands")
-Part = Literal["frames", "shapes", "groups", "commands"]
+PARTS = ("frames", "shapes", "rewrites", "groups", "commands")
+Part = Literal["frames", "shapes", "rewrites", "groups", "commands"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,11 @@ def _measure_frames(request: ClaimRequest) -> tuple[list[Claim], list[str], list
                 shaped = cut_pictures(request.pictures, folder / words.replace(":", "x"), shape)
                 found = results[words] = _bench(request, plan, bundles[:2], shaped, fit="rect")
                 rows.append(fastest_row(found, f"frame at {words}", limit))
+        if "rewrites" in request.parts:
+            from deepmark.benchmarks.studies.claims.rewrites import rewritten_row
+
+            say("the network that MNN gets and the paper's in turns")
+            rows.append(rewritten_row(bundles[1], folder, size=request.size, rounds=4 * request.rounds))
         if "groups" in request.parts:
             found = results["groups"] = _bench(request, plan, bundles, request.pictures, engines="mnn", rivals=())
             rows += grouping_rows(found)
@@ -169,7 +175,7 @@ def _export_all(request: ClaimRequest, folder: Path) -> list[Path]:
     """Export what the parts asked for need: dense and sparse heads, of 62 groups and of 294 landmarks."""
     from deepmark.exporter import export
 
-    sources = [(62, request.checkpoint)] if {"frames", "shapes", "groups"} & set(request.parts) else []
+    sources = [(62, request.checkpoint)] if {"frames", "shapes", "rewrites", "groups"} & set(request.parts) else []
     if "groups" in request.parts:
         sources.append((294, one_channel_each(request.checkpoint, folder / "wide.pth")))
     bundles = []

@@ -15,6 +15,7 @@ from deepmark.benchmarks.result.document import BenchResult, ContestantResult
 from deepmark.benchmarks.studies.claims import commands, cut_pictures, frames, one_channel_each
 from deepmark.benchmarks.studies.claims.claim import Claim, Met, judged
 from deepmark.benchmarks.studies.claims.processor import GOALS, Kind, processor_kind
+from deepmark.benchmarks.studies.claims.rewrites import rewritten_row
 from deepmark.benchmarks.studies.support.process_costs import ProcessCost, cost_ratios
 from deepmark.errors import DataError, UsageError
 from deepmark.models import load_checkpoint
@@ -161,3 +162,11 @@ def test_an_unknown_part_and_commands_against_nothing_are_refused(
     for words, said in (("frames,tea", "no part tea"), ("commands", "held against a commit")):
         with pytest.raises(UsageError, match=said):
             study("claims", tmp_path / "a.pth", tmp_path, "--only", words)
+
+
+@pytest.mark.slow
+def test_the_rewritten_network_takes_turns_with_the_paper_s(tiny_bundle: Path, tmp_path: Path) -> None:
+    row = rewritten_row(tiny_bundle, tmp_path, size=64, rounds=3)
+    assert row.ratio > 0
+    assert row.processor is not None
+    assert row.goal == "<= 0.93"
