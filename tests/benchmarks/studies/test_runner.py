@@ -40,6 +40,7 @@ STUDIES = [
     "refinement",
     "shape_sessions",
     "sparse_speed",
+    "stem_forms",
     "throughput",
     "training_curves",
 ]
