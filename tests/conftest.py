@@ -36,6 +36,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Files that take minutes. They come first, or the other processes would wait for them at the end.
 LONG_FILES = (
     "exporter/test_networks.py",
+    "exporter/test_reference_chain.py",
     "exporter/android/test_app.py",
     "runtime/native/test_aarch64.py",
     "models/training/test_loop.py",

@@ -106,11 +106,13 @@ def test_landmarks_are_python_s(
     assert left == sum(map(len, plain)) - len(moved) > 0
 
 
+@pytest.mark.parametrize("flip", [False, True], ids=["single", "flip"])
 def test_the_whole_way_is_python_s(
-    host_build: NativeBuild, demo_bundle: Path, refiner_bundle: Path, pictures: tuple[Path, ...]
+    host_build: NativeBuild, demo_bundle: Path, refiner_bundle: Path, pictures: tuple[Path, ...], flip: bool
 ) -> None:
-    refined = found_by(host_build, demo_bundle, *pictures, "--refine", refiner_bundle, "--threshold", 0.2)
-    detector = Detector(demo_bundle, threads=1, refiner=Refiner(refiner_bundle, threads=1))
+    words = ("--refine", refiner_bundle, "--threshold", 0.2, *["--flip"] * flip)
+    refined = found_by(host_build, demo_bundle, *pictures, *words)
+    detector = Detector(demo_bundle, threads=1, flip=flip, refiner=Refiner(refiner_bundle, threads=1))
     errors: list[float] = []
     for path, objects in zip(pictures, refined, strict=True):
         expected = detector(read_image(path))
