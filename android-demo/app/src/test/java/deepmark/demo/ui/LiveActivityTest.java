@@ -11,6 +11,7 @@ import android.graphics.SurfaceTexture;
 import android.os.Looper;
 import android.view.View;
 import android.widget.Button;
+import android.widget.Spinner;
 import android.widget.Switch;
 import android.widget.TextView;
 
@@ -19,6 +20,7 @@ import deepmark.demo.R;
 import deepmark.demo.bundle.BundleIndex;
 import deepmark.demo.camera.CameraScreen.Event;
 import deepmark.demo.engine.Decoding;
+import deepmark.demo.engine.EngineSettings.Compute;
 import deepmark.demo.model.Models;
 import deepmark.demo.settings.Settings;
 
@@ -199,6 +201,17 @@ public final class LiveActivityTest {
         Settings now = DemoApp.of(live).settings().read();
         assertEquals(other.with(1, false), now.decoding());
         assertEquals(3, now.threads());
+    }
+
+    @Test
+    public void whatComputesIsChosenInTheControls() {
+        LiveActivity live = startWithSurface();
+        Spinner compute = live.findViewById(R.id.compute);
+        assertTrue(live.findViewById(R.id.threads).isEnabled());
+        compute.setSelection(Compute.OPENCL.ordinal());
+        settle();
+        assertEquals(Compute.OPENCL, DemoApp.of(live).settings().read().compute());
+        assertFalse("a GPU has no threads", live.findViewById(R.id.threads).isEnabled());
     }
 
     @Test
