@@ -64,6 +64,7 @@ REGISTERED: dict[BackEnd, frozenset[str]] = {
 }
 """Of the types in this table, those that a back end registers."""
 
+IN_DEPTH = "GridSample of 5 dimensions"  # deformable convolutions, as MNN's model has them
 SHARED = "Convolution of shared weights"
 SHARERS = 5  # MNN's converter gives up to four convolutions copies of a tensor that they share
 _NO_SHARED: frozenset[BackEnd] = frozenset({"opencl-image", "vulkan"})  # they take weights from the operator alone
@@ -77,7 +78,7 @@ _FLOAT_ONLY = "HiAI reads deconvolutions' weights in fp32 only: not with --preci
 _TYPES = {
     "Add": "BinaryOp",
     "Concat": "Concat",
-    "DeformConv": "GridSample",  # as MNN's model has it; MNN knows no other
+    "DeformConv": IN_DEPTH,  # as MNN's model has it; MNN knows no other
     "DepthToSpace": "DepthToSpace",
     "Div": "BinaryOp",
     "GridSample": "GridSample",
@@ -153,14 +154,18 @@ def has(back_end: BackEnd, kind: str) -> bool:
     registered = REGISTERED[back_end]
     if kind == SHARED:
         return back_end not in _NO_SHARED
+    if kind == IN_DEPTH:
+        return back_end != "vulkan" and "GridSample" in registered  # Vulkan takes it, and leaves the depth out
     return kind in registered or (kind in MOVES and "Raster" in registered)
 
 
 def kind_of(node: onnx.NodeProto, graph: GraphFacts) -> tuple[str, str | None]:
     """Return a node's operator as users read it, and its type in MNN; None where the table does not know it."""
+    facts = graph.of(node)
+    if node.op_type == "GridSample" and len(facts.shape(1) or ()) == len(("n", "d", "h", "w", "axis")):
+        return "GridSample, 5 dimensions", IN_DEPTH
     if node.op_type not in {"Conv", "ConvTranspose"}:
         return node.op_type, _TYPES.get(node.op_type)
-    facts = graph.of(node)
     group = facts.attribute("group", 1)
     if node.op_type == "Conv" and sum(one.op_type == "Conv" for one in graph.readers[node.input[1]]) >= SHARERS:
         return f"Conv, weights of {SHARERS} or more", SHARED

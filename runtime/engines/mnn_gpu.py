@@ -34,7 +34,7 @@ from deepmark.runtime.engines.mnn import (
     import_mnn,
 )
 from deepmark.runtime.engines.mnn_messages import trouble_in
-from deepmark.runtime.engines.operator_placement import Placement, run_and_place
+from deepmark.runtime.engines.operator_placement import SAMPLES_IN_DEPTH, Placement, run_and_place
 from deepmark.runtime.native_libraries import captured_stdout, native_path
 
 _BACKENDS: dict[Gpu, str] = {"opencl": "OPENCL", "vulkan": "VULKAN"}
@@ -271,6 +271,11 @@ class MnnGpuSession:
             before = self._copy_out()
         first_ms = 1e3 * (time.perf_counter() - started)
         self._require_sound(code, before)
+        if self._gpu == "vulkan" and SAMPLES_IN_DEPTH in placement.kinds:
+            raise UsageError(
+                f"{self._path.name} has deformable convolutions, whose samples MNN computes wrongly on Vulkan",
+                hint="compute on OpenCL or the CPU",
+            )
         if _NEEDS_FP32 in placement.kinds and self._settings.precision != "high":
             raise UsageError(
                 f"{self._path.name} has deformable convolutions, whose places do not fit into fp16",

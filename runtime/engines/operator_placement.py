@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+SAMPLES_IN_DEPTH = "GridSample of 5 dimensions"
+_IN_DEPTH = 5  # dimensions
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -17,7 +20,7 @@ class Placement:
     Attributes:
         total: number of operators.
         on_cpu: those that ran on the CPU, ``"name (type)"`` each, in order.
-        kinds: types of all operators, as MNN names them.
+        kinds: types of all operators, as MNN names them, and `SAMPLES_IN_DEPTH`.
     """
 
     total: int
@@ -51,6 +54,8 @@ def run_and_place(interpreter: Any, session: Any) -> tuple[int, Placement]:
     def after(tensors: list[Any], info: Any) -> bool:
         names.append(info.getName())
         kinds.append(info.getType())
+        if info.getType() == "GridSample" and any(len(tensor.getShape()) == _IN_DEPTH for tensor in tensors):
+            kinds.append(SAMPLES_IN_DEPTH)
         if any(_in_host_memory(tensor) for tensor in tensors):
             on_cpu.append(f"{info.getName()} ({info.getType()})")
         return True
