@@ -103,9 +103,10 @@ def test_a_camera_s_shape_is_kept(
     engine: JavaEngine, demo_bundle: Path, demo_pictures: tuple[Path, ...], tiny_bundle: Path, tmp_path: Path
 ) -> None:
     """However the phone is held; and a model of one size stays square, as it must."""
-    tall = np.ascontiguousarray(read_image(demo_pictures[0])[:, 48:336])
-    wide = np.ascontiguousarray(np.rot90(tall))
-    frames = [CameraPicture(*to_yuv(wide), rotation=90), CameraPicture(*to_yuv(wide))]
+    image = read_image(demo_pictures[0])
+    tall, wide = np.ascontiguousarray(image[:, 48:336]), np.ascontiguousarray(image[48:336])
+    lying = np.ascontiguousarray(np.rot90(tall))
+    frames = [CameraPicture(*to_yuv(lying), rotation=90), CameraPicture(*to_yuv(wide))]
     fixed = Path(shutil.copytree(tiny_bundle, tmp_path / "fixed.deepmark"))
     change_manifest(fixed, lambda document: document["input"].update(dynamic=False))
     commands = [("open", demo_bundle, 1, "RECT"), ("describe",), _picture(tmp_path, tall)]
