@@ -14,11 +14,13 @@ namespace deepmark {
 namespace {
 
 constexpr char needs_fp32[] = "GridSample";  // its coordinates lose their fraction in fp16
+constexpr std::size_t in_depth = 5;          // dimensions
 constexpr std::size_t most_named = 3;        // operators in an error
 
 struct Placement {
     int operators = 0;
     bool samples = false;             // one is a GridSample
+    bool samples_in_depth = false;    // of five dimensions
     std::vector<std::string> on_cpu;  // "name (type)"
 
     // most: number of operators on the CPU to name.
@@ -78,7 +80,11 @@ Placement looked_at(const MnnSession& mnn, int& code) {
     const auto after = [&found](const std::vector<MNN::Tensor*>& tensors,
                                 const MNN::OperatorInfo* info) {
         ++found.operators;
-        if (info->type() == needs_fp32) found.samples = true;
+        if (info->type() == needs_fp32) {
+            found.samples = true;
+            for (const MNN::Tensor* one : tensors)
+                if (one->shape().size() == in_depth) found.samples_in_depth = true;
+        }
         if (std::any_of(tensors.begin(), tensors.end(),
                         [](const MNN::Tensor* one) { return one->is_in_host_memory(); }))
             found.on_cpu.push_back(info->name() + " (" + info->type() + ")");
@@ -108,6 +114,12 @@ bool prove(MnnSession& mnn, const EngineSettings& settings, GpuFacts& facts, std
     };
     if (!run(mnn, {first.data()}, facts, error, look)) return false;
     facts.first_ms = watch.ms();
+    if (placement.samples_in_depth && settings.compute == Compute::vulkan) {
+        error =
+            "the model has deformable convolutions, whose samples MNN computes wrongly on Vulkan: "
+            "compute on OpenCL or the CPU";
+        return false;
+    }
     if (placement.samples && settings.gpu.precision != GpuPrecision::high) {
         error =
             "the model has deformable convolutions, whose places do not fit into fp16: ask for "

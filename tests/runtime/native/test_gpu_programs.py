@@ -18,6 +18,7 @@ import pytest
 from gpu_models import sampling_bundle
 from media_files import encoded, read_image
 from tiny import Tiny, write_bundle
+from tiny_deformable import tiny_deformable
 from tiny_network import export_loaded, tiny_loaded
 
 from deepmark.runtime import Detector
@@ -180,6 +181,15 @@ def test_sampled_places_need_fp32(run: Run, picture: Path, tmp_path: Path) -> No
     assert "deformable convolutions, whose places do not fit into fp16" in lines[-1]["message"]
     code, lines, _ = run("dm_detect", bundle, picture, *VULKAN)
     assert "head 'hm' must hold probabilities" in lines[-1]["message"]  # it ran; what it gave is not this network's
+
+
+def test_deformable_convolutions_are_refused_on_vulkan(run: Run, picture: Path, tmp_path: Path) -> None:
+    """(N) Vulkan leaves the depth of their samples out, which is the mask."""
+    deformable = tiny_loaded(tiny_deformable())
+    bundle = export_loaded(tmp_path, deformable, to=("mnn",), size=(64, 96), heads="dense").path
+    code, lines, _ = run("dm_detect", bundle, picture, *VULKAN)
+    assert code == 1
+    assert "deformable convolutions, whose samples MNN computes wrongly on Vulkan" in lines[-1]["message"]
 
 
 def test_an_int8_bundle_is_refused(run: Run, tiny: Tiny, tmp_path: Path) -> None:
