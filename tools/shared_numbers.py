@@ -27,6 +27,7 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
     "runtime.bundle_files": ("MAX_FILE_BYTES",),
     "runtime.transform": ("WARP_LIMIT",),
     "runtime.heads.maps": ("STRIDE",),
+    "runtime.engines.mnn": ("MOST_SQUARED",),
     "runtime.decoding.decoder": ("PROBABILITY_SLACK",),
     "runtime.decoding.peaks": ("CELL_CENTRE", "FARTHEST"),
     "runtime.decoding.candidates": ("UNDERFLOW", "LOOSER"),

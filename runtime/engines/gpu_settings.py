@@ -71,7 +71,10 @@ class GpuSettings:
         if gpu == "opencl":
             return _STORAGES[self.storage] | _TUNINGS[self.tuning]
         if self.tuning not in _VULKAN_TUNINGS:
-            raise UsageError(f"tuning must be one of {', '.join(_VULKAN_TUNINGS)} on Vulkan, found {self.tuning!r}")
+            raise UsageError(
+                f"tuning must be one of {', '.join(_VULKAN_TUNINGS)} on Vulkan, found {self.tuning!r}",
+                hint="OpenCL has all of them",
+            )
         return _TUNINGS[self.tuning]
 
     def program_words(self, gpu: Gpu) -> list[str]:

@@ -27,6 +27,7 @@ from deepmark.runtime.native_libraries import captured_stdout, native_path
 Memory = Literal["normal", "low"]
 WINOGRAD_LEVELS = (0, 1, 2, 3)
 MEMORY_CODES = {"normal": 0, "low": 2}  # words would be taken too, and ignored if unknown
+MOST_SQUARED = 1 << 20  # pixels that a first shape may add, at about 220 bytes each: as much as larger kernels take
 
 _HINT_WINOGRAD = 3  # setSessionHint
 _INFO_MEMORY, _INFO_BACKEND, _INFO_THREADS = 0, 2, 4  # getSessionInfo
@@ -245,13 +246,18 @@ def first_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
     MNN chooses each convolution's algorithm at a session's first size, and keeps it. At 3:4 it would take larger
     Winograd tiles for the smallest maps: few of them, with far larger kernels. That is as slow as the whole square, and
-    takes 1.7 times the memory (docs/decisions/0040).
+    takes 1.7 times the memory (docs/decisions/0040). A long strip is prepared as it is: MNN keeps the memory of the
+    largest size, and that of its square would be far more than larger kernels take.
 
     >>> first_shape((1, 3, 256, 192))
     (1, 3, 256, 256)
+    >>> first_shape((1, 3, 128, 4096))
+    (1, 3, 128, 4096)
     """
     side = max(shape[2:], default=0)
-    return (*shape[:2], side, side) if len(shape) == 4 else shape
+    if len(shape) != 4 or side * side - shape[2] * shape[3] > MOST_SQUARED:
+        return shape
+    return (*shape[:2], side, side)
 
 
 def are_prepared(outputs: Mapping[str, Any]) -> bool:

@@ -155,9 +155,10 @@ def test_inspect_tells_of_a_processor(deepmark: Deepmark, tmp_path: Path) -> Non
     assert done.code == 0
     assert "needs Huawei's DDK" in done.err
     (tmp_path / "a.pth").write_bytes(b"x")
-    done = deepmark("inspect", tmp_path / "a.pth", "--for", "hiai")
-    assert done.code == 2
-    assert "--for is for ONNX files" in done.err
+    for other in (tmp_path / "a.pth", bundle):
+        done = deepmark("inspect", other, "--for", "hiai")
+        assert done.code == 2
+        assert f"--for is for ONNX files, such as a bundle's model.onnx, found {other.name}" in done.err
 
 
 def test_the_gpu_s_form_lacks_nothing_anywhere(tmp_path: Path) -> None:

@@ -63,6 +63,9 @@ def test_another_network_does_not_pass(deepmark: Deepmark, tiny_bundle: Path, tm
         (["--compute", "vulkan", "--threads", "2"], "--threads is of the CPU"),
         (["--compute", "vulkan", "--native", "--atol", "1"], "the C++ runtime has its own tolerances"),
         (["--compute", "cuda"], "'cuda' is not one of"),
+        (["--compute", "vulkan", "--opencl-storage", "buffer"], "--opencl-storage goes with --compute opencl"),
+        (["--compute", "vulkan", "--gpu-tuning", "fast"], "tuning must be one of none, heavy, wide on Vulkan"),
+        (["--compute", "vulkan", "--gpu-tuning", "fast", "--native"], "none, heavy, wide on Vulkan, found 'fast'"),
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(

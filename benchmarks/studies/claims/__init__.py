@@ -243,17 +243,13 @@ def cut_pictures(source: Path, target: Path, shape: tuple[int, int]) -> Path:
     """
     import cv2
 
+    from deepmark.exporter.pictures import cut_to_shape
     from deepmark.runtime.media.picture_file import read_picture
     from deepmark.runtime.media.picture_folder import list_pictures
 
     target.mkdir()
     for path in list_pictures(source):
-        image = read_picture(path)
-        height, width = image.shape[:2]
-        scale = min(height / shape[0], width / shape[1])
-        high, wide = (max(1, int(side * scale)) for side in shape)
-        top, left = (height - high) // 2, (width - wide) // 2
-        cv2.imwrite(str(target / f"{path.stem}.png"), image[top : top + high, left : left + wide])
+        cv2.imwrite(str(target / f"{path.stem}.png"), cut_to_shape(read_picture(path), shape))
     if not any(target.iterdir()):
         raise DataError(f"{source} holds no picture")
     return target

@@ -1,10 +1,12 @@
 #include "engine.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <exception>
 
 #include "gpu_session.hpp"
 #include "mnn_session.hpp"
+#include "shared_numbers.hpp"
 
 namespace deepmark {
 namespace {
@@ -12,7 +14,8 @@ namespace {
 // MNN chooses each convolution's algorithm at a session's first size, and keeps it. At 3:4 it would
 // take larger Winograd tiles for the smallest maps: slower than the whole square, with 1.7 times
 // the memory (docs/decisions/0040). So a graph that takes any size is given the square of the
-// longer side first, as in runtime/engines/mnn.py. On a GPU a session has one size only.
+// longer side first, but for long strips, as in runtime/engines/mnn.py. On a GPU a session has one
+// size only.
 void prepare_square(MnnSession& mnn, const std::vector<int>& shape) {
     const auto& found = mnn.net->getSessionInputAll(mnn.session);
     if (found.size() != 1) return;
@@ -22,6 +25,7 @@ void prepare_square(MnnSession& mnn, const std::vector<int>& shape) {
         *std::min_element(stated.begin(), stated.end()) > 0)
         return;
     const int side = std::max(shape[2], shape[3]);
+    if (std::int64_t(side) * side - std::int64_t(shape[2]) * shape[3] > most_squared) return;
     mnn.net->resizeTensor(input, {shape[0], shape[1], side, side});
     mnn.net->resizeSession(mnn.session);
 }

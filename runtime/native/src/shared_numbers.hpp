@@ -22,6 +22,9 @@ constexpr int warp_limit = 32767;
 // runtime/heads/maps.py
 constexpr int stride = 4;
 
+// runtime/engines/mnn.py
+constexpr int most_squared = 1048576;
+
 // runtime/decoding/decoder.py
 constexpr double probability_slack = 0.001;
 

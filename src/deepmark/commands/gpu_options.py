@@ -51,23 +51,33 @@ def gpu_settings_of(computes: tuple[str, ...], given: dict[str, Any]) -> GpuSett
         given: values of `gpu_options` by argument.
 
     Raises:
-        UsageError: an option of a GPU was given without one.
+        UsageError: an option of a GPU was given without one, or one that the interface asked for does not have.
     """
-    if set(computes) <= {"cpu"}:
-        ctx = click.get_current_context()
-        for name in _OPTIONS:
-            source = ctx.get_parameter_source(name)
-            if source is not None and source.name == "COMMANDLINE":
-                raise UsageError(
-                    f"--{name.replace('_', '-')} goes with --compute opencl or vulkan",
-                    hint=f"{ctx.command_path} --help",
-                )
-        return None
-    from deepmark.runtime.engines.gpu_settings import GpuSettings
+    from deepmark.runtime.engines.gpu_settings import GPU_NAMES, GpuSettings
 
-    return GpuSettings(
+    gpus = [one for one in GPU_NAMES if one in computes]
+    if not gpus:
+        _refuse(_OPTIONS, "opencl or vulkan")
+        return None
+    if "opencl" not in gpus:
+        _refuse(("opencl_storage",), "opencl")
+    settings = GpuSettings(
         precision=given["gpu_precision"],
         storage=given["opencl_storage"],
         tuning=given["gpu_tuning"],
         allow_cpu_operators=given["allow_cpu_operators"],
     )
+    for one in gpus:
+        settings.mode(one)  # refuses a tuning that it does not have
+    return settings
+
+
+def _refuse(names: tuple[str, ...], computes: str) -> None:
+    """Refuse options of the running command that nothing would heed."""
+    ctx = click.get_current_context()
+    for name in names:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"--{name.replace('_', '-')} goes with --compute {computes}", hint=f"{ctx.command_path} --help"
+            )

@@ -95,7 +95,8 @@ def command(
         return
     if processor:
         raise UsageError(
-            "--for is for ONNX files, and this is a checkpoint", hint="deepmark export CHECKPOINT --for gpu"
+            f"--for is for ONNX files, such as a bundle's model.onnx, found {checkpoint.name}",
+            hint="deepmark export CHECKPOINT --to onnx makes one",
         )
     require("inspecting a checkpoint", "torch", extra="export")
     from deepmark.models.inspection import inspect_checkpoint

@@ -105,6 +105,12 @@ def test_at_3_to_4_it_computes_as_in_a_square(wide_convolution: Path) -> None:
     assert interpreter.getSessionInfo(native, 0) > 1.3 * first.memory_mib(), "what the square spares"
 
 
+def test_a_long_strip_does_not_take_the_memory_of_its_square(wide_convolution: Path) -> None:
+    session = MnnSession(wide_convolution, threads=1)
+    session.run(noise(1, 3, 8, 1032))
+    assert session.memory_mib() < 50, "the square's two maps of 64 channels alone are more than 500"
+
+
 def test_the_input_is_declared_nchw(tiny: Tiny) -> None:
     """Declared as MNN's own NHWC, the same bytes would be accepted and give other heads."""
     with load_engine(tiny.mnn, threads=1) as engine:

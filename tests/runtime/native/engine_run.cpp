@@ -1,5 +1,5 @@
 // engine_run MODEL HEIGHT WIDTH MULTIPLE INPUT OUTPUT: two runs; the second one's outputs, each as
-// "name C H W\n" and its floats.
+// "name C H W\n" and its floats; MNN's memory in MiB is printed.
 // engine_run detect DETECTOR REFINER HEIGHT WIDTH PICTURE OUTPUT [rect]: the public header's way;
 // for each object of a picture of raw bytes its score and the x and y of its landmarks, floats.
 #include <cstdio>
@@ -26,6 +26,7 @@ bool run_engine(char** words, std::string& error) {
         out.write(reinterpret_cast<const char*>(one.values.data()),
                   std::streamsize(one.values.size() * sizeof(float)));
     }
+    std::printf("%g\n", double(engine->memory_mib()));
     return bool(out.flush());
 }
 

@@ -77,6 +77,12 @@ def test_the_second_run_equals_python_s_mnn(program: Path, tiny: Tiny, tmp_path:
         np.testing.assert_allclose(values, expected[name].reshape(values.shape), atol=1e-5, rtol=1e-4, err_msg=name)
 
 
+def test_a_long_strip_does_not_take_the_memory_of_its_square(program: Path, tiny: Tiny, tmp_path: Path) -> None:
+    done = run(program, tiny.mnn, 32, 2048, 32, tmp_path / "input", tmp_path / "output")
+    assert not done.returncode, done.stderr
+    assert float(done.stdout.split()[-1]) < 20, "MiB; of its square it is 176"
+
+
 @pytest.mark.parametrize(
     ("height", "width", "multiple"),
     [(63, 96, 32), (0, 96, 32), (64, -32, 32), (64, 16384, 32), (160, 128, 128), (128, 160, 128)],
