@@ -71,6 +71,8 @@ Exit detect(int count, char** arguments) {
                                  ? load_hint(settings)
                                  : "BUNDLE must be a detector's: give refiners by --refine; if it "
                                    "is one, copy it again, or export it again");
+    if (choice.fit && !pipeline->use_fit(*choice.fit, error))
+        return report(error, Pipeline::fit_hint);
     if (words.options.count("--flip") && !pipeline->use_flip(true, error))
         return report(error,
                       "export the model again with a table that names each landmark's partner");

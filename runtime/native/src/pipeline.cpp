@@ -27,9 +27,7 @@ std::unique_ptr<Pipeline> Pipeline::open(const std::string& path, const EngineSe
     made->settings_ = settings;
     if (settings.winograd_level < 0) made->settings_.winograd_level = bundle.winograd_level;
     made->most_sessions_ = choice.sessions;
-    made->fit_ = bundle.fit;
-    const bool stays = choice.or_square && !bundle.dynamic;
-    if (choice.fit && !stays && !made->use_fit(*choice.fit, error)) return nullptr;
+    made->fit_ = choice.fit && bundle.dynamic ? *choice.fit : bundle.fit;
     if (bundle.sparse) {
         HeadWeights weights;
         if (!bundle.read_weights(weights, error)) return nullptr;

@@ -14,9 +14,8 @@ namespace deepmark {
 
 // What a picture becomes as the network's input.
 struct InputChoice {
-    std::optional<Fit> fit;        // none: the bundle's own
+    std::optional<Fit> fit;        // none: the bundle's own, as of a model of one size always
     Sides size;                    // zeros: the bundle's own
-    bool or_square = false;        // a model of one fixed size is not refused with Fit::rect
     Sides first_picture = {4, 3};  // whose shape the first session is for: a photograph, upright
     // Sessions that are kept; that which was used last before the others goes. MNN keeps the
     // algorithms of a session's first size, so none is ever resized. Each holds the weights anew.
@@ -52,6 +51,7 @@ public:
     // What the network's input becomes from the next picture on. False, and nothing changes, where
     // the model takes one size only.
     bool use_fit(Fit fit, std::string& error);
+    static constexpr char fit_hint[] = "leave --fit out, or export the model again without --fixed";
 
     // Whether every run is the mean of the picture and its mirror image: two runs of the network.
     // False, with one sentence in `error`, where nobody knows which landmarks are left and right.

@@ -308,6 +308,9 @@ def test_a_fit_that_is_none_or_not_the_model_s_is_refused(
     code, lines, _ = run(build, program, bundle, *rest, "--fit", "rect")
     assert code == 1
     assert "takes inputs of 64x96 alone: fit must be square" in lines[-1]["message"]
+    assert lines[-1]["hint"] == "leave --fit out, or export the model again without --fixed"
+    code, lines, _ = run(build, program, bundle, *rest, "--fit", "square")
+    assert code == 0, lines
     assert run(build, program, bundle, *rest, "--fit", "square")[0] == 0
 
 

@@ -148,7 +148,6 @@ BRIDGE(jlong, open)
     return guarded(env, bridge, [&]() -> jlong {
         InputChoice choice;
         choice.fit = fit ? Fit::rect : Fit::square;
-        choice.or_square = true;
         std::string error;
         auto pipeline =
             Pipeline::open(path_of(env, bundle), settings_of(env, engine), choice, error);
