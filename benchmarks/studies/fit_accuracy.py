@@ -22,7 +22,7 @@ from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepmark.benchmarks.studies.support.arguments import add_count
+from deepmark.benchmarks.studies.support.arguments import add_count, existing_path
 from deepmark.console import print_json, print_table, progress, say
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _compare(model: ModelRequest, dataset: Dataset, truth: Truth, shape: str, fo
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of this study."""
-    parser.add_argument("models", metavar="MODEL", type=Path, nargs="+", help="Bundles of landmark models.")
+    parser.add_argument("models", metavar="MODEL", type=existing_path, nargs="+", help="Bundles of landmark models.")
     parser.add_argument(
         "-o", "--output", metavar="DIR", type=Path, required=True, help="Folder that keeps drawings and outputs."
     )

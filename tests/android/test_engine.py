@@ -148,7 +148,9 @@ def test_a_gpu_is_proven_in_the_jvm(
     answers = engine.run(tmp_path, *commands, options=gpu, environment=environment)
     facts = json.loads(answers[1])["engine"]
     assert facts["threads_used"] == 0
-    assert facts["gpu"]["placement"].startswith("112 of 112 operators on ")
+    ran, _, total = facts["gpu"]["placement"].split()[:3]
+    assert ran == total
+    assert int(total) > 100
     _require_as_python(json.loads(answers[2]), Detector(demo_dense_bundle, threads=1), image)
     environment["MNN_GPU_LIBRARIES"] = str(tmp_path)
     (refused,) = engine.run(tmp_path, commands[0], options=gpu, environment=environment)

@@ -290,8 +290,12 @@ def run(options: Namespace) -> None:
     """Measure, and print what was found.
 
     Raises:
-        UsageError: there is no such part.
+        UsageError: there is no such part or rival.
     """
+    from deepmark.benchmarks.speed.rivals import RIVALS
+
+    if strange := set(options.rivals.split(",")) - set(RIVALS):
+        raise UsageError(f"there is no rival {', '.join(sorted(strange))}", hint=f"choose from {', '.join(RIVALS)}")
     parts = tuple(one for one in PARTS if one in options.only.split(","))
     if unknown := set(options.only.split(",")) - set(PARTS):
         raise UsageError(f"there is no part {', '.join(sorted(unknown))}", hint=f"choose from {', '.join(PARTS)}")

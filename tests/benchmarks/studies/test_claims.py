@@ -156,12 +156,19 @@ def test_commands_are_divided_pair_by_pair() -> None:
     assert cost_ratios(table).drift == pytest.approx(0.4)
 
 
-def test_an_unknown_part_and_commands_against_nothing_are_refused(
-    study: Callable[..., Outcome], tmp_path: Path
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--only", "frames,tea"), "no part tea"),
+        (("--only", "commands"), "held against a commit"),
+        (("--only", "frames", "--rivals", "mnn,tea"), "no rival tea"),
+    ],
+)
+def test_an_unknown_part_or_rival_and_commands_against_nothing_are_refused(
+    study: Callable[..., Outcome], tmp_path: Path, words: tuple[str, ...], said: str
 ) -> None:
-    for words, said in (("frames,tea", "no part tea"), ("commands", "held against a commit")):
-        with pytest.raises(UsageError, match=said):
-            study("claims", tmp_path / "a.pth", tmp_path, "--only", words)
+    with pytest.raises(UsageError, match=said):
+        study("claims", tmp_path / "a.pth", tmp_path, *words)
 
 
 @pytest.mark.slow

@@ -31,6 +31,14 @@ def test_both_fits_are_measured_on_pictures_of_each_shape(
     assert "of either mAP: the worst change is" in again.err
 
 
+def test_a_model_that_is_not_there_is_refused_before_anything_is_drawn(
+    study: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    with pytest.raises(Exception, match="does not exist"):
+        study("fit_accuracy", tmp_path / "none.deepmark", "-o", tmp_path / "fits")
+    assert not (tmp_path / "fits").exists()
+
+
 @pytest.mark.parametrize(("points", "boxes", "small"), [(0.3951, 0.6, True), (0.394, 0.6, False), (0.4, 0.594, False)])
 def test_a_loss_is_small_where_neither_map_loses_more_than_half_a_point(
     points: float, boxes: float, small: bool
