@@ -121,7 +121,7 @@ class DatasetRequest:
         else:
             useless, why = set(map(_option, _OF_CHECKPOINT)), "an exported model, which brings its own"
         if named := [name for name in self.model_options() if name in useless]:
-            raise UsageError(f"{', '.join(named)} has no meaning with {why}")
+            raise UsageError(f"{', '.join(named)} has no meaning with {why}", hint="leave that out")
         computers = [name for name in self.model_options() if name in {"--threads", "--workers", "--dask"}]
         if len(computers) > 1:
             raise UsageError(f"give only one of {', '.join(computers)}", hint="workers have one thread each")

@@ -356,7 +356,10 @@ def test_ctrl_c_is_one_line_and_ends_all_processes(
         (["model", "--annotations", "set"], ["--images"]),
         (["model", "--images", "set"], ["--annotations"]),
         (["--detections", "f.json", "--annotations", "set", "--techniques", "1"], ["--techniques has no meaning"]),
-        (["model", "--images", "s", "--annotations", "s", "--size", "64"], ["--size has no meaning", "exported"]),
+        (
+            ["model", "--images", "s", "--annotations", "s", "--size", "64"],
+            ["--size has no meaning", "exported", "hint: "],
+        ),
         (["model", "--images", "s", "--annotations", "s", "--dcn-mask", 2], ["--dcn-mask has no meaning", "exported"]),
         (["m.pth", "--images", "s", "--annotations", "s", "--backend", "mnn"], ["--backend has no meaning", "torch"]),
         (["model", "--images", "s", "--annotations", "s", "--threads", 2, "--workers", 2], ["--threads, --workers"]),
