@@ -62,8 +62,18 @@ def test_the_demo_network_is_equal_on_an_emulated_phone_processor(
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     errors = [line["heads"]["wh"]["tolerance_used"] for line in lines[:-1]]
     assert (max(errors) > 1) == (precision == "fp16")  # half precision was really used
-    assert sum(line["objects"]["seen"] for line in lines[:-1]) > 10
-    assert lines[-1] == {"event": "end", "equal": True, "precision": precision, "mnn_version": build.mnn_version}
+    seen = sum(line["objects"]["seen"] for line in lines[:-1])
+    assert seen > 10
+    assert lines[-1] == {
+        "event": "end",
+        "equal": True,
+        "kept": seen,
+        "seen": seen,
+        "precision": precision,
+        "compute": "cpu",
+        "gpu": None,
+        "mnn_version": build.mnn_version,
+    }
 
 
 @pytest.mark.parametrize("content", [None, b"no wheel"])
