@@ -9,6 +9,7 @@ programs do not count, and of wall time.
 Without a GPU: tools/software_gpus.sh. Times then mean nothing, and the ratios are of that computer.
 
 Examples:
+  python -m deepmark.benchmarks.studies gpu_back_ends shirt.deepmark gpu.deepmark
   sh tools/software_gpus.sh .venv/bin/python -m deepmark.benchmarks.studies gpu_back_ends shirt.deepmark gpu.deepmark
 """
 
