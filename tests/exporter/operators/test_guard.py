@@ -184,6 +184,7 @@ def test_inspect_as_json_is_one_document(deepmark: Deepmark, tmp_path: Path) -> 
         "operators": {"Add": 1},
         "faults": [],
         "fp16": "'c0' reaches 1e+06, 16 bits end at 65504",
+        "back_ends": [],
     }
 
 
