@@ -46,7 +46,12 @@ def test_a_training_shows_where_it_stands(tmp_path: Path, deepmark: Deepmark, de
     drawn = (run / "curves.svg").read_text()
     assert "3 steps" in drawn
     assert "best validation" in drawn
-    assert json.loads((run / "validation" / RECORD).read_text()) == {"seed": SEED, "size": 128, "count": 3, "mixed": False}
+    assert json.loads((run / "validation" / RECORD).read_text()) == {
+        "seed": SEED,
+        "size": 128,
+        "count": 3,
+        "mixed": False,
+    }
     assert tomllib.loads((run / "config.toml").read_text())["val-pictures"] == 3
     assert "mAP_pt" in outcome.err
 
