@@ -55,7 +55,7 @@ def test_what_is_found_goes_into_the_bundle_with_its_origin(
     found = json.loads(outcome.out)
     assert found["written"] is True
     assert found["engine"]["backend"] == "mnn"
-    assert found["inference"] == {"flip": True, "scales": [0.9, 1.0], "scales_mode": "fix"}
+    assert found["inference"] == {"flip": True, "scales": [0.9, 1.0], "scales_mode": "fix", "fit": "square"}
     search = found["search"]
     assert [one["parameter"] for one in search["sweeps"]] == ["alpha", "sigma_center", "sigma_keypoint", "gamma"]
     assert (search["searched"]["pictures"], search["checked"]["pictures"]) == (6, 6)
