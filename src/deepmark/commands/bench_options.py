@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from deepmark.commands.options import FIT_HELP, adding, multi_scale_options
+from deepmark.commands.options import FIT_HELP, adding, given_options, multi_scale_options
 from deepmark.errors import UsageError
 from deepmark.runtime.input_fit import FITS
 
@@ -112,34 +112,19 @@ phone_options = adding(
 
 
 def check_options(device: str) -> None:
-    """Refuse options of the running command that the device does not have.
+    """Refuse options of the running command that the device does not have, and those that ``--find`` tries by itself.
 
     Raises:
         UsageError: one was given.
     """
-    ctx = click.get_current_context()
-    strange = _ONLY_HOST if device == "adb" else _ONLY_ADB
+    other, strange = ("host", _ONLY_HOST) if device == "adb" else ("adb", _ONLY_ADB)
+    given = given_options()
     for name in strange:
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            other = "host" if device == "adb" else "adb"
-            option = name.replace("_", "-")
-            raise UsageError(f"--{option} goes with --device {other} only", hint="deepmark bench --help")
-    if ctx.params["find"]:
-        check_find()
-
-
-def check_find() -> None:
-    """Refuse options of the running command that ``--find`` tries all values of.
-
-    Raises:
-        UsageError: one was given.
-    """
-    ctx = click.get_current_context()
+        if name in given:
+            raise UsageError(f"{given[name]} goes with --device {other} only", hint="deepmark bench --help")
     for name in _TRIED_BY_FIND:
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            raise UsageError(f"--find tries every --{name.replace('_', '-')}", hint="leave one of them out")
+        if "find" in given and name in given:
+            raise UsageError(f"--find tries every {given[name]}", hint="leave one of them out")
 
 
 def more_files(models: tuple[Path, ...]) -> tuple[Path, ...]:
@@ -158,18 +143,12 @@ def more_files(models: tuple[Path, ...]) -> tuple[Path, ...]:
 
 
 def check_layer_options() -> None:
-    """Refuse options of the running command that --layers has no use for.
+    """Refuse options of the running command that ``--layers`` has no use for.
 
     Raises:
         UsageError: one was given.
     """
-    ctx = click.get_current_context()
-    for one in ctx.command.params:
-        source = ctx.get_parameter_source(one.name or "")
-        if one.name not in _WITH_LAYERS and source is not None and source.name == "COMMANDLINE":
-            raise UsageError(
-                f"{one.opts[-1]} does not go with --layers, which runs the network alone", hint="deepmark bench --help"
-            )
+    _refuse_others(_WITH_LAYERS, "does not go with --layers, which runs the network alone")
 
 
 def check_app_options() -> None:
@@ -178,11 +157,10 @@ def check_app_options() -> None:
     Raises:
         UsageError: one was given.
     """
-    ctx = click.get_current_context()
-    for one in ctx.command.params:
-        source = ctx.get_parameter_source(one.name or "")
-        if one.name not in _WITH_APP and source is not None and source.name == "COMMANDLINE":
-            raise UsageError(
-                f"{one.opts[-1]} says how to measure, and --from reads what the app measured",
-                hint="deepmark bench --help",
-            )
+    _refuse_others(_WITH_APP, "says how to measure, and --from reads what the app measured")
+
+
+def _refuse_others(allowed: tuple[str, ...], why: str) -> None:
+    for name, typed in given_options().items():
+        if name not in allowed:
+            raise UsageError(f"{typed} {why}", hint="deepmark bench --help")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepmark.commands.options import adding
+from deepmark.commands.options import adding, given_options
 from deepmark.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,10 +74,8 @@ def gpu_settings_of(computes: tuple[str, ...], given: dict[str, Any]) -> GpuSett
 
 def _refuse(names: tuple[str, ...], computes: str) -> None:
     """Refuse options of the running command that nothing would heed."""
-    ctx = click.get_current_context()
+    given = given_options()
     for name in names:
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            raise UsageError(
-                f"--{name.replace('_', '-')} goes with --compute {computes}", hint=f"{ctx.command_path} --help"
-            )
+        if name in given:
+            command = click.get_current_context().command_path
+            raise UsageError(f"{given[name]} goes with --compute {computes}", hint=f"{command} --help")

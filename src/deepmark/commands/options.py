@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from deepmark.console import JSON_HELP, QUIET_HELP, VERBOSE_HELP, forget_level, set_level
 from deepmark.errors import UsageError
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(readable=False, path_type=Path)  # checked where it is opened, with exit status 1
 READABLE = click.Path(path_type=Path)  # what is there and may not be read is a wrong command line
+
+
+def given_options() -> dict[str, str]:
+    """Return what stands on the running command's line: name of each parameter -> as it is typed, ``--gpu-tuning``."""
+    ctx = click.get_current_context()
+    return {
+        one.name: one.opts[-1]
+        for one in ctx.command.params
+        if one.name and ctx.get_parameter_source(one.name) is ParameterSource.COMMANDLINE
+    }
 
 
 dcn_mask_option = click.option(

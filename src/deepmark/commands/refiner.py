@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepmark.commands.bundle_options import bundle_options, zip_option
-from deepmark.commands.options import PATH, output_options, threads_option
+from deepmark.commands.options import PATH, given_options, output_options, threads_option
 from deepmark.commands.training_options import (
     DRAWING_SIDE,
     grouping_option,
@@ -118,14 +118,11 @@ def train(
     from deepmark.models.refiner.run import RefinerRun, run_refiner_training
     from deepmark.models.size import parse_size
 
-    given = [
-        name
-        for name in (*options, "size", "synthetic")
-        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-    ]
-    if resume and given:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise UsageError(f"--resume goes on as the run began, {names} would change it", hint="leave it out")
+    changing = [typed for name, typed in given_options().items() if name in {*options, "size", "synthetic"}]
+    if resume and changing:
+        raise UsageError(
+            f"--resume goes on as the run began, {', '.join(changing)} would change it", hint="leave it out"
+        )
     if not resume:
         require_one_source(ctx, synthetic=synthetic, data=options["data"])
     height, width = parse_size(size)

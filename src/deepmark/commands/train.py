@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from deepmark.commands.config_file import config_text, read_config
-from deepmark.commands.options import dcn_mask_option, output_options
+from deepmark.commands.options import dcn_mask_option, given_options, output_options
 from deepmark.commands.training_options import (
     SizesType,
     grouping_option,
@@ -190,7 +190,7 @@ def _plan(
     from deepmark.models.training.config import TrainConfig, check_same
     from deepmark.models.training.loop import find_state
 
-    typed = {name for name in options if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    typed = given_options().keys() & options.keys()
     given = typed | {name for name in options if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP}
     if resume:
         state = find_state(folder)
