@@ -12,7 +12,7 @@ convolution by Winograd (docs/decisions/0040).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +49,10 @@ class Stem:
     bias: F32
 
 
+StemForm = Callable[[NodeWriter, Stem], None]
+"""Writes the nodes that stand for a stem, from the graph's input to the output of its ReLU."""
+
+
 def write_blocked_stem(source: Path, target: Path, *, heads: Sequence[str]) -> bool:
     """Write a model again with a blocked stem; return False, and write nothing, where it has none that can be blocked.
 
@@ -66,7 +70,7 @@ def write_blocked_stem(source: Path, target: Path, *, heads: Sequence[str]) -> b
     stem = find_stem(model)
     if stem is None:
         return False
-    result = with_blocked_stem(model, stem)
+    result = with_stem(model, stem, write_in_blocks)
     check_onnx(result, heads=heads, stage=BLOCKING)
     write_onnx(result, target)
     return True
@@ -92,31 +96,46 @@ def find_stem(model: onnx.ModelProto) -> Stem | None:
     return Stem(first[0], behind[0], weight, bias[0] if bias else np.zeros(len(weight), np.float32))
 
 
-def with_blocked_stem(model: onnx.ModelProto, stem: Stem) -> onnx.ModelProto:
-    """Return a copy of a model with its stem in blocks."""
+def with_stem(model: onnx.ModelProto, stem: Stem, form: StemForm) -> onnx.ModelProto:
+    """Return a copy of a model with its stem, as `find_stem` found it in this very model, written in a form."""
     writer = NodeWriter()
     for node in model.graph.node:
         if node is stem.convolution:
-            _write_stem(writer, stem)
+            form(writer, stem)
         elif node is not stem.relu:
             writer.nodes.append(node)
     return writer.rewritten(model)
 
 
-def blocked_kernel(weight: F32) -> F32:
-    """Return the kernel between blocks: (4 O, 4 C, 4, 4), channels by row and column in a block.
+def kernel_of_a_block(weight: F32, block: int) -> F32:
+    """Return the kernel that gives the pixels of a block as channels: (block^2 O, C, 6 + block, 6 + block).
 
     Args:
         weight: (O, C, 7, 7), of the convolution between pixels.
+        block: side of a block, in pixels.
     """
-    outputs, inputs = weight.shape[:2]
-    blocks = (SIDE + BLOCK - 1) // BLOCK
-    wide = np.zeros((BLOCK, BLOCK, outputs, inputs, blocks * BLOCK, blocks * BLOCK), np.float32)
-    for y in range(BLOCK):
-        for x in range(BLOCK):
-            wide[y, x, :, :, y : y + SIDE, x : x + SIDE] = weight
-    parts = wide.reshape(BLOCK * BLOCK * outputs, inputs, blocks, BLOCK, blocks, BLOCK)
-    return np.ascontiguousarray(parts.transpose(0, 3, 5, 1, 2, 4)).reshape(len(parts), -1, blocks, blocks)
+    outputs, inputs, side, _ = weight.shape
+    wide = np.zeros((block, block, outputs, inputs, side + block - 1, side + block - 1), np.float32)
+    for y in range(block):
+        for x in range(block):
+            wide[y, x, :, :, y : y + side, x : x + side] = weight
+    return wide.reshape(-1, *wide.shape[3:])
+
+
+def kernel_between_blocks(weight: F32, block: int, *, front: int = 0) -> F32:
+    """Return the kernel between blocks: (block^2 O, block^2 C, n, n), channels by row and column in a block.
+
+    Args:
+        weight: (O, C, 7, 7), of the convolution between pixels.
+        block: side of a block, in pixels.
+        front: pixels by which the first block begins before what the first pixel of a block reads.
+    """
+    wide = kernel_of_a_block(weight, block)
+    back = -(wide.shape[2] + front) % block
+    wide = np.pad(wide, ((0, 0), (0, 0), (front, back), (front, back)))
+    outputs, inputs, side, _ = wide.shape
+    parts = wide.reshape(outputs, inputs, side // block, block, side // block, block).transpose(0, 3, 5, 1, 2, 4)
+    return np.ascontiguousarray(parts).reshape(outputs, -1, side // block, side // block)
 
 
 def gathering_kernel(channels: int) -> F32:
@@ -126,7 +145,8 @@ def gathering_kernel(channels: int) -> F32:
     return kernel.reshape(BLOCK * BLOCK * channels, channels, BLOCK, BLOCK)
 
 
-def _write_stem(writer: NodeWriter, stem: Stem) -> None:
+def write_in_blocks(writer: NodeWriter, stem: Stem) -> None:
+    """Write a stem as a convolution between blocks: the form that MNN gets."""
     name = stem.convolution.name
     gather = writer.constant(f"{name}/gather/weight", gathering_kernel(stem.weight.shape[1]))
     blocks = writer.node(
@@ -137,7 +157,7 @@ def _write_stem(writer: NodeWriter, stem: Stem) -> None:
         strides=[BLOCK] * 2,
         pads=[1] * 4,
     )
-    kernel = blocked_kernel(stem.weight)
+    kernel = kernel_between_blocks(stem.weight, BLOCK)
     weights = [
         writer.constant(f"{name}/weight", kernel),
         writer.constant(f"{name}/bias", np.tile(stem.bias, BLOCK * BLOCK)),

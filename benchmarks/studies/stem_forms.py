@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,15 @@ from deepmark.benchmarks.studies.support.machine import machine_name, stay_on_on
 from deepmark.benchmarks.studies.support.turn_times import time_in_turns
 from deepmark.console import print_json, print_table, say
 from deepmark.errors import DataError
+from deepmark.exporter.blocked_stem import (
+    Stem,
+    StemForm,
+    find_stem,
+    kernel_between_blocks,
+    kernel_of_a_block,
+    with_stem,
+    write_in_blocks,
+)
 from deepmark.extras import require
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.bundle import Backend
@@ -38,7 +47,6 @@ from deepmark.runtime.engines.mnn import MnnSession
 if TYPE_CHECKING:
     import onnx
 
-    from deepmark.exporter.blocked_stem import Stem
     from deepmark.exporter.deformable.node_writer import NodeWriter
 
 TOLERANCE = 1e-2  # of a head's largest value: Winograd's rounding, no other network
@@ -89,7 +97,6 @@ def measure(bundle: Path, *, rounds: int, shapes: Sequence[tuple[int, int]] = SH
     """
     import onnx
 
-    from deepmark.exporter.blocked_stem import find_stem
     from deepmark.runtime.bundle import open_bundle
 
     model = open_bundle(bundle)
@@ -101,8 +108,8 @@ def measure(bundle: Path, *, rounds: int, shapes: Sequence[tuple[int, int]] = SH
     if stem is None:
         raise DataError(f"{bundle} does not begin with a 7x7 convolution of all pixels", hint=hint)
     spec = model.manifest.input
-    whole = {name: rewritten(network, stem, form) for name, form in FORMS.items() if name in {AS_EXPORTED, BLOCKED}}
-    starts = {name: beginning(rewritten(network, stem, form)) for name, form in FORMS.items()}
+    whole = {name: with_stem(network, stem, form) for name, form in FORMS.items() if name in {AS_EXPORTED, BLOCKED}}
+    starts = {name: beginning(with_stem(network, stem, form)) for name, form in FORMS.items()}
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
         timer = _Timer(Path(folder), noise(spec.height, spec.width), rounds)
         found = timer.race("first three layers", "mnn", starts)
@@ -139,30 +146,14 @@ def beginning(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
-def rewritten(model: onnx.ModelProto, stem: Stem, form: Callable[[NodeWriter, Stem], None] | None) -> onnx.ModelProto:
-    """Return a copy of a model with its stem written in a form; None for the exporter's own."""
-    from deepmark.exporter.blocked_stem import with_blocked_stem
-    from deepmark.exporter.deformable.node_writer import NodeWriter
-
-    if form is None:
-        return with_blocked_stem(model, stem)
-    writer = NodeWriter()
-    for node in model.graph.node:
-        if node is stem.convolution:
-            form(writer, stem)
-        elif node is not stem.relu:
-            writer.nodes.append(node)
-    return writer.rewritten(model)
-
-
 def _as_exported(writer: NodeWriter, stem: Stem) -> None:
     writer.nodes += [stem.convolution, stem.relu]
 
 
-def _between_even_blocks(block: int) -> Callable[[NodeWriter, Stem], None]:
+def _between_even_blocks(block: int) -> StemForm:
     def write(writer: NodeWriter, stem: Stem) -> None:
         blocks = writer.node("SpaceToDepth", [stem.convolution.input[0]], "gathered", blocksize=block)
-        _write_rest(writer, stem, blocks, between_blocks(stem.weight, block, front=block - 3 % block), block)
+        _write_rest(writer, stem, blocks, kernel_between_blocks(stem.weight, block, front=block - 3 % block), block)
 
     return write
 
@@ -171,42 +162,22 @@ def _padded(writer: NodeWriter, stem: Stem) -> None:
     border = writer.integers(0, 0, 1, 1, 0, 0, 1, 1)
     padded = writer.node("Pad", [stem.convolution.input[0], border, writer.number(0)], "padded", mode="constant")
     blocks = writer.node("SpaceToDepth", [padded], "gathered", blocksize=2)
-    _write_rest(writer, stem, blocks, between_blocks(stem.weight, 2, front=0), 2)
+    _write_rest(writer, stem, blocks, kernel_between_blocks(stem.weight, 2), 2)
 
 
 def _strided(writer: NodeWriter, stem: Stem) -> None:
-    kernel = between_pixels_and_blocks(stem.weight, 2)
+    kernel = kernel_of_a_block(stem.weight, 2)
     _write_rest(writer, stem, stem.convolution.input[0], kernel, 2, strides=[2, 2], pads=[3] * 4)
 
 
-FORMS: Mapping[str, Callable[[NodeWriter, Stem], None] | None] = {
+FORMS: Mapping[str, StemForm] = {
     AS_EXPORTED: _as_exported,
     "8x8 of stride 2": _strided,
     "3x3 between 4x4 blocks": _between_even_blocks(4),
     "5x5 between 2x2 blocks": _between_even_blocks(2),
     "4x4 between 2x2 blocks, by Pad and SpaceToDepth": _padded,
-    BLOCKED: None,
+    BLOCKED: write_in_blocks,
 }
-
-
-def between_pixels_and_blocks(weight: F32, block: int) -> F32:
-    """Return the kernel that gives the pixels of a block as channels: (block^2 O, C, 6 + block, 6 + block)."""
-    outputs, inputs, side, _ = weight.shape
-    wide = np.zeros((block, block, outputs, inputs, side + block - 1, side + block - 1), np.float32)
-    for y in range(block):
-        for x in range(block):
-            wide[y, x, :, :, y : y + side, x : x + side] = weight
-    return wide.reshape(-1, *wide.shape[3:])
-
-
-def between_blocks(weight: F32, block: int, *, front: int) -> F32:
-    """Return the kernel between blocks, of which the first begins ``front`` pixels before the 7x7 one."""
-    wide = between_pixels_and_blocks(weight, block)
-    back = -(wide.shape[2] + front) % block
-    wide = np.pad(wide, ((0, 0), (0, 0), (front, back), (front, back)))
-    outputs, inputs, side, _ = wide.shape
-    parts = wide.reshape(outputs, inputs, side // block, block, side // block, block).transpose(0, 3, 5, 1, 2, 4)
-    return np.ascontiguousarray(parts).reshape(outputs, -1, side // block, side // block)
 
 
 def _write_rest(

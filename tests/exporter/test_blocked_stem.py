@@ -17,7 +17,13 @@ from tiny import noise, truth
 from tiny_network import export_loaded, tiny_loaded, tiny_manifest, tiny_network
 from torch import nn
 
-from deepmark.exporter.blocked_stem import blocked_kernel, find_stem, with_blocked_stem, write_blocked_stem
+from deepmark.exporter.blocked_stem import (
+    find_stem,
+    kernel_between_blocks,
+    with_stem,
+    write_blocked_stem,
+    write_in_blocks,
+)
 from deepmark.exporter.conversion import BLOCKED_STEM, GPU_FORM, convert_network, mnn_source, shipped_onnx
 from deepmark.exporter.first_difference import find_first_difference
 from deepmark.exporter.formats import FP16, W8, Precision
@@ -92,7 +98,7 @@ def test_it_is_the_same_convolution(inputs: int, shape: tuple[int, int, int]) ->
     model = _model(_weight(inputs=inputs))
     stem = find_stem(model)
     assert stem is not None
-    rewritten = with_blocked_stem(model, stem)
+    rewritten = with_stem(model, stem, write_in_blocks)
     assert [node.op_type for node in rewritten.graph.node] == ["Conv", "Conv", "Relu", "DepthToSpace"]
     assert {tuple(one.dims) for one in rewritten.graph.initializer} >= {
         (4 * inputs, inputs, 2, 2),
@@ -102,9 +108,10 @@ def test_it_is_the_same_convolution(inputs: int, shape: tuple[int, int, int]) ->
     np.testing.assert_allclose(_run(rewritten, x), _run(model, x), atol=1e-5)
 
 
-def test_no_weight_is_lost_or_counted_twice() -> None:
+@pytest.mark.parametrize(("block", "front"), [(2, 0), (2, 1), (4, 1)])
+def test_no_weight_is_lost_or_counted_twice(block: int, front: int) -> None:
     weight = _weight()
-    for place in blocked_kernel(weight).reshape(4, 5, -1):
+    for place in kernel_between_blocks(weight, block, front=front).reshape(block**2, 5, -1):
         found = np.sort(place[place != 0].reshape(5, -1))
         np.testing.assert_array_equal(found, np.sort(weight.reshape(5, -1)))
 

@@ -6,14 +6,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from outcome import Outcome
 from tiny import export_tiny, make_manifest, write_bundle
 
-from deepmark.benchmarks.studies.stem_forms import BLOCKED, FORMS, TOLERANCE, between_blocks, measure
+from deepmark.benchmarks.studies.stem_forms import FORMS, TOLERANCE, measure
 from deepmark.errors import DataError
-from deepmark.exporter.blocked_stem import blocked_kernel
 
 
 @pytest.mark.slow
@@ -38,9 +36,3 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "tiny.deepmark", manifest, {"model.onnx": tmp_path / "tiny.onnx"})
     with pytest.raises(DataError, match="does not begin with a 7x7 convolution of all pixels"):
         measure(bundle, rounds=2)
-
-
-def test_the_exporter_s_kernel_is_one_of_the_family() -> None:
-    weight = np.random.default_rng(0).normal(size=(5, 3, 7, 7)).astype(np.float32)
-    np.testing.assert_array_equal(between_blocks(weight, 2, front=0), blocked_kernel(weight))
-    assert BLOCKED in FORMS
