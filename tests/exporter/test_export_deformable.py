@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import msgspec
 import numpy as np
 import onnx
 import pytest
-from native_programs import require_cross_build
+from native_programs import EMULATOR, require_cross_build, run_program
 from onnx import numpy_helper
 from tiny_deformable import tiny_deformable
 from tiny_network import TinyExport, export_loaded, tiny_loaded
@@ -82,12 +80,9 @@ def test_the_bundle_verifies_in_cpp(exported: ExportResult) -> None:
 def test_the_bundle_verifies_on_an_emulated_phone_processor(exported: ExportResult) -> None:
     require_cross_build()
     build = build_native("aarch64-linux-gnu")
-    command = ["qemu-aarch64-static", "-cpu", "cortex-a76", *build.launch("dm_verify"), str(exported.path)]
-    done = subprocess.run(
-        [*command, "--threads", "1"], cwd=build.folder, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert [json.loads(line)["equal"] for line in done.stdout.splitlines()] == [True] * 5  # four vectors, and the end
+    code, lines, printed = run_program(build, "dm_verify", exported.path, "--threads", 1, emulator=EMULATOR)
+    assert code == 0, f"{lines} {printed}"
+    assert [line["equal"] for line in lines] == [True] * 5  # four vectors, and the end
 
 
 def test_the_onnx_file_is_decomposed_on_request(deformable_export: TinyExport) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from media_files import encoded, read_image
+from native_programs import run_program
 from shared import shared_folder
 from tiny import boxes_schema, tiny_schema
 from tiny_network import HEADS, export_loaded, tiny_loaded, tiny_network
@@ -98,17 +99,9 @@ def test_the_native_programs_take_it(bundle: Path, host_build: NativeBuild, tmp_
     (tmp_path / "one.ppm").write_bytes(encoded(_picture(), ".ppm"))
 
     def run(*words: object) -> list[dict[str, object]]:
-        done = subprocess.run(
-            [*host_build.launch(str(words[0])), *map(str, words[1:]), "--threads", "1"],
-            cwd=host_build.folder,
-            env={"LD_LIBRARY_PATH": "."},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr + done.stdout
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        code, lines, printed = run_program(host_build, str(words[0]), *words[1:], "--threads", 1)
+        assert code == 0, f"{printed} {lines}"
+        return lines
 
     assert run("dm_verify", bundle)[-1]["equal"]
     bench = ("--runs", 1, "--warm-up-runs", 0, "--threshold", 0.1)

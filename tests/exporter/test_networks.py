@@ -6,19 +6,17 @@ The native programs take what comes of it, on this computer and on an emulated p
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from media_files import encoded, read_image
-from native_programs import require_cross_build
+from native_programs import EMULATOR, require_cross_build, run_program
 from outcome import Deepmark
 
 from deepmark.commands.group import main
@@ -96,30 +94,21 @@ def test_a_network_is_made_exported_verified_and_detects(
     assert (level == 0) == (arch == "hourglass104"), level
 
 
-def _lines(build: NativeBuild, words: Sequence[object], launcher: Sequence[str] = ()) -> list[dict[str, Any]]:
-    command = [*launcher, *build.launch(str(words[0])), *map(str, words[1:]), "--threads", "1"]
-    done = subprocess.run(
-        command,
-        cwd=build.folder,
-        env={"LD_LIBRARY_PATH": "."},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+def _lines(build: NativeBuild, program: str, *words: object, emulator: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    code, lines, printed = run_program(build, program, *words, "--threads", 1, emulator=emulator, timeout=900)
+    assert code == 0, f"{lines} {printed}"
+    return lines
 
 
-def _verify_and_bench(bundle: Path, folder: Path, build: NativeBuild, launcher: Sequence[str] = ()) -> None:
-    verified = _lines(build, ["dm_verify", bundle], launcher)
+def _verify_and_bench(bundle: Path, folder: Path, build: NativeBuild, emulator: tuple[str, ...] = ()) -> None:
+    verified = _lines(build, "dm_verify", bundle, emulator=emulator)
     assert [line["equal"] for line in verified] == [True] * len(verified)
     assert sum(line["objects"]["matched"] for line in verified[:-1]) > 0
 
     folder.mkdir()
     (folder / "one.ppm").write_bytes(encoded(read_image(PICTURE), ".ppm"))
     options = ("--pictures", folder, "--runs", 1, "--warm-up-runs", 0, "--threshold", 0.1)
-    timed = _lines(build, ["dm_bench", bundle, *options], launcher)
+    timed = _lines(build, "dm_bench", bundle, *options, emulator=emulator)
     assert [line["event"] for line in timed] == ["start", "loaded", "warm", "sample", "end"]
     assert timed[3]["objects"] > 0
     assert timed[1]["winograd_level"] == (0 if open_bundle(bundle).manifest.winograd_level == 0 else -1)
@@ -130,7 +119,7 @@ def _verify_and_bench(bundle: Path, folder: Path, build: NativeBuild, launcher: 
 def test_the_native_programs_take_it(bundle: Path, host_build: NativeBuild, tmp_path: Path) -> None:
     _verify_and_bench(bundle, tmp_path / "pictures", host_build)
 
-    found = _lines(host_build, ["dm_detect", bundle, tmp_path / "pictures" / "one.ppm", "--threshold", 0.01])[0]
+    found = _lines(host_build, "dm_detect", bundle, tmp_path / "pictures" / "one.ppm", "--threshold", 0.01)[0]
     expected = Detector(bundle, threads=1)(read_image(PICTURE))
     best = np.argsort(-expected.scores)[:5]
     assert len(best) == 5
@@ -147,5 +136,4 @@ def test_the_native_programs_take_it(bundle: Path, host_build: NativeBuild, tmp_
 @pytest.mark.parametrize("bundle", ON_A_PHONE, indirect=True)
 def test_the_native_programs_take_it_on_an_emulated_phone_processor(bundle: Path, tmp_path: Path) -> None:
     require_cross_build()
-    emulator = ("qemu-aarch64-static", "-cpu", "cortex-a76")
-    _verify_and_bench(bundle, tmp_path / "pictures", build_native("aarch64-linux-gnu"), emulator)
+    _verify_and_bench(bundle, tmp_path / "pictures", build_native("aarch64-linux-gnu"), EMULATOR)

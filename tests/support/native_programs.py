@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deepmark.runtime import native
+from deepmark.runtime.native import NativeBuild
 from deepmark.runtime.native.arm64_wheel import WHEEL_VARIABLE
 
 PROGRAMS = Path(__file__).parent.parent / "runtime" / "native"
@@ -28,6 +32,7 @@ READERS = (
 FLAGS = ("-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-ffp-contract=off")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
+EMULATOR = ("qemu-aarch64-static", "-cpu", "cortex-a76")
 CROSS_TOOLS = ("cmake", "nm", "aarch64-linux-gnu-g++", "qemu-aarch64-static")
 
 
@@ -38,6 +43,27 @@ def require_cross_build(*, wheel: bool = True) -> None:
         missing.append(WHEEL_VARIABLE)
     if missing:
         pytest.skip(f"needs {', '.join(missing)}: tools/phone_toolchain.sh")
+
+
+def run_program(
+    build: NativeBuild,
+    program: str,
+    *words: object,
+    emulator: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 300,
+) -> tuple[int, list[dict[str, Any]], str]:
+    """Run a program of a build: its exit status, its lines of JSON, and what it printed for people."""
+    done = subprocess.run(
+        [*emulator, *build.launch(program), *map(str, words)],
+        cwd=build.folder,
+        env={"LD_LIBRARY_PATH": "."} if environment is None else environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
 def compile_program(folder: Path, name: str, sources: tuple[str, ...]) -> Path:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from msgspec import structs
-from native_programs import require_cross_build
+from native_programs import EMULATOR, require_cross_build, run_program
 
 from deepmark.errors import EngineError
 from deepmark.exporter.vectors import read_vectors
@@ -17,8 +15,6 @@ from deepmark.runtime.bundle import open_bundle
 from deepmark.runtime.manifest import Manifest
 from deepmark.runtime.native import build_native
 from deepmark.runtime.native.arm64_wheel import WHEEL_VARIABLE
-
-EMULATOR = "qemu-aarch64-static"
 
 
 def bundle_of_one_vector(demo_bundle: Path, number: int, copied: Path) -> Path:
@@ -46,20 +42,10 @@ def test_the_demo_network_is_equal_on_an_emulated_phone_processor(
     assert (sizes[-1], sizes[0]) == ((128, 96), (128, 128))
     bundle = bundle_of_one_vector(demo_bundle, number % len(vectors), tmp_path / "demo.deepmark")
     build = build_native("aarch64-linux-gnu")
-    command = [
-        EMULATOR,
-        "-cpu",
-        "cortex-a76",
-        *build.launch("dm_verify"),
-        str(bundle),
-        "--threads",
-        "1",
-        "--precision",
-        precision,
-    ]
-    done = subprocess.run(command, cwd=build.folder, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    code, lines, printed = run_program(
+        build, "dm_verify", bundle, "--threads", 1, "--precision", precision, emulator=EMULATOR, timeout=600
+    )
+    assert code == 0, f"{lines} {printed}"
     errors = [line["heads"]["wh"]["tolerance_used"] for line in lines[:-1]]
     assert (max(errors) > 1) == (precision == "fp16")  # half precision was really used
     seen = sum(line["objects"]["seen"] for line in lines[:-1])

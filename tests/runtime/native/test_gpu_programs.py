@@ -5,7 +5,6 @@ Letters in brackets are rows of the table in docs/hazards.md.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ import msgspec
 import pytest
 from gpu_models import sampling_bundle
 from media_files import encoded, read_image
+from native_programs import run_program
 from tiny import Tiny, write_bundle
 from tiny_deformable import tiny_deformable
 from tiny_network import export_loaded, tiny_loaded
@@ -38,16 +38,9 @@ def run(host_build: NativeBuild) -> Run:
     """Run a program: its exit status, its lines of JSON, and what it printed for people."""
 
     def call(program: str, *words: object) -> tuple[int, list[dict[str, Any]], str]:
-        done = subprocess.run(
-            [*host_build.launch(program), *map(str, words)],
-            cwd=host_build.folder,
-            env={**os.environ, "LD_LIBRARY_PATH": os.pathsep.join([".", os.environ["LD_LIBRARY_PATH"]])},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+        folders = os.pathsep.join([".", os.environ["LD_LIBRARY_PATH"]])
+        environment = {**os.environ, "LD_LIBRARY_PATH": folders}
+        return run_program(host_build, program, *words, environment=environment, timeout=120)
 
     return call
 

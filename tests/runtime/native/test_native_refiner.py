@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from media_files import encoded, read_image
 from moving_refiner import detections
+from native_programs import run_program
 from sealed_manifest import change_manifest
 
 from deepmark.runtime import Detector
@@ -29,21 +29,8 @@ def pictures(demo_pictures: tuple[Path, ...], tmp_path_factory: pytest.TempPathF
     return tuple(sorted(folder.iterdir()))
 
 
-def run(build: NativeBuild, *words: object) -> tuple[int, list[dict[str, Any]], str]:
-    done = subprocess.run(
-        [*build.launch("dm_detect"), "--threads", "1", *map(str, words)],
-        cwd=build.folder,
-        env={"LD_LIBRARY_PATH": "."},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
-
-
 def found_by(build: NativeBuild, *words: object) -> list[list[dict[str, Any]]]:
-    code, lines, printed = run(build, *words)
+    code, lines, printed = run_program(build, "dm_detect", "--threads", 1, *words)
     assert code == 0, printed
     return [line["objects"] for line in lines]
 
@@ -127,7 +114,7 @@ def test_the_whole_way_is_python_s(
 
 def refused(build: NativeBuild, *words: object, code: int = 1) -> dict[str, Any]:
     """What is said last, where nothing else is said."""
-    found, lines, printed = run(build, *words)
+    found, lines, printed = run_program(build, "dm_detect", "--threads", 1, *words)
     assert found == code, printed
     assert [line["event"] for line in lines] == ["error"]
     assert f"error: {lines[0]['message']}\n" in printed

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from media_files import encoded, read_image
 from msgspec import structs
+from native_programs import run_program
 from tiny import Tiny, large_steps, write_bundle
 
 from deepmark.exporter.parity import ATOL, OTHER_BLOCKS_RTOL, RTOL
@@ -49,27 +50,13 @@ def pictures(demo_pictures: tuple[Path, ...], tmp_path_factory: pytest.TempPathF
     return folder
 
 
-def run(build: NativeBuild, program: str, *words: object) -> tuple[int, list[dict[str, Any]], str]:
-    command = [*build.launch(program), *map(str, words)]
-    done = subprocess.run(
-        command,
-        cwd=build.folder,
-        env={"LD_LIBRARY_PATH": "."},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
-
-
 def test_a_build_is_found_again(build: NativeBuild) -> None:
     assert build_native("host") == build
     assert {"dm_bench", "dm_detect", "dm_verify", "libpystub.so"} <= set(build.files)
 
 
 def test_verify_proves_a_bundle(build: NativeBuild, bundle: Path) -> None:
-    code, lines, printed = run(build, "dm_verify", bundle, "--threads", 1)
+    code, lines, printed = run_program(build, "dm_verify", bundle, "--threads", 1)
     assert code == 0, printed
     assert [line["event"] for line in lines] == ["vector"] * len(read_vectors(open_bundle(bundle))) + ["end"]
     assert all(line["equal"] for line in lines)
@@ -133,7 +120,7 @@ def test_a_choice_within_rounding_is_no_difference(
     params = replace(manifest.decoder, keypoint_threshold=_smallest_refined(bundle) + beyond)
     manifest = _edit_vectors(copied, structs.replace(manifest, decoder=params), _round_otherwise)
     (copied / "manifest.json").write_bytes(manifest.to_json())
-    found, lines, printed = run(build, "dm_verify", copied, "--threads", 1)
+    found, lines, printed = run_program(build, "dm_verify", copied, "--threads", 1)
     assert found == code, printed
     assert (sum(line["objects"]["near_ties"] for line in lines[:-1]) > 0) == (not code)
 
@@ -155,7 +142,7 @@ def test_an_object_that_others_crowd_out_is_no_difference(
         document["objects"].insert(0, strongest[1] | {"cell": empty, "box_score": score})
 
     (copied / "manifest.json").write_bytes(_edit_vectors(copied, manifest, add).to_json())
-    found, lines, printed = run(build, "dm_verify", copied, "--threads", 1)
+    found, lines, printed = run_program(build, "dm_verify", copied, "--threads", 1)
     assert found == code, printed
     assert (sum(line["objects"]["near_ties"] for line in lines[:-1]) > 0) == (not code)
     assert verify(copied, threads=1).report.passed == (not code)  # as Python sees it
@@ -164,7 +151,7 @@ def test_an_object_that_others_crowd_out_is_no_difference(
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_bundle_made_without_avx2_verifies_here(build: NativeBuild, data: Path, threads: int) -> None:
     bundle = data / "made_without_avx2" / "tiny.deepmark"
-    code, lines, printed = run(build, "dm_verify", bundle, "--threads", threads)
+    code, lines, printed = run_program(build, "dm_verify", bundle, "--threads", threads)
     assert code == 0, printed
     assert sum(line["objects"]["matched"] for line in lines[:-1]) > 0
 
@@ -180,7 +167,7 @@ def test_there_is_room_for_other_threads_and_processors(
         head["values"][7] += ATOL + (RTOL + share * OTHER_BLOCKS_RTOL) * head["scale"]
 
     (copied / "manifest.json").write_bytes(_edit_vectors(copied, manifest, move).to_json())
-    found, lines, printed = run(build, "dm_verify", copied, "--threads", 1)
+    found, lines, printed = run_program(build, "dm_verify", copied, "--threads", 1)
     assert found == code, printed
     assert {line["equal"] for line in lines} == {not code}
 
@@ -197,7 +184,7 @@ def test_int8_is_judged_by_its_objects(
 
     manifest = _edit_vectors(copied, structs.replace(manifest, precision=precision), widen)
     (copied / "manifest.json").write_bytes(manifest.to_json())
-    found, lines, printed = run(build, "dm_verify", copied, "--threads", 1)
+    found, lines, printed = run_program(build, "dm_verify", copied, "--threads", 1)
     assert found == code, printed
     assert {line["equal"] for line in lines} == {not code}
     assert lines[0]["heads"]["wh"]["tolerance_used"] > 1
@@ -206,7 +193,7 @@ def test_int8_is_judged_by_its_objects(
 @pytest.mark.parametrize("flip", [False, True], ids=["single", "flip"])
 def test_detect_finds_what_python_finds(build: NativeBuild, bundle: Path, pictures: Path, flip: bool) -> None:
     paths = sorted(pictures.iterdir())
-    code, lines, printed = run(build, "dm_detect", bundle, *paths, "--threads", 1, *["--flip"] * flip)
+    code, lines, printed = run_program(build, "dm_detect", bundle, *paths, "--threads", 1, *["--flip"] * flip)
     assert code == 0, printed
     detector = Detector(bundle, threads=1, flip=flip)
     for path, line in zip(paths, lines, strict=True):
@@ -239,7 +226,7 @@ def shapes(demo_pictures: tuple[Path, ...], tmp_path_factory: pytest.TempPathFac
 def test_detect_finds_what_python_finds_in_every_shape(
     build: NativeBuild, demo_bundle: Path, shapes: list[Path], flip: bool
 ) -> None:
-    code, lines, printed = run(
+    code, lines, printed = run_program(
         build, "dm_detect", demo_bundle, *shapes, "--fit", "rect", "--threads", 1, *["--flip"] * flip
     )
     assert code == 0, printed
@@ -251,8 +238,8 @@ def test_detect_finds_what_python_finds_in_every_shape(
 def test_a_shape_s_heads_do_not_depend_on_what_ran_before(build: NativeBuild, tiny: Tiny, shapes: list[Path]) -> None:
     """MNN keeps the algorithms of a session's first size: sessions are not resized, and not mixed up."""
     bundle, options = tiny.bundle, ("--fit", "rect", "--threads", 1)
-    alone = [run(build, "dm_detect", bundle, path, *options)[1] for path in shapes]
-    code, together, printed = run(build, "dm_detect", bundle, *shapes, *shapes[::-1], *options)
+    alone = [run_program(build, "dm_detect", bundle, path, *options)[1] for path in shapes]
+    code, together, printed = run_program(build, "dm_detect", bundle, *shapes, *shapes[::-1], *options)
     assert code == 0, printed
     assert together == [*(line for (line,) in alone), *(line for (line,) in alone[::-1])]
 
@@ -285,11 +272,15 @@ def test_bench_says_which_input_it_times(build: NativeBuild, tiny: Tiny, shapes:
     words = ("--runs", 2, "--warm-up-runs", 1, "--threads", 1, "--fit", "rect")
     for path in shapes[:2]:
         shutil.copy(path, tmp_path)
-    code, lines, printed = run(build, "dm_bench", tiny.bundle, "--pictures", tmp_path, "--size", "128x128", *words)
+    code, lines, printed = run_program(
+        build, "dm_bench", tiny.bundle, "--pictures", tmp_path, "--size", "128x128", *words
+    )
     assert code == 0, printed
     assert (lines[1]["fit"], lines[1]["input"]) == ("rect", [128, 96])
     shutil.copy(shapes[2], tmp_path)
-    code, lines, printed = run(build, "dm_bench", tiny.bundle, "--pictures", tmp_path, "--size", "128x128", *words)
+    code, lines, printed = run_program(
+        build, "dm_bench", tiny.bundle, "--pictures", tmp_path, "--size", "128x128", *words
+    )
     assert code == 1
     assert "the pictures make 3 sizes of the network's input, at most 2 are kept ready" in lines[-1]["message"]
     assert printed.count("error: ") == 1
@@ -302,21 +293,21 @@ def test_a_fit_that_is_none_or_not_the_model_s_is_refused(
     fixed = structs.replace(tiny.manifest, input=structs.replace(tiny.manifest.input, dynamic=False))
     bundle = write_bundle(tmp_path / "fixed.deepmark", fixed, {"model.mnn": tiny.mnn})
     rest = [next(pictures.iterdir())] if program == "dm_detect" else ["--pictures", pictures, "--runs", 1]
-    code, lines, _ = run(build, program, bundle, *rest, "--fit", "wide")
+    code, lines, _ = run_program(build, program, bundle, *rest, "--fit", "wide")
     assert code == 2
     assert lines[-1]["message"] == "--fit must be one of square rect, found 'wide'"
-    code, lines, _ = run(build, program, bundle, *rest, "--fit", "rect")
+    code, lines, _ = run_program(build, program, bundle, *rest, "--fit", "rect")
     assert code == 1
     assert "takes inputs of 64x96 alone: fit must be square" in lines[-1]["message"]
     assert lines[-1]["hint"] == "leave --fit out, or export the model again without --fixed"
-    code, lines, _ = run(build, program, bundle, *rest, "--fit", "square")
+    code, lines, _ = run_program(build, program, bundle, *rest, "--fit", "square")
     assert code == 0, lines
-    assert run(build, program, bundle, *rest, "--fit", "square")[0] == 0
+    assert run_program(build, program, bundle, *rest, "--fit", "square")[0] == 0
 
 
 def test_bench_writes_what_the_contract_says(build: NativeBuild, bundle: Path, pictures: Path) -> None:
     words = ("--pictures", pictures, "--runs", 4, "--warm-up-runs", 1, "--threads", 1, "--techniques", "1,2,3,4")
-    code, lines, printed = run(build, "dm_bench", bundle, *words)
+    code, lines, printed = run_program(build, "dm_bench", bundle, *words)
     assert code == 0, printed
     assert [line["event"] for line in lines] == ["start", "loaded", "warm", *["sample"] * 4, "end"]
     assert lines[0]["format"] == "dm_bench/1"
@@ -340,14 +331,14 @@ def test_bench_obeys_the_level_that_a_model_was_proven_with(
     (copied / "manifest.json").write_bytes(structs.replace(manifest, **own).to_json())
     words = ["--pictures", pictures, "--runs", 1, "--warm-up-runs", 0, "--threads", 1]
     words += [word for level in asked for word in ("--winograd", level)]
-    code, lines, printed = run(build, "dm_bench", copied, *words)
+    code, lines, printed = run_program(build, "dm_bench", copied, *words)
     assert code == 0, printed
     assert lines[1]["winograd_level"] == used
 
 
 def test_bench_times_both_runs_of_a_flip_test(build: NativeBuild, tiny: Tiny, pictures: Path) -> None:
     words = ("--pictures", pictures, "--runs", 2, "--warm-up-runs", 1, "--threads", 1, "--flip")
-    code, lines, printed = run(build, "dm_bench", tiny.bundle, *words)
+    code, lines, printed = run_program(build, "dm_bench", tiny.bundle, *words)
     assert code == 0, printed
     assert [line["event"] for line in lines] == ["start", "loaded", "warm", "sample", "sample", "end"]
 
@@ -362,7 +353,7 @@ def test_a_flip_test_without_pairs_is_refused(
     manifest = structs.replace(manifest, keypoints=schema, flip_pairs=())
     (copied / "manifest.json").write_bytes(manifest.to_json())
     rest = [next(pictures.iterdir())] if program == "dm_detect" else ["--pictures", pictures, "--runs", 1]
-    code, lines, _ = run(build, program, copied, *rest, "--flip")
+    code, lines, _ = run_program(build, program, copied, *rest, "--flip")
     assert code == 1
     assert "of 3 landmark groups no two are a pair" in lines[-1]["message"]
     assert "partner" in lines[-1]["hint"]
@@ -372,7 +363,7 @@ def test_bench_leaves_out_what_cannot_reach_the_threshold(build: NativeBuild, bu
     found = {}
     for threshold in (0, 1):
         words = ("--pictures", pictures, "--runs", 1, "--warm-up-runs", 0, "--threads", 1, "--threshold", threshold)
-        code, lines, printed = run(build, "dm_bench", bundle, *words)
+        code, lines, printed = run_program(build, "dm_bench", bundle, *words)
         assert code == 0, printed
         found[threshold] = next(line["objects"] for line in lines if line["event"] == "sample")
     assert found[0] > found[1] == 0
@@ -380,7 +371,7 @@ def test_bench_leaves_out_what_cannot_reach_the_threshold(build: NativeBuild, bu
 
 @pytest.mark.parametrize("program", ["dm_verify", "dm_detect", "dm_bench"])
 def test_a_wrong_command_line_is_exit_2(build: NativeBuild, program: str) -> None:
-    code, lines, printed = run(build, program, "--nonsense", "1")
+    code, lines, printed = run_program(build, program, "--nonsense", "1")
     assert code == 2
     assert lines[-1]["event"] == "error"
     assert printed == f"error: {lines[-1]['message']}\n"
@@ -393,8 +384,8 @@ def test_a_size_that_the_bundle_s_network_does_not_take_is_refused(
     bundle = large_steps(tiny, tmp_path / "tiny.deepmark")
     words = (bundle, "--pictures", pictures, "--runs", 1, "--warm-up-runs", 0)
 
-    code, lines, printed = run(build, "dm_bench", *words, "--size", size)
-    taken, _, _ = run(build, "dm_bench", *words, "--size", "128x256")
+    code, lines, printed = run_program(build, "dm_bench", *words, "--size", size)
+    taken, _, _ = run_program(build, "dm_bench", *words, "--size", "128x256")
 
     assert (code, taken) == (1, 0)
     assert lines[-1]["message"].endswith("must have 128x128 pixels, or multiples of 128")
@@ -407,13 +398,13 @@ def test_weights_changed_by_one_byte_are_refused(build: NativeBuild, tiny: Tiny,
     content = bytearray((copied / "model.mnn").read_bytes())
     content[len(content) // 2] ^= 1
     (copied / "model.mnn").write_bytes(content)
-    code, lines, printed = run(build, "dm_verify", copied)
+    code, lines, printed = run_program(build, "dm_verify", copied)
     assert code == 1
     assert "model.mnn is damaged" in lines[-1]["message"]
     assert printed.count("\n") == 1
 
 
 def test_a_missing_bundle_is_refused(build: NativeBuild, tmp_path: Path) -> None:
-    code, lines, _ = run(build, "dm_verify", tmp_path / "no.deepmark")
+    code, lines, _ = run_program(build, "dm_verify", tmp_path / "no.deepmark")
     assert code == 1
     assert "No such file" in lines[-1]["message"]
