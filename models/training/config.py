@@ -16,6 +16,7 @@ from deepmark.runtime.input_fit import Fit
 if TYPE_CHECKING:
     from deepmark.models.recognition.deformed import MaskFactor
 
+MAX_SIDE = 2048  # pixels of an input's side: a step at that size takes about 64 times the memory of one at 256
 RUN_OPTIONS = "config.toml"  # in the folder of a run: the options that it was begun with
 Precision = Literal["fp32", "bf16"]
 
@@ -60,9 +61,9 @@ class TrainConfig(OptimisationConfig):
         hint = f"is {near[0]} meant?" if near else "deepmark inspect CHECKPOINT says which network a file is of"
         self.require("arch", self.arch in ARCHITECTURES, f"one of {', '.join(ARCHITECTURES)}", hint)
         multiple = self.multiple
-        self._require_sides("size", (self.size,), f"a multiple of {multiple}")
+        self._require_sides("size", (self.size,), f"a multiple of {multiple} up to {MAX_SIDE}")
         if self.sizes is not None:
-            self._require_sides("sizes", self.sizes, f"multiples of {multiple}")
+            self._require_sides("sizes", self.sizes, f"multiples of {multiple} up to {MAX_SIDE}")
             different = dict.fromkeys(self.sizes)
             once = f"for example {as_typed(tuple(different))}"
             self.require("sizes", len(different) == len(self.sizes), "different from each other", once)
@@ -72,8 +73,8 @@ class TrainConfig(OptimisationConfig):
 
     def _require_sides(self, name: str, sides: tuple[int, ...], expected: str) -> None:
         multiple = self.multiple
-        near = ",".join(str(max(round(side / multiple), 1) * multiple) for side in sides)
-        holds = all(side > 0 and side % multiple == 0 for side in sides)
+        near = ",".join(str(min(max(round(side / multiple), 1) * multiple, MAX_SIDE)) for side in sides)
+        holds = all(0 < side <= MAX_SIDE and side % multiple == 0 for side in sides)
         self.require(name, holds, expected, hint=f"for example {near}")
 
     @property

@@ -181,7 +181,10 @@ BenchmarkEnd run_benchmark(const std::string& bundle_folder, const std::string& 
     choice.size = settings.size;
     choice.first_picture = sides_of(pictures[0]);
     auto pipeline = Pipeline::open(bundle, settings.engine, choice, error);
-    if (!pipeline) return fail(load_hint(settings.engine));
+    if (!pipeline)
+        return fail(settings.size.height && !is_gpu(settings.engine.compute)
+                        ? "leave --size out; if that fails too, copy the bundle again"
+                        : load_hint(settings.engine));
     if (settings.fit && !pipeline->use_fit(*settings.fit, error)) return fail(Pipeline::fit_hint);
     if (!prepare_all(*pipeline, pictures, error))
         return fail("give pictures of one shape, or leave --fit rect out");

@@ -84,10 +84,11 @@ def test_weights_of_an_hourglass_are_written_under_centernet_s_names_and_read_ba
         ({"arch": "foo"}, "found foo", "deepmark inspect CHECKPOINT says which network"),
         (
             {"arch": "hourglass104", "size": 160},
-            "size of a training must be a multiple of 128, found 160",
+            "size of a training must be a multiple of 128 up to 2048, found 160",
             "example 128",
         ),
-        ({"size": 100}, "size of a training must be a multiple of 32, found 100", "for example 96"),
+        ({"size": 100}, "size of a training must be a multiple of 32 up to 2048, found 100", "for example 96"),
+        ({"size": 2080}, "size of a training must be a multiple of 32 up to 2048, found 2080", "for example 2048"),
         ({"batch": 0}, "batch of a training must be 1 or more, found 0", "without it, it is 16"),
         ({"lr": -1}, "lr of a training must be finite and above 0, found -1", "without it, it is 0.001"),
     ],

@@ -71,8 +71,9 @@ def test_what_is_no_list_of_sizes_is_one_line_with_an_example(tmp_path: Path, si
 @pytest.mark.parametrize(
     ("sizes", "message", "hint"),
     [
-        ("100,128", "sizes of a training must be multiples of 32, found 100,128", "for example 96,128"),
-        ("0", "sizes of a training must be multiples of 32, found 0", "for example 32"),
+        ("100,128", "sizes of a training must be multiples of 32 up to 2048, found 100,128", "for example 96,128"),
+        ("99968", "sizes of a training must be multiples of 32 up to 2048, found 99968", "for example 2048"),
+        ("0", "sizes of a training must be multiples of 32 up to 2048, found 0", "for example 32"),
         ("128,64,128", "sizes of a training must be different from each other, found 128,64,128", "for example 128,64"),
     ],
 )
@@ -86,7 +87,7 @@ def test_sizes_that_cannot_be_trained_are_one_line_with_the_nearest(
 
 
 def test_an_hourglass_takes_sizes_of_its_own_multiple() -> None:
-    with pytest.raises(UsageError, match="multiples of 128, found 128,192"):
+    with pytest.raises(UsageError, match="multiples of 128 up to 2048, found 128,192"):
         TrainConfig(arch="hourglass104", size=128, sizes=(128, 192))
 
 

@@ -389,6 +389,7 @@ def test_a_size_that_the_bundle_s_network_does_not_take_is_refused(
 
     assert (code, taken) == (1, 0)
     assert lines[-1]["message"].endswith("must have 128x128 pixels, or multiples of 128")
+    assert lines[-1]["hint"] == "leave --size out; if that fails too, copy the bundle again"
     assert printed.count("\n") == 1
 
 
