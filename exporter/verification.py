@@ -20,6 +20,7 @@ from deepmark.runtime.bundle import OpenedBundle, open_bundle
 from deepmark.runtime.engines.engine import EngineRecord
 from deepmark.runtime.engines.gpu_libraries import FOLDER_VARIABLE, library_folder
 from deepmark.runtime.engines.gpu_settings import Compute, GpuSettings
+from deepmark.runtime.engines.kernel_cache import kernels_folder
 from deepmark.runtime.engines.loading import load_engine
 
 _MODULES = {"mnn": "MNN", "onnxruntime": "onnxruntime"}
@@ -113,15 +114,16 @@ def verify_native(
     if not bundle.is_dir():
         raise BundleError(f"{bundle} is no folder", hint="the C++ runtime reads unpacked bundles: unzip it first")
     options = [] if threads is None else ["--threads", str(threads)]
+    build = build_native("host")
     seconds: float = TIMEOUT_S
     kind: type[DeepMarkError] = BundleError
     environment: dict[str, str] = {}
     if compute != "cpu" and gpu is not None:
-        options += gpu.program_words(compute)
+        options += [*gpu.program_words(compute), "--kernels", str(kernels_folder().absolute())]
         environment = {FOLDER_VARIABLE: str(library_folder().absolute())}
         seconds, kind = gpu.timeout_s, EngineError
     code, lines = run_program(
-        build_native("host"),
+        build,
         "dm_verify",
         [str(bundle.resolve()), *options],
         environment=environment,

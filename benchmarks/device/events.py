@@ -53,7 +53,11 @@ class StartEvent(_Event, frozen=True, kw_only=True, tag="start"):
 
 
 class GpuFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """How a GPU runs the network: what it is, how many operators ran there, and what came before the first frame."""
+    """How a GPU runs the network: what it is, how many operators ran there, and what came before the first frame.
+
+    ``kernels`` and ``compiled_ms``: what became of compiled kernels, and what the load takes with none kept; None of
+    programs that keep none.
+    """
 
     name: str
     driver: str
@@ -65,6 +69,8 @@ class GpuFacts(msgspec.Struct, frozen=True, kw_only=True):
     create_ms: Milliseconds
     resize_ms: Milliseconds
     first_ms: Milliseconds
+    kernels: str | None = None
+    compiled_ms: Milliseconds | None = None
 
 
 class LoadedEvent(_Event, frozen=True, kw_only=True, tag="loaded"):
@@ -104,10 +110,14 @@ class SampleEvent(_Event, frozen=True, kw_only=True, tag="sample"):
 
 
 class EndEvent(_Event, frozen=True, kw_only=True, tag="end"):
-    """All runs are done."""
+    """All runs are done.
+
+    ``processor_s`` is the time of all threads on processors meanwhile; None of programs that do not say it.
+    """
 
     runs: Count
     seconds: Annotated[float, msgspec.Meta(ge=0)]
+    processor_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
     cpus_used: tuple[int, ...]
     memory: StageMemory
 

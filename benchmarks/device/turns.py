@@ -135,8 +135,11 @@ def contestant_result(
 
 
 def _of_gpu(turns: Sequence[BenchOutput]) -> dict[str, str | float]:
-    """The settings of a GPU, named as `deepmark bench` names this computer's; times are those of the first turn."""
-    first, gpu = turns[0].start, turns[0].loaded.gpu
+    """The settings of a GPU, named as `deepmark bench` names this computer's; times are those of the last turn.
+
+    What its first turns compiled was kept for that one.
+    """
+    first, gpu = turns[0].start, turns[-1].loaded.gpu
     assert gpu is not None
     return {
         "compute": first.compute,
@@ -150,4 +153,6 @@ def _of_gpu(turns: Sequence[BenchOutput]) -> dict[str, str | float]:
         "create_ms": round(gpu.create_ms),
         "resize_ms": round(gpu.resize_ms),
         "first_ms": round(gpu.first_ms),
+        **({} if gpu.kernels is None else {"kernels": gpu.kernels[:200]}),
+        **({} if gpu.compiled_ms is None else {"compiled_ms": round(gpu.compiled_ms)}),
     }

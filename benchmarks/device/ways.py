@@ -11,6 +11,9 @@ from deepmark.errors import DeviceError
 from deepmark.runtime.engines.gpu_libraries import LIBRARY_NAMES
 from deepmark.runtime.engines.gpu_settings import GPU_NAMES, Compute, Gpu, GpuPrecision, GpuSettings, Storage
 
+KERNELS = "kernels"
+"""Folder on the phone, beside the bundles, that keeps what a GPU's driver compiled."""
+
 _STORAGES: tuple[Storage, ...] = ("image", "buffer")
 _CLOSED_TO_SHELLS = ("huawei", "honor")  # makers whose Vulkan opens inside apps only (MNN's issue 541 and others)
 
@@ -41,7 +44,7 @@ class Way:
         """Return the options of the programs."""
         if self.compute == "cpu" or self.gpu is None:
             return ["--threads", str(threads), "--precision", self.precision]
-        return self.gpu.program_words(self.compute)
+        return [*self.gpu.program_words(self.compute), "--kernels", KERNELS]
 
     @property
     def tuning_s(self) -> int:

@@ -4,7 +4,8 @@ The golden vectors of every BUNDLE run in OpenCL's images, in its buffers and on
 computed, largest error of each head, objects. Kept kernels are put aside, so that the first session of each compiles
 and tunes and the next one takes what that kept. Then the engine with all its checks and a session of MNN alone, with
 the same file and settings, take turns: copies in and out, and the run. Ratios are of processor time, in which other
-programs do not count, and of wall time.
+programs do not count, and of wall time. Of an unpacked bundle `dm_bench` and that session take turns, too, by processor
+time: of one frame with letterbox and decoder, which are little beside the network.
 
 Without a GPU: tools/software_gpus.sh. Times then mean nothing, and the ratios are of that computer.
 
@@ -19,7 +20,7 @@ import os
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,16 +29,23 @@ from typing import Any, get_args
 
 import numpy as np
 
+from deepmark.benchmarks.speed.samples import write_ppm_files
 from deepmark.benchmarks.studies.support.arguments import add_count, existing_path
 from deepmark.benchmarks.studies.support.machine import machine_name
 from deepmark.benchmarks.studies.support.turn_times import time_in_turns
+from deepmark.benchmarks.studies.support.turns import turns
 from deepmark.console import print_json, print_table, say
+from deepmark.errors import EngineError
 from deepmark.exporter.gpu_verification import GpuVerification, verify_on_gpu
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.bundle import open_bundle
+from deepmark.runtime.engines.gpu_libraries import FOLDER_VARIABLE, library_folder
 from deepmark.runtime.engines.gpu_settings import Gpu, GpuPrecision, GpuSettings, Storage, Tuning
+from deepmark.runtime.engines.kernel_cache import kernels_folder
 from deepmark.runtime.engines.loading import load_engine
 from deepmark.runtime.engines.mnn import host_copies, host_tensor, import_mnn
+from deepmark.runtime.native import NativeBuild, build_native
+from deepmark.runtime.native.program import run_program
 from deepmark.runtime.native_libraries import captured_stdout
 
 BACK_ENDS: tuple[tuple[Gpu, Storage], ...] = (("opencl", "image"), ("opencl", "buffer"), ("vulkan", "image"))
@@ -62,6 +70,7 @@ class BackEndResult:
         parts_ms: part of a run of MNN alone -> median wall time, in milliseconds.
         processor_ratio: the engine's processor time for a run, divided by that of MNN alone.
         wall_ratio: the engine's shortest wall time for a run, divided by that of MNN alone.
+        native_ratio: processor time of a frame of `dm_bench`, divided by that of MNN alone; None of a zip.
     """
 
     bundle: str
@@ -75,6 +84,7 @@ class BackEndResult:
     parts_ms: dict[str, float]
     processor_ratio: float
     wall_ratio: float
+    native_ratio: float | None
 
 
 class PlainSession:
@@ -133,6 +143,7 @@ def measure(bundle: Path, gpu: Gpu, settings: GpuSettings, rounds: int) -> BackE
     Raises:
         DeepMarkError: it could not be proven that the GPU computes it.
     """
+    build = build_native("host") if bundle.is_dir() else None  # in the user's own cache
     with _nothing_kept():
         found = verify_on_gpu(bundle, gpu, settings)
         model = open_bundle(bundle)
@@ -144,16 +155,45 @@ def measure(bundle: Path, gpu: Gpu, settings: GpuSettings, rounds: int) -> BackE
             alone.run(x)
             alone.spent = {part: [] for part in _PARTS}
             times = time_in_turns([lambda: engine.run(x), lambda: alone.run(x)], rounds)
+            spent = {part: round(median(spent), 3) for part, spent in alone.spent.items()}
+            words = [*settings.program_words(gpu), "--kernels", str(kernels_folder())]
+            native = None if build is None else _native_ratio(build, bundle, words, lambda: alone.run(x), rounds)
     return _result(
         bundle.name,
         found,
-        {part: round(median(spent), 3) for part, spent in alone.spent.items()},
-        (times.ratio(0, 1).value, round(times.shortest_ms(0) / times.shortest_ms(1), 3)),
+        spent,
+        (times.ratio(0, 1).value, round(times.shortest_ms(0) / times.shortest_ms(1), 3), native),
     )
 
 
+def _native_ratio(
+    build: NativeBuild, bundle: Path, words: Sequence[str], alone: Callable[[], object], rounds: int
+) -> float:
+    """Let `dm_bench` and a session of MNN alone take turns; return the ratio of their median processor times."""
+    spec = open_bundle(bundle).manifest.input
+    image = np.random.default_rng(0).integers(0, 256, (spec.height, spec.width, 3), np.uint8)
+    environment = {FOLDER_VARIABLE: str(library_folder().absolute())}
+    native, own = [], []
+    with tempfile.TemporaryDirectory(prefix="deepmark-study-") as folder:
+        pictures = Path(folder) / "pictures"
+        write_ppm_files([image], pictures)
+        command = [str(bundle.resolve()), "--pictures", str(pictures), "--warm-up-runs", "1", "--runs", "1", *words]
+        for number in range(rounds):
+            for side in turns(("native", "own"), number):
+                if side == "native":
+                    _, lines = run_program(build, "dm_bench", command, environment=environment, timeout_s=TIMEOUT_S)
+                    if lines[-1]["event"] == "error":
+                        raise EngineError(f"dm_bench: {lines[-1]['message']}", hint=lines[-1]["hint"])
+                    native.append(float(lines[-1]["processor_s"]))
+                else:
+                    before = time.process_time()
+                    alone()
+                    own.append(time.process_time() - before)
+    return round(median(native) / median(own), 3)
+
+
 def _result(
-    name: str, found: GpuVerification, parts_ms: dict[str, float], ratios: tuple[float, float]
+    name: str, found: GpuVerification, parts_ms: dict[str, float], ratios: tuple[float, float, float | None]
 ) -> BackEndResult:
     (hop,) = found.report
     spent = found.engine.settings
@@ -169,6 +209,7 @@ def _result(
         parts_ms=parts_ms,
         processor_ratio=ratios[0],
         wall_ratio=ratios[1],
+        native_ratio=ratios[2],
     )
 
 
@@ -208,7 +249,7 @@ def run(options: Namespace) -> None:
         print_json(rows)
         return
     print_table(("bundle", "operators", "largest error", "objects", ""), map(_proof, rows), title="Golden vectors")
-    columns = ("bundle", "where", "compiled, s", "kept, s", "ratio", *_PARTS, "of MNN's own")
+    columns = ("bundle", "where", "compiled, s", "kept, s", "ratio", *_PARTS, "of MNN's own", "in C++")
     print_table(columns, map(_cost, rows), title="Preparation; parts of a run, ms; the engine's run by MNN's own")
     say(f"{machine_name()}; precision {options.precision}, tuning {options.tuning}, {options.rounds} runs in turns")
 
@@ -234,4 +275,5 @@ def _cost(row: BackEndResult) -> tuple[str, ...]:
         f"{kept / row.compiled_ms:.2f}",
         *(f"{spent:.1f}" for spent in row.parts_ms.values()),
         f"{row.processor_ratio:.2f} (wall {row.wall_ratio:.2f})",
+        "-" if row.native_ratio is None else f"{row.native_ratio:.2f}",
     )

@@ -131,7 +131,7 @@ RULES = (
         "8e",
         _POOLS,
         "strides are left out",
-        "cannot be run",
+        "the process crashes when the model is run",
         "write strides",
         lambda node: not node.has("strides"),
     ),

@@ -6,6 +6,7 @@ its own for each session. What it wrote is kept under a name that stands for all
 sha256 in front, and appears whole or not at all. While a session tries a kept file there is a locked mark beside it: a
 mark that nobody holds means that its process died, and the file is thrown away.
 
+The C++ runtime makes the same files by the same rules (`runtime/native/src/kernel_cache.hpp`), and takes these.
 Everything here is only about time: where nothing can be kept, kernels are compiled again.
 """
 
@@ -60,7 +61,7 @@ class KernelKey:
 
     def text(self) -> str:
         """Return all of it as JSON."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
 
     def file_name(self) -> str:
         """Return a name for a file, of letters, digits and hyphens."""
@@ -132,6 +133,15 @@ def lend_kernels(key: KernelKey) -> Iterator[KernelLoan]:
         yield loan
 
 
+def kernels_folder() -> Path:
+    """Return the folder of the files.
+
+    Raises:
+        RuntimeError: there is no cache folder, as this user has no home.
+    """
+    return cache_folder() / "kernels"
+
+
 def drop_condemned(name: str = "") -> int:
     """Throw away kept kernels whose last user died while it tried them; return their number.
 
@@ -140,9 +150,9 @@ def drop_condemned(name: str = "") -> int:
     """
     dropped = 0
     with suppress(OSError, RuntimeError):
-        for mark in sorted(_folder().glob(f"{name}*{_MARK}*")):
+        for mark in sorted(kernels_folder().glob(f"{name}*{_MARK}*")):
             with suppress(FileNotFoundError), sole_use(mark) as nobody:
-                if nobody:
+                if nobody and mark.exists():  # or its process has just taken it away
                     logger.warning("cached kernels are thrown away: the process that tried them last died")
                     mark.with_name(mark.name.partition(_MARK)[0]).unlink(missing_ok=True)
                     mark.unlink(missing_ok=True)
@@ -151,7 +161,7 @@ def drop_condemned(name: str = "") -> int:
 
 
 def _lend(key: KernelKey, stack: ExitStack) -> KernelLoan:
-    entry = _folder() / key.file_name()
+    entry = kernels_folder() / key.file_name()
     drop_condemned(entry.name)
     scratch = stack.enter_context(scratch_folder(entry))
     file = scratch / "kernels"
@@ -159,24 +169,22 @@ def _lend(key: KernelKey, stack: ExitStack) -> KernelLoan:
     if found is None:
         return KernelLoan(file, _entry=entry, _key=key.text())
     content, compiled_ms = found
-    stack.enter_context(_mark(entry))
+    stack.enter_context(_mark(entry, scratch))
     file.write_bytes(content)
     return KernelLoan(file, compiled_ms, "cached", entry, key.text(), content)
 
 
 @contextmanager
-def _mark(entry: Path) -> Iterator[None]:
-    mark = entry.with_name(f"{entry.name}{_MARK}{secrets.token_hex(4)}")
-    mark.touch(exist_ok=False)
-    try:
-        with sole_use(mark):
+def _mark(entry: Path, scratch: Path) -> Iterator[None]:
+    """Set a mark, which is locked whenever others see it."""
+    hidden, mark = scratch / "mark", entry.with_name(f"{entry.name}{_MARK}{secrets.token_hex(4)}")
+    hidden.touch()
+    with sole_use(hidden):
+        hidden.rename(mark)
+        try:
             yield
-    finally:
-        mark.unlink(missing_ok=True)
-
-
-def _folder() -> Path:
-    return cache_folder() / "kernels"
+        finally:
+            mark.unlink(missing_ok=True)
 
 
 def _not_kept(why: str) -> str:

@@ -8,6 +8,7 @@ prints is read after every run, and heads that are not finite are refused.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -169,11 +170,11 @@ class MnnGpuSession:
             if kernels.file is not None:
                 with captured_stdout():  # of an empty file it says that it cannot be read
                     self._interpreter.setCacheFile(native_path(kernels.file, EngineError))
-            with self._listening("session"):
+            with self._listening("session", kernels):
                 self._create()
             created = time.perf_counter()
             self._require_backend()
-            with self._listening("preparation"):
+            with self._listening("preparation", kernels):
                 self._resize(shape)
             resized = time.perf_counter()
             noise = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
@@ -208,7 +209,7 @@ class MnnGpuSession:
             return
         with captured_stdout() as output:
             self._interpreter.updateCacheFile(self._session, 0)
-        unsound = trouble_in(output.text)  # a driver that hands out no binary, say
+        unsound = trouble_in(output.text, os.fspath(kernels.file))  # a driver that hands out no binary, say
         with captured_stdout():
             self._interpreter.setCacheFile("")
         if unsound is None:
@@ -303,10 +304,11 @@ class MnnGpuSession:
                 )
 
     @contextmanager
-    def _listening(self, what: str) -> Iterator[None]:
+    def _listening(self, what: str, kernels: KernelLoan | None = None) -> Iterator[None]:
         with captured_stdout() as output:
             yield
-        trouble = trouble_in(output.text)
+        named = "" if kernels is None or kernels.file is None else os.fspath(kernels.file)
+        trouble = trouble_in(output.text, named)
         if trouble is not None and not (self._settings.allow_cpu_operators and "upport" in trouble):
             raise EngineError(f"MNN's {what} on {self._name} went wrong: {trouble}", hint=_NOT_USABLE)
 

@@ -11,6 +11,12 @@ _TROUBLE = re.compile(
 )
 
 
-def trouble_in(printed: str) -> str | None:
-    """Return the first line that means trouble, of what MNN printed; None where there is none."""
-    return next((line.strip() for line in printed.splitlines() if _TROUBLE.search(line)), None)
+def trouble_in(printed: str, path: str = "") -> str | None:
+    """Return the first line that means trouble, of what MNN printed; None where there is none.
+
+    Args:
+        printed: text of any number of lines.
+        path: path of a file that MNN may name there, whose own words mean nothing.
+    """
+    text = printed.replace(path, "") if path else printed
+    return next((line.strip() for line in text.splitlines() if _TROUBLE.search(line)), None)

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ FLAGS = ("-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Wshadow", "-Wconversio
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 EMULATOR = ("qemu-aarch64-static", "-cpu", "cortex-a76")
+Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
+"""Takes a program's name and words, gives its exit status, its lines of JSON, and what it printed for people."""
+
 CROSS_TOOLS = ("cmake", "nm", "aarch64-linux-gnu-g++", "qemu-aarch64-static")
 
 

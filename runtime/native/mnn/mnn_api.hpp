@@ -109,10 +109,12 @@ public:
     static void destroy(Interpreter* net);
     void setSessionMode(SessionMode mode);
     void setSessionHint(HintMode mode, int value);
+    void setCacheFile(const char* file, std::size_t key_size = 128);
     Session* createSession(const ScheduleConfig& config);
     void releaseModel();
     void resizeTensor(Tensor* tensor, const std::vector<int>& shape);
     void resizeSession(Session* session);
+    ErrorCode updateCacheFile(Session* session, int flag = 0);
     ErrorCode runSession(Session* session) const;
     ErrorCode runSessionWithCallBackInfo(const Session* session,
                                          const TensorCallBackWithInfo& before,

@@ -75,10 +75,10 @@ Words read_words(int count, char** words, const std::set<std::string>& known,
 const char gpu_usage[] =
     " [--compute cpu|opencl|vulkan] [--gpu-precision high|normal|low] "
     "[--opencl-storage image|buffer] [--gpu-tuning none|fast|normal|wide|heavy] "
-    "[--allow-cpu-operators]";
+    "[--allow-cpu-operators] [--kernels FOLDER]";
 
 std::set<std::string> with_gpu_options(std::set<std::string> more) {
-    more.insert({"--compute", "--gpu-precision", "--opencl-storage", "--gpu-tuning"});
+    more.insert({"--compute", "--gpu-precision", "--opencl-storage", "--gpu-tuning", "--kernels"});
     return more;
 }
 
@@ -89,12 +89,14 @@ void refuse_strange(Words& words, const EngineSettings& settings) {
     static const std::set<std::string> of_cpu = {"--threads", "--precision", "--power",
                                                  "--winograd"},
                                        of_gpu = {"--gpu-precision", "--opencl-storage",
-                                                 "--gpu-tuning", gpu_flag};
+                                                 "--gpu-tuning", "--kernels", gpu_flag};
     const bool gpu = is_gpu(settings.compute);
     for (const std::string& option : gpu ? of_cpu : of_gpu)
         if (words.options.count(option))
             words.wrong =
                 option + " goes with --compute " + (gpu ? "cpu" : "opencl or vulkan") + " only";
+    if (words.options.count("--kernels") && settings.gpu.kernels.empty())
+        words.wrong = "--kernels must name a folder, found ''";
     if (settings.compute == Compute::vulkan && words.options.count("--opencl-storage"))
         words.wrong = "--opencl-storage goes with --compute opencl only";
     std::string error;
@@ -110,6 +112,7 @@ EngineSettings settings_of(Words& words) {
     settings.gpu.storage = Storage(words.choice("--opencl-storage", storages));
     settings.gpu.tuning = Tuning(words.choice("--gpu-tuning", tunings));
     settings.gpu.allow_cpu_operators = words.options.count(gpu_flag) > 0;
+    settings.gpu.kernels = words.text("--kernels", "");
     const int here =
         int(std::clamp(std::thread::hardware_concurrency(), 1u, unsigned(most_threads_by_default)));
     settings.threads = words.whole("--threads", here, 1, 64);

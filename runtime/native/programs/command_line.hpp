@@ -32,10 +32,11 @@ Words read_words(int count, char** words, const std::set<std::string>& known,
                  const std::set<std::string>& repeated = {});
 
 // How a network is computed: --threads, --precision, --power, --winograd, --memory, --compute,
-// --gpu-precision, --opencl-storage, --gpu-tuning, each with a value; --allow-cpu-operators.
+// --gpu-precision, --opencl-storage, --gpu-tuning, --kernels, each with a value;
+// --allow-cpu-operators.
 EngineSettings settings_of(Words& words);
 
-// The last five of them are of every program: `more`, and those with a value; and their usage.
+// The last six of them are of every program: `more`, and those with a value; and their usage.
 std::set<std::string> with_gpu_options(std::set<std::string> more);
 constexpr char gpu_flag[] = "--allow-cpu-operators";
 extern const char gpu_usage[];

@@ -1,11 +1,11 @@
 #include "benchmark.hpp"
 
-#include <dirent.h>
 #include <sched.h>
 
 #include <algorithm>
 #include <set>
 
+#include "folders.hpp"
 #include "gpu_settings.hpp"
 #include "model_description.hpp"
 #include "picture.hpp"
@@ -37,19 +37,14 @@ struct Sample {
 };
 
 bool read_pictures(const std::string& folder, std::vector<Picture>& pictures, std::string& error) {
-    DIR* listing = opendir(folder.c_str());
-    if (!listing) {
+    std::vector<std::string> names;
+    if (!list_names(folder, names)) {
         error = folder + ": no folder of pictures";
         return false;
     }
-    std::vector<std::string> names;
-    while (const dirent* entry = readdir(listing)) {
-        const std::string name = entry->d_name;
-        if (name.size() > 4 && name.compare(name.size() - 4, 4, ".ppm") == 0) names.push_back(name);
-    }
-    closedir(listing);
     std::sort(names.begin(), names.end());
     for (const auto& name : names) {
+        if (name.size() <= 4 || name.compare(name.size() - 4, 4, ".ppm") != 0) continue;
         Bytes content;
         pictures.emplace_back();
         if (!read_file(folder + "/" + name, std::size_t(1) << 30, content, error)) return false;
@@ -133,11 +128,12 @@ void write(std::vector<Sample>& samples, Listener& listener) {
     samples.clear();
 }
 
-std::string end_line(int runs, double seconds, const std::set<int>& cpus) {
+std::string end_line(int runs, double seconds, double processor, const std::set<int>& cpus) {
     std::string used;
     for (int cpu : cpus) used += (used.empty() ? "" : ",") + std::to_string(cpu);
     return R"({"event":"end","runs":)" + std::to_string(runs) + R"(,"seconds":)" +
-           fixed(seconds, 3) + R"(,"cpus_used":[)" + used + R"(],"memory":)" + memory_now() + "}";
+           fixed(seconds, 3) + R"(,"processor_s":)" + fixed(processor, 6) + R"(,"cpus_used":[)" +
+           used + R"(],"memory":)" + memory_now() + "}";
 }
 
 }  // namespace
@@ -234,6 +230,7 @@ BenchmarkEnd run_benchmark(const std::string& bundle_folder, const std::string& 
     const int runs = settings.runs;
     const double time_ms = 1000 * settings.seconds;
     const Stopwatch measuring;
+    const double spent_before = processor_s();
     int done = 0;
     turn = 0;
     while ((!runs || done < runs) && (time_ms <= 0 || measuring.ms() < time_ms)) {
@@ -244,9 +241,9 @@ BenchmarkEnd run_benchmark(const std::string& bundle_folder, const std::string& 
         ++done;
         if (samples.size() == block) write(samples, listener);
     }
-    const double took = measuring.ms() / 1000;
+    const double took = measuring.ms() / 1000, spent = processor_s() - spent_before;
     write(samples, listener);
-    listener.line(end_line(done, took, cpus));
+    listener.line(end_line(done, took, spent, cpus));
     return BenchmarkEnd::done;
 }
 

@@ -43,7 +43,7 @@ Engine::~Engine() = default;
 const std::vector<Output>& Engine::outputs() const { return state_->mnn.outputs; }
 const GpuFacts* Engine::gpu() const { return state_->gpu.get(); }
 
-std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int width, int multiple,
+std::unique_ptr<Engine> Engine::load(const ModelFile& model, int height, int width, int multiple,
                                      const EngineSettings& settings, std::string& error) {
     // MNN accepts sizes that it cannot run, and then leaves the old outputs in place.
     if (height <= 0 || width <= 0 || height % multiple || width % multiple ||
@@ -53,15 +53,15 @@ std::unique_ptr<Engine> Engine::load(const std::string& path, int height, int wi
                 "x" + std::to_string(width);
         return nullptr;
     }
-    return load(path, {{"", {1, 3, height, width}}}, settings, error);
+    return load(model, {{"", {1, 3, height, width}}}, settings, error);
 }
 
-std::unique_ptr<Engine> Engine::load(const std::string& path, const std::vector<Input>& inputs,
+std::unique_ptr<Engine> Engine::load(const ModelFile& model, const std::vector<Input>& inputs,
                                      const EngineSettings& settings, std::string& error) try {
     auto state = std::make_unique<State>();
     if (is_gpu(settings.compute)) {
         state->gpu = std::make_unique<GpuFacts>();
-        if (!open_on_gpu(path, inputs, settings, state->mnn, *state->gpu, error)) return nullptr;
+        if (!open_on_gpu(model, inputs, settings, state->mnn, *state->gpu, error)) return nullptr;
         return std::unique_ptr<Engine>(new Engine(std::move(state)));
     }
     if (settings.threads < 1 || settings.threads > 64) {
@@ -69,7 +69,7 @@ std::unique_ptr<Engine> Engine::load(const std::string& path, const std::vector<
         return nullptr;
     }
     MnnSession& mnn = state->mnn;
-    if (!mnn.read(path, error)) return nullptr;
+    if (!mnn.read(model.path, error)) return nullptr;
     mnn.net->setSessionMode(MNN::Interpreter::Session_Release);
     if (settings.winograd_level >= 0)
         mnn.net->setSessionHint(MNN::Interpreter::WINOGRAD_MEMORY_LEVEL, settings.winograd_level);
@@ -83,12 +83,12 @@ std::unique_ptr<Engine> Engine::load(const std::string& path, const std::vector<
     MNN::ScheduleConfig schedule;
     schedule.numThread = settings.threads;
     schedule.backendConfig = &backend;
-    if (!mnn.create(path, schedule, error)) return nullptr;
+    if (!mnn.create(model.path, schedule, error)) return nullptr;
     if (inputs.size() == 1) prepare_square(mnn, inputs[0].shape);
-    if (!mnn.prepare(path, inputs, error)) return nullptr;
+    if (!mnn.prepare(model.path, inputs, error)) return nullptr;
     return std::unique_ptr<Engine>(new Engine(std::move(state)));
 } catch (const std::exception& caught) {
-    error = path + ": " + caught.what();
+    error = model.path + ": " + caught.what();
     return nullptr;
 }
 

@@ -10,6 +10,11 @@
 
 namespace deepmark {
 
+struct ModelFile {
+    std::string path;
+    std::string sha256;  // hex
+};
+
 struct Input {
     std::string name;  // empty: the only one's, whatever that is
     std::vector<int> shape;
@@ -31,9 +36,11 @@ struct GpuFacts {
     std::string precision;  // really computed in: fp32, "fp16, sums in fp32", fp16
     std::string placement;  // "112 of 112 operators on " and the name; those on the CPU are named
     int operators = 0, on_cpu = 0;
-    double create_ms = 0;  // reading the file and making the session
-    double resize_ms = 0;  // compiling and tuning for the size
-    double first_ms = 0;   // the first run, with copies in and out, operator by operator
+    double create_ms = 0;    // reading the file and making the session
+    double resize_ms = 0;    // compiling and tuning for the size
+    double first_ms = 0;     // the first run, with copies in and out, operator by operator
+    std::string kernels;     // what became of compiled kernels: "cached", or "compiled", and why
+    double compiled_ms = 0;  // what those three take together with no kernels kept
     bool may_use_cpu = false;
 };
 
@@ -43,12 +50,11 @@ public:
 
     // Load a .mnn file for one input of (1, 3, height, width), both sides multiples of what the
     // network asks for (above 0). Null on failure, with one sentence in `error`.
-    static std::unique_ptr<Engine> load(const std::string& path, int height, int width,
-                                        int multiple, const EngineSettings& settings,
-                                        std::string& error);
+    static std::unique_ptr<Engine> load(const ModelFile& model, int height, int width, int multiple,
+                                        const EngineSettings& settings, std::string& error);
 
     // The same for these inputs and no others.
-    static std::unique_ptr<Engine> load(const std::string& path, const std::vector<Input>& inputs,
+    static std::unique_ptr<Engine> load(const ModelFile& model, const std::vector<Input>& inputs,
                                         const EngineSettings& settings, std::string& error);
 
     // Run on as many floats for each input as its shape has, in the order that they were loaded in.

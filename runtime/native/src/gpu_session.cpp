@@ -7,6 +7,7 @@
 
 #include "gpu_device.hpp"
 #include "gpu_library.hpp"
+#include "kernel_cache.hpp"
 #include "mnn_output.hpp"
 #include "stopwatch.hpp"
 
@@ -34,6 +35,16 @@ struct Placement {
         return said;
     }
 };
+
+// What was printed, but for the path of a file that MNN names there, which may hold any word.
+std::string without(std::string printed, const std::string& path) {
+    while (!path.empty()) {
+        const std::size_t at = printed.find(path);
+        if (at == std::string::npos) break;
+        printed.erase(at, path.size());
+    }
+    return printed;
+}
 
 // False: MNN printed a line that means trouble.
 bool is_sound(const std::string& printed, const char* what, const GpuFacts& facts,
@@ -145,6 +156,83 @@ bool prove(MnnSession& mnn, const EngineSettings& settings, GpuFacts& facts, std
     return true;
 }
 
+MNN::BackendConfig back_end_of(const EngineSettings& settings) {
+    MNN::BackendConfig back_end;
+    back_end.precision =
+        settings.gpu.precision == GpuPrecision::high  ? MNN::BackendConfig::Precision_High
+        : settings.gpu.precision == GpuPrecision::low ? MNN::BackendConfig::Precision_Low
+                                                      : MNN::BackendConfig::Precision_Normal;
+    if (settings.memory == Memory::low) back_end.memory = MNN::BackendConfig::Memory_Low;
+    return back_end;
+}
+
+// Let MNN write what was compiled, and keep it; it would write there again when its interpreter
+// goes.
+void take_kernels(MnnSession& mnn, KernelLoan& kernels, double spent_ms) {
+    if (kernels.file().empty()) return;
+    std::string trouble;
+    {
+        MnnOutput output;
+        mnn.net->updateCacheFile(mnn.session);
+        // A driver that hands out no binary, say.
+        trouble = trouble_in(without(output.end(), kernels.file()));
+    }
+    {
+        MnnOutput output;
+        mnn.net->setCacheFile("");
+    }
+    if (trouble.empty())
+        kernels.keep(spent_ms);
+    else
+        kernels.give_up(trouble);
+}
+
+// Make the session, with kept kernels where some were lent, and prove it.
+bool make(const std::string& path, const std::vector<Input>& inputs, const EngineSettings& settings,
+          KernelLoan& kernels, MnnSession& mnn, GpuFacts& facts, std::string& error) {
+    MNN::BackendConfig back_end = back_end_of(settings);
+    MNN::ScheduleConfig schedule;
+    schedule.type = settings.compute == Compute::opencl ? MNN_FORWARD_OPENCL : MNN_FORWARD_VULKAN;
+    schedule.numThread = facts.mode;  // one field for both
+    schedule.backendConfig = &back_end;
+    Stopwatch phase;
+    {
+        MnnOutput output;
+        if (!mnn.read(path, error)) return false;
+        if (!is_sound(output.end(), "reading", facts, error)) return false;
+    }
+    mnn.net->setSessionMode(MNN::Interpreter::Session_Debug);  // callbacks for every operator
+    if (!kernels.file().empty()) {
+        MnnOutput output;  // of an empty file it says that it cannot be read
+        mnn.net->setCacheFile(kernels.file().c_str());
+    }
+    {
+        MnnOutput output;
+        if (!mnn.create(path, schedule, error)) return false;
+        if (!is_sound(without(output.end(), kernels.file()), "session", facts, error)) return false;
+    }
+    facts.create_ms = phase.lap_ms();
+    const int found = mnn.info(MNN::Interpreter::BACKENDS);
+    if (found != schedule.type) {
+        error = "MNN did not take " + facts.name + ": its session runs on back end " +
+                std::to_string(found) + ", expected " + std::to_string(schedule.type);
+        return false;
+    }
+    {
+        MnnOutput output;
+        if (!mnn.prepare(path, inputs, error)) return false;
+        if (!is_sound(without(output.end(), kernels.file()), "preparation", facts, error))
+            return false;
+    }
+    facts.resize_ms = phase.lap_ms();
+    if (!prove(mnn, settings, facts, error)) return false;
+    const double spent_ms = facts.create_ms + facts.resize_ms + facts.first_ms;
+    take_kernels(mnn, kernels, spent_ms);
+    facts.kernels = kernels.state();
+    facts.compiled_ms = kernels.compiled_ms(spent_ms);
+    return true;
+}
+
 }  // namespace
 
 bool run_on_gpu(MnnSession& mnn, std::initializer_list<const float*> inputs, const GpuFacts& facts,
@@ -152,7 +240,7 @@ bool run_on_gpu(MnnSession& mnn, std::initializer_list<const float*> inputs, con
     return run(mnn, inputs, facts, error, [&] { return int(mnn.net->runSession(mnn.session)); });
 }
 
-bool open_on_gpu(const std::string& path, const std::vector<Input>& inputs,
+bool open_on_gpu(const ModelFile& model, const std::vector<Input>& inputs,
                  const EngineSettings& settings, MnnSession& mnn, GpuFacts& facts,
                  std::string& error) {
     GpuDevice device;
@@ -160,7 +248,7 @@ bool open_on_gpu(const std::string& path, const std::vector<Input>& inputs,
         !find_device(settings.compute, device, error))
         return false;
     if (inputs.size() != 1) {
-        error = path + ": a GPU runs networks of one input only";
+        error = model.path + ": a GPU runs networks of one input only";
         return false;
     }
     if (settings.gpu.precision != GpuPrecision::high && !device.fp16) {
@@ -175,38 +263,29 @@ bool open_on_gpu(const std::string& path, const std::vector<Input>& inputs,
     facts.precision = gpu_arithmetic(settings);
     facts.may_use_cpu = settings.gpu.allow_cpu_operators;
 
-    MNN::BackendConfig backend;
-    backend.precision =
-        settings.gpu.precision == GpuPrecision::high  ? MNN::BackendConfig::Precision_High
-        : settings.gpu.precision == GpuPrecision::low ? MNN::BackendConfig::Precision_Low
-                                                      : MNN::BackendConfig::Precision_Normal;
-    if (settings.memory == Memory::low) backend.memory = MNN::BackendConfig::Memory_Low;
-    MNN::ScheduleConfig schedule;
-    schedule.type = settings.compute == Compute::opencl ? MNN_FORWARD_OPENCL : MNN_FORWARD_VULKAN;
-    schedule.numThread = facts.mode;  // one field for both
-    schedule.backendConfig = &backend;
-    Stopwatch phase;
-    {
-        MnnOutput output;
-        if (!mnn.read(path, error)) return false;
-        mnn.net->setSessionMode(MNN::Interpreter::Session_Debug);  // callbacks for every operator
-        if (!mnn.create(path, schedule, error)) return false;
-        if (!is_sound(output.end(), "session", facts, error)) return false;
+    const MNN::BackendConfig back_end = back_end_of(settings);
+    KernelKey key;
+    key.model_sha256 = model.sha256;
+    key.gpu = settings.compute;
+    key.device = device;
+    key.mnn = MNN::getVersion();
+    key.mode = facts.mode;
+    key.precision = back_end.precision;
+    key.memory = back_end.memory;
+    key.cpu_operators = settings.gpu.allow_cpu_operators;
+    key.shape = inputs[0].shape;
+    KernelLoan kernels(settings.gpu.kernels, key);
+    for (;;) {
+        {
+            MnnSession made;  // goes before its kernels do: MNN writes them once more
+            if (make(model.path, inputs, settings, kernels, made, facts, error)) {
+                mnn = std::move(made);
+                return true;
+            }
+        }
+        if (!kernels.is_filled()) return false;
+        kernels.condemn();
     }
-    facts.create_ms = phase.lap_ms();
-    const int found = mnn.info(MNN::Interpreter::BACKENDS);
-    if (found != schedule.type) {
-        error = "MNN did not take " + facts.name + ": its session runs on back end " +
-                std::to_string(found) + ", expected " + std::to_string(schedule.type);
-        return false;
-    }
-    {
-        MnnOutput output;
-        if (!mnn.prepare(path, inputs, error)) return false;
-        if (!is_sound(output.end(), "preparation", facts, error)) return false;
-    }
-    facts.resize_ms = phase.lap_ms();
-    return prove(mnn, settings, facts, error);
 }
 
 }  // namespace deepmark

@@ -10,10 +10,11 @@
 
 namespace deepmark {
 
-// Load a model for these inputs, and prove on made ones that the GPU computes it. False where a
+// Load a model for these inputs, with kept kernels if there are any and they are good, and prove on
+// made inputs that the GPU computes it. False where a
 // library, a driver or a device is missing, it lacks what is asked for, or the proof failed;
 // `error` says why in one sentence.
-bool open_on_gpu(const std::string& path, const std::vector<Input>& inputs,
+bool open_on_gpu(const ModelFile& model, const std::vector<Input>& inputs,
                  const EngineSettings& settings, MnnSession& mnn, GpuFacts& facts,
                  std::string& error);
 

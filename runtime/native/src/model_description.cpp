@@ -64,7 +64,8 @@ std::string gpu_facts(const Engine& engine) {
            R"(,"operators":)" + std::to_string(gpu->operators) + R"(,"on_cpu":)" +
            std::to_string(gpu->on_cpu) + R"(,"create_ms":)" + fixed(gpu->create_ms, 3) +
            R"(,"resize_ms":)" + fixed(gpu->resize_ms, 3) + R"(,"first_ms":)" +
-           fixed(gpu->first_ms, 3) + "}";
+           fixed(gpu->first_ms, 3) + R"(,"kernels":)" + quoted(gpu->kernels) +
+           R"(,"compiled_ms":)" + fixed(gpu->compiled_ms, 3) + "}";
 }
 
 std::string session_memory(const Engine& engine) {

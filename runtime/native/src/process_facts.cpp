@@ -1,5 +1,7 @@
 #include "process_facts.hpp"
 
+#include <time.h>
+
 #include <fstream>
 
 namespace deepmark {
@@ -28,6 +30,12 @@ std::string memory_now() {
     return "{\"rss_kib\":" + kib("/proc/self/status", "VmRSS:") +
            ",\"hwm_kib\":" + kib("/proc/self/status", "VmHWM:") +
            ",\"pss_kib\":" + kib("/proc/self/smaps_rollup", "Pss:") + "}";
+}
+
+double processor_s() {
+    timespec spent = {};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+    return double(spent.tv_sec) + 1e-9 * double(spent.tv_nsec);
 }
 
 std::string cpus_allowed() { return field("/proc/self/status", "Cpus_allowed_list:"); }

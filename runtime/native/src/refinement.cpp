@@ -69,7 +69,8 @@ std::unique_ptr<Refinement> Refinement::open(const std::vector<std::string>& pat
                   channels = one.bundle.num_channels;
         const std::vector<Input> inputs = {{"image", {1, 3, height, width}},
                                            {"pose", {1, channels, 3}}};
-        one.engine = Engine::load(one.bundle.model_path(), inputs, obeyed, error);
+        one.engine = Engine::load({one.bundle.model_path(), one.bundle.model_sha256()}, inputs,
+                                  obeyed, error);
         if (!one.engine) return nullptr;
         const auto& outputs = one.engine->outputs();
         if (outputs.size() != 1 || outputs[0].shape != std::vector<int>{1, channels, 2}) {

@@ -15,6 +15,7 @@ struct RefinerBundle {
     Files files;
 
     std::string model_path() const { return path + "/model.mnn"; }
+    std::string model_sha256() const { return files.at("model.mnn").sha256; }
 
     // Read and check the manifest, and every listed file against its length and sha256. False:
     // `error` says why.

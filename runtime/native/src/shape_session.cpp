@@ -20,8 +20,8 @@ std::unique_ptr<ShapeSession> ShapeSession::load(const Bundle& bundle, SparseHea
                                                  const Sides& input, const EngineSettings& settings,
                                                  std::string& error) {
     std::unique_ptr<ShapeSession> made(new ShapeSession(bundle, sparse, input));
-    made->engine_ = Engine::load(bundle.model_path(), input.height, input.width, bundle.multiple,
-                                 settings, error);
+    made->engine_ = Engine::load({bundle.model_path(), bundle.model_sha256()}, input.height,
+                                 input.width, bundle.multiple, settings, error);
     return made->engine_ && made->connect(error) ? std::move(made) : nullptr;
 }
 

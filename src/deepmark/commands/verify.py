@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -108,12 +109,15 @@ def _verify_on_gpu(
     else:
         print_report(found.report)
         say(f"{found.engine.placement}, {found.engine.precision}")
-        spent = found.engine.settings
-        parts = ", ".join(f"{part} {spent[f'{part}_ms']}" for part in ("create", "resize", "first"))
-        without = f"kernels {spent['kernels']}, {spent['compiled_ms']} without"
-        say(f"milliseconds before the first picture: {parts}; {without}")
+        _say_preparation(found.engine.settings)
         say(f"objects that both have, to the metric: {found.kept} of {found.objects}")
     found.report.require(hint="try --gpu-precision high, or compute on the CPU")
+
+
+def _say_preparation(spent: Mapping[str, Any]) -> None:
+    parts = ", ".join(f"{part} {spent[f'{part}_ms']:.0f}" for part in ("create", "resize", "first"))
+    without = f"kernels {spent['kernels']}, {spent['compiled_ms']:.0f} without"
+    say(f"milliseconds before the first picture: {parts}; {without}")
 
 
 def _refuse_tolerances(*, given: bool) -> None:
@@ -137,5 +141,6 @@ def _verify_native(
     end = lines[-1]
     if end.get("gpu"):
         say(f"{end['gpu']['placement']}, {end['precision']}")
+        _say_preparation(end["gpu"])
         say(f"objects that both have, to the metric: {end['kept']} of {end['seen']}")
     say(f"C++ runtime, MNN {end['mnn_version']}: equal")

@@ -350,7 +350,8 @@ def test_statistics_are_those_of_any_result(tmp_path: Path) -> None:
     assert row.fps == pytest.approx(1000 / float(np.median(totals)))
 
 
-def test_the_app_s_gpu_is_told_with_what_was_proven(tmp_path: Path) -> None:
+@pytest.mark.parametrize("keeps", [True, False], ids=["keeps kernels", "an earlier app"])
+def test_the_app_s_gpu_is_told_with_what_was_proven(tmp_path: Path, *, keeps: bool) -> None:
     """Vulkan of the paper's phone opens in apps only, so this is how it is measured."""
     name = "Mali-G76 (Vulkan, IMAGE)"
     gpu = {
@@ -365,15 +366,21 @@ def test_the_app_s_gpu_is_told_with_what_was_proven(tmp_path: Path) -> None:
         "resize_ms": 9000,
         "first_ms": 80,
     }
+    if keeps:
+        gpu |= {"kernels": "compiled", "compiled_ms": 9380.2}
     document = made_document((30.0, 30.0, 30.0), wave=1.0)
     for turn in document["turns"]:
         start, loaded, *_ = turn["lines"]
         start |= {"compute": "vulkan", "precision": "high", "threads": 0, "tuning": "wide", "storage": "image"}
         loaded |= {"backend": "Vulkan", "threads_used": 0, "precision_used": "fp32", "mnn_memory_mib": None, "gpu": gpu}
+        if keeps:  # the next turn has what this one compiled
+            gpu = {**gpu, "resize_ms": 400, "kernels": "cached"}
     files = [write_document(tmp_path / "cpu.json", made_document()), write_document(tmp_path / "gpu.json", document)]
     found, cpu = sorted(result_of_app(tuple(files), command="").contestants, key=lambda one: one.threads)
     assert "vulkan" in found.name
     assert "thread" in cpu.name
     assert found.settings["operators"] == f"112 of 112 operators on {name}"
     assert (found.device, found.threads, found.memory.engine) == (name, 0, None)
-    assert (found.settings["create_ms"], found.settings["resize_ms"]) == (300, 9000)
+    assert (found.settings["create_ms"], found.settings["resize_ms"]) == (300, 400 if keeps else 9000)
+    kernels = (found.settings.get("kernels"), found.settings.get("compiled_ms"))
+    assert kernels == (("cached", 9380) if keeps else (None, None))

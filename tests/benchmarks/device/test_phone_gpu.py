@@ -40,7 +40,8 @@ def test_a_gpu_takes_turns_with_the_cpu_and_says_what_it_is(plug: Plug, bench: B
     assert gpu.device == "Mali-G76 (opencl)"
     assert gpu.settings["operators"] == "112 of 112 operators on Mali-G76 (opencl)"
     assert gpu.settings["compute"] == "opencl"
-    assert (gpu.settings["create_ms"], gpu.settings["resize_ms"], gpu.settings["first_ms"]) == (100, 7000, 90)
+    assert (gpu.settings["create_ms"], gpu.settings["resize_ms"], gpu.settings["first_ms"]) == (100, 700, 90)
+    assert (gpu.settings["kernels"], gpu.settings["compiled_ms"]) == ("cached", 7190)  # its vectors compiled them
     assert (gpu.settings["driver"], gpu.settings["storage"]) == ("r18p0", "image")
     assert "power" not in gpu.settings
     assert gpu.memory.engine is None
@@ -145,4 +146,4 @@ def test_every_way_of_a_gpu_is_tried_once() -> None:
     assert labels[0] == "opencl image high"
     assert labels[-2:] == ["vulkan high", "vulkan normal"]
     one = all_gpu_ways(GpuSettings(tuning="none", timeout_s=9))[0]
-    assert one.words(4)[-4:] == ["--gpu-tuning", "none", "--opencl-storage", "image"]
+    assert one.words(4)[-6:] == ["--gpu-tuning", "none", "--opencl-storage", "image", "--kernels", "kernels"]

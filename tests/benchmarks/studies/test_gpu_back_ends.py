@@ -12,7 +12,7 @@ from outcome import Outcome
 from deepmark.benchmarks.studies import gpu_back_ends
 
 
-@pytest.mark.usefixtures("software_gpus")
+@pytest.mark.usefixtures("software_gpus", "host_build")
 def test_the_command_proves_and_times_a_back_end(
     study: Callable[..., Outcome], tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -26,6 +26,7 @@ def test_the_command_proves_and_times_a_back_end(
     assert row["compiled_ms"] > 0
     assert list(row["parts_ms"]) == ["copy in", "run", "copy out"]
     assert row["processor_ratio"] > 0
+    assert row["native_ratio"] > 0
 
 
 def test_a_bundle_that_is_not_there_is_a_usage_error(study: Callable[..., Outcome]) -> None:

@@ -47,6 +47,12 @@ def test_other_lines_mean_nothing() -> None:
     assert trouble_in("The device supports: i8sdot:0, fp16:0\nUpdate cache to a, from size:0 -> size:9\n") is None
 
 
+def test_words_in_the_path_of_a_file_mean_nothing() -> None:
+    path = "/home/failed/error/kernels"
+    assert trouble_in(f"Write cache to {path}, size = 116\n", path) is None
+    assert trouble_in(f"Write cache to {path}, size = 116\nWrite Cache error!\n", path) == "Write Cache error!"
+
+
 def test_a_placement_names_what_ran_on_the_cpu() -> None:
     all_there = Placement(3, (), frozenset())
     assert all_there.sentence("a GPU") == "3 of 3 operators on a GPU"

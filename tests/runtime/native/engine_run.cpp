@@ -1,20 +1,32 @@
-// engine_run MODEL HEIGHT WIDTH MULTIPLE INPUT OUTPUT: two runs; the second one's outputs, each as
-// "name C H W\n" and its floats; MNN's memory in MiB is printed.
+// engine_run MODEL HEIGHT WIDTH MULTIPLE INPUT OUTPUT [opencl|vulkan KERNELS]: two runs; the second
+// one's outputs, each as "name C H W\n" and its floats; MNN's memory in MiB is printed, and what
+// became of a GPU's compiled kernels.
 // engine_run detect DETECTOR REFINER HEIGHT WIDTH PICTURE OUTPUT [rect]: the public header's way;
 // for each object of a picture of raw bytes its score and the x and y of its landmarks, floats.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
+#include "bytes.hpp"
 #include "engine.hpp"
 
 namespace {
 
-bool run_engine(char** words, std::string& error) {
+bool run_engine(char** words, bool on_gpu, std::string& error) {
     const int height = std::atoi(words[2]), width = std::atoi(words[3]);
     const int multiple = std::atoi(words[4]);
-    auto engine = deepmark::Engine::load(words[1], height, width, multiple, {}, error);
+    deepmark::EngineSettings settings;
+    if (on_gpu) {
+        const bool opencl = std::string(words[7]) == "opencl";
+        settings.compute = opencl ? deepmark::Compute::opencl : deepmark::Compute::vulkan;
+        settings.gpu.tuning = deepmark::Tuning::none;
+        settings.gpu.kernels = words[8];
+    }
+    std::uint64_t size = 0;
+    const deepmark::ModelFile model = {words[1], deepmark::sha256_of_file(words[1], size)};
+    auto engine = deepmark::Engine::load(model, height, width, multiple, settings, error);
     if (!engine) return false;
+    if (engine->gpu()) std::printf("kernels %s\n", engine->gpu()->kernels.c_str());
     std::vector<float> input(size_t(3 * height * width));
     std::ifstream(words[5], std::ios::binary)
         .read(reinterpret_cast<char*>(input.data()), std::streamsize(input.size() * sizeof(float)));
@@ -60,7 +72,8 @@ bool detect(char** words, bool rect, std::string& error) {
 int main(int count, char** words) {
     if (count < 7 || count > 9) return 2;
     std::string error;
-    if (count == 7 ? run_engine(words, error) : detect(words, count == 9, error)) return 0;
+    const bool detects = std::string(words[1]) == "detect", longest = count == 9;
+    if (detects ? detect(words, longest, error) : run_engine(words, longest, error)) return 0;
     std::fprintf(stderr, "error: %s\n", error.c_str());
     return 1;
 }

@@ -29,10 +29,12 @@ Interpreter* Interpreter::createFromFile(const char* file) {
 void Interpreter::destroy(Interpreter*) {}
 void Interpreter::setSessionMode(SessionMode) {}
 void Interpreter::setSessionHint(HintMode, int) {}
+void Interpreter::setCacheFile(const char*, std::size_t) {}
 Session* Interpreter::createSession(const ScheduleConfig&) { return nullptr; }
 void Interpreter::releaseModel() {}
 void Interpreter::resizeTensor(Tensor*, const std::vector<int>&) {}
 void Interpreter::resizeSession(Session*) {}
+ErrorCode Interpreter::updateCacheFile(Session*, int) { return NO_ERROR; }
 ErrorCode Interpreter::runSession(Session*) const { return NO_ERROR; }
 ErrorCode Interpreter::runSessionWithCallBackInfo(const Session*, const TensorCallBackWithInfo&,
                                                   const TensorCallBackWithInfo&, bool) const {

@@ -83,6 +83,25 @@ def test_a_long_strip_does_not_take_the_memory_of_its_square(program: Path, tiny
     assert float(done.stdout.split()[-1]) < 20, "MiB; of its square it is 176"
 
 
+@pytest.mark.usefixtures("software_gpus")
+@pytest.mark.parametrize("compute", ["opencl", "vulkan"])
+def test_kept_kernels_give_the_same_to_the_last_bit(program: Path, tiny: Tiny, tmp_path: Path, compute: str) -> None:
+    image = np.random.default_rng(0).standard_normal((1, 3, HEIGHT, WIDTH)).astype(np.float32)
+    image.tofile(tmp_path / "input")
+    found, states = [], []
+    for number, kernels in enumerate(["", tmp_path / "kernels", tmp_path / "kernels"]):
+        output = tmp_path / f"output-{number}"
+        done = run(program, tiny.mnn, HEIGHT, WIDTH, 32, tmp_path / "input", output, compute, kernels)
+        assert not done.returncode, done.stderr
+        found.append(output.read_bytes())
+        states += [line for line in done.stdout.splitlines() if line.startswith("kernels ")]
+    assert states == ["kernels compiled, not cached: no folder was named", "kernels compiled", "kernels cached"]
+    assert found[0] == found[1] == found[2]
+    expected = MnnSession(tiny.mnn, threads=1).run(image)
+    for name, values in read_outputs(tmp_path / "output-2").items():
+        np.testing.assert_allclose(values, expected[name].reshape(values.shape), atol=1e-5, rtol=1e-4, err_msg=name)
+
+
 @pytest.mark.parametrize(
     ("height", "width", "multiple"),
     [(63, 96, 32), (0, 96, 32), (64, -32, 32), (64, 16384, 32), (160, 128, 128), (128, 160, 128)],

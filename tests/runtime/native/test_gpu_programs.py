@@ -5,7 +5,6 @@ Letters in brackets are rows of the table in docs/hazards.md.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -16,40 +15,19 @@ import msgspec
 import pytest
 from gpu_models import sampling_bundle
 from media_files import encoded, read_image
-from native_programs import run_program
+from native_programs import Run
 from tiny import Tiny, write_bundle
 from tiny_deformable import tiny_deformable
 from tiny_network import export_loaded, tiny_loaded
 
 from deepmark.runtime import Detector
-from deepmark.runtime.native import NativeBuild
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("software_gpus")]
 
-Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
 QUICK = ("--gpu-tuning", "none")
 VULKAN = ("--compute", "vulkan", *QUICK)
 OPENCL = ("--compute", "opencl", *QUICK)
 BUFFER = (*OPENCL, "--opencl-storage", "buffer")
-
-
-@pytest.fixture
-def run(host_build: NativeBuild) -> Run:
-    """Run a program: its exit status, its lines of JSON, and what it printed for people."""
-
-    def call(program: str, *words: object) -> tuple[int, list[dict[str, Any]], str]:
-        folders = os.pathsep.join([".", os.environ["LD_LIBRARY_PATH"]])
-        environment = {**os.environ, "LD_LIBRARY_PATH": folders}
-        return run_program(host_build, program, *words, environment=environment, timeout=120)
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def proven(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network's bundle with golden vectors."""
-    folder = tmp_path_factory.mktemp("proven")
-    return export_loaded(folder, tiny_loaded(), to=("mnn",), size=(64, 96), heads="dense").path
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@
  * SHIM_IMAGE_LIMIT  largest width and height of an image that it admits
  * SHIM_FAIL_LAUNCH  number of the launch from which on launching fails (CL_OUT_OF_RESOURCES)
  * SHIM_FAIL_READ    number of the read from which on reading back fails, buffers and images
+ * SHIM_FAIL_COUNT   how many of them fail, with either; left out: all
  * SHIM_DIE_AT       number of the launch that ends the process, as a driver that is gone does
  * SHIM_HANG_AT      number of the launch that never returns
  * SHIM_HOLD         1: what is launched does not begin until something waits for it
@@ -54,7 +55,8 @@ static long number(const char *variable)
 static int reached(const char *variable, long count)
 {
     long from = number(variable);
-    return from >= 0 && count >= from;
+    long most = number("SHIM_FAIL_COUNT");
+    return from >= 0 && count >= from && (most < 0 || count < from + most);
 }
 
 EXPORT long shim_launches(void) { return launches; }

@@ -58,6 +58,10 @@ struct GpuSettings {
     Storage storage = Storage::image;
     Tuning tuning = Tuning::wide;
     bool allow_cpu_operators = false;  // go on where the GPU lacks operators
+    // Folder, made if it is not there, for what the driver compiles: the next session for the same
+    // model, size, device and settings takes it. Where it cannot be written kernels are compiled
+    // again. Empty: nothing is kept.
+    std::string kernels;
 };
 
 struct EngineSettings {
