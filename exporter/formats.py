@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from deepmark.errors import UsageError
@@ -45,6 +46,11 @@ TARGETS = {
     "gpu": "depthwise deconvolutions as convolutions, exactly: every operator runs on a phone's GPU",
 }
 DEFAULT_TARGET = "cpu"
+
+
+def format_of(file: Path) -> Format:
+    """Return the format of a model file, by its suffix, which is one of ours."""
+    return next(one for one in FORMATS.values() if file.suffix == PurePath(one.file).suffix)
 
 
 def choose_formats(names: Iterable[str]) -> tuple[Format, ...]:

@@ -26,8 +26,10 @@ from deepmark.runtime.keypoints.head_names import DEFAULT_LAYOUT
 if TYPE_CHECKING:
     from deepmark.exporter.pictures import ParityPicture
     from deepmark.exporter.precision.calibration import CalibrationSet
+    from deepmark.exporter.stage_process import StageProcesses
     from deepmark.models.loading import LoadedNetwork
     from deepmark.models.recognition.deformed import MaskFactor
+    from deepmark.runtime.bundle import Backend
     from deepmark.runtime.decoding.params import DecoderParams
     from deepmark.runtime.heads.weights import HeadArchive
     from deepmark.runtime.keypoints.schema import KeypointSchema
@@ -139,7 +141,9 @@ def export(
     refuse_foreign(request.bundle)
     if zip_too and request.zip_file.is_dir():
         raise BundleError(f"{request.zip_file} is a folder", hint="move it away, or choose another --name or --output")
-    with staged_folder(request.bundle) as work:
+    from deepmark.exporter.stage_process import StageProcesses
+
+    with staged_folder(request.bundle) as work, StageProcesses(_expected(request, plan)) as processes:
         # Imported only here: a wrong request is answered before torch has loaded.
         from deepmark.exporter.first_difference import find_first_difference
         from deepmark.exporter.pictures import gather_pictures
@@ -178,7 +182,9 @@ def export(
         copies = 1 + simplify + len(levels) * len(request.formats) + plan.reduced + zip_too
         _require_room(work, loaded, copies=copies)
         convert = partial(convert_network, loaded, work, request, simplify=simplify, on_progress=on_progress)
-        prove = partial(_convert_and_prove, loaded, convert, pictures, tolerances or Tolerances(), on_progress)
+        prove = partial(
+            _convert_and_prove, loaded, convert, pictures, tolerances or Tolerances(), processes, on_progress
+        )
         manifest, files, report, vectors = _first_proven(manifest, levels, prove, on_progress)
         finding = None
         if explain:
@@ -200,6 +206,14 @@ def export(
         elif request.zip_file.exists():
             logger.warning("%s is of an earlier export and was left as it is", request.zip_file)
     return ExportResult(request.bundle, report, complete, request.zip_file if zip_too else None, finding)
+
+
+def _expected(request: ExportRequest, plan: PrecisionPlan) -> list[Backend]:
+    """Return the libraries of the files that will be compared, as far as the request tells."""
+    if MNN not in request.formats:
+        return [ONNX.backend]
+    forms = 0 if plan.precision.calibrated else 1  # a graph of its own for MNN
+    return [ONNX.backend] * (1 + forms) + [MNN.backend]
 
 
 def _archive(loaded: LoadedNetwork, on_progress: Progress) -> HeadArchive:
@@ -295,6 +309,7 @@ def _convert_and_prove(
     convert: Callable[..., dict[str, Path]],
     pictures: list[ParityPicture],
     tolerances: Tolerances,
+    processes: StageProcesses,
     on_progress: Progress,
     manifest: Manifest,
 ) -> tuple[dict[str, Path], ParityReport, dict[str, bytes]]:
@@ -304,7 +319,7 @@ def _convert_and_prove(
         The files by the stage's name, the report, and golden vectors from what the network itself gave.
     """
     from deepmark.exporter.stage_runs import StageRuns
-    from deepmark.exporter.stages import compare_samples, converted_stage, one_torch_thread, torch_stage, twin
+    from deepmark.exporter.stages import compare_samples, one_torch_thread, torch_stage, twin
 
     vectors: dict[str, bytes] = {}
     keep = _keeper(vectors, pictures, manifest)
@@ -312,10 +327,10 @@ def _convert_and_prove(
     with one_torch_thread(), StageRuns(pictures, manifest, at_once=at_once) as runs:
 
         def start(name: str, file: Path) -> None:
-            runs.start(name, partial(converted_stage, file, name))
+            runs.start(name, partial(processes.stage, file, name))
 
         def start_early(name: str, file: Path) -> None:
-            if at_once and name != MNN.name:  # MNN loads with stdout held, where a listener's line could be lost
+            if at_once:
                 start(name, file)
 
         network = partial(torch_stage, twin(loaded.network), manifest.heads)

@@ -1,9 +1,9 @@
-"""Stages of the chain that run at the same time, each in a thread of its own, while later ones are still being made.
+"""Stages of the chain that run at the same time, while later ones are still being made: each has a thread of its own.
 
 A stage computes with one thread whoever else computes (`deepmark.exporter.stages.THREADS`), so its numbers are those
-of a run by itself. The libraries let go of Python's lock while they compute; two cores are kept busy so. Every stage
-runs once on every picture, in the pictures' order. It may be ahead of who compares by some pictures, and no more:
-samples are whole maps.
+of a run by itself. Model files run in processes of their own, which their threads wait for, and torch lets go of
+Python's lock while it computes; two cores are kept busy so. Every stage runs once on every picture, in the pictures'
+order. It may be ahead of who compares by some pictures, and no more: samples are whole maps.
 """
 
 from __future__ import annotations
@@ -12,17 +12,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from queue import Full, Queue
 from threading import Event, Lock, Thread
+from typing import Protocol
 
 from deepmark.exporter.parity import ParitySample
 from deepmark.exporter.pictures import ParityPicture
-from deepmark.exporter.stages import ChainStage
 from deepmark.runtime.closing import Closing
 from deepmark.runtime.manifest import Manifest
 
 AHEAD_BYTES = 128 << 20  # of the maps that one stage may have ready; a sample of the demo network takes 7 MB at 256x256
 _LOOK_S = 0.05  # a stage that waits for room looks so often whether it is still wanted
 
-Opening = Callable[[], AbstractContextManager[ChainStage]]
+
+class Stage(Protocol):
+    """A form of the network, wherever it runs: `ChainStage` or `deepmark.exporter.stage_process.StageProcess`."""
+
+    def sample(self, picture: ParityPicture, manifest: Manifest) -> ParitySample:
+        """Run on a picture and decode."""
+
+
+Opening = Callable[[], AbstractContextManager[Stage]]
 
 
 class StageRuns(Closing):

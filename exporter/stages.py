@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmark.errors import BundleError, ConversionError, DataError
-from deepmark.exporter.formats import FORMATS
+from deepmark.errors import BundleError, ConversionError, DataError, DeepMarkError
+from deepmark.exporter.formats import format_of
 from deepmark.exporter.objects import decode_objects, no_objects
 from deepmark.exporter.parity import HopTally, ParityReport, ParitySample, Tolerances
 from deepmark.exporter.pictures import ParityPicture
@@ -81,11 +81,20 @@ def load_converted(path: Path, stage: str) -> Engine:
     Raises:
         ConversionError: the file cannot be used.
     """
-    backend = next(one.backend for one in FORMATS.values() if path.suffix == Path(one.file).suffix)
     try:
-        return load_engine(path, threads=THREADS, backend=backend)
+        return load_engine(path, threads=THREADS, backend=format_of(path).backend)
     except BundleError as error:
-        raise ConversionError(f"the converted model cannot be used: {error}", stage=f"-> {stage}") from error
+        raise unusable(error, stage) from error
+
+
+def unusable(error: DeepMarkError, stage: str) -> ConversionError:
+    """Say that a converted model cannot be loaded.
+
+    Args:
+        error: what loading it said.
+        stage: name of the stage.
+    """
+    return ConversionError(f"the converted model cannot be used: {error}", stage=f"-> {stage}")
 
 
 def compare_stages(
@@ -137,13 +146,6 @@ def compare_samples(
         for (i, j), tally in tallies.items():
             tally.add(samples[i], samples[j])
     return ParityReport(tuple(tally.result() for tally in tallies.values()))
-
-
-@contextmanager
-def converted_stage(path: Path, name: str) -> Iterator[ChainStage]:
-    """Give a model file that was just written as a stage; see `load_converted`."""
-    with load_converted(path, name) as engine:
-        yield ChainStage.of(name, engine)
 
 
 @contextmanager

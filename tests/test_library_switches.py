@@ -45,7 +45,7 @@ def test_onnx_runtime_prepares_a_report_only_if_a_program_imported_it_before_us(
     folders = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "temporary")}
     for folder in folders.values():
         Path(folder).mkdir()
-    code = f"{before}import deepmark.runtime.engines.onnxruntime as engine; engine._import_onnxruntime()"
+    code = f"{before}import deepmark.runtime.engines.onnxruntime as engine; engine.import_onnxruntime()"
 
     _printed(code, **folders)
 

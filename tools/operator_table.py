@@ -31,9 +31,8 @@ Measured with MNN {MNN_VERSION}, its Session API, and ONNX Runtime 1.32 as refer
 AVX2 build of MNN), 2026-11-28. Nothing was run on ARM; rules that are about x86 alone say so. For nearly every
 rule a small model is converted and run in the tests (`tests/support/operator_models.py`), which fail when MNN
 changes; beside them stand models that MNN gets right and the guard must let pass. Some things are only said
-here, as what crashes other people's software is no test of ours: pools without strides, a Mean of two inputs of
-different shapes, an LSTM, a ConvInteger, and bitwise operators on 8-bit numbers crash the converter or the
-process that runs the model.
+here, and not tried in the tests: pools without strides, a Mean of two inputs of different shapes, an LSTM, a
+ConvInteger, and bitwise operators on 8-bit numbers cannot be had from MNN.
 
 Not in the table, as they are no operators: the `--fp16` option cuts weights ([decision
 11](decisions/0011-precisions.md)), and the number of threads changes what 3x3 convolutions give in the last

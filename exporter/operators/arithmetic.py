@@ -166,7 +166,7 @@ RULES = (
         "7b",
         ("Max", "Min", "Sum", "Mean"),
         "three inputs or more of different shapes (Mean: two)",
-        "wrong numbers; Mean of two crashes the converter",
+        "wrong numbers; Mean of two is not converted",
         "a chain of operators with two inputs",
         _many_shapes,
     ),

@@ -131,7 +131,7 @@ RULES = (
         "8e",
         _POOLS,
         "strides are left out",
-        "the process crashes when the model is run",
+        "cannot be run",
         "write strides",
         lambda node: not node.has("strides"),
     ),

@@ -38,6 +38,7 @@ def load_engine(
     pairs: bool = False,
     compute: Compute = "cpu",
     gpu: GpuSettings | None = None,
+    trial: bool = True,
 ) -> Engine:
     """Load a model into an inference engine.
 
@@ -56,6 +57,8 @@ def load_engine(
             (`deepmark.runtime.engines.gpu_libraries`), and it is proven that each operator runs there. A GPU takes
             pictures one by one, and no number of threads.
         gpu: how the GPU computes; None for the defaults.
+        trial: whether a file that never was loaded here is loaded by another process first, as it may crash the
+            library; False in a process that may be lost. A GPU is always tried.
 
     Raises:
         BundleError: the model is damaged, or has no file for this engine.
@@ -78,7 +81,8 @@ def load_engine(
     sha256 = model.entries[name].sha256
     with model.weights_file(chosen) as path:
         native_path(path, BundleError)
-        check_in_child(path, chosen, sha256, size=model.manifest.input, label=str(model.path))
+        if trial:
+            check_in_child(path, chosen, sha256, size=model.manifest.input, label=str(model.path))
         _require_own_graph(path, model)
         session = open_session(path, chosen, min(asked, usable_cores()), settings)
     record = EngineRecord.of(

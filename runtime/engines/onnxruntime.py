@@ -30,7 +30,7 @@ class OnnxRuntimeSession:
             BundleError: ONNX Runtime cannot read the file.
             EngineError: ONNX Runtime is not installed.
         """
-        ort = _import_onnxruntime()
+        ort = import_onnxruntime()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -99,7 +99,7 @@ class OnnxRuntimeSession:
         self._session = None
 
 
-def _import_onnxruntime() -> Any:
+def import_onnxruntime() -> Any:
     """Import ONNX Runtime, which the environment that `deepmark` sets keeps from reporting to its maker.
 
     Raises:

@@ -9,8 +9,8 @@ from typing import Protocol
 from deepmark.errors import BundleError, UsageError
 from deepmark.runtime.bundle import MODEL_FILES, Backend
 from deepmark.runtime.engines.engine import Session
-from deepmark.runtime.engines.mnn import MnnSession, MnnSettings
-from deepmark.runtime.engines.onnxruntime import OnnxRuntimeSession
+from deepmark.runtime.engines.mnn import MnnSession, MnnSettings, import_mnn
+from deepmark.runtime.engines.onnxruntime import OnnxRuntimeSession, import_onnxruntime
 
 
 class HasWeights(Protocol):
@@ -47,6 +47,15 @@ def choose_backend(model: HasWeights, backend: Backend | None, *, source: str) -
             hint=f"leave the engine out, or export the {source} to this engine's format too",
         )
     return backend
+
+
+def import_library(backend: Backend) -> None:
+    """Import a library ahead of its first session.
+
+    Raises:
+        EngineError: it is not installed.
+    """
+    (import_mnn if backend == "mnn" else import_onnxruntime)()
 
 
 def open_session(path: Path, backend: Backend, threads: int, settings: MnnSettings | None = None) -> Session:

@@ -48,29 +48,36 @@ def run_trial(trial: LoadTrial, words: Sequence[str]) -> None:
         DeepMarkError: what the child said by `report`, or that it crashed or hung.
         EngineError: no child process can be started, or it was killed.
     """
-    # -P keeps the working folder off the child's import path; the parent's own path is handed over as it is. A
-    # fork would not do: MNN hangs in the fork of a process that used it.
-    command = [*leash(trial.timeout_s), sys.executable, "-P", "-m", trial.module, *words]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     try:
         child = subprocess.run(
-            command,
-            env=environment,
+            [*leash(trial.timeout_s), *module_command(trial.module), *words],
+            env=child_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=trial.timeout_s,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise trial.blames(
-            f"{trial.label}: {trial.library} did not load it within {trial.timeout_s:g} s", hint=trial.hint
-        ) from error
+        raise too_slow(trial) from error
     except OSError as error:
         raise EngineError(f"{trial.label}: cannot start a process to load it in: {error.strerror or error}") from error
     printed = (child.stdout + child.stderr).decode(errors="replace")
     logger.debug("trial of %s by %s: exit status %d\n%s", trial.label, trial.library, child.returncode, printed.strip())
     if child.returncode:
-        raise _explain(trial, child.returncode, printed)
+        raise explain_end(trial, child.returncode, printed)
+
+
+def module_command(module: str) -> list[str]:
+    """Return the command that runs a module as a program, off whose import path the working folder stays.
+
+    A fork would not do: MNN hangs in the fork of a process that used it.
+    """
+    return [sys.executable, "-P", "-m", module]
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment for a child: this process's own, and its import path as it is."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
 
 
 def report(load: Callable[[], object]) -> int:
@@ -84,7 +91,19 @@ def report(load: Callable[[], object]) -> int:
     return 0
 
 
-def _explain(trial: LoadTrial, status: int, printed: str) -> DeepMarkError:
+def too_slow(trial: LoadTrial) -> DeepMarkError:
+    """Say that a child did not load the model in its time."""
+    return trial.blames(f"{trial.label}: {trial.library} did not load it within {trial.timeout_s:g} s", hint=trial.hint)
+
+
+def explain_end(trial: LoadTrial, status: int, printed: str) -> DeepMarkError:
+    """Say why a child ended that should not have.
+
+    Args:
+        trial: what was tried.
+        status: its exit status; below 0 it is the number of the signal that ended it.
+        printed: what it printed, among it what `report` wrote.
+    """
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
     for line in lines:
         if line.startswith(_REPORT_PREFIX):

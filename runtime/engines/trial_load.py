@@ -72,16 +72,30 @@ def check_in_child(
     marker = _marker(backend, sha256, pictures)
     if marker is not None and _is_remembered(marker):
         return
-    _run_child(program, path, backend, size, label, pictures)
+    run_trial(
+        trial_of(program, backend, label),
+        [backend, str(path.resolve()), str(size.height), str(size.width), str(pictures)],
+    )
     if marker is not None:
         _remember(marker)
 
 
-def _run_child(program: str, path: Path, backend: Backend, size: InputSize, label: str, pictures: int) -> None:
-    run_trial(
-        LoadTrial(program, label, _LIBRARIES[backend], TIMEOUT_S, BundleError, _HINT),
-        [backend, str(path.resolve()), str(size.height), str(size.width), str(pictures)],
-    )
+def trial_of(program: str, backend: Backend, label: str) -> LoadTrial:
+    """Say what a program tries that loads an unknown file, and what it means where it fails.
+
+    Args:
+        program: module that the child runs.
+        backend: library that loads the file.
+        label: name that the user has for the file.
+    """
+    return LoadTrial(program, label, _LIBRARIES[backend], TIMEOUT_S, BundleError, _HINT)
+
+
+def remember_load(backend: Backend, sha256: str) -> None:
+    """Remember that a file, by its sha256 in hex, was loaded and run by this library in a process of its own."""
+    marker = _marker(backend, sha256, pictures=1)
+    if marker is not None:
+        _remember(marker)
 
 
 def _marker(backend: Backend, sha256: str, pictures: int) -> Path | None:

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +21,6 @@ from deepmark.exporter.stages import (
     ChainStage,
     compare_samples,
     compare_stages,
-    converted_stage,
     one_torch_thread,
     torch_stage,
     twin,
@@ -139,16 +137,6 @@ def test_the_error_is_the_first_stages_at_the_picture_where_it_failed() -> None:
             seen.extend(picture.name for picture, _ in runs.samples())
     assert seen == ["0"]
     assert not _alive()
-
-
-def test_a_file_that_cannot_be_opened_is_told_when_its_samples_are_asked_for(tmp_path: Path) -> None:
-    broken = tmp_path / "broken.onnx"
-    broken.write_bytes(b"nothing")
-    with StageRuns(PICTURES, MANIFEST) as runs:
-        runs.start("first", partial(_stage, _zeros))
-        runs.start("onnx", partial(converted_stage, broken, "onnx"))
-        with pytest.raises(ConversionError, match="cannot be used"):
-            next(runs.samples())
 
 
 def test_stages_that_nobody_asks_end_with_the_block() -> None:

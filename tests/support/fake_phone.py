@@ -118,12 +118,17 @@ exec "$@"
 
 
 class FakePhone:
-    """A phone's folder; ``commands`` and ``pushed`` remember what was asked of it."""
+    """A phone's folder.
+
+    ``commands`` and ``pushed`` remember what was asked of it. ``environment`` holds variables of all that runs there
+    beside Android's own: the names by which software GPUs are found.
+    """
 
     def __init__(self, root: Path, personality: str = "p40", shell: Shell = ANDROID) -> None:
         self.root, self.personality, self.shell_kind = root.absolute(), PERSONALITIES[personality], shell
         self.commands: list[str] = []
         self.pushed: list[str] = []
+        self.environment: dict[str, str] = {}
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -279,8 +284,8 @@ class FakePhone:
         if emulator := shutil.which(EMULATOR):
             line = line.replace("./ld-linux-aarch64.so.1", f"{emulator} -cpu {EMULATED_CPU} ./ld-linux-aarch64.so.1", 1)
         path = f"{self.root / 'bin'}:{_path_of(self.shell_kind)}"
-        environment = {"PATH": path, "PHONE": str(self.root), "HOME": "/", "LC_ALL": "C"}
-        return [shutil.which(self.shell_kind.name) or self.shell_kind.name, "-c", line], environment
+        own = {"PATH": path, "PHONE": str(self.root), "HOME": "/", "LC_ALL": "C"}
+        return [shutil.which(self.shell_kind.name) or self.shell_kind.name, "-c", line], {**self.environment, **own}
 
     def back(self, data: bytes) -> bytes:
         """Show the device's own names in what a command printed."""

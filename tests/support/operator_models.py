@@ -246,9 +246,8 @@ def recurrent(operator: str, gates: int) -> OperatorModel:
     return one(operator, noise(4, 1, 3), w, r, hidden_size=2)
 
 
-# Rule -> models on which MNN goes wrong. Not here: what crashes the converter or the process that runs the model (pools
-# without strides, a Mean of two shapes, an LSTM, a ConvInteger, bits of uint8), and 7c, whose memory that was never
-# written often is 0.
+# Rule -> models on which MNN goes wrong. Not here: pools without strides, a Mean of two shapes, an LSTM, a ConvInteger
+# and bits of uint8, which cannot be had at all, and 7c, whose memory that was never written often is 0.
 WRONG: Mapping[str, Sequence[Callable[[], OperatorModel]]] = {
     "1a": [
         lambda: compared("Less", f32(-3, -2, -1, 1), f32(-1.5)),

@@ -24,6 +24,7 @@ from __future__ import annotations
 import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ from typing import TYPE_CHECKING, Literal
 from deepmark.benchmarks.studies.claims.claim import Claim, judged
 from deepmark.benchmarks.studies.claims.processor import GOALS, Kind, processor_kind
 from deepmark.benchmarks.studies.support.arguments import add_count, existing_folder, real
+from deepmark.benchmarks.studies.support.commit_tree import tree_of
 from deepmark.console import print_json, progress, say
 from deepmark.errors import DataError, UsageError
 from deepmark.runtime.cpu import cpu_name
@@ -117,16 +119,21 @@ def measure(request: ClaimRequest) -> Claims:
     """Export, measure and divide.
 
     Raises:
-        DeepMarkError: the checkpoint cannot be exported, or a model or a command not be measured.
+        DeepMarkError: there is no such commit, the checkpoint cannot be exported, or a model or a command not be
+            measured.
     """
-    rows, notes, results = _measure_frames(request)
-    if request.against is not None and "commands" in request.parts:
-        from deepmark.benchmarks.studies.claims.commands import CommandRequest, against_commit
+    with ExitStack() as stack:
+        # First of all: a commit that is not there is told before anything is measured.
+        wanted = request.against if "commands" in request.parts else None
+        before = None if wanted is None else stack.enter_context(tree_of(wanted))
+        rows, notes, results = _measure_frames(request)
+        if before is not None:
+            from deepmark.benchmarks.studies.claims.commands import CommandRequest, against
 
-        found, drift = against_commit(
-            CommandRequest(request.checkpoint, request.pictures, request.size, request.against, request.command_rounds)
-        )
-        rows, notes = [*rows, *found], [*notes, drift]
+            found, drift = against(
+                before, CommandRequest(request.checkpoint, request.pictures, request.size, request.command_rounds)
+            )
+            rows, notes = [*rows, *found], [*notes, drift]
     versions = {one.engine: one.version for result in results for one in result.contestants}
     date = datetime.now(UTC).isoformat(timespec="seconds")
     judged_rows = tuple(map(judged, rows))

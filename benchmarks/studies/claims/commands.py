@@ -6,12 +6,11 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from deepmark.benchmarks.studies.claims.claim import Claim
-from deepmark.benchmarks.studies.support.commit_tree import SourceTree, tree_here, tree_of
+from deepmark.benchmarks.studies.support.commit_tree import SourceTree, tree_here
 from deepmark.benchmarks.studies.support.process_costs import (
     CostRatios,
     ProcessCost,
@@ -35,37 +34,37 @@ class CommandRequest:
         checkpoint: checkpoint to export.
         pictures: folder of pictures; detected in is the first one, by name.
         size: side of the input, in pixels.
-        commit: commit to hold this one against.
         rounds: rounds of each command.
     """
 
     checkpoint: Path
     pictures: Path
     size: int
-    commit: str
     rounds: int
 
 
-def against_commit(request: CommandRequest) -> tuple[list[Claim], str]:
+def against(before: SourceTree, request: CommandRequest) -> tuple[list[Claim], str]:
     """Run each command here and as it was, in turns.
+
+    Args:
+        before: the project as it was.
+        request: what to run.
 
     Returns:
         The rows, now divided by then; and a sentence on how the machine drifted meanwhile.
 
     Raises:
-        DeepMarkError: there is no such commit, or a command failed.
+        DeepMarkError: a command failed.
     """
     rows, drifts = [], {}
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="deepmark-")))
-        trees = (tree_here(), stack.enter_context(tree_of(request.commit)))
-        for name, ways in _commands(request, folder, trees).items():
-            say(f"{name}: now and at {trees[1].name} in turns")
+    with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
+        for name, ways in _commands(request, Path(folder), (tree_here(), before)).items():
+            say(f"{name}: now and at {before.name} in turns")
             found = cost_ratios(costs_in_turns(ways, request.rounds))
-            rows += _rows(name, trees[1].name, found)
+            rows += _rows(name, before.name, found)
             drifts[name] = found.drift
     worst = ", ".join(f"{name} {drift:.0%}" for name, drift in drifts.items())
-    return rows, f"from its fastest to its slowest run {trees[1].name} itself differed by: {worst}"
+    return rows, f"from its fastest to its slowest run {before.name} itself differed by: {worst}"
 
 
 def _rows(name: str, commit: str, found: CostRatios) -> list[Claim]:

@@ -162,9 +162,10 @@ def test_commands_are_divided_pair_by_pair() -> None:
         (("--only", "frames,tea"), "no part tea"),
         (("--only", "commands"), "held against a commit"),
         (("--only", "frames", "--rivals", "mnn,tea"), "no rival tea"),
+        (("--against", "tea"), "git rev-parse tea|no git repository"),
     ],
 )
-def test_an_unknown_part_or_rival_and_commands_against_nothing_are_refused(
+def test_what_cannot_be_compared_is_refused_before_anything_is_measured(
     study: Callable[..., Outcome], tmp_path: Path, words: tuple[str, ...], said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):

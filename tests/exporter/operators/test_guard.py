@@ -113,7 +113,7 @@ def test_weights_of_one_strong_channel_are_a_note_for_8_bits_alone() -> None:
 
 @pytest.mark.parametrize("operator", ["MaxPool", "AveragePool"])
 def test_pools_without_strides_are_refused(operator: str) -> None:
-    """MNN crashes on them, so it is not asked here."""
+    """MNN cannot run them, so it is not asked here."""
     (finding,) = find_faults(one(operator, SQUARE, kernel_shape=[2, 2]).build())
 
     assert (finding.rule.number, finding.certain) == ("8e", True)
