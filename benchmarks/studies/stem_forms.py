@@ -111,14 +111,15 @@ def measure(bundle: Path, *, rounds: int, shapes: Sequence[tuple[int, int]] = SH
     whole = {name: with_stem(network, stem, form) for name, form in FORMS.items() if name in {AS_EXPORTED, BLOCKED}}
     starts = {name: beginning(with_stem(network, stem, form)) for name, form in FORMS.items()}
     with tempfile.TemporaryDirectory(prefix="deepmark-") as folder:
-        timer = _Timer(Path(folder), noise(spec.height, spec.width), rounds)
-        found = timer.race("first three layers", "mnn", starts)
-        found += timer.race("whole network", "mnn", whole)
-        found += timer.race("whole network", "onnxruntime", whole)
+        files = write_graphs(whole, Path(folder))
+        timer = _Timer(noise(spec.height, spec.width), rounds)
+        found = timer.race("first three layers", "mnn", write_graphs(starts, Path(folder)))
+        found += timer.race("whole network", "mnn", files)
+        found += timer.race("whole network", "onnxruntime", files)
         for one in shapes:
             unit = max(spec.height, spec.width) / max(one) / spec.multiple
             height, width = (math.ceil(side * unit) * spec.multiple for side in one)
-            found += timer.race_shape(whole[BLOCKED], (height, width))
+            found += timer.race_shape(files[BLOCKED], (height, width))
     return found
 
 
@@ -199,30 +200,42 @@ def _write_rest(
     writer.node("DepthToSpace", [positive], "stem/pixels", stem.relu.output[0], blocksize=block, mode="DCR")
 
 
+def write_graphs(models: Mapping[str, onnx.ModelProto], folder: Path) -> dict[str, Path]:
+    """Write graphs as both engines read them; returns the ONNX files, each of which has MNN's beside it."""
+    import onnx
+
+    from deepmark.exporter.to_mnn import convert_to_mnn
+
+    files = {}
+    for name, model in models.items():
+        files[name] = path = Path(tempfile.mkdtemp(dir=folder)) / "graph.onnx"
+        onnx.save(model, path)
+        convert_to_mnn(path, path.with_suffix(".mnn"))
+    return files
+
+
 class _Timer:
     """Times graphs in turns.
 
     Args:
-        folder: folder for model files.
         x: network input, (1, 3, H, W).
         rounds: number of rounds.
     """
 
-    def __init__(self, folder: Path, x: F32, rounds: int) -> None:
-        self._folder = folder
+    def __init__(self, x: F32, rounds: int) -> None:
         self._x = x
         self._rounds = rounds
 
-    def race(self, part: str, engine: Backend, models: Mapping[str, onnx.ModelProto]) -> list[FormTime]:
+    def race(self, part: str, engine: Backend, files: Mapping[str, Path]) -> list[FormTime]:
         """Time graphs that give the same."""
-        sessions = {name: self._open(engine, model, str(at)) for at, (name, model) in enumerate(models.items())}
+        sessions = {name: _open(engine, path) for name, path in files.items()}
         size = f"{self._x.shape[2]}x{self._x.shape[3]}"
         return self._turns(f"{part}, {size}", engine, sessions, self._x)
 
-    def race_shape(self, model: onnx.ModelProto, size: tuple[int, int]) -> list[FormTime]:
+    def race_shape(self, file: Path, size: tuple[int, int]) -> list[FormTime]:
         """Time a graph at another shape, with the algorithms that MNN chooses for it and with those of the square."""
         x = noise(*size)
-        own, square = (self._open("mnn", model, name) for name in ("own", "square"))
+        own, square = (_open("mnn", file) for _ in range(2))
         with patch("deepmark.runtime.engines.mnn.first_shape", lambda shape: shape):
             own.run(x)
         return self._turns(
@@ -231,19 +244,6 @@ class _Timer:
             {"prepared for it": own, "prepared for the square first": square},
             x,
         )
-
-    def _open(self, engine: Backend, model: onnx.ModelProto, name: str) -> Session:
-        import onnx
-
-        from deepmark.exporter.to_mnn import convert_to_mnn
-        from deepmark.runtime.engines.sessions import open_session
-
-        path = self._folder / f"{name}.onnx"
-        onnx.save(model, path)
-        if engine == "mnn":
-            convert_to_mnn(path, path.with_suffix(".mnn"))
-            path = path.with_suffix(".mnn")
-        return open_session(path, engine, 1)
 
     def _turns(self, part: str, engine: Backend, sessions: Mapping[str, Session], x: F32) -> list[FormTime]:
         given = {name: session.run(x) for name, session in sessions.items()}
@@ -278,6 +278,12 @@ class _Timer:
         for session in sessions.values():
             session.close()
         return found
+
+
+def _open(engine: Backend, path: Path) -> Session:
+    from deepmark.runtime.engines.sessions import open_session
+
+    return open_session(path.with_suffix(".mnn") if engine == "mnn" else path, engine, 1)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
