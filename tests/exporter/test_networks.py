@@ -51,9 +51,15 @@ def test_the_script_has_the_commands_that_are_tested_here() -> None:
 
 
 @pytest.fixture(scope="module")
-def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def line(request: pytest.FixtureRequest) -> str:
+    """A line of the page. Tests that are given nothing else come one after the other for each."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def bundle(line: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What the commands of a line make; removed after the tests of that line, as an hourglass has 800 MB."""
-    arch, size, case, stacks = _words(request.param)
+    arch, size, case, stacks = _words(line)
     folder = tmp_path_factory.mktemp(arch)
     checkpoint = folder / f"{arch}.pth"
     seeded.main([arch, str(checkpoint), "--case", case, "--stacks", stacks])
@@ -76,7 +82,7 @@ def _words(line: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("line", "bundle"), [(line, line) for line in LINES], ids=LINES, indirect=["bundle"])
+@pytest.mark.parametrize("line", LINES, indirect=True)
 def test_a_network_is_made_exported_verified_and_detects(
     line: str, bundle: Path, tmp_path: Path, deepmark: Deepmark
 ) -> None:
@@ -115,7 +121,7 @@ def _verify_and_bench(bundle: Path, folder: Path, build: NativeBuild, emulator: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bundle", LINES, indirect=True)
+@pytest.mark.parametrize("line", LINES, indirect=True)
 def test_the_native_programs_take_it(bundle: Path, host_build: NativeBuild, tmp_path: Path) -> None:
     _verify_and_bench(bundle, tmp_path / "pictures", host_build)
 
@@ -133,7 +139,7 @@ def test_the_native_programs_take_it(bundle: Path, host_build: NativeBuild, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bundle", ON_A_PHONE, indirect=True)
+@pytest.mark.parametrize("line", ON_A_PHONE, indirect=True)
 def test_the_native_programs_take_it_on_an_emulated_phone_processor(bundle: Path, tmp_path: Path) -> None:
     require_cross_build()
     _verify_and_bench(bundle, tmp_path / "pictures", build_native("aarch64-linux-gnu"), EMULATOR)
