@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 
+from deepmark.runtime.arrays import F32
 from deepmark.runtime.keypoints.head_names import HEAD_ORDER
 from deepmark.runtime.manifest import Preprocess
 
@@ -22,17 +22,16 @@ def read_golden(name: str) -> dict[str, np.ndarray]:
         return dict(file)
 
 
-def normalised(golden: Arrays) -> torch.Tensor:
+def normalised(golden: Arrays) -> F32:
     """Return the input of a golden file, (1, 3, H, W)."""
     preprocess = Preprocess()
     image = (golden["image_bgr_u8"] / 255 - preprocess.mean) / preprocess.std
-    return torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32))
+    return image.transpose(2, 0, 1)[None].astype(np.float32)
 
 
-def assert_reference_heads(found: dict[str, torch.Tensor], golden: Arrays) -> None:
+def assert_reference_heads(found: Mapping[str, F32], golden: Arrays, stage: str) -> None:
     """Hold raw heads against a golden file's."""
     names = [name for name in HEAD_ORDER if name in golden]
     assert list(found) == names
     for name in names:
-        expected = golden[name].reshape(tuple(found[name].shape))
-        np.testing.assert_allclose(found[name].numpy(), expected, RTOL, ATOL, err_msg=name)
+        np.testing.assert_allclose(found[name], golden[name], RTOL, ATOL, err_msg=f"{stage} {name}")
