@@ -43,7 +43,7 @@ DCN_FORMS = {
 DEFAULT_DCN = "native"
 TARGETS = {
     "cpu": "as the network is",
-    "gpu": "depthwise deconvolutions as convolutions, exactly: every operator runs on a phone's GPU",
+    "gpu": "depthwise deconvolutions as convolutions, exactly: all operators run on a phone's GPU; one output",
 }
 DEFAULT_TARGET = "cpu"
 

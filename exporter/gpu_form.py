@@ -1,9 +1,12 @@
-"""The graph that a GPU computes whole: depthwise deconvolutions as convolutions, exactly.
+"""The graph for a GPU: depthwise deconvolutions as convolutions, exactly, and all outputs in one.
 
 MNN's OpenCL buffers and NNAPI have no depthwise deconvolution, so on a phone's GPU each up-sampling would go to the CPU
 and back. Of stride s, with a kernel of 2s and a padding of s/2, it is the same products and sums as s x s
 depthwise 3x3 convolutions, one for each place of an output pixel in its s x s block, whose maps are interleaved
 (DepthToSpace): along an axis, output s q + r is the sum over d of x[q + d] w[r + s/2 - s d], where d is -1, 0 or 1.
+
+Every output is a copy that waits for the GPU. They have one size, so they are joined along the channels into `JOINED`,
+in the order of the graph; the runtime tells them apart again (`deepmark.runtime.engines.joined_output`).
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from deepmark.errors import ConversionError
 from deepmark.exporter.deformable.node_writer import NodeWriter
 from deepmark.exporter.to_onnx import check_onnx, write_onnx
 from deepmark.runtime.arrays import F32
+from deepmark.runtime.keypoints.head_names import JOINED
 
 if TYPE_CHECKING:
     import onnx
@@ -26,7 +30,7 @@ REWRITING = "onnx -> gpu form"
 
 
 def write_gpu_form(source: Path, target: Path, *, heads: Sequence[str]) -> None:
-    """Write a model again without depthwise deconvolutions.
+    """Write a model again without depthwise deconvolutions, and with one output.
 
     Args:
         source: ONNX file that the export wrote.
@@ -34,17 +38,39 @@ def write_gpu_form(source: Path, target: Path, *, heads: Sequence[str]) -> None:
         heads: names of the outputs, in the order of the graph.
 
     Raises:
-        ConversionError: a depthwise deconvolution is not one that our networks have, or the result is no valid model.
+        ConversionError: a depthwise deconvolution is not one that our networks have, or the model has other outputs.
     """
     import onnx
 
-    model = in_gpu_form(onnx.load(str(source)))
+    model = without_depthwise_deconvolutions(onnx.load(str(source)))
     check_onnx(model, heads=heads, stage=REWRITING)
+    join_outputs(model)
+    check_onnx(model, heads=(JOINED,), stage=REWRITING)
     write_onnx(model, target)
 
 
-def in_gpu_form(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy of a model without depthwise deconvolutions; errors as for `write_gpu_form`."""
+def join_outputs(model: onnx.ModelProto) -> None:
+    """Let a model give all of its outputs, (N, C, H/4, W/4) each, as one, joined along the channels in their order."""
+    import onnx
+
+    graph = model.graph
+    names = [one.name for one in graph.output]
+    joined = onnx.ValueInfoProto()
+    joined.CopyFrom(graph.output[0])
+    joined.name = JOINED
+    channels = [one.type.tensor_type.shape.dim[1] for one in graph.output]
+    joined.type.tensor_type.shape.dim[1].dim_value = sum(one.dim_value for one in channels)
+    graph.node.append(onnx.helper.make_node("Concat", names, [JOINED], name=JOINED, axis=1))
+    del graph.output[:]
+    graph.output.append(joined)
+
+
+def without_depthwise_deconvolutions(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy of a model without depthwise deconvolutions.
+
+    Raises:
+        ConversionError: one is not of the kind that our networks have.
+    """
     import onnx
     from onnx import numpy_helper
 

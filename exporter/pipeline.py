@@ -167,6 +167,7 @@ def export(
             decoder=decoder,
             archive=archive,
             precision=plan.precision.name,
+            joined=request.target == "gpu",
         )
         others = {HEADS_FILE: archive.content} if archive else {}
         for file, content in others.items():

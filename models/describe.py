@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from deepmark import __version__
@@ -49,6 +50,7 @@ def describe(
     decoder: DecoderParams | None = None,
     archive: HeadArchive | None = None,
     precision: PrecisionName = "fp32",
+    joined: bool = False,
 ) -> Manifest:
     """Make the manifest of a network to be exported, without parity and files.
 
@@ -62,6 +64,7 @@ def describe(
         decoder: decoder parameters; None for those of `default_params`.
         archive: weights of the heads that the graph will leave to the runtime; None for a dense graph.
         precision: precision that the model will have.
+        joined: whether MNN's model will give all outputs in one.
 
     Raises:
         CheckpointError: the network has no built-in keypoint schema, and none was given.
@@ -83,7 +86,7 @@ def describe(
         precision=precision,
         input=InputSpec(height=size[0], width=size[1], multiple=loaded.multiple, dynamic=dynamic, fit=fit),
         preprocess=Preprocess(),
-        heads=_heads(report.heads, archive, logits=logits),
+        heads=_heads(report.heads, archive, logits=logits, joined=joined),
         keypoints=loaded.schema,
         flip_pairs=loaded.schema.flip_pairs,
         decoder=decoder or default_params(loaded.schema, report.heads),
@@ -111,15 +114,17 @@ def gathered_weights(network: nn.Module, heads: Iterable[str]) -> dict[str, F32]
     }
 
 
-def _heads(channels: Mapping[str, int], archive: HeadArchive | None, *, logits: bool) -> HeadsSpec:
+def _heads(channels: Mapping[str, int], archive: HeadArchive | None, *, logits: bool, joined: bool) -> HeadsSpec:
     activation: Activation = "logits" if logits else "probabilities"
-    if archive is None:
-        return HeadsSpec(layout="dense", activation=activation, stride=STRIDE, channels=dict(channels))
-    maps = {name: count for name, count in channels.items() if name not in archive.channels}
+    gathered = {} if archive is None else archive.channels
+    maps = {name: count for name, count in channels.items() if name not in gathered}
+    if archive is not None:
+        maps[FEATURES] = archive.features
     return HeadsSpec(
-        layout="sparse",
+        layout="dense" if archive is None else "sparse",
         activation=activation,
         stride=STRIDE,
-        channels=maps | {FEATURES: archive.features},
-        gathered=GatheredSpec(channels=archive.channels, sha256=archive.sha256),
+        channels=maps,
+        gathered=None if archive is None else GatheredSpec(channels=archive.channels, sha256=archive.sha256),
+        joined=tuple(maps) if joined else msgspec.UNSET,
     )

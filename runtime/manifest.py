@@ -110,6 +110,9 @@ class HeadsSpec(ManifestPart, frozen=True):
         stride: input pixels per cell.
         channels: name of each output -> its channels. Outputs are found by name, never by order.
         gathered: heads that a sparse graph leaves out; None for a dense graph.
+        joined: outputs in the order in which MNN's model has them one after the other in a single one,
+            `deepmark.runtime.keypoints.head_names.JOINED`; left out where each is an output of its own, as it always is
+            in the ONNX file.
     """
 
     layout: Literal["dense", "sparse"]
@@ -117,6 +120,12 @@ class HeadsSpec(ManifestPart, frozen=True):
     stride: int
     channels: dict[str, int]
     gathered: GatheredSpec | None = None
+    joined: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """Channels of each part of the joined output, in order; empty where there is none."""
+        return {} if isinstance(self.joined, msgspec.UnsetType) else {name: self.channels[name] for name in self.joined}
 
     @property
     def heads(self) -> dict[str, int]:
@@ -304,6 +313,10 @@ def _check_heads(spec: HeadsSpec, keypoints: KeypointSchema) -> None:
         expected[FEATURES] = max(spec.channels.get(FEATURES, 0), 1)  # the network's own affair, but some
         _check_channels(spec.gathered.channels, gathered, "heads.gathered.channels")
     _check_channels(spec.channels, expected, "heads.channels")
+    if not isinstance(spec.joined, msgspec.UnsetType) and sorted(spec.joined) != sorted(spec.channels):
+        raise DataError(
+            f"heads.joined must name {', '.join(spec.channels)}, each once, found {', '.join(spec.joined) or 'none'}"
+        )
 
 
 def _check_channels(found: dict[str, int], expected: dict[str, int], field: str) -> None:

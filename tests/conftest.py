@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from outcome import Deepmark, Outcome
 from shared import run_folder, shared_folder
-from software_gpus import build_opencl_shim, load_opencl_shim, missing_gpus, set_environment
+from software_gpus import build_shims, load_opencl_shim, missing_gpus, set_environment
 
 if TYPE_CHECKING:
     from deepmark.runtime.native import NativeBuild
@@ -171,18 +171,21 @@ def host_build(tmp_path_factory: pytest.TempPathFactory) -> NativeBuild:
 
 
 @pytest.fixture(scope="session")
-def opencl_shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a libOpenCL.so that makes PoCL look like a phone's GPU; skips where software GPUs are missing."""
+def gpu_shims(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a libOpenCL.so that makes PoCL look like a phone's GPU, and of a libvulkan.so that counts copies.
+
+    Skips where software GPUs are missing.
+    """
     if missing := missing_gpus():
         pytest.skip(missing)
-    return shared_folder(tmp_path_factory, "opencl-shim", build_opencl_shim)
+    return shared_folder(tmp_path_factory, "gpu-shims", build_shims)
 
 
 @pytest.fixture
-def software_gpus(opencl_shim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def software_gpus(gpu_shims: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenCL finds a Mali-G76 that is PoCL, Vulkan finds lavapipe, and MNN's back ends for both are found."""
-    set_environment(opencl_shim, monkeypatch)
-    load_opencl_shim(opencl_shim)
+    set_environment(gpu_shims, monkeypatch)
+    load_opencl_shim(gpu_shims)
 
 
 @pytest.fixture

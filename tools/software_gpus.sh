@@ -10,7 +10,7 @@ libraries=${MNN_GPU_LIBRARIES:-$root/build/cache/gpu/mnn-$(sed -n 's/^mnn==//p' 
 [ -d "$libraries" ] || { echo "no $libraries: run sh tools/gpu_toolchain.sh" >&2; exit 1; }
 shim=$(mktemp -d)
 trap 'rm -rf "$shim"' EXIT
-gcc -shared -fPIC -O1 -fvisibility=hidden "$root/tests/support/opencl_shim/libOpenCL.c" -o "$shim/libOpenCL.so" \
+gcc -shared -fPIC -O1 -fvisibility=hidden "$root/tests/support/gpu_shims/libOpenCL.c" -o "$shim/libOpenCL.so" \
     -Wl,-soname,libOpenCL.so -Wl,--no-as-needed -l:libOpenCL.so.1 -ldl
 MNN_GPU_LIBRARIES=$libraries LD_LIBRARY_PATH=$shim${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} POCL_KERNEL_CACHE=0 \
     VK_ICD_FILENAMES=${VK_ICD_FILENAMES:-/usr/share/vulkan/icd.d/lvp_icd.x86_64.json} "$@"

@@ -17,13 +17,13 @@ import numpy as np
 from deepmark.errors import BundleError, EngineError
 from deepmark.runtime.arrays import F32, Image8
 from deepmark.runtime.closing import Closing
+from deepmark.runtime.engines.joined_output import Shape, joined_shape, separated
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.heads.sparse import SparseHeads, heads_from_outputs
 from deepmark.runtime.heads.weights import HeadWeights
+from deepmark.runtime.keypoints.head_names import JOINED
 from deepmark.runtime.manifest import MAX_INPUT_PIXELS, Manifest
 from deepmark.runtime.preprocess import normalise, require_picture
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +254,7 @@ class Engine(Closing):
         with self._lock:
             if self._session is None:
                 raise EngineError("the engine is closed", hint="load the model again")
-            outputs = self._session.run(x)
+            outputs = separated(self._session.run(x), self.manifest.heads.parts)
         expected = self._expected_shapes(x.shape)
         for name, shape in expected.items():
             if outputs[name].shape != shape:
@@ -276,11 +276,13 @@ class Engine(Closing):
             raise EngineError(f"an input of {height}x{width} is too large, the limit is {MAX_INPUT_PIXELS:,} pixels")
 
     def _check_outputs(self) -> None:
-        """Bind the graph's outputs by name: names and channels must be the manifest's."""
+        """Bind the graph's outputs by name, joined or each by itself: names and channels must be the manifest's."""
         assert self._session is not None
         size = (1, 3, self.manifest.input.height, self.manifest.input.width)
         expected = self._expected_shapes(size)
         found = self._session.output_shapes(size)
+        if self.manifest.heads.parts and JOINED in found:
+            expected = joined_shape(expected)
         if set(found) != set(expected):
             raise BundleError(
                 f"{self.record.model_file} has the outputs {', '.join(sorted(found))},"

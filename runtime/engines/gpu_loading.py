@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +37,15 @@ def require_fit_for_gpu(model: OpenedBundle, gpu: Gpu) -> None:
 
 
 def open_on_gpu(
-    path: Path, gpu: Gpu, settings: GpuSettings, shape: tuple[int, ...], memory: Memory, *, label: str, sha256: str
+    path: Path,
+    gpu: Gpu,
+    settings: GpuSettings,
+    shape: tuple[int, ...],
+    memory: Memory,
+    *,
+    label: str,
+    sha256: str,
+    parts: Mapping[str, int],
 ) -> MnnGpuSession:
     """Load a model file on a GPU, in a child process first; if that dies of kept kernels, once more without them.
 
@@ -48,6 +57,7 @@ def open_on_gpu(
         memory: `deepmark.runtime.engines.mnn.MnnSettings.memory`.
         label: name that the user has for the model; errors begin with it.
         sha256: sha256 of the file, hex.
+        parts: name -> channels of what a joined output holds, in order (`HeadsSpec.parts`).
 
     Raises:
         BundleError: MNN cannot read the file.
@@ -63,6 +73,7 @@ def open_on_gpu(
             "shape": shape,
             "memory": memory,
             "sha256": sha256,
+            "parts": parts,
             "precision": settings.precision,
             "storage": settings.storage,
             "tuning": settings.tuning,
@@ -78,7 +89,7 @@ def open_on_gpu(
         if not drop_condemned(sha256[:16]):
             raise
         run_trial(trial, [words])
-    return MnnGpuSession(path, gpu, settings, shape, memory, sha256=sha256)
+    return MnnGpuSession(path, gpu, settings, shape, memory, sha256=sha256, parts=parts)
 
 
 def _load(text: str) -> None:
@@ -91,7 +102,8 @@ def _load(text: str) -> None:
         allow_cpu_operators=words["allow_cpu_operators"],
     )
     path, shape = Path(words["path"]), tuple(words["shape"])
-    MnnGpuSession(path, words["gpu"], settings, shape, words["memory"], sha256=words["sha256"]).close()
+    proof = {"sha256": words["sha256"], "parts": words["parts"]}
+    MnnGpuSession(path, words["gpu"], settings, shape, words["memory"], **proof).close()
 
 
 if __name__ == "__main__":

@@ -145,6 +145,7 @@ def _load_on_gpu(
             memory or MnnSettings().memory,
             label=str(model.path),
             sha256=model.entries[name].sha256,
+            parts=model.manifest.heads.parts,
         )
     record = EngineRecord.of(
         session.facts,

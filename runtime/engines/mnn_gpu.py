@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from deepmark.runtime.engines.engine import SessionFacts
 from deepmark.runtime.engines.gpu_devices import find_device
 from deepmark.runtime.engines.gpu_libraries import load_gpu_library
 from deepmark.runtime.engines.gpu_settings import Gpu, GpuSettings
+from deepmark.runtime.engines.joined_output import separated
 from deepmark.runtime.engines.kernel_cache import KernelKey, KernelLoan, lend_kernels
 from deepmark.runtime.engines.mnn import (
     MEMORY_CODES,
@@ -83,6 +84,7 @@ class MnnGpuSession:
         memory: Memory = "normal",
         *,
         sha256: str,
+        parts: Mapping[str, int],
     ) -> None:
         """Load a model file, prepare it for a size, and prove on two made inputs that the GPU computes it.
 
@@ -93,6 +95,7 @@ class MnnGpuSession:
             shape: (1, 3, H, W) of the input.
             memory: `deepmark.runtime.engines.mnn.MnnSettings.memory`.
             sha256: sha256 of the file, hex, for which compiled kernels are kept.
+            parts: name -> channels of what a joined output holds, each of which is proven (`separated`).
 
         Raises:
             BundleError: MNN cannot read the file.
@@ -102,7 +105,7 @@ class MnnGpuSession:
         claim_threads()
         self._mnn = import_mnn()
         self._path, self._gpu, self._settings, self._memory = path, gpu, settings, memory
-        self._mode, self._sha256 = settings.mode(gpu), sha256
+        self._mode, self._sha256, self._parts = settings.mode(gpu), sha256, parts
         load_gpu_library(gpu)
         with captured_stdout():
             self._device = find_device(gpu)
@@ -287,8 +290,8 @@ class MnnGpuSession:
                 f"only {placement.sentence(self._name, most=_MOST_NAMED)}",
                 hint="allow operators on the CPU, take another storage, or export for a GPU",
             )
-        after = self.run(noise[0])
-        for name, values in before.items():
+        after = separated(self.run(noise[0]), self._parts)
+        for name, values in separated(before, self._parts).items():
             if np.array_equal(values, after[name]):
                 raise EngineError(f"{self._name} gives the same {name} for two different pictures", hint=_NOT_USABLE)
         return placement, first_ms
@@ -296,7 +299,7 @@ class MnnGpuSession:
     def _require_sound(self, code: int, outputs: dict[str, F32]) -> None:
         if code:
             raise EngineError(f"MNN's run on {self._name} failed with code {code}", hint=_NOT_USABLE)
-        for name, values in outputs.items():
+        for name, values in separated(outputs, self._parts).items():
             if not np.isfinite(values).all():
                 raise EngineError(
                     f"{self._name} gives NaN or infinite values in {name}",

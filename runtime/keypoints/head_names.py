@@ -18,6 +18,7 @@ LAYOUTS = {  # of an exported graph
 DEFAULT_LAYOUT = "sparse"  # exact, and faster in every engine (decision 8)
 FEATURES = "features"  # the output that a sparse graph has in place of these:
 GATHERED_HEADS = ("wh", "hps", "reg", "hp_offset")
+JOINED = "heads"  # the one output in which a graph for a GPU gives all others
 
 
 def head_channels(classes: int, groups: int, *, optional: Collection[str] = OPTIONAL_HEADS) -> dict[str, int]:

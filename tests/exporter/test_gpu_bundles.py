@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from shared import shared_folder
+from tiny import boxes_schema
 from tiny_deformable import tiny_deformable
-from tiny_network import export_loaded, tiny_loaded
+from tiny_network import HEADS, export_loaded, tiny_loaded, tiny_network
 
 from deepmark.errors import UsageError
 from deepmark.exporter.gpu_verification import verify_on_gpu
 from deepmark.exporter.precision.plan import Limits
+from deepmark.models.loading import LoadedNetwork
+from deepmark.runtime.bundle import open_bundle
 from deepmark.runtime.engines.gpu_settings import Gpu, GpuSettings, Storage
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -21,10 +24,17 @@ KINDS: dict[str, dict[str, Any]] = {
     "fp16": {"heads": "dense", "precision": "fp16"},
     "w8": {"heads": "dense", "precision": "w8"},
     "deformable": {"heads": "dense"},
+    "boxes": {"heads": "dense"},
 }
 BACK_ENDS: list[tuple[Gpu, Storage]] = [("opencl", "image"), ("opencl", "buffer"), ("vulkan", "image")]
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("software_gpus")]
+
+
+def _loaded(kind: str) -> LoadedNetwork:
+    if kind == "boxes":
+        return tiny_loaded(tiny_network(3, {name: HEADS[name] for name in ("hm", "wh", "reg")}), schema=boxes_schema())
+    return tiny_loaded(tiny_deformable() if kind == "deformable" else None)
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +45,10 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         said: list[str] = []
         for kind, options in KINDS.items():
             (folder / kind).mkdir()
-            network = tiny_deformable() if kind == "deformable" else None
             limits = Limits(min_kept=0)  # a network of a few seeded weights may lose any object; here they need not
             export_loaded(
                 folder / kind,
-                tiny_loaded(network),
+                _loaded(kind),
                 to=("mnn",),
                 size=(64, 64),
                 target="gpu",
@@ -51,6 +60,21 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
     folder = shared_folder(tmp_path_factory, "gpu-bundles", make)
     return {kind: folder / kind / "tiny.deepmark" for kind in KINDS}
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [
+        ("dense", HEADS),
+        ("sparse", {"hm": 2, "hm_hp": 3, "features": 16}),
+        ("fp16", HEADS),
+        ("w8", HEADS),
+        ("deformable", HEADS),
+        ("boxes", {"hm": 2, "wh": 2, "reg": 2}),
+    ],
+)
+def test_it_says_what_its_one_output_holds(bundles: dict[str, Path], kind: str, parts: dict[str, int]) -> None:
+    assert list(open_bundle(bundles[kind]).manifest.heads.parts.items()) == list(parts.items())
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

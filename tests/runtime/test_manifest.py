@@ -172,6 +172,12 @@ def test_classes_without_landmarks_have_no_heads_of_them(manifest: Manifest, hea
             _set("heads", to=_sparse(gathered={"wh": 2, "hps": 6, "hm": 2})),
             r"gathered.channels\['hm'\] is no known head",
         ),
+        (
+            _set("heads", "joined", to=["hm", "wh", "hps"]),
+            "heads.joined must name hm, wh, hps, reg, hm_hp, hp_offset, each once, found hm, wh, hps",
+        ),
+        (_set("heads", "joined", to=["hm", "hm", "wh", "hps", "reg", "hm_hp"]), "each once, found hm, hm, wh"),
+        (_set("heads", "joined", to=[]), "each once, found none"),
         (_set("flip_pairs", to=[]), "flip_pairs do not follow"),
         (_set("decoder", "alpha", to=2), r"alpha must be in \[0, 1\], found 2"),
         (_set("files", to={"a": {"sha256": "xyz", "bytes": 1}}), "matching regex"),
@@ -201,3 +207,16 @@ def test_a_manifest_without_a_fit_is_square_and_a_square_one_is_written_without(
     read = msgspec.convert(document, Manifest)
     assert read.input.fit == "rect"
     assert Manifest.from_json(read.to_json(), source="m").input == read.input
+
+
+def test_a_manifest_without_joined_outputs_is_written_as_before_and_one_with_them_keeps_their_order(
+    manifest: Manifest,
+) -> None:
+    """Earlier programs read the one, and refuse the other by the unknown field."""
+    document = json.loads(manifest.to_json())
+    assert "joined" not in document["heads"]
+    assert manifest.heads.parts == {}
+    document["heads"]["joined"] = ["hp_offset", "reg", "hm_hp", "wh", "hps", "hm"]
+    read = msgspec.convert(document, Manifest)
+    again = Manifest.from_json(read.to_json(), source="m").heads
+    assert list(again.parts.items()) == [("hp_offset", 2), ("reg", 2), ("hm_hp", 3), ("wh", 2), ("hps", 6), ("hm", 2)]

@@ -82,12 +82,26 @@ void read_input(const Json& manifest, Bundle& bundle, Fields& fields) {
                    "std must be above 0");
 }
 
+void read_parts(const Json& joined, Bundle& bundle, Fields& fields) {
+    auto unnamed = bundle.channels;
+    for (const Json& one : joined.items) {
+        const auto at = one.kind == Json::string ? unnamed.find(one.text) : unnamed.end();
+        fields.require(at != unnamed.end(), "heads.joined must name each of heads.channels once");
+        if (!fields.good()) return;
+        bundle.parts.push_back({at->first, at->second});
+        unnamed.erase(at);
+    }
+    fields.require(unnamed.empty(),
+                   "heads.joined lacks " + (unnamed.empty() ? "" : unnamed.begin()->first));
+}
+
 void read_heads(const Json& manifest, Bundle& bundle, Fields& fields) {
     const Json& heads = fields.get(manifest, "heads", Json::object);
     bundle.sparse = fields.second(heads, "layout", "dense", "sparse");
     bundle.logits = fields.second(heads, "activation", "probabilities", "logits");
     fields.integer(heads, "stride", stride, stride);
     read_channels(fields.get(heads, "channels", Json::object), bundle.channels, fields);
+    if (heads.find("joined")) read_parts(fields.get(heads, "joined", Json::array), bundle, fields);
     if (bundle.sparse) {
         const Json& gathered = fields.get(heads, "gathered", Json::object);
         read_channels(fields.get(gathered, "channels", Json::object), bundle.gathered, fields);

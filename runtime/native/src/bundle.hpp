@@ -7,6 +7,7 @@
 #include "bytes.hpp"
 #include "deepmark/deepmark.hpp"
 #include "manifest.hpp"
+#include "output.hpp"
 #include "params.hpp"
 #include "sparse_heads.hpp"
 
@@ -22,6 +23,7 @@ struct Bundle {
     bool sparse = false, logits = false;
     std::map<std::string, int> channels;  // of every output of the graph
     std::map<std::string, int> gathered;  // of the heads that a sparse graph leaves to the runtime
+    Parts parts;  // what the graph gives in one output, in order; empty: nothing
     Schema schema;
     std::vector<ClassDrawing> drawings;  // one a class
     DecoderParams decoder;

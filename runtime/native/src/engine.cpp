@@ -85,7 +85,7 @@ std::unique_ptr<Engine> Engine::load(const ModelFile& model, const std::vector<I
     schedule.backendConfig = &backend;
     if (!mnn.create(model.path, schedule, error)) return nullptr;
     if (inputs.size() == 1) prepare_square(mnn, inputs[0].shape);
-    if (!mnn.prepare(model.path, inputs, error)) return nullptr;
+    if (!mnn.prepare(model.path, inputs, model.parts, error)) return nullptr;
     return std::unique_ptr<Engine>(new Engine(std::move(state)));
 } catch (const std::exception& caught) {
     error = model.path + ": " + caught.what();

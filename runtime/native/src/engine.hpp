@@ -7,24 +7,19 @@
 #include <vector>
 
 #include "deepmark/deepmark.hpp"
+#include "output.hpp"
 
 namespace deepmark {
 
 struct ModelFile {
     std::string path;
     std::string sha256;  // hex
+    Parts parts;         // what its graph gives in one output; each is an output here
 };
 
 struct Input {
     std::string name;  // empty: the only one's, whatever that is
     std::vector<int> shape;
-};
-
-// One output: float32, the last axis nearest together. `values` is overwritten by the next run.
-struct Output {
-    std::string name;
-    std::vector<int> shape;  // of a head (1, channels, height, width)
-    std::vector<float> values;
 };
 
 // How a GPU runs a network, where one does.

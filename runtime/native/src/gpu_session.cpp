@@ -61,7 +61,7 @@ template <class Body>
 bool run(MnnSession& mnn, std::initializer_list<const float*> inputs, const GpuFacts& facts,
          std::string& error, Body body) {
     MnnOutput output;
-    for (Output& one : mnn.outputs)  // a read that fails would leave the last picture's there
+    for (auto& one : mnn.staged)  // a read that fails would leave the last picture's there
         std::fill(one.values.begin(), one.values.end(), std::numeric_limits<float>::quiet_NaN());
     if (!mnn.copy_in(inputs, error)) return false;
     const int code = body();
@@ -73,7 +73,7 @@ bool run(MnnSession& mnn, std::initializer_list<const float*> inputs, const GpuF
         return false;
     }
     for (const Output& one : mnn.outputs) {
-        if (std::all_of(one.values.begin(), one.values.end(),
+        if (std::all_of(one.values, one.values + one.count(),
                         [](float value) { return std::isfinite(value); }))
             continue;
         error = facts.name + " gives NaN or infinite values in " + one.name;
@@ -145,14 +145,16 @@ bool prove(MnnSession& mnn, const EngineSettings& settings, GpuFacts& facts, std
                 ": allow operators on the CPU, take another storage, or export for a GPU";
         return false;
     }
-    const std::vector<Output> before = mnn.outputs;
+    KeptOutputs before;
+    before.keep(mnn.outputs);
     if (!run_on_gpu(mnn, {second.data()}, facts, error)) return false;
-    for (std::size_t i = 0; i < before.size(); ++i)
-        if (before[i].values == mnn.outputs[i].values) {
-            error =
-                facts.name + " gives the same " + before[i].name + " for two different pictures";
+    for (std::size_t i = 0; i < mnn.outputs.size(); ++i) {
+        const Output &one = before.outputs()[i], &other = mnn.outputs[i];
+        if (std::equal(one.values, one.values + one.count(), other.values)) {
+            error = facts.name + " gives the same " + one.name + " for two different pictures";
             return false;
         }
+    }
     return true;
 }
 
@@ -188,7 +190,7 @@ void take_kernels(MnnSession& mnn, KernelLoan& kernels, double spent_ms) {
 }
 
 // Make the session, with kept kernels where some were lent, and prove it.
-bool make(const std::string& path, const std::vector<Input>& inputs, const EngineSettings& settings,
+bool make(const ModelFile& model, const std::vector<Input>& inputs, const EngineSettings& settings,
           KernelLoan& kernels, MnnSession& mnn, GpuFacts& facts, std::string& error) {
     MNN::BackendConfig back_end = back_end_of(settings);
     MNN::ScheduleConfig schedule;
@@ -198,7 +200,7 @@ bool make(const std::string& path, const std::vector<Input>& inputs, const Engin
     Stopwatch phase;
     {
         MnnOutput output;
-        if (!mnn.read(path, error)) return false;
+        if (!mnn.read(model.path, error)) return false;
         if (!is_sound(output.end(), "reading", facts, error)) return false;
     }
     mnn.net->setSessionMode(MNN::Interpreter::Session_Debug);  // callbacks for every operator
@@ -208,7 +210,7 @@ bool make(const std::string& path, const std::vector<Input>& inputs, const Engin
     }
     {
         MnnOutput output;
-        if (!mnn.create(path, schedule, error)) return false;
+        if (!mnn.create(model.path, schedule, error)) return false;
         if (!is_sound(without(output.end(), kernels.file()), "session", facts, error)) return false;
     }
     facts.create_ms = phase.lap_ms();
@@ -220,7 +222,7 @@ bool make(const std::string& path, const std::vector<Input>& inputs, const Engin
     }
     {
         MnnOutput output;
-        if (!mnn.prepare(path, inputs, error)) return false;
+        if (!mnn.prepare(model.path, inputs, model.parts, error)) return false;
         if (!is_sound(without(output.end(), kernels.file()), "preparation", facts, error))
             return false;
     }
@@ -278,7 +280,7 @@ bool open_on_gpu(const ModelFile& model, const std::vector<Input>& inputs,
     for (;;) {
         {
             MnnSession made;  // goes before its kernels do: MNN writes them once more
-            if (make(model.path, inputs, settings, kernels, made, facts, error)) {
+            if (make(model, inputs, settings, kernels, made, facts, error)) {
                 mnn = std::move(made);
                 return true;
             }

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <numeric>
 
 namespace deepmark {
 namespace {
@@ -19,11 +18,6 @@ std::string in_words(const std::vector<int>& shape) {
     std::string words = "(";
     for (size_t i = 0; i < shape.size(); ++i) words += (i ? ", " : "") + std::to_string(shape[i]);
     return words + ")";
-}
-
-std::size_t count_of(const std::vector<int>& shape) {
-    return std::accumulate(shape.begin(), shape.end(), std::size_t(1),
-                           [](std::size_t product, int side) { return product * size_t(side); });
 }
 
 }  // namespace
@@ -42,7 +36,7 @@ bool MnnSession::create(const std::string& path, const MNN::ScheduleConfig& sche
 }
 
 bool MnnSession::prepare(const std::string& path, const std::vector<Input>& wanted,
-                         std::string& error) {
+                         const Parts& parts, std::string& error) {
     const auto& found = net->getSessionInputAll(session);
     if (found.size() != wanted.size()) {
         error = path + ": expected " +
@@ -76,18 +70,21 @@ bool MnnSession::prepare(const std::string& path, const std::vector<Input>& want
                 in_words(shape);
         return false;
     }
-    const auto& given = net->getSessionOutputAll(session);
-    outputs.reserve(given.size());
-    for (const auto& [name, tensor] : given) {
+    for (const auto& [name, tensor] : net->getSessionOutputAll(session)) {
         const auto shape = tensor->shape();
         if (shape.empty() || *std::min_element(shape.begin(), shape.end()) < 1) {
             error = path + ": output " + name + " is empty, with the shape " + in_words(shape);
             return false;
         }
-        Output output{name, shape, std::vector<float>(count_of(shape))};
-        outputs.push_back(std::move(output));  // reserved: the host tensors point into it
-        targets.push_back(host_tensor(shape, outputs.back().values));
-        sources.push_back(tensor);
+        Output output{name, shape};
+        StagedOutput one{name, tensor, std::vector<float>(output.count()), nullptr};
+        one.tensor = host_tensor(shape, one.values);  // a vector keeps its memory when moved
+        output.values = one.values.data();
+        staged.push_back(std::move(one));
+        if (!add_output(output, parts, outputs, error)) {
+            error = path + ": " + error;
+            return false;
+        }
     }
     return true;
 }
@@ -110,12 +107,12 @@ bool MnnSession::copy_in(std::initializer_list<const float*> values, std::string
 }
 
 bool MnnSession::copy_out(std::string& error) {
-    for (size_t i = 0; i < targets.size(); ++i) {
+    for (StagedOutput& one : staged) {
         // MNN returns true even when it copied nothing: a mark in the first value shows it.
-        float& first = outputs[i].values[0];
+        float& first = one.values[0];
         first = std::numeric_limits<float>::quiet_NaN();
-        if (!sources[i]->copyToHostTensor(targets[i].get()) || std::isnan(first)) {
-            error = "MNN gave nothing, or no number, as output " + outputs[i].name;
+        if (!one.source->copyToHostTensor(one.tensor.get()) || std::isnan(first)) {
+            error = "MNN gave nothing, or no number, as output " + one.name;
             return false;
         }
     }

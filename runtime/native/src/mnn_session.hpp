@@ -27,18 +27,25 @@ struct MnnSession {
         HostTensor tensor;
     };
 
+    struct StagedOutput {
+        std::string name;
+        MNN::Tensor* source = nullptr;
+        std::vector<float> values;
+        HostTensor tensor;
+    };
+
     // First, so that it is destroyed last: tensors die with it.
     std::unique_ptr<MNN::Interpreter, DestroyNet> net;
     MNN::Session* session = nullptr;
     std::vector<StagedInput> inputs;
-    std::vector<MNN::Tensor*> sources;
-    std::vector<HostTensor> targets;
-    std::vector<Output> outputs;
+    std::vector<StagedOutput> staged;  // one copy each
+    std::vector<Output> outputs;       // in the staged ones' memory; a joined one's parts by name
 
     // In this order; each False with one sentence in `error` on failure.
     bool read(const std::string& path, std::string& error);
     bool create(const std::string& path, const MNN::ScheduleConfig& schedule, std::string& error);
-    bool prepare(const std::string& path, const std::vector<Input>& wanted, std::string& error);
+    bool prepare(const std::string& path, const std::vector<Input>& wanted, const Parts& parts,
+                 std::string& error);
 
     // Before every run: MNN uses the inputs' memory for other tensors while it computes.
     bool copy_in(std::initializer_list<const float*> values, std::string& error);

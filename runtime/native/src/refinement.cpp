@@ -69,7 +69,7 @@ std::unique_ptr<Refinement> Refinement::open(const std::vector<std::string>& pat
                   channels = one.bundle.num_channels;
         const std::vector<Input> inputs = {{"image", {1, 3, height, width}},
                                            {"pose", {1, channels, 3}}};
-        one.engine = Engine::load({one.bundle.model_path(), one.bundle.model_sha256()}, inputs,
+        one.engine = Engine::load({one.bundle.model_path(), one.bundle.model_sha256(), {}}, inputs,
                                   obeyed, error);
         if (!one.engine) return nullptr;
         const auto& outputs = one.engine->outputs();
@@ -167,8 +167,9 @@ bool Refinement::refine_one(Loaded& refiner, const BgrView& picture, const Objec
         pose[2] = 1;
     }
     if (!refiner.engine->run({refiner.image.data(), refiner.pose.data()}, error)) return false;
-    const std::vector<float>& points = refiner.engine->outputs()[0].values;
-    if (!std::all_of(points.begin(), points.end(),
+    const Output& given = refiner.engine->outputs()[0];
+    const float* points = given.values;
+    if (!std::all_of(points, points + given.count(),
                      [](float value) { return std::isfinite(value); })) {
         error = "the refiner " + bundle.path + " gave no finite positions";
         return false;

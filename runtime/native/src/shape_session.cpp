@@ -7,9 +7,7 @@
 namespace deepmark {
 namespace {
 
-Map map_of(const Output& one) {
-    return {one.values.data(), one.shape[1], one.shape[2], one.shape[3]};
-}
+Map map_of(const Output& one) { return {one.values, one.shape[1], one.shape[2], one.shape[3]}; }
 
 }  // namespace
 
@@ -20,8 +18,8 @@ std::unique_ptr<ShapeSession> ShapeSession::load(const Bundle& bundle, SparseHea
                                                  const Sides& input, const EngineSettings& settings,
                                                  std::string& error) {
     std::unique_ptr<ShapeSession> made(new ShapeSession(bundle, sparse, input));
-    made->engine_ = Engine::load({bundle.model_path(), bundle.model_sha256()}, input.height,
-                                 input.width, bundle.multiple, settings, error);
+    made->engine_ = Engine::load({bundle.model_path(), bundle.model_sha256(), bundle.parts},
+                                 input.height, input.width, bundle.multiple, settings, error);
     return made->engine_ && made->connect(error) ? std::move(made) : nullptr;
 }
 
@@ -84,7 +82,7 @@ Map ShapeSession::map_of(const std::string& name) const {
 }
 
 Map ShapeSession::mirrored_map_of(const std::string& name) const {
-    for (const Output& one : mirrored_)
+    for (const Output& one : mirrored_.outputs())
         if (one.name == name) return deepmark::map_of(one);
     return {};
 }
@@ -100,7 +98,7 @@ void ShapeSession::use_flip(bool on) {
     flipped_.reset();
     mirrored_.clear();
     if (on) {
-        mirrored_ = engine_->outputs();
+        mirrored_.keep(engine_->outputs());
         mirrored_dense_ = dense_heads(true);
         const auto run = [this](bool mirrored) -> Regressions& {
             if (!sparse_) return mirrored ? mirrored_dense_ : dense_;
@@ -116,9 +114,7 @@ void ShapeSession::use_flip(bool on) {
 bool ShapeSession::run(std::string& error) {
     if (flipped_) {
         if (!run_on(true, error)) return false;
-        for (std::size_t i = 0; i < mirrored_.size(); ++i)
-            std::copy(engine_->outputs()[i].values.begin(), engine_->outputs()[i].values.end(),
-                      mirrored_[i].values.begin());  // in place: maps point there
+        mirrored_.keep(engine_->outputs());  // in place: maps point there
     }
     return run_on(false, error);
 }
@@ -142,20 +138,25 @@ void ShapeSession::make_heatmaps() {
         average_heatmap("hm", {}, hm_);
         if (hm_hp_map_) average_heatmap("hm_hp", bundle_.schema.mirror_groups, hm_hp_);
     } else if (bundle_.logits) {
-        hm_ = output("hm")->values;
+        take("hm", hm_);
         sigmoid(hm_.data(), hm_.size());
         if (hm_hp_map_) {
-            hm_hp_ = output("hm_hp")->values;
+            take("hm_hp", hm_hp_);
             sigmoid(hm_hp_.data(), hm_hp_.size());
         }
     }
+}
+
+void ShapeSession::take(const std::string& name, std::vector<float>& to) const {
+    const Output& from = *output(name);
+    to.assign(from.values, from.values + from.count());
 }
 
 void ShapeSession::average_heatmap(const std::string& name, const std::vector<int>& source,
                                    std::vector<float>& to) {
     Map plain = map_of(name), mirrored = mirrored_map_of(name);
     if (bundle_.logits) {
-        to = output(name)->values;
+        take(name, to);
         turned_.assign(mirrored.values, mirrored.values + to.size());
         sigmoid(to.data(), to.size());
         sigmoid(turned_.data(), turned_.size());

@@ -42,6 +42,7 @@ private:
     Map mirrored_map_of(const std::string& name) const;
     DenseHeads dense_heads(bool mirrored) const;
     void place_heatmaps();
+    void take(const std::string& name, std::vector<float>& to) const;  // an output's values
     void average_heatmap(const std::string& name, const std::vector<int>& source,
                          std::vector<float>& to);
 
@@ -50,7 +51,7 @@ private:
     Sides input_;
     std::unique_ptr<Engine> engine_;
     DenseHeads dense_, mirrored_dense_;
-    std::vector<Output> mirrored_;  // what the network gave for the mirror image; empty: no flip
+    KeptOutputs mirrored_;  // what the network gave for the mirror image; empty: no flip
     std::unique_ptr<FlippedRegressions> flipped_;
     std::vector<float> turned_;  // probabilities of the mirrored run, where those are logits
     std::vector<float> table_;   // (3, 256): a pixel's value normalised

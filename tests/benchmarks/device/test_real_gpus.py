@@ -43,11 +43,11 @@ def phone_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def build(host_build: NativeBuild, opencl_shim: Path, tmp_path: Path) -> NativeBuild:
+def build(host_build: NativeBuild, gpu_shims: Path, tmp_path: Path) -> NativeBuild:
     """The programs with MNN's GPU back ends beside them, as Android's build has them, and with a phone's driver."""
     back_ends = [Path(os.environ["MNN_GPU_LIBRARIES"]) / name for name in LIBRARY_NAMES.values()]
     folder = Path(shutil.copytree(host_build.folder, tmp_path / "build"))
-    for library in (*back_ends, opencl_shim / "libOpenCL.so"):
+    for library in (*back_ends, gpu_shims / "libOpenCL.so"):
         shutil.copy(library, folder)
     return replace(host_build, folder=folder, files=tuple(sorted(path.name for path in folder.iterdir())))
 

@@ -6,16 +6,20 @@ Letters in brackets are rows of the table in docs/hazards.md.
 from __future__ import annotations
 
 import ctypes
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 from gpu_models import sampling_bundle, shared_weights_bundle, upsampling_bundle
+from joined_models import joined_bundle, joined_manifest
 from shared import shared_folder
-from tiny import Tiny, assert_close, noise, truth, write_bundle
+from tiny import CHANNELS, Tiny, assert_close, noise, truth, write_bundle
 
-from deepmark.errors import DeepMarkError, EngineError, UsageError
+from deepmark.errors import BundleError, DeepMarkError, EngineError, UsageError
 from deepmark.exporter.operators.back_ends import read_for
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.engines import gpu_libraries
@@ -184,6 +188,65 @@ def test_a_run_copies_the_picture_in_and_each_head_out(tiny: Tiny) -> None:
     assert launches >= 17
 
 
+_COUNTING = """
+import ctypes, json, sys
+import numpy as np
+from deepmark.runtime.engines.gpu_settings import GpuSettings
+from deepmark.runtime.engines.loading import load_engine
+
+compute, storage, *bundles = sys.argv[1:]
+library, *counters = {
+    "opencl": ("libOpenCL.so", "shim_writes", "shim_reads"), "vulkan": ("libvulkan.so", "shim_maps")
+}[compute]
+x = np.random.default_rng(0).standard_normal((1, 3, 64, 96), np.float32)
+
+def copies():
+    return sum(getattr(ctypes.CDLL(library), counter)() for counter in counters)
+
+found, heads = [], []
+for bundle in bundles:
+    with load_engine(bundle, compute=compute, gpu=GpuSettings(tuning="none", storage=storage)) as engine:
+        before = copies()
+        heads.append(engine.run(x))
+        found.append(copies() - before)
+same = [np.array_equal(heads[1][name], values) for name, values in heads[0].items()]
+print(json.dumps({"copies": found, "same": same}))
+"""
+
+
+@pytest.fixture(scope="module")
+def joined(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def make(folder: Path) -> None:
+        joined_bundle(tiny, folder)
+
+    return shared_folder(tmp_path_factory, "joined", make) / "joined.deepmark"
+
+
+@pytest.mark.parametrize(("compute", "storage"), BACK_ENDS)
+def test_joined_heads_are_the_same_and_come_out_in_one_copy(
+    tiny: Tiny, joined: Path, compute: Compute, storage: Storage
+) -> None:
+    """Counted at the driver, in a process that finds the counting one from its start."""
+    command = [sys.executable, "-c", _COUNTING, compute, storage, str(tiny.bundle), str(joined)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert not done.returncode, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "copies": [1 + len(CHANNELS), 2],
+        "same": [True] * len(CHANNELS),
+    }
+
+
+def test_channels_that_do_not_add_up_are_refused(tiny: Tiny, joined: Path, tmp_path: Path) -> None:
+    fewer = {name: count for name, count in CHANNELS.items() if name != "reg"}
+    manifest = joined_manifest(tiny.manifest, fewer)
+    bundle = write_bundle(tmp_path / "a.deepmark", manifest, {"model.mnn": joined / "model.mnn"})
+    with pytest.raises(
+        BundleError,
+        match=r"output 'heads' has 17 channels, its manifest says 15: hm 2, wh 2, hps 6, hm_hp 3, hp_offset 2$",
+    ):
+        load_engine(bundle, compute="vulkan", gpu=QUICK)
+
+
 def test_an_image_limit_sends_operators_to_the_cpu(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """(E) The session still says that it runs on the GPU."""
     monkeypatch.setenv("SHIM_IMAGE_LIMIT", "20")
@@ -317,8 +380,6 @@ def test_a_missing_back_end_is_no_fall_back(tiny: Tiny, monkeypatch: pytest.Monk
 def test_a_back_end_of_another_version_is_refused(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str, expected: str
 ) -> None:
-    import subprocess
-
     (tmp_path / "other.c").write_text(source)
     subprocess.run(
         ["gcc", "-shared", "-fPIC", "-o", str(tmp_path / "libMNN_CL.so"), str(tmp_path / "other.c")], check=True

@@ -23,7 +23,7 @@ bool run_engine(char** words, bool on_gpu, std::string& error) {
         settings.gpu.kernels = words[8];
     }
     std::uint64_t size = 0;
-    const deepmark::ModelFile model = {words[1], deepmark::sha256_of_file(words[1], size)};
+    const deepmark::ModelFile model = {words[1], deepmark::sha256_of_file(words[1], size), {}};
     auto engine = deepmark::Engine::load(model, height, width, multiple, settings, error);
     if (!engine) return false;
     if (engine->gpu()) std::printf("kernels %s\n", engine->gpu()->kernels.c_str());
@@ -35,8 +35,8 @@ bool run_engine(char** words, bool on_gpu, std::string& error) {
     for (const auto& one : engine->outputs()) {
         out << one.name << ' ' << one.shape[1] << ' ' << one.shape[2] << ' ' << one.shape[3]
             << '\n';
-        out.write(reinterpret_cast<const char*>(one.values.data()),
-                  std::streamsize(one.values.size() * sizeof(float)));
+        out.write(reinterpret_cast<const char*>(one.values),
+                  std::streamsize(one.count() * sizeof(float)));
     }
     std::printf("%g\n", double(engine->memory_mib()));
     return bool(out.flush());

@@ -16,6 +16,7 @@ import pytest
 from gpu_models import sampling_bundle
 from media_files import encoded, read_image
 from native_programs import Run
+from sealed_manifest import change_manifest
 from tiny import Tiny, write_bundle
 from tiny_deformable import tiny_deformable
 from tiny_network import export_loaded, tiny_loaded
@@ -28,6 +29,13 @@ QUICK = ("--gpu-tuning", "none")
 VULKAN = ("--compute", "vulkan", *QUICK)
 OPENCL = ("--compute", "opencl", *QUICK)
 BUFFER = (*OPENCL, "--opencl-storage", "buffer")
+
+
+@pytest.fixture(scope="module")
+def joined(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network's bundle with golden vectors, whose model gives all heads in one output."""
+    folder = tmp_path_factory.mktemp("joined")
+    return export_loaded(folder, tiny_loaded(), to=("mnn",), size=(64, 96), heads="dense", target="gpu").path
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +66,59 @@ def test_every_operator_runs_there_and_the_vectors_are_right(
     assert gpu["on_cpu"] == 0
     assert gpu["driver"]
     assert min(gpu["create_ms"], gpu["resize_ms"], gpu["first_ms"]) >= 0
+
+
+@pytest.mark.parametrize("words", [(), OPENCL, BUFFER, VULKAN], ids=["cpu", "opencl", "buffer", "vulkan"])
+def test_joined_heads_are_told_apart(run: Run, joined: Path, words: tuple[str, ...]) -> None:
+    code, lines, printed = run("dm_verify", joined, *words)
+    assert code == 0, printed
+    assert max(head["tolerance_used"] for line in lines[:-1] for head in line["heads"].values()) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("words", "copies"), [(OPENCL, 1), (BUFFER, 1), (VULKAN, 2)], ids=["opencl", "buffer", "vulkan"]
+)
+def test_joined_heads_come_out_in_one_copy(
+    run: Run,
+    joined: Path,
+    picture: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    copies: int,
+) -> None:
+    """What one more run adds at the driver: OpenCL's reads, and Vulkan's copies in and out."""
+    monkeypatch.setenv("SHIM_LOG", str(tmp_path / "log"))
+    for runs in (1, 2):
+        words_of_bench = ("--pictures", picture.parent, *words, "--warm-up-runs", 0, "--runs", runs)
+        assert run("dm_bench", joined, *words_of_bench)[0] == 0
+    once, twice = [int(line.split()[-2]) for line in (tmp_path / "log").read_text().splitlines()]
+    assert twice - once == copies
+
+
+def test_a_flip_test_on_joined_heads_is_that_of_python(run: Run, joined: Path, picture: Path) -> None:
+    code, (line,), printed = run("dm_detect", joined, picture, "--flip")
+    assert code == 0, printed
+    expected = Detector(joined, threads=1, flip=True)(read_image(picture))
+    assert [one["class_id"] for one in line["objects"]] == expected.class_ids.tolist()
+    assert [one["score"] for one in line["objects"]] == pytest.approx(expected.scores.tolist(), abs=1e-4)
+
+
+def test_joined_channels_that_do_not_add_up_are_refused(run: Run, joined: Path, tmp_path: Path) -> None:
+    wrong = Path(shutil.copytree(joined, tmp_path / "wrong.deepmark"))
+
+    def without_reg(document: dict[str, Any]) -> None:
+        del document["heads"]["channels"]["reg"]
+        document["heads"]["joined"].remove("reg")
+
+    change_manifest(wrong, without_reg)
+    for words in ((), VULKAN):
+        code, lines, _ = run("dm_verify", wrong, *words)
+        assert code == 1
+        assert (
+            "output heads has 17 channels, its manifest says 15: hm 2, wh 2, hps 6, hm_hp 3, hp_offset 2"
+            in lines[-1]["message"]
+        )
 
 
 def test_fp16_is_judged_by_objects_and_a_wider_bound_of_heads(run: Run, proven: Path) -> None:

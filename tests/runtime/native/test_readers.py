@@ -237,6 +237,27 @@ def test_some_classes_without_landmarks_are_refused(read_run: Path, bundle: Path
 
 
 @pytest.mark.parametrize(
+    ("joined", "sentence"),
+    [
+        (["hp_offset", "hm", "wh", "hps", "reg", "hm_hp"], b""),
+        (["hm", "wh", "hps", "reg", "hm_hp"], b"heads.joined lacks hp_offset"),
+        (["hm", "hm", "wh", "hps", "reg", "hm_hp"], b"heads.joined must name each of heads.channels once"),
+        (["hm", "depth"], b"heads.joined must name each of heads.channels once"),
+        ([1], b"heads.joined must name each of heads.channels once"),
+        ([], b"heads.joined lacks hm"),
+        ("hm", b"the field joined is missing or of another type"),
+    ],
+)
+def test_joined_outputs_are_read(read_run: Path, bundle: Path, joined: object, sentence: bytes) -> None:
+    done = run(read_run, "bundle", change_manifest(bundle, lambda document: document["heads"].update(joined=joined)))
+    if not sentence:
+        assert not done.returncode, done.stderr.decode()
+        return
+    require_refused(done)
+    assert sentence in done.stderr
+
+
+@pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"fit": "square", "dynamic": False}, b""),
