@@ -17,13 +17,15 @@ import numpy as np
 from deepmark.errors import BundleError, EngineError
 from deepmark.runtime.arrays import F32, Image8
 from deepmark.runtime.closing import Closing
-from deepmark.runtime.engines.joined_output import Shape, joined_shape, separated
+from deepmark.runtime.engines.joined_output import joined_shape, separated
 from deepmark.runtime.heads.maps import Heads
 from deepmark.runtime.heads.sparse import SparseHeads, heads_from_outputs
 from deepmark.runtime.heads.weights import HeadWeights
 from deepmark.runtime.keypoints.head_names import JOINED
 from deepmark.runtime.manifest import MAX_INPUT_PIXELS, Manifest
 from deepmark.runtime.preprocess import normalise, require_picture
+
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,6 @@ from deepmark.errors import BundleError
 from deepmark.runtime.arrays import F32
 from deepmark.runtime.keypoints.head_names import JOINED
 
-Shape = tuple[int, ...]
-
 
 def separated(outputs: Mapping[str, F32], parts: Mapping[str, int]) -> dict[str, F32]:
     """Return a graph's outputs by name; those that it gives joined are views of that output.
@@ -38,7 +36,7 @@ def separated(outputs: Mapping[str, F32], parts: Mapping[str, int]) -> dict[str,
     return {name: joined[:, start:end] for name, (start, end) in zip(parts, pairwise(ends), strict=True)}
 
 
-def joined_shape(shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+def joined_shape(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     """Return the shape of the output that joins outputs of these shapes, (N, C, H/4, W/4) each, by its name."""
     batch, _, height, width = next(iter(shapes.values()))
     return {JOINED: (batch, sum(shape[1] for shape in shapes.values()), height, width)}
