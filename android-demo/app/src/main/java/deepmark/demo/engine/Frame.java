@@ -48,6 +48,16 @@ public record Frame(
         Objects.requireNonNull(v);
     }
 
+    /** Return the width of the upright picture, in pixels. */
+    public int uprightWidth() {
+        return rotation % 180 == 0 ? right - left : bottom - top;
+    }
+
+    /** Return the height of the upright picture, in pixels. */
+    public int uprightHeight() {
+        return rotation % 180 == 0 ? bottom - top : right - left;
+    }
+
     int[] layout() {
         return new int[] {
             y.rowStride,

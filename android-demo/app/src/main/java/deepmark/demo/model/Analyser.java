@@ -153,8 +153,7 @@ public final class Analyser implements AutoCloseable {
             int width = crop[2] - crop[0];
             int height = crop[3] - crop[1];
             int degrees = turn;
-            Found found =
-                    model.detector().detect(engineFrame(frame, crop, degrees), settings.decoding());
+            Found found = model.detect(engineFrame(frame, crop, degrees), settings.decoding());
             FrameCheck.Verdict look =
                     check.look(
                             frame.bytes(0),

@@ -111,10 +111,11 @@ public final class Models {
         try {
             detector = Detector.open(folder, settings.engine(), Fit.RECT);
         } finally {
-            trial.end();
+            trial.end(settings.compute());
         }
         try {
-            Model model = new Model(entry, detector, ModelCard.read(detector.describe()));
+            ShapeTrials shapes = new ShapeTrials(trial, settings.compute());
+            Model model = new Model(entry, detector, ModelCard.read(detector.describe()), shapes);
             store.removeOthers(index());
             return model;
         } catch (EngineException | RuntimeException failed) {

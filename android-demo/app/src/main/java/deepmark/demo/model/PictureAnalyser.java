@@ -149,7 +149,7 @@ public final class PictureAnalyser implements AutoCloseable {
             int height = picture.bitmap().getHeight();
             int[] pixels = new int[width * height];
             picture.bitmap().getPixels(pixels, 0, width, 0, 0, width, height);
-            Found found = model.detector().detect(pixels, width, height, settings.decoding());
+            Found found = model.detect(pixels, width, height, settings.decoding());
             String name = source.substring(source.lastIndexOf('/') + 1);
             ModelCard card = model.card();
             tell(

@@ -69,7 +69,7 @@ public record SelfTest(boolean equal, List<VectorResult> vectors, String placeme
                             },
                             cancel);
         } finally {
-            models.trial().end();
+            models.trial().end(engine.compute());
         }
         models.keepVerdict(entry, engine, equal);
         return new SelfTest(equal, List.copyOf(vectors), placement[0]);
