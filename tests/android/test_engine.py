@@ -157,6 +157,26 @@ def test_a_gpu_is_proven_in_the_jvm(
     assert refused.startswith("error MNN's Vulkan back end is missing: ")
 
 
+@pytest.mark.usefixtures("software_gpus")
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ("storage=BUFFER", "(OpenCL, BUFFER)"),
+        ("precision=FP16", "has no fp16: MNN would compute precision normal"),
+        ("precision=FP16_SUMS", "has no fp16: MNN would compute precision low"),
+    ],
+)
+def test_storage_and_precision_reach_the_gpu(
+    engine: JavaEngine, demo_dense_bundle: Path, choice: str, words: str, tmp_path: Path
+) -> None:
+    """Buffers lack an operator of the network, and the device has no fp16: the refusals name what was asked for."""
+    environment = {name: os.environ[name] for name in ("MNN_GPU_LIBRARIES", "POCL_CACHE_DIR")}
+    environment["LD_LIBRARY_PATH"] = f"{os.environ['LD_LIBRARY_PATH']}:{engine.libraries}"
+    options = ("-Ddeepmark.compute=OPENCL", f"-Ddeepmark.{choice}")
+    (refused,) = engine.run(tmp_path, ("open", demo_dense_bundle, 1), options=options, environment=environment)
+    assert words in refused
+
+
 def test_a_model_of_boxes_finds_objects_without_landmarks(engine: JavaEngine, tmp_path: Path) -> None:
     schema, made = boxes_schema(), make_manifest()
     heads = replace_fields(made.heads, channels={"hm": 2, "wh": 2, "reg": 2})

@@ -57,16 +57,17 @@ std::string path_of(JNIEnv* env, jbyteArray bytes) {
     return path;
 }
 
-// As EngineSettings.java writes them: threads, precision, memory, compute.
+// As EngineSettings.java writes them: threads, precision, memory, compute, storage.
 EngineSettings settings_of(JNIEnv* env, jintArray engine) {
-    jint number[4];
-    env->GetIntArrayRegion(engine, 0, 4, number);
+    jint number[5];
+    env->GetIntArrayRegion(engine, 0, 5, number);
     EngineSettings settings;
     settings.threads = number[0];
     settings.precision = number[1] ? Precision::fp16 : Precision::fp32;
-    settings.gpu.precision = number[1] ? GpuPrecision::normal : GpuPrecision::high;
+    settings.gpu.precision = GpuPrecision(number[1]);
     settings.memory = number[2] ? Memory::low : Memory::normal;
     settings.compute = Compute(number[3]);
+    settings.gpu.storage = Storage(number[4]);
     return settings;
 }
 

@@ -6,7 +6,9 @@ import android.content.Context;
 import deepmark.demo.camera.Cameras;
 import deepmark.demo.camera.PhoneCameras;
 import deepmark.demo.engine.EngineSettings.Compute;
+import deepmark.demo.engine.EngineSettings.Storage;
 import deepmark.demo.model.Models;
+import deepmark.demo.settings.Settings;
 import deepmark.demo.settings.SettingsStore;
 
 /** The app's parts, made once; tests put others in. */
@@ -46,14 +48,16 @@ public class DemoApp extends Application {
     /** Return what the user chose. */
     public synchronized SettingsStore settings() {
         if (settings == null) {
-            settings = new SettingsStore(this);
-            gpuWasFatal = models().trial().wasFatal();
-            if (gpuWasFatal) settings.write(settings.read().withCompute(Compute.CPU));
+            settings = new SettingsStore(this, models()::identity);
+            Settings kept = settings.read();
+            gpuWasFatal = models().trial().fatal().equals(kept.way().arithmetic());
+            if (gpuWasFatal)
+                settings.write(kept.withWay(kept.way().on(Compute.CPU, Storage.IMAGE)));
         }
         return settings;
     }
 
-    /** Tell whether the app ended last time while a GPU opened a model. */
+    /** Tell whether the app ended last time while a GPU made a session in the way that is chosen. */
     public synchronized boolean gpuWasFatal() {
         return gpuWasFatal;
     }

@@ -5,14 +5,11 @@ import java.util.Objects;
 /**
  * How MNN computes.
  *
- * @param threads 1 to 64; a GPU has none.
- * @param precision fp16 only where the processor has it; {@link Detector#describe} tells what was
- *     really used. A GPU stores fp16 and adds up in fp32, or refuses.
+ * @param way what computes, and in which arithmetic; a GPU must be proven to run every operator
+ *     when a model is opened, or that fails.
  * @param memory low: weights of 8 bits stay so, slower, and with far less memory.
- * @param compute what computes; a GPU must be proven to run every operator when a model is opened,
- *     or that fails.
  */
-public record EngineSettings(int threads, Precision precision, Memory memory, Compute compute) {
+public record EngineSettings(Way way, Memory memory) {
     /** What computes, in the order of the native side's. */
     public enum Compute {
         CPU,
@@ -20,10 +17,41 @@ public record EngineSettings(int threads, Precision precision, Memory memory, Co
         VULKAN
     }
 
-    /** Of the arithmetic. */
+    /**
+     * Of the arithmetic, in the order of the native side's for a GPU. A CPU has the first two;
+     * fp16 only where the processor has it, and {@link Detector#describe} tells what was really
+     * used. A GPU without fp16 refuses it.
+     */
     public enum Precision {
-        FP32,
-        FP16
+        FP32("fp32", "high"),
+        /** A GPU stores fp16 and adds up in fp32. */
+        FP16("fp16", "normal"),
+        /** OpenCL adds up in fp16, too. */
+        FP16_SUMS("fp16", "low");
+
+        private final String onCpu;
+        private final String onGpu;
+
+        Precision(String onCpu, String onGpu) {
+            this.onCpu = onCpu;
+            this.onGpu = onGpu;
+        }
+
+        /** Return its name on a CPU. */
+        public String onCpu() {
+            return onCpu;
+        }
+
+        /** Return MNN's name for it on a GPU. */
+        public String onGpu() {
+            return onGpu;
+        }
+    }
+
+    /** Where OpenCL keeps its tensors, in the order of the native side's. */
+    public enum Storage {
+        IMAGE,
+        BUFFER
     }
 
     /** What may be traded for speed. */
@@ -33,18 +61,18 @@ public record EngineSettings(int threads, Precision precision, Memory memory, Co
     }
 
     public EngineSettings {
-        Objects.requireNonNull(precision);
+        Objects.requireNonNull(way);
         Objects.requireNonNull(memory);
-        Objects.requireNonNull(compute);
-    }
-
-    /** Compute on the CPU. */
-    public EngineSettings(int threads, Precision precision, Memory memory) {
-        this(threads, precision, memory, Compute.CPU);
     }
 
     /** Return them as the bridge takes them. */
     int[] numbers() {
-        return new int[] {threads, precision.ordinal(), memory.ordinal(), compute.ordinal()};
+        return new int[] {
+            way.threads(),
+            way.precision().ordinal(),
+            memory.ordinal(),
+            way.compute().ordinal(),
+            way.storage().ordinal(),
+        };
     }
 }

@@ -122,7 +122,7 @@ public final class Analyser implements AutoCloseable {
             BundleIndex.Entry entry = models.chosen(settings);
             test(entry);
             try (Model model = models.open(entry, settings)) {
-                Models.Verdict verdict = models.verdict(entry, settings.engine());
+                Models.Verdict verdict = models.verdict(entry, settings.way());
                 tell(() -> listener.onReady(model.card(), verdict));
                 for (CameraFrame frame = slot.take(); frame != null; frame = slot.take())
                     analyse(model, frame);
@@ -140,7 +140,7 @@ public final class Analyser implements AutoCloseable {
 
     private void test(BundleIndex.Entry entry) throws BundleException, EngineException {
         if (models.index().standIn()
-                || models.verdict(entry, settings.engine()) != Models.Verdict.UNTESTED) return;
+                || models.verdict(entry, settings.way()) != Models.Verdict.UNTESTED) return;
         tell(() -> listener.onTesting(true));
         SelfTest.run(models, entry, settings.engine(), closed);
         tell(() -> listener.onTesting(false));

@@ -4,6 +4,7 @@ import android.content.Context;
 import android.content.SharedPreferences;
 
 import deepmark.demo.engine.EngineSettings.Compute;
+import deepmark.demo.engine.Way;
 
 /**
  * Marks that a GPU makes a session: when it opens a model, and for each new shape of pictures. Its
@@ -12,7 +13,7 @@ import deepmark.demo.engine.EngineSettings.Compute;
  * <p>Threads may use one: the mark stands until the last of them has its session.
  */
 public final class GpuTrial {
-    private static final String TRYING = "trying";
+    private static final String WAY = "way";
 
     private final SharedPreferences kept;
     private int running;
@@ -22,22 +23,26 @@ public final class GpuTrial {
     }
 
     /** Set the mark; the CPU needs none. */
-    public synchronized void begin(Compute compute) {
-        if (compute == Compute.CPU) return;
+    public synchronized void begin(Way way) {
+        if (way.compute() == Compute.CPU) return;
         running++;
-        kept.edit().putBoolean(TRYING, true).commit(); // on disk before the driver may end us
+        // On disk before the driver may end us.
+        kept.edit().putString(WAY, way.arithmetic()).commit();
     }
 
     /** Take the mark away, which was set for the same: the app is still there. */
-    public synchronized void end(Compute compute) {
-        if (compute == Compute.CPU || --running > 0) return;
-        kept.edit().remove(TRYING).apply();
+    public synchronized void end(Way way) {
+        if (way.compute() == Compute.CPU || --running > 0) return;
+        kept.edit().remove(WAY).apply();
     }
 
-    /** Tell whether the app ended while a GPU made a session, and forget it. */
-    public synchronized boolean wasFatal() {
-        boolean fatal = kept.getBoolean(TRYING, false);
-        if (fatal) kept.edit().remove(TRYING).apply();
-        return fatal;
+    /**
+     * Tell in which way a GPU made a session when the app ended, by {@link Way#arithmetic}, and
+     * forget it; empty if none did.
+     */
+    public synchronized String fatal() {
+        String way = kept.getString(WAY, "");
+        if (!way.isEmpty()) kept.edit().remove(WAY).apply();
+        return way;
     }
 }

@@ -9,8 +9,8 @@ import deepmark.demo.bundle.BundleIndex;
 import deepmark.demo.bundle.BundleStore;
 import deepmark.demo.engine.Detector;
 import deepmark.demo.engine.EngineException;
-import deepmark.demo.engine.EngineSettings;
 import deepmark.demo.engine.Fit;
+import deepmark.demo.engine.Way;
 import deepmark.demo.settings.Settings;
 import deepmark.demo.view.ModelCard;
 
@@ -80,12 +80,28 @@ public final class Models {
      * @throws BundleException the app has none
      */
     public BundleIndex.Entry chosen(Settings settings) throws BundleException {
+        return chosen(settings.bundle());
+    }
+
+    private BundleIndex.Entry chosen(String bundle) throws BundleException {
         if (index().bundles().isEmpty()) {
             throw new BundleException(BundleException.Kind.DAMAGED, "the app has no model");
         }
         for (BundleIndex.Entry entry : index().bundles())
-            if (entry.name().equals(settings.bundle())) return entry;
+            if (entry.name().equals(bundle)) return entry;
         return index().bundles().get(0);
+    }
+
+    /**
+     * Return the sha256 of the model that a name in the settings means; empty where the app has
+     * none.
+     */
+    public String identity(String bundle) {
+        try {
+            return chosen(bundle).sha256();
+        } catch (BundleException none) {
+            return "";
+        }
     }
 
     /**
@@ -107,14 +123,14 @@ public final class Models {
             throws BundleException, EngineException {
         File folder = folder(entry);
         Detector detector;
-        trial.begin(settings.compute());
+        trial.begin(settings.way());
         try {
             detector = Detector.open(folder, settings.engine(), Fit.RECT);
         } finally {
-            trial.end(settings.compute());
+            trial.end(settings.way());
         }
         try {
-            ShapeTrials shapes = new ShapeTrials(trial, settings.compute());
+            ShapeTrials shapes = new ShapeTrials(trial, settings.way());
             Model model = new Model(entry, detector, ModelCard.read(detector.describe()), shapes);
             store.removeOthers(index());
             return model;
@@ -125,16 +141,16 @@ public final class Models {
     }
 
     /** Return what the last self-test said of a model that is computed in this way. */
-    public Verdict verdict(BundleIndex.Entry entry, EngineSettings engine) {
-        String kept = verdicts.getString(way(entry, engine), Verdict.UNTESTED.name());
+    public Verdict verdict(BundleIndex.Entry entry, Way way) {
+        String kept = verdicts.getString(key(entry, way), Verdict.UNTESTED.name());
         for (Verdict one : Verdict.values()) if (one.name().equals(kept)) return one;
         return Verdict.UNTESTED;
     }
 
     /** Keep what a self-test said. */
-    public void keepVerdict(BundleIndex.Entry entry, EngineSettings engine, boolean equal) {
+    public void keepVerdict(BundleIndex.Entry entry, Way way, boolean equal) {
         Verdict verdict = equal ? Verdict.EQUAL : Verdict.DIFFERS;
-        verdicts.edit().putString(way(entry, engine), verdict.name()).apply();
+        verdicts.edit().putString(key(entry, way), verdict.name()).apply();
     }
 
     /** Return the marks of models that a GPU opens. */
@@ -142,9 +158,8 @@ public final class Models {
         return trial;
     }
 
-    private static String way(BundleIndex.Entry entry, EngineSettings engine) {
-        String gpu = engine.compute() == EngineSettings.Compute.CPU ? "" : engine.compute().name();
-        return entry.sha256() + engine.precision().name() + gpu;
+    private static String key(BundleIndex.Entry entry, Way way) {
+        return entry.sha256() + " " + way.arithmetic();
     }
 
     /**

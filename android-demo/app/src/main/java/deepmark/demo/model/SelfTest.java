@@ -56,7 +56,7 @@ public record SelfTest(boolean equal, List<VectorResult> vectors, String placeme
         List<VectorResult> vectors = new ArrayList<>();
         String[] placement = {""};
         boolean equal;
-        models.trial().begin(engine.compute());
+        models.trial().begin(engine.way());
         try {
             equal =
                     Verification.run(
@@ -69,9 +69,9 @@ public record SelfTest(boolean equal, List<VectorResult> vectors, String placeme
                             },
                             cancel);
         } finally {
-            models.trial().end(engine.compute());
+            models.trial().end(engine.way());
         }
-        models.keepVerdict(entry, engine, equal);
+        models.keepVerdict(entry, engine.way(), equal);
         return new SelfTest(equal, List.copyOf(vectors), placement[0]);
     }
 

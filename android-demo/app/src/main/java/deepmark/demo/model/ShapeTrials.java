@@ -1,7 +1,7 @@
 package deepmark.demo.model;
 
 import deepmark.demo.engine.EngineException;
-import deepmark.demo.engine.EngineSettings.Compute;
+import deepmark.demo.engine.Way;
 
 import java.util.ArrayDeque;
 
@@ -16,7 +16,7 @@ public final class ShapeTrials {
     private static final int READY = 2;
 
     private final GpuTrial trial;
-    private final Compute compute;
+    private final Way way;
     private final ArrayDeque<Shape> ready = new ArrayDeque<>(); // that which was seen last is first
 
     private record Shape(int width, int height) {}
@@ -26,9 +26,9 @@ public final class ShapeTrials {
         T run() throws EngineException;
     }
 
-    ShapeTrials(GpuTrial trial, Compute compute) {
+    ShapeTrials(GpuTrial trial, Way way) {
         this.trial = trial;
-        this.compute = compute;
+        this.way = way;
     }
 
     /**
@@ -44,13 +44,13 @@ public final class ShapeTrials {
             return work.run();
         }
         if (ready.size() == READY) ready.removeLast(); // as the engine does, before all else
-        trial.begin(compute);
+        trial.begin(way);
         try {
             T result = work.run();
             ready.addFirst(shape);
             return result;
         } finally {
-            trial.end(compute);
+            trial.end(way);
         }
     }
 }

@@ -9,14 +9,18 @@ import android.widget.Spinner;
 import android.widget.Switch;
 import android.widget.TextView;
 
+import deepmark.demo.DemoApp;
 import deepmark.demo.R;
 import deepmark.demo.engine.EngineSettings.Compute;
 import deepmark.demo.engine.EngineSettings.Precision;
+import deepmark.demo.engine.EngineSettings.Storage;
+import deepmark.demo.engine.Way;
 import deepmark.demo.settings.Settings;
 
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import java.util.function.UnaryOperator;
 
 /**
  * The panel with score, techniques, model, threads and arithmetic; every change is told at once.
@@ -25,6 +29,23 @@ final class ControlsPanel {
     private static final int[] TECHNIQUES = {
         R.id.technique1, R.id.technique2, R.id.technique3, R.id.technique4
     };
+
+    /** What computes, as the list of the panel has it: in the order of R.array.computes. */
+    private record Computer(Compute compute, Storage storage) {
+        /** Only OpenCL has two storages. */
+        static Computer of(Way way) {
+            return new Computer(
+                    way.compute(),
+                    way.compute() == Compute.OPENCL ? way.storage() : Storage.IMAGE);
+        }
+    }
+
+    private static final List<Computer> COMPUTERS =
+            List.of(
+                    new Computer(Compute.CPU, Storage.IMAGE),
+                    new Computer(Compute.OPENCL, Storage.IMAGE),
+                    new Computer(Compute.OPENCL, Storage.BUFFER),
+                    new Computer(Compute.VULKAN, Storage.IMAGE));
 
     private final View root;
     private final Consumer<Settings> changed;
@@ -46,7 +67,7 @@ final class ControlsPanel {
         onMove(score, value -> settings.withDecoding(settings.decoding().withScore(value / 100.0)));
         SeekBar threads = root.findViewById(R.id.threads);
         threads.setMax(Settings.MOST_THREADS - 1);
-        onMove(threads, value -> settings.withThreads(value + 1));
+        onMove(threads, value -> way(way -> way.with(value + 1)));
         this.models = models;
         Spinner model = root.findViewById(R.id.model);
         model.setAdapter(
@@ -60,7 +81,7 @@ final class ControlsPanel {
                         root.getResources().getStringArray(R.array.computes)));
         show(begin);
         onChoice(model, position -> choose(models.get(position)));
-        onChoice(compute, position -> compute(Compute.values()[position]));
+        onChoice(compute, position -> compute(COMPUTERS.get(position)));
     }
 
     /** Show other settings, which nobody is told of: another screen may have changed them. */
@@ -69,7 +90,7 @@ final class ControlsPanel {
         SeekBar score = root.findViewById(R.id.score);
         score.setProgress((int) Math.round(100 * now.decoding().score()));
         SeekBar threads = root.findViewById(R.id.threads);
-        threads.setProgress(now.threads() - 1);
+        threads.setProgress(now.way().threads() - 1);
         for (int i = 0; i < TECHNIQUES.length; i++) {
             int number = i + 1;
             set(
@@ -79,22 +100,29 @@ final class ControlsPanel {
         }
         set(
                 R.id.half,
-                now.precision() == Precision.FP16,
-                on -> settings.withPrecision(on ? Precision.FP16 : Precision.FP32));
+                now.way().precision() != Precision.FP32,
+                on -> way(way -> way.with(on ? Precision.FP16 : Precision.FP32)));
         Spinner model = root.findViewById(R.id.model);
         if (!models.isEmpty()) model.setSelection(Math.max(0, models.indexOf(now.bundle())));
         Spinner compute = root.findViewById(R.id.compute);
-        compute.setSelection(now.compute().ordinal());
+        compute.setSelection(COMPUTERS.indexOf(Computer.of(now.way())));
         label();
     }
 
     private void choose(String model) {
         boolean isFirst = settings.bundle().isEmpty() && models.indexOf(model) == 0;
-        if (!isFirst && !model.equals(settings.bundle())) change(settings.withBundle(model));
+        if (isFirst || model.equals(settings.bundle())) return;
+        show(DemoApp.of(root.getContext()).settings().withBundle(settings, model));
+        changed.accept(settings);
     }
 
-    private void compute(Compute chosen) {
-        if (chosen != settings.compute()) change(settings.withCompute(chosen));
+    private void compute(Computer chosen) {
+        if (!chosen.equals(Computer.of(settings.way())))
+            change(way(way -> way.on(chosen.compute(), chosen.storage())));
+    }
+
+    private Settings way(UnaryOperator<Way> changed) {
+        return settings.withWay(changed.apply(settings.way()));
     }
 
     private static void onChoice(Spinner from, IntConsumer chosen) {
@@ -158,7 +186,7 @@ final class ControlsPanel {
 
     private void label() {
         Resources from = root.getResources();
-        root.findViewById(R.id.threads).setEnabled(settings.compute() == Compute.CPU);
+        root.findViewById(R.id.threads).setEnabled(settings.way().compute() == Compute.CPU);
         TextView score = root.findViewById(R.id.score_label);
         score.setText(
                 from.getString(
@@ -166,7 +194,8 @@ final class ControlsPanel {
                         Sentences.number(settings.decoding().score(), 2)));
         TextView threads = root.findViewById(R.id.threads_label);
         threads.setText(
-                from.getQuantityString(R.plurals.threads, settings.threads(), settings.threads()));
+                from.getQuantityString(
+                        R.plurals.threads, settings.way().threads(), settings.way().threads()));
         root.findViewById(R.id.score).setContentDescription(score.getText());
         root.findViewById(R.id.threads).setContentDescription(threads.getText());
     }

@@ -11,6 +11,7 @@ import deepmark.demo.bundle.BundleException;
 import deepmark.demo.bundle.BundleIndex;
 import deepmark.demo.engine.EngineException;
 import deepmark.demo.engine.EngineSettings.Precision;
+import deepmark.demo.engine.Way;
 import deepmark.demo.model.Models;
 import deepmark.demo.model.SelfTest;
 import deepmark.demo.settings.Settings;
@@ -19,7 +20,7 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * Every vector of the chosen model on this phone, in both precisions, green or red with numbers.
+ * Every vector of the chosen model on this phone, in each precision, green or red with numbers.
  */
 public final class SelfTestActivity extends ReportActivity {
     private final Handler main = new Handler(Looper.getMainLooper());
@@ -65,20 +66,18 @@ public final class SelfTestActivity extends ReportActivity {
     private void run(Models models, Settings settings, AtomicBoolean cancel) {
         try {
             BundleIndex.Entry entry = models.chosen(settings);
-            for (Precision precision : Precision.values()) {
+            for (Precision precision : Way.precisions(settings.way().compute())) {
+                Way way = settings.way().with(precision);
                 SelfTest result =
                         SelfTest.run(
-                                models, entry, settings.withPrecision(precision).engine(), cancel);
+                                models,
+                                entry,
+                                settings.withWay(way).engine(),
+                                cancel);
                 tell(
                         cancel,
                         () ->
-                                show(
-                                        entry.name()
-                                                + ", "
-                                                + precision
-                                                        .name()
-                                                        .toLowerCase(java.util.Locale.ROOT),
-                                        result));
+                                show(entry.name() + ", " + way.arithmetic(), result));
             }
         } catch (CancellationException stopped) {
             return;

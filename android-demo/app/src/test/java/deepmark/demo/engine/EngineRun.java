@@ -64,13 +64,18 @@ public final class EngineRun {
         return "opened";
     }
 
-    /** The property deepmark.compute names what computes. */
+    /** The properties deepmark.compute, .precision and .storage name the way. */
     private static EngineSettings settings(int threads) {
-        return new EngineSettings(
-                threads,
-                EngineSettings.Precision.FP32,
-                EngineSettings.Memory.NORMAL,
-                EngineSettings.Compute.valueOf(System.getProperty("deepmark.compute", "CPU")));
+        Way way =
+                new Way(
+                        EngineSettings.Compute.valueOf(
+                                System.getProperty("deepmark.compute", "CPU")),
+                        EngineSettings.Precision.valueOf(
+                                System.getProperty("deepmark.precision", "FP32")),
+                        EngineSettings.Storage.valueOf(
+                                System.getProperty("deepmark.storage", "IMAGE")),
+                        threads);
+        return new EngineSettings(way, EngineSettings.Memory.NORMAL);
     }
 
     private String close() {

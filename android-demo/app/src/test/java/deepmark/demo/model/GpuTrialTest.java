@@ -10,7 +10,10 @@ import android.content.Context;
 import deepmark.demo.DemoApp;
 import deepmark.demo.engine.EngineException;
 import deepmark.demo.engine.EngineSettings.Compute;
+import deepmark.demo.engine.EngineSettings.Precision;
+import deepmark.demo.engine.EngineSettings.Storage;
 import deepmark.demo.engine.Frame;
+import deepmark.demo.engine.Way;
 import deepmark.demo.settings.Settings;
 import deepmark.demo.settings.SettingsStore;
 
@@ -26,52 +29,66 @@ import java.nio.ByteBuffer;
 public final class GpuTrialTest {
     private final DemoApp app = (DemoApp) RuntimeEnvironment.getApplication();
 
-    private void choose(Compute compute) {
-        SettingsStore store = new SettingsStore(app);
-        store.write(Settings.fresh(4).withCompute(compute));
+    private static Way gpu(Compute compute) {
+        return Way.ofCpu(Precision.FP32, 3).on(compute, Storage.IMAGE);
+    }
+
+    private void choose(Way way) {
+        new SettingsStore(app, name -> "").write(Settings.fresh(4).withWay(way));
     }
 
     @Test
     public void theCpuComputesAfterAGpuEndedTheApp() {
-        choose(Compute.OPENCL);
-        new GpuTrial(app).begin(Compute.OPENCL);
-        assertEquals(Compute.CPU, app.settings().read().compute());
+        choose(gpu(Compute.OPENCL));
+        new GpuTrial(app).begin(gpu(Compute.OPENCL));
+        assertEquals(Way.ofCpu(Precision.FP32, 3), app.settings().read().way());
         assertTrue(app.gpuWasFatal());
-        assertFalse("it is told once", new GpuTrial(app).wasFatal());
+        assertEquals("it is told once", "", new GpuTrial(app).fatal());
     }
 
     @Test
     public void aGpuThatCameBackStaysChosen() {
-        choose(Compute.VULKAN);
+        choose(gpu(Compute.VULKAN));
         GpuTrial trial = new GpuTrial(app);
-        trial.begin(Compute.VULKAN);
-        trial.end(Compute.VULKAN);
-        assertEquals(Compute.VULKAN, app.settings().read().compute());
+        trial.begin(gpu(Compute.VULKAN));
+        trial.end(gpu(Compute.VULKAN));
+        assertEquals(gpu(Compute.VULKAN), app.settings().read().way());
+        assertFalse(app.gpuWasFatal());
+    }
+
+    /** As a self-test of the other precision, or a search, may be the one. */
+    @Test
+    public void theWayThatWasChosenStaysWhereAnotherEndedTheApp() {
+        choose(gpu(Compute.OPENCL));
+        new GpuTrial(app).begin(gpu(Compute.OPENCL).with(Precision.FP16));
+        assertEquals(gpu(Compute.OPENCL), app.settings().read().way());
         assertFalse(app.gpuWasFatal());
     }
 
     @Test
     public void theCpuLeavesNoMark() {
-        new GpuTrial(app).begin(Compute.CPU);
-        assertFalse(new GpuTrial(app).wasFatal());
+        new GpuTrial(app).begin(gpu(Compute.CPU));
+        assertEquals("", new GpuTrial(app).fatal());
     }
 
     @Test
     public void theMarkStandsUntilTheLastOfTwoHasItsSession() {
         GpuTrial trial = new GpuTrial(app);
-        trial.begin(Compute.OPENCL);
-        trial.begin(Compute.OPENCL);
-        trial.end(Compute.OPENCL);
-        assertTrue(new GpuTrial(app).wasFatal());
+        trial.begin(gpu(Compute.OPENCL));
+        trial.begin(gpu(Compute.OPENCL));
+        trial.end(gpu(Compute.OPENCL));
+        assertTrue(marked());
+        trial.end(gpu(Compute.OPENCL));
+        assertFalse(marked());
     }
 
     @Test
     public void theCpuTakesNoMarkOfAGpuAway() {
         GpuTrial trial = new GpuTrial(app);
-        trial.begin(Compute.OPENCL);
-        trial.begin(Compute.CPU);
-        trial.end(Compute.CPU);
-        assertTrue(new GpuTrial(app).wasFatal());
+        trial.begin(gpu(Compute.OPENCL));
+        trial.begin(gpu(Compute.CPU));
+        trial.end(gpu(Compute.CPU));
+        assertEquals("opencl image high", new GpuTrial(app).fatal());
     }
 
     /** Tell whether the mark stands while a picture of some shape is analysed. */
@@ -85,7 +102,7 @@ public final class GpuTrialTest {
 
     @Test
     public void theFirstPictureOfEachShapeIsMarked() throws EngineException {
-        ShapeTrials shapes = new ShapeTrials(new GpuTrial(app), Compute.OPENCL);
+        ShapeTrials shapes = new ShapeTrials(new GpuTrial(app), gpu(Compute.OPENCL));
         assertTrue(isMarked(shapes, 480, 640));
         assertFalse("it is over", marked());
         assertFalse("its session is there", isMarked(shapes, 480, 640));
@@ -98,7 +115,7 @@ public final class GpuTrialTest {
 
     @Test
     public void aShapeThatFailsIsNotReadyAndLeavesNoMark() throws EngineException {
-        ShapeTrials shapes = new ShapeTrials(new GpuTrial(app), Compute.VULKAN);
+        ShapeTrials shapes = new ShapeTrials(new GpuTrial(app), gpu(Compute.VULKAN));
         isMarked(shapes, 1, 1);
         isMarked(shapes, 2, 2);
         ShapeTrials.Work<Boolean> fails =
@@ -113,7 +130,7 @@ public final class GpuTrialTest {
 
     @Test
     public void noPictureOfTheCpuIsMarked() throws EngineException {
-        assertFalse(isMarked(new ShapeTrials(new GpuTrial(app), Compute.CPU), 480, 640));
+        assertFalse(isMarked(new ShapeTrials(new GpuTrial(app), gpu(Compute.CPU)), 480, 640));
     }
 
     @Test

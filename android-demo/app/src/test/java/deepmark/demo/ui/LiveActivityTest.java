@@ -20,7 +20,7 @@ import deepmark.demo.R;
 import deepmark.demo.bundle.BundleIndex;
 import deepmark.demo.camera.CameraScreen.Event;
 import deepmark.demo.engine.Decoding;
-import deepmark.demo.engine.EngineSettings.Compute;
+import deepmark.demo.engine.Way;
 import deepmark.demo.model.Models;
 import deepmark.demo.settings.Settings;
 
@@ -32,6 +32,7 @@ import org.robolectric.RobolectricTestRunner;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -192,7 +193,7 @@ public final class LiveActivityTest {
         Settings before = DemoApp.of(live).settings().read();
         controller.pause();
         Decoding other = before.decoding().with(2, false).withScore(0.55);
-        DemoApp.of(live).settings().write(before.withDecoding(other).withThreads(3));
+        DemoApp.of(live).settings().write(before.withDecoding(other).withWay(before.way().with(3)));
         controller.resume();
         settle();
         Switch blur = live.findViewById(R.id.technique2);
@@ -200,7 +201,7 @@ public final class LiveActivityTest {
         live.findViewById(R.id.technique1).performClick();
         Settings now = DemoApp.of(live).settings().read();
         assertEquals(other.with(1, false), now.decoding());
-        assertEquals(3, now.threads());
+        assertEquals(3, now.way().threads());
     }
 
     @Test
@@ -208,10 +209,20 @@ public final class LiveActivityTest {
         LiveActivity live = startWithSurface();
         Spinner compute = live.findViewById(R.id.compute);
         assertTrue(live.findViewById(R.id.threads).isEnabled());
-        int position = Compute.OPENCL.ordinal();
-        // As a tap in an open panel does: a list that is not laid out tells of no choice.
-        compute.getOnItemSelectedListener().onItemSelected(compute, null, position, position);
-        assertEquals(Compute.OPENCL, DemoApp.of(live).settings().read().compute());
+        List<String> found = new ArrayList<>();
+        for (int position = 0; position < compute.getCount(); position++) {
+            // As a tap in an open panel does: a list that is not laid out tells of no choice.
+            compute.getOnItemSelectedListener().onItemSelected(compute, null, position, position);
+            Way way = DemoApp.of(live).settings().read().way();
+            found.add(compute.getItemAtPosition(position) + ": " + way.arithmetic());
+        }
+        assertEquals(
+                List.of(
+                        "CPU: fp32",
+                        "GPU, OpenCL, images: opencl image high",
+                        "GPU, OpenCL, buffers: opencl buffer high",
+                        "GPU, Vulkan: vulkan high"),
+                found);
         assertFalse("a GPU has no threads", live.findViewById(R.id.threads).isEnabled());
     }
 
