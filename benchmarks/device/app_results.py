@@ -113,8 +113,8 @@ def _name(one: AppDocument, identity: PhoneIdentity) -> str:
 
 def _traits(one: AppDocument) -> tuple[str, ...]:
     start = one.turns[0].output.start
-    threads = start.compute if start.compute != "cpu" else threads_in_words(start.threads)
-    return start.precision, threads, f"techniques {_techniques(one)}", f"score {one.decoding.score:g}"
+    words = {"cpu": threads_in_words(start.threads), "opencl": f"opencl {start.storage}", "vulkan": "vulkan"}
+    return words[start.compute], start.precision, f"techniques {_techniques(one)}", f"score {one.decoding.score:g}"
 
 
 def _techniques(one: AppDocument) -> str:

@@ -22,12 +22,15 @@ from msgspec.structs import replace as replace_fields
 from sealed_manifest import change_manifest
 from tiny import boxes_schema, convert, export_tiny, make_manifest, write_bundle
 
+from deepmark.benchmarks.device.ways import all_gpu_ways
+from deepmark.commands.bench import SWEEP_THREADS
 from deepmark.exporter.vectors import read_vectors
 from deepmark.runtime import Detector
 from deepmark.runtime.arrays import Image8
 from deepmark.runtime.bundle import open_bundle
 from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.techniques import with_techniques
+from deepmark.runtime.engines.gpu_settings import GpuSettings
 
 pytestmark = pytest.mark.slow
 
@@ -155,6 +158,12 @@ def test_a_gpu_is_proven_in_the_jvm(
     environment["MNN_GPU_LIBRARIES"] = str(tmp_path)
     (refused,) = engine.run(tmp_path, commands[0], options=gpu, environment=environment)
     assert refused.startswith("error MNN's Vulkan back end is missing: ")
+
+
+def test_a_search_of_the_app_tries_what_find_tries(engine: JavaEngine, tmp_path: Path) -> None:
+    (found,) = engine.run(tmp_path, ("ways",))
+    of_cpu = [f"{threads} {precision}" for threads in SWEEP_THREADS for precision in ("fp32", "fp16")]
+    assert found.split(", ") == [*of_cpu, *(way.label for way in all_gpu_ways(GpuSettings()))]
 
 
 @pytest.mark.usefixtures("software_gpus")

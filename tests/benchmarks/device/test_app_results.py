@@ -55,7 +55,8 @@ def test_the_app_writes_what_is_read_here() -> None:
     assert _put(java, "JSONObject phone") == phone
     assert _put(java, "JSONObject written") == decoding
     assert _put(java, "JSONObject state") == state
-    assert _put(java, "String run") == whole | turn | bundle
+    assert _put(java, "String document") == whole | bundle
+    assert _put(java, "MeasuredTurn take") == turn
     assert set(re.findall(r'\.put\(\s*"(\w+)"', java)) == set().union(whole, turn, bundle, phone, decoding, state)
     assert re.findall(r'FORMAT = "(.*?)"', java) == [app_document.FORMAT]
 
@@ -384,3 +385,16 @@ def test_the_app_s_gpu_is_told_with_what_was_proven(tmp_path: Path, *, keeps: bo
     assert (found.settings["create_ms"], found.settings["resize_ms"]) == (300, 400 if keeps else 9000)
     kernels = (found.settings.get("kernels"), found.settings.get("compiled_ms"))
     assert kernels == (("cached", 9380) if keeps else (None, None))
+
+
+def test_ways_of_a_search_are_named_as_find_names_them(tmp_path: Path) -> None:
+    """The app shares a document for each way that it measured."""
+    files = [write_document(tmp_path / "cpu.json", made_document())]
+    for number, (storage, precision) in enumerate((("image", "high"), ("buffer", "high"), ("image", "low"))):
+        document = made_document((30.0 + number,) * 3)
+        for turn in document["turns"]:
+            turn["lines"][0] |= {"compute": "opencl", "precision": precision, "threads": 0, "storage": storage}
+        files.append(write_document(tmp_path / f"{number}.json", document))
+    names = [one.name for one in result_of_app(files).contestants]
+    endings = ("4 threads fp16", "opencl image high", "opencl buffer high", "opencl image low")
+    assert sorted(name.split(maxsplit=1)[1] for name in names) == sorted(endings)

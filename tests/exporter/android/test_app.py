@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from deepmark.benchmarks.device.app_results import result_of_app
 from deepmark.exporter.android.native_libraries import BRIDGE
 from deepmark.exporter.android.package import link_resources
 from deepmark.exporter.android.project import AndroidProject, open_models, write_project
@@ -149,6 +150,11 @@ def test_the_app_s_own_tests_pass_on_android_8_10_and_14(
     )
     assert run >= 80
     assert (failed, broken, skipped) == (0, 0, 0)
+    found = result_of_app(sorted(tmp_path.glob("deepmark-search-*.json")))
+    ways = {" ".join(one.name.split()[-3:]) for one in found.contestants}
+    assert ways == {
+        f"{threads} {precision}" for threads in ("1 thread", "2 threads", "4 threads") for precision in ("fp32", "fp16")
+    }
     for name, ours in drawn.items():
         for level in LEVELS:
             app = read_picture(tmp_path / f"{name}-api{level}.png")
@@ -191,9 +197,10 @@ def test_no_time_is_taken_by_the_clock_that_people_set() -> None:
         if re.search(r"currentTimeMillis|new Date\b|Instant\.now|LocalDate|Calendar\b", line)
     }
     assert found == {
-        ("Measurement", "String created = Instant.now().toString();"),
+        ("Measurement", "private final String created = Instant.now().toString();"),
         ("PicturesActivity", 'String name = "deepmark-" + System.currentTimeMillis();'),
         ("BenchmarkActivity", 'String name = "deepmark-bench-" + System.currentTimeMillis() + ".json";'),
+        ("SearchActivity", 'String name = "deepmark-search-" + System.currentTimeMillis();'),
     }
 
 

@@ -7,6 +7,7 @@ import deepmark.demo.camera.Cameras;
 import deepmark.demo.camera.PhoneCameras;
 import deepmark.demo.engine.EngineSettings.Compute;
 import deepmark.demo.engine.EngineSettings.Storage;
+import deepmark.demo.model.Measurement;
 import deepmark.demo.model.Models;
 import deepmark.demo.settings.Settings;
 import deepmark.demo.settings.SettingsStore;
@@ -17,6 +18,7 @@ public class DemoApp extends Application {
     private Models models;
     private SettingsStore settings;
     private boolean gpuWasFatal;
+    private Measurement.Length searchTurn = new Measurement.Length(4, 1);
 
     /** Return the app that a screen belongs to. */
     public static DemoApp of(Context context) {
@@ -55,6 +57,16 @@ public class DemoApp extends Application {
                 settings.write(kept.withWay(kept.way().on(Compute.CPU, Storage.IMAGE)));
         }
         return settings;
+    }
+
+    /** Return how long each turn of a search for the best way to compute is. */
+    public synchronized Measurement.Length searchTurn() {
+        return searchTurn;
+    }
+
+    /** Let turns of a search have another length. */
+    public synchronized void useSearchTurn(Measurement.Length other) {
+        searchTurn = other;
     }
 
     /** Tell whether the app ended last time while a GPU made a session in the way that is chosen. */

@@ -10,7 +10,7 @@ import deepmark.demo.engine.Way;
  * Marks that a GPU makes a session: when it opens a model, and for each new shape of pictures. Its
  * driver may end the whole app; the mark then stands at the next start, where the CPU computes.
  *
- * <p>Threads may use one: the mark stands until the last of them has its session.
+ * <p>Threads may use one: what is on disk stands until the last of their marks has its end.
  */
 public final class GpuTrial {
     private static final String WAY = "way";
@@ -22,18 +22,31 @@ public final class GpuTrial {
         kept = context.getSharedPreferences("gpu-trial", Context.MODE_PRIVATE);
     }
 
-    /** Set the mark; the CPU needs none. */
-    public synchronized void begin(Way way) {
-        if (way.compute() == Compute.CPU) return;
+    /** A mark that stands until its end. */
+    public final class Mark {
+        private boolean over;
+
+        private Mark(boolean over) {
+            this.over = over;
+        }
+
+        /** Take it away: the app is still there. Again and again does no harm. */
+        public void end() {
+            synchronized (GpuTrial.this) {
+                if (over) return;
+                over = true;
+                if (--running == 0) kept.edit().remove(WAY).apply();
+            }
+        }
+    }
+
+    /** Set a mark; the CPU needs none. */
+    public synchronized Mark begin(Way way) {
+        if (way.compute() == Compute.CPU) return new Mark(true);
         running++;
         // On disk before the driver may end us.
         kept.edit().putString(WAY, way.arithmetic()).commit();
-    }
-
-    /** Take the mark away, which was set for the same: the app is still there. */
-    public synchronized void end(Way way) {
-        if (way.compute() == Compute.CPU || --running > 0) return;
-        kept.edit().remove(WAY).apply();
+        return new Mark(false);
     }
 
     /**

@@ -1,5 +1,6 @@
 package deepmark.demo.model;
 
+import android.content.Context;
 import android.os.Build;
 import android.os.SystemClock;
 
@@ -8,22 +9,20 @@ import deepmark.demo.bundle.BundleIndex;
 import deepmark.demo.engine.Benchmark;
 import deepmark.demo.engine.Decoding;
 import deepmark.demo.engine.EngineException;
+import deepmark.demo.engine.EngineSettings;
 import deepmark.demo.settings.Settings;
 import deepmark.demo.stats.Heat;
+import deepmark.demo.stats.PeakMemory;
 
 import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
 
-import java.io.BufferedOutputStream;
 import java.io.File;
-import java.io.FileOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
@@ -36,68 +35,107 @@ public final class Measurement {
     /** Form of the document. */
     public static final String FORMAT = "deepmark-app-bench/1";
 
-    /** Turns of a measurement. */
-    public static final int TURNS = 3;
-
-    /** Seconds of each turn. */
-    public static final int SECONDS = 20;
-
-    private static final double WARM_UP_SECONDS = 3;
     private static final int WARM_UP_RUNS = 5;
 
-    private Measurement() {}
+    /**
+     * How long a turn is.
+     *
+     * @param seconds of its measured runs
+     * @param warmUpSeconds before them, at least
+     */
+    public record Length(double seconds, double warmUpSeconds) {}
 
-    /** Where a measurement stands. */
+    /** Where a turn stands. */
     public interface Progress {
-        /** A run of a turn ended; on the measuring thread. */
-        void onSample(int turn, double totalMs, int thermalStatus);
+        /** A run ended; on the measuring thread. */
+        void onSample(double totalMs, int thermalStatus);
     }
 
+    private final GpuTrial trial;
+    private final BundleIndex.Entry entry;
+    private final boolean standIn;
+    private final File folder;
+    private final EngineSettings engine;
+    private final Decoding decoding;
+    private final String manifest;
+    private final File pictures;
+    private final Heat heat;
+    private final String appVersion;
+    private final String created = Instant.now().toString();
+    private final JSONArray turns = new JSONArray();
+
     /**
-     * Measure.
+     * Make a model ready to be measured.
      *
-     * @param pictures folder of binary PPM files
+     * @param settings how it is computed and decoded
      * @param appVersion version of this app
-     * @return the document, JSON
-     * @throws IOException the model's manifest cannot be read
-     * @throws java.util.concurrent.CancellationException it was cancelled
+     * @throws BundleException it cannot be unpacked
+     * @throws IOException its manifest cannot be read, or there is no room for the pictures
      */
-    public static String run(
+    public Measurement(
+            Context context,
             Models models,
             BundleIndex.Entry entry,
             Settings settings,
-            File pictures,
-            Heat heat,
-            String appVersion,
-            Progress progress,
-            AtomicBoolean cancel)
-            throws BundleException, EngineException, IOException {
-        File folder = models.folder(entry);
-        String manifest =
-                new String(
-                        Files.readAllBytes(new File(folder, "manifest.json").toPath()),
-                        StandardCharsets.UTF_8);
-        Decoding decoding = useful(settings.decoding(), manifest);
+            String appVersion)
+            throws BundleException, IOException {
+        trial = models.trial();
+        this.entry = entry;
+        this.appVersion = appVersion;
+        standIn = models.index().standIn();
+        folder = models.folder(entry);
+        File file = new File(folder, "manifest.json");
+        manifest = new String(Files.readAllBytes(file.toPath()), StandardCharsets.UTF_8);
+        engine = settings.engine();
+        decoding = useful(settings.decoding(), manifest);
+        pictures = SamplePictures.write(context);
+        heat = new Heat(context);
+    }
+
+    /**
+     * Take a turn.
+     *
+     * @throws EngineException the engine refuses the model
+     * @throws java.util.concurrent.CancellationException it was cancelled
+     */
+    public MeasuredTurn take(Length length, Progress progress, AtomicBoolean cancel)
+            throws EngineException {
         Benchmark.Options options =
                 new Benchmark.Options(
-                        settings.engine(), decoding, WARM_UP_RUNS, WARM_UP_SECONDS, 0, SECONDS);
-        String created = Instant.now().toString();
+                        engine,
+                        decoding,
+                        WARM_UP_RUNS,
+                        length.warmUpSeconds(),
+                        0,
+                        length.seconds());
         try {
-            JSONArray turns = new JSONArray();
-            for (int turn = 1; turn <= TURNS; turn++) {
-                JSONObject one = new JSONObject().put("before", state(heat));
-                Recorder recorder = new Recorder(turn, heat, progress);
+            JSONObject turn = new JSONObject().put("before", state(heat));
+            PeakMemory.reset();
+            GpuTrial.Mark mark = trial.begin(engine.way());
+            Recorder recorder = new Recorder(mark, heat, progress);
+            try {
                 Benchmark.run(folder, pictures, options, recorder, cancel);
-                turns.put(
-                        one.put("after", state(heat))
-                                .put("during", recorder.states)
-                                .put("lines", recorder.lines));
+            } finally {
+                mark.end();
             }
+            turn.put("after", state(heat))
+                    .put("during", recorder.states)
+                    .put("lines", recorder.lines);
+            turns.put(turn);
+            return MeasuredTurn.read(turn);
+        } catch (JSONException impossible) {
+            throw strange(impossible);
+        }
+    }
+
+    /** Return the document of the turns so far, JSON. */
+    public String document() {
+        try {
             return new JSONObject()
                     .put("format", FORMAT)
                     .put("app", appVersion)
                     .put("created", created)
-                    .put("stand_in", models.index().standIn())
+                    .put("stand_in", standIn)
                     .put("phone", phone())
                     .put(
                             "bundle",
@@ -109,9 +147,12 @@ public final class Measurement {
                     .put("turns", turns)
                     .toString();
         } catch (JSONException impossible) {
-            throw new IllegalStateException(
-                    "a result holds a number that JSON has not", impossible);
+            throw strange(impossible);
         }
+    }
+
+    private static IllegalStateException strange(JSONException cause) {
+        return new IllegalStateException("a result holds a number that JSON has not", cause);
     }
 
     /**
@@ -159,19 +200,19 @@ public final class Measurement {
                 .put("battery_c", Double.isNaN(battery) ? JSONObject.NULL : battery);
     }
 
-    /** Keeps a turn's lines, and the phone's state once a second. */
+    /** Keeps a turn's lines, and the phone's state once a second; ends the mark of a GPU. */
     private static final class Recorder implements Consumer<String> {
         private static final long INTERVAL_MS = 1000;
 
         final JSONArray lines = new JSONArray();
         final JSONArray states = new JSONArray();
-        private final int turn;
+        private final GpuTrial.Mark mark;
         private final Heat heat;
         private final Progress progress;
         private long next;
 
-        Recorder(int turn, Heat heat, Progress progress) {
-            this.turn = turn;
+        Recorder(GpuTrial.Mark mark, Heat heat, Progress progress) {
+            this.mark = mark;
             this.heat = heat;
             this.progress = progress;
         }
@@ -185,86 +226,15 @@ public final class Measurement {
                     states.put(state(heat));
                     next = SystemClock.elapsedRealtime() + INTERVAL_MS;
                 }
-                if (event.getString("event").equals("sample")) {
-                    progress.onSample(turn, total(event), heat.status());
+                switch (event.getString("event")) {
+                    case "loaded" -> mark.end(); // every session that the pictures need is there
+                    case "sample" ->
+                            progress.onSample(MeasuredTurn.total(event), heat.status());
+                    default -> {}
                 }
             } catch (JSONException broken) {
                 throw new IllegalStateException("the engine reports otherwise: " + line, broken);
             }
         }
-    }
-
-    /**
-     * Write a picture as binary PPM, as the benchmark reads it.
-     *
-     * @param argb pixels, rows first
-     * @throws IOException there is no room
-     */
-    public static void writePpm(File to, int[] argb, int width, int height) throws IOException {
-        try (OutputStream out = new BufferedOutputStream(new FileOutputStream(to))) {
-            out.write(
-                    ("P6\n" + width + " " + height + "\n255\n")
-                            .getBytes(StandardCharsets.US_ASCII));
-            byte[] row = new byte[3 * width];
-            for (int y = 0; y < height; y++) {
-                for (int x = 0; x < width; x++) {
-                    int pixel = argb[y * width + x];
-                    row[3 * x] = (byte) (pixel >> 16);
-                    row[3 * x + 1] = (byte) (pixel >> 8);
-                    row[3 * x + 2] = (byte) pixel;
-                }
-                out.write(row);
-            }
-        }
-    }
-
-    /**
-     * One turn of a document.
-     *
-     * @param totals total time of each run in milliseconds: conversion, network and decoder
-     * @param hottest highest thermal status that the phone told, 0 to 6, or {@link Heat#UNKNOWN}
-     */
-    public record Turn(double[] totals, int hottest) {}
-
-    /**
-     * Read the turns of a document.
-     *
-     * @throws IllegalArgumentException it is none
-     */
-    public static List<Turn> turns(String document) {
-        try {
-            List<Turn> all = new ArrayList<>();
-            JSONArray turns = new JSONObject(document).getJSONArray("turns");
-            for (int t = 0; t < turns.length(); t++) all.add(turn(turns.getJSONObject(t)));
-            return all;
-        } catch (JSONException broken) {
-            throw new IllegalArgumentException(
-                    "no result of a benchmark: " + broken.getMessage(), broken);
-        }
-    }
-
-    private static Turn turn(JSONObject from) throws JSONException {
-        List<Double> samples = new ArrayList<>();
-        JSONArray lines = from.getJSONArray("lines");
-        for (int i = 0; i < lines.length(); i++) {
-            JSONObject event = lines.getJSONObject(i);
-            if (event.getString("event").equals("sample")) samples.add(total(event));
-        }
-        JSONArray states = from.getJSONArray("during");
-        int hottest =
-                Math.max(status(from.getJSONObject("before")), status(from.getJSONObject("after")));
-        for (int i = 0; i < states.length(); i++)
-            hottest = Math.max(hottest, status(states.getJSONObject(i)));
-        return new Turn(samples.stream().mapToDouble(Double::doubleValue).toArray(), hottest);
-    }
-
-    private static int status(JSONObject state) {
-        return state.optInt("thermal_status", Heat.UNKNOWN);
-    }
-
-    private static double total(JSONObject sample) throws JSONException {
-        return sample.getDouble("letterbox_ms")
-                + sample.getDouble("network_ms")
-                + sample.getDouble("decode_ms");
     }
 }

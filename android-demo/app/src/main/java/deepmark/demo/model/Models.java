@@ -123,11 +123,11 @@ public final class Models {
             throws BundleException, EngineException {
         File folder = folder(entry);
         Detector detector;
-        trial.begin(settings.way());
+        GpuTrial.Mark mark = trial.begin(settings.way());
         try {
             detector = Detector.open(folder, settings.engine(), Fit.RECT);
         } finally {
-            trial.end(settings.way());
+            mark.end();
         }
         try {
             ShapeTrials shapes = new ShapeTrials(trial, settings.way());

@@ -56,7 +56,7 @@ public record SelfTest(boolean equal, List<VectorResult> vectors, String placeme
         List<VectorResult> vectors = new ArrayList<>();
         String[] placement = {""};
         boolean equal;
-        models.trial().begin(engine.way());
+        GpuTrial.Mark mark = models.trial().begin(engine.way());
         try {
             equal =
                     Verification.run(
@@ -69,7 +69,7 @@ public record SelfTest(boolean equal, List<VectorResult> vectors, String placeme
                             },
                             cancel);
         } finally {
-            models.trial().end(engine.way());
+            mark.end();
         }
         models.keepVerdict(entry, engine.way(), equal);
         return new SelfTest(equal, List.copyOf(vectors), placement[0]);

@@ -44,13 +44,13 @@ public final class ShapeTrials {
             return work.run();
         }
         if (ready.size() == READY) ready.removeLast(); // as the engine does, before all else
-        trial.begin(way);
+        GpuTrial.Mark mark = trial.begin(way);
         try {
             T result = work.run();
             ready.addFirst(shape);
             return result;
         } finally {
-            trial.end(way);
+            mark.end();
         }
     }
 }

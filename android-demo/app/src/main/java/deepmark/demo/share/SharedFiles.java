@@ -100,6 +100,7 @@ public final class SharedFiles extends ContentProvider {
     public String getType(Uri uri) {
         String name = String.valueOf(uri.getLastPathSegment());
         if (name.endsWith(".png")) return "image/png";
+        if (name.endsWith(".txt")) return "text/plain";
         return name.endsWith(".json") ? "application/json" : "application/octet-stream";
     }
 

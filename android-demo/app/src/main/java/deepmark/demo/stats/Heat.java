@@ -17,6 +17,10 @@ public final class Heat {
 
     private static final int THERMAL_STATUS_API = 29;
 
+    // Whole degrees where tenths are meant make 6 of 60; a sensor that is not there says 0.
+    private static final double COLDEST_C = 7;
+    private static final double HOTTEST_C = 90;
+
     private final Context context;
 
     public Heat(Context context) {
@@ -33,6 +37,11 @@ public final class Heat {
         } catch (RuntimeException none) {
             return UNKNOWN;
         }
+    }
+
+    /** Return a temperature that a battery may have; NaN for one that no sensor measured. */
+    public static double plausible(double celsius) {
+        return celsius >= COLDEST_C && celsius <= HOTTEST_C ? celsius : Double.NaN;
     }
 
     /** Return the battery's temperature in degrees Celsius, or NaN where the phone does not say. */

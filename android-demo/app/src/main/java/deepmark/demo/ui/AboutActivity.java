@@ -1,6 +1,5 @@
 package deepmark.demo.ui;
 
-import android.content.pm.PackageManager;
 import android.os.Bundle;
 import android.view.View;
 
@@ -62,14 +61,6 @@ public final class AboutActivity extends ReportActivity {
             return facts + "\n" + getString(R.string.about_hash, entry.sha256());
         } catch (IOException | JSONException broken) {
             return getString(R.string.bundle_damaged, String.valueOf(broken.getMessage()));
-        }
-    }
-
-    private String version() {
-        try {
-            return getPackageManager().getPackageInfo(getPackageName(), 0).versionName;
-        } catch (PackageManager.NameNotFoundException impossible) {
-            return "";
         }
     }
 }

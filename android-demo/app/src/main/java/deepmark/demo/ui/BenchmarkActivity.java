@@ -1,8 +1,5 @@
 package deepmark.demo.ui;
 
-import android.content.pm.PackageManager;
-import android.graphics.Bitmap;
-import android.graphics.BitmapFactory;
 import android.net.Uri;
 import android.os.Bundle;
 import android.os.Handler;
@@ -13,8 +10,8 @@ import android.view.WindowManager;
 import deepmark.demo.DemoApp;
 import deepmark.demo.R;
 import deepmark.demo.bundle.BundleException;
-import deepmark.demo.bundle.BundleIndex;
 import deepmark.demo.engine.EngineException;
+import deepmark.demo.model.MeasuredTurn;
 import deepmark.demo.model.Measurement;
 import deepmark.demo.model.Models;
 import deepmark.demo.settings.Settings;
@@ -25,7 +22,6 @@ import deepmark.demo.stats.LiveNumbers;
 
 import java.io.File;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.List;
@@ -35,6 +31,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 /** Measures the chosen model with the chosen settings, and shares the raw samples. */
 public final class BenchmarkActivity extends ReportActivity {
     private static final String MEASURED = "measured";
+    private static final int TURNS = 3;
+    private static final Measurement.Length TURN = new Measurement.Length(20, 3);
 
     private final Handler main = new Handler(Looper.getMainLooper());
     private AtomicBoolean running;
@@ -43,7 +41,7 @@ public final class BenchmarkActivity extends ReportActivity {
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
-        progress().setMax(Measurement.TURNS);
+        progress().setMax(TURNS);
         share().setOnClickListener(view -> shareDocument());
         document = saved != null && saved.getBoolean(MEASURED) ? kept() : "";
         if (document.isEmpty()) intro();
@@ -87,7 +85,7 @@ public final class BenchmarkActivity extends ReportActivity {
     private void intro() {
         addCard(
                 getString(R.string.benchmark),
-                getString(R.string.benchmark_intro, Measurement.TURNS, Measurement.SECONDS));
+                getString(R.string.benchmark_intro, TURNS, Math.round(TURN.seconds())));
     }
 
     private void button() {
@@ -127,18 +125,16 @@ public final class BenchmarkActivity extends ReportActivity {
 
     private void run(Models models, Settings settings, View live, AtomicBoolean cancel) {
         try {
-            BundleIndex.Entry entry = models.chosen(settings);
-            String result =
-                    Measurement.run(
-                            models,
-                            entry,
-                            settings,
-                            pictures(),
-                            new Heat(this),
-                            version(),
-                            (turn, total, heat) ->
-                                    tell(cancel, () -> showSample(live, turn, total, heat)),
-                            cancel);
+            Measurement measurement =
+                    new Measurement(this, models, models.chosen(settings), settings, version());
+            for (int turn = 1; turn <= TURNS; turn++) {
+                int now = turn;
+                measurement.take(
+                        TURN,
+                        (total, heat) -> tell(cancel, () -> showSample(live, now, total, heat)),
+                        cancel);
+            }
+            String result = measurement.document();
             keep(result);
             tell(
                     cancel,
@@ -167,38 +163,6 @@ public final class BenchmarkActivity extends ReportActivity {
                 });
     }
 
-    /** Write the app's samples as the benchmark reads them. */
-    private File pictures() throws IOException {
-        File folder = new File(getCacheDir(), "benchmark");
-        if (!folder.isDirectory() && !folder.mkdirs())
-            throw new IOException("cannot make the folder " + folder);
-        String[] names = getAssets().list("samples");
-        for (String name : names == null ? new String[0] : names) {
-            try (InputStream from = getAssets().open("samples/" + name)) {
-                Bitmap picture = BitmapFactory.decodeStream(from);
-                if (picture == null) throw new IOException("no picture: " + name);
-                int width = picture.getWidth();
-                int height = picture.getHeight();
-                int[] pixels = new int[width * height];
-                picture.getPixels(pixels, 0, width, 0, 0, width, height);
-                Measurement.writePpm(
-                        new File(folder, name.replaceAll("\\.\\w+$", "") + ".ppm"),
-                        pixels,
-                        width,
-                        height);
-            }
-        }
-        return folder;
-    }
-
-    private String version() {
-        try {
-            return getPackageManager().getPackageInfo(getPackageName(), 0).versionName;
-        } catch (PackageManager.NameNotFoundException impossible) {
-            return "";
-        }
-    }
-
     private void showSample(View live, int turn, double total, int heat) {
         progress().setProgress(turn - 1);
         setBody(
@@ -211,7 +175,7 @@ public final class BenchmarkActivity extends ReportActivity {
     }
 
     private void show(String result) {
-        List<Measurement.Turn> turns = Measurement.turns(result);
+        List<MeasuredTurn> turns = MeasuredTurn.all(result);
         for (int i = 0; i < turns.size(); i++) {
             double[] samples = turns.get(i).totals();
             double median = LiveNumbers.quantile(samples, 0.5);

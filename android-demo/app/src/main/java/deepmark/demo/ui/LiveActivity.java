@@ -15,7 +15,6 @@ import android.view.View;
 import android.view.WindowInsets;
 import android.view.WindowManager;
 import android.widget.ImageButton;
-import android.widget.PopupMenu;
 
 import deepmark.demo.DemoApp;
 import deepmark.demo.R;
@@ -93,12 +92,14 @@ public final class LiveActivity extends Activity
         panels = new LivePanels(this, this::mend);
         drawBehindBars();
         readModels(app.models());
-        findViewById(R.id.pictures).setOnClickListener(view -> go(PicturesActivity.class));
+        findViewById(R.id.pictures)
+                .setOnClickListener(
+                        view -> startActivity(new Intent(this, PicturesActivity.class)));
         findViewById(R.id.switch_camera).setOnClickListener(view -> switchCamera());
         findViewById(R.id.freeze).setOnClickListener(view -> freeze(!frozen));
         findViewById(R.id.torch).setOnClickListener(view -> torch(!torch));
         findViewById(R.id.show_controls).setOnClickListener(view -> showControls());
-        findViewById(R.id.menu).setOnClickListener(this::showMenu);
+        findViewById(R.id.menu).setOnClickListener(view -> LiveMenu.show(this, view));
         getWindow().addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON);
         freeze(frozen);
         show();
@@ -361,28 +362,6 @@ public final class LiveActivity extends Activity
         boolean on = panel.getVisibility() != View.VISIBLE;
         panel.setVisibility(on ? View.VISIBLE : View.GONE);
         findViewById(R.id.show_controls).setActivated(on);
-    }
-
-    private void showMenu(View anchor) {
-        PopupMenu menu = new PopupMenu(this, anchor);
-        addTo(menu, R.string.self_test, SelfTestActivity.class);
-        addTo(menu, R.string.benchmark, BenchmarkActivity.class);
-        addTo(menu, R.string.about, AboutActivity.class);
-        menu.show();
-    }
-
-    private void addTo(PopupMenu menu, int title, Class<? extends Activity> target) {
-        menu.getMenu()
-                .add(title)
-                .setOnMenuItemClickListener(
-                        item -> {
-                            go(target);
-                            return true;
-                        });
-    }
-
-    private void go(Class<? extends Activity> target) {
-        startActivity(new Intent(this, target));
     }
 
     /**

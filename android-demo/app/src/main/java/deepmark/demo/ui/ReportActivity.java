@@ -1,6 +1,7 @@
 package deepmark.demo.ui;
 
 import android.app.Activity;
+import android.content.pm.PackageManager;
 import android.os.Bundle;
 import android.view.View;
 import android.widget.Button;
@@ -54,6 +55,15 @@ abstract class ReportActivity extends Activity {
     final void clearCards() {
         LinearLayout cards = findViewById(R.id.cards);
         cards.removeAllViews();
+    }
+
+    /** Return the version of this app. */
+    final String version() {
+        try {
+            return getPackageManager().getPackageInfo(getPackageName(), 0).versionName;
+        } catch (PackageManager.NameNotFoundException impossible) {
+            return "";
+        }
     }
 
     final Button start() {

@@ -5,6 +5,8 @@ import android.content.res.Resources;
 import deepmark.demo.R;
 import deepmark.demo.bundle.BundleException;
 import deepmark.demo.camera.CameraScreen;
+import deepmark.demo.engine.Way;
+import deepmark.demo.model.TriedWay;
 
 import java.util.Locale;
 
@@ -50,6 +52,44 @@ final class Sentences {
         return status >= 0 && status < words.length
                 ? words[status]
                 : from.getString(R.string.thermal_unknown);
+    }
+
+    /** Return what computes, and in which arithmetic, in the words of the search. */
+    static String ofWay(Resources from, Way way) {
+        return switch (way.compute()) {
+            case CPU ->
+                    "CPU · "
+                            + way.arithmetic()
+                            + " · "
+                            + from.getQuantityString(
+                                    R.plurals.threads, way.threads(), way.threads());
+            case OPENCL ->
+                    way.arithmetic().replace("opencl", "OpenCL").replace(" ", " · ");
+            case VULKAN -> way.arithmetic().replace("vulkan", "Vulkan").replace(" ", " · ");
+        };
+    }
+
+    /** Return what a search found out about a way. */
+    static String ofFinding(Resources from, TriedWay row) {
+        return switch (row.state()) {
+            case WAITING -> from.getString(R.string.way_waiting);
+            case TRYING -> from.getString(R.string.way_trying);
+            case RIGHT -> from.getString(R.string.way_right);
+            case DIFFERS -> from.getString(R.string.not_equal);
+            case REFUSED -> row.reason();
+            case ENDED_APP -> from.getString(R.string.way_ended_app);
+            case MEASURED ->
+                    from.getString(
+                            R.string.way_numbers,
+                            number(row.totalMs(), 1),
+                            number(1000 / row.totalMs(), 1),
+                            number(row.peakMib(), 0),
+                            signed(row.warmerC()));
+        };
+    }
+
+    private static String signed(double value) {
+        return value > 0 ? "+" + number(value, 1) : number(value, 1);
     }
 
     /** Return a number with some digits after the comma; a dash for none. */

@@ -51,6 +51,7 @@ public final class EngineRun {
             case "heap frame" -> written(detector.detect(heap(frame(words)), decoding(words)));
             case "verify" -> verify(words);
             case "bench" -> bench(words);
+            case "ways" -> ways();
             case "threads" -> threads(words);
             case "cycles" -> cycles(words);
             default -> throw new IllegalArgumentException(words[0]);
@@ -76,6 +77,16 @@ public final class EngineRun {
                                 System.getProperty("deepmark.storage", "IMAGE")),
                         threads);
         return new EngineSettings(way, EngineSettings.Memory.NORMAL);
+    }
+
+    /** Every way that a search tries, but for threads of a GPU. */
+    private static String ways() {
+        List<String> ways = new ArrayList<>();
+        for (Way way : Way.all()) {
+            boolean cpu = way.compute() == EngineSettings.Compute.CPU;
+            ways.add((cpu ? way.threads() + " " : "") + way.arithmetic());
+        }
+        return String.join(", ", ways);
     }
 
     private String close() {

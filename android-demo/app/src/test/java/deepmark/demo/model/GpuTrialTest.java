@@ -49,9 +49,7 @@ public final class GpuTrialTest {
     @Test
     public void aGpuThatCameBackStaysChosen() {
         choose(gpu(Compute.VULKAN));
-        GpuTrial trial = new GpuTrial(app);
-        trial.begin(gpu(Compute.VULKAN));
-        trial.end(gpu(Compute.VULKAN));
+        new GpuTrial(app).begin(gpu(Compute.VULKAN)).end();
         assertEquals(gpu(Compute.VULKAN), app.settings().read().way());
         assertFalse(app.gpuWasFatal());
     }
@@ -74,11 +72,12 @@ public final class GpuTrialTest {
     @Test
     public void theMarkStandsUntilTheLastOfTwoHasItsSession() {
         GpuTrial trial = new GpuTrial(app);
-        trial.begin(gpu(Compute.OPENCL));
-        trial.begin(gpu(Compute.OPENCL));
-        trial.end(gpu(Compute.OPENCL));
+        GpuTrial.Mark one = trial.begin(gpu(Compute.OPENCL));
+        GpuTrial.Mark other = trial.begin(gpu(Compute.OPENCL));
+        one.end();
+        one.end();
         assertTrue(marked());
-        trial.end(gpu(Compute.OPENCL));
+        other.end();
         assertFalse(marked());
     }
 
@@ -86,8 +85,7 @@ public final class GpuTrialTest {
     public void theCpuTakesNoMarkOfAGpuAway() {
         GpuTrial trial = new GpuTrial(app);
         trial.begin(gpu(Compute.OPENCL));
-        trial.begin(gpu(Compute.CPU));
-        trial.end(gpu(Compute.CPU));
+        trial.begin(gpu(Compute.CPU)).end();
         assertEquals("opencl image high", new GpuTrial(app).fatal());
     }
 

@@ -15,6 +15,8 @@ import android.graphics.Matrix;
 import android.graphics.SurfaceTexture;
 import android.graphics.drawable.BitmapDrawable;
 import android.net.Uri;
+import android.os.BatteryManager;
+import android.os.Build;
 import android.os.Looper;
 import android.view.View;
 import android.view.ViewGroup;
@@ -23,7 +25,12 @@ import android.widget.TextView;
 
 import deepmark.demo.DemoApp;
 import deepmark.demo.R;
+import deepmark.demo.bundle.BundleIndex;
 import deepmark.demo.camera.CameraScreen.Event;
+import deepmark.demo.engine.EngineSettings.Compute;
+import deepmark.demo.model.Measurement;
+import deepmark.demo.model.SearchStore;
+import deepmark.demo.model.TriedWay;
 import deepmark.demo.view.FrameGeometry;
 
 import org.json.JSONObject;
@@ -34,10 +41,13 @@ import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
+import org.robolectric.util.ReflectionHelpers;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 
@@ -151,6 +161,47 @@ public final class EngineScreensTest {
         Screens.draw(test, name("self-test"));
         Screens.check(test);
         test.finish();
+    }
+
+    @Test
+    @SuppressWarnings("deprecation") // sticky broadcasts are the system's
+    public void aSearchMeasuresWhatIsRightAndSharesIt() throws Exception {
+        DemoApp app = DemoApp.of(RuntimeEnvironment.getApplication());
+        app.sendStickyBroadcast(
+                new Intent(Intent.ACTION_BATTERY_CHANGED)
+                        .putExtra(BatteryManager.EXTRA_TEMPERATURE, 300));
+        app.useSearchTurn(new Measurement.Length(0.02, 0));
+        ReflectionHelpers.setStaticField(
+                Build.class, "SUPPORTED_ABIS", new String[] {"arm64-v8a"}); // of a phone
+        SearchActivity search = Robolectric.buildActivity(SearchActivity.class).setup().get();
+        Screens.draw(search, name("search-before"));
+        search.start().performClick();
+        String again = search.getString(R.string.search_again);
+        await("the end", () -> search.start().getText().toString().equals(again));
+        Screens.draw(search, name("search"));
+        Screens.check(search);
+        BundleIndex.Entry entry = app.models().chosen(app.settings().read());
+        List<TriedWay> rows = new SearchStore(search, search.version()).read(entry).rows();
+        for (TriedWay row : rows) {
+            boolean cpu = row.way().compute() == Compute.CPU;
+            TriedWay.State expected = cpu ? TriedWay.State.MEASURED : TriedWay.State.REFUSED;
+            assertEquals(row.way() + ": " + row.reason(), expected, row.state());
+        }
+        search.share().performClick();
+        Intent send =
+                shadowOf(search).getNextStartedActivity().getParcelableExtra(Intent.EXTRA_INTENT);
+        List<Uri> files = send.getParcelableArrayListExtra(Intent.EXTRA_STREAM);
+        assertEquals("a table, and a document for each way that was measured", 7, files.size());
+        for (Uri one : files) {
+            // Python reads them where it started these tests.
+            String to = System.getProperty("deepmark.overlay");
+            try (InputStream from = search.getContentResolver().openInputStream(one)) {
+                byte[] content = from.readAllBytes();
+                assertTrue(one.toString(), content.length > 0);
+                if (!to.isEmpty()) Files.write(Path.of(to, one.getLastPathSegment()), content);
+            }
+        }
+        search.finish();
     }
 
     @Test

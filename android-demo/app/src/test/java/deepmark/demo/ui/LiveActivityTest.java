@@ -211,8 +211,7 @@ public final class LiveActivityTest {
         assertTrue(live.findViewById(R.id.threads).isEnabled());
         List<String> found = new ArrayList<>();
         for (int position = 0; position < compute.getCount(); position++) {
-            // As a tap in an open panel does: a list that is not laid out tells of no choice.
-            compute.getOnItemSelectedListener().onItemSelected(compute, null, position, position);
+            choose(live, R.id.compute, position);
             Way way = DemoApp.of(live).settings().read().way();
             found.add(compute.getItemAtPosition(position) + ": " + way.arithmetic());
         }
@@ -224,6 +223,32 @@ public final class LiveActivityTest {
                         "GPU, Vulkan: vulkan high"),
                 found);
         assertFalse("a GPU has no threads", live.findViewById(R.id.threads).isEnabled());
+    }
+
+    @Test
+    public void eachModelIsComputedAsItWasLast() {
+        DemoApp app = DemoApp.of(RuntimeEnvironment.getApplication());
+        List<BundleIndex.Entry> both =
+                List.of(
+                        new BundleIndex.Entry("shirt", "a".repeat(64), List.of()),
+                        new BundleIndex.Entry("skirt", "b".repeat(64), List.of()));
+        app.useModels(new Models(app, new BundleIndex(true, "tests", both)));
+        LiveActivity live = startWithSurface();
+        choose(live, R.id.compute, 1);
+        choose(live, R.id.model, 1);
+        choose(live, R.id.compute, 0);
+        choose(live, R.id.model, 0);
+        assertEquals("opencl image high", app.settings().read().way().arithmetic());
+        Spinner compute = live.findViewById(R.id.compute);
+        assertEquals("it is shown", 1, compute.getSelectedItemPosition());
+        choose(live, R.id.model, 1);
+        assertEquals("fp32", app.settings().read().way().arithmetic());
+    }
+
+    /** As a tap in an open panel does: a list that is not laid out tells of no choice. */
+    private static void choose(LiveActivity live, int list, int position) {
+        Spinner from = live.findViewById(list);
+        from.getOnItemSelectedListener().onItemSelected(from, null, position, position);
     }
 
     @Test

@@ -30,6 +30,7 @@ public final class ScreensTest {
                     PicturesActivity.class,
                     SelfTestActivity.class,
                     BenchmarkActivity.class,
+                    SearchActivity.class,
                     AboutActivity.class);
 
     private static Activity show(Class<? extends Activity> screen) {
