@@ -50,7 +50,7 @@ public class DemoApp extends Application {
     /** Return what the user chose. */
     public synchronized SettingsStore settings() {
         if (settings == null) {
-            settings = new SettingsStore(this, models()::identity);
+            settings = new SettingsStore(this, name -> models().identity(name));
             Settings kept = settings.read();
             gpuWasFatal = models().trial().fatal().equals(kept.way().arithmetic());
             if (gpuWasFatal)

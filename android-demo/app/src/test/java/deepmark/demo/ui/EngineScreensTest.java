@@ -261,6 +261,10 @@ public final class EngineScreensTest {
         Bitmap screen = Screens.draw(live, name("live"));
         assertTrue("the overlay is drawn", differs(screen, behind, at));
         Screens.check(live);
+        live.findViewById(R.id.show_controls).performClick();
+        shadowOf(Looper.getMainLooper()).idle();
+        Screens.draw(live, name("controls"));
+        Screens.check(live);
         controller.pause().stop().destroy();
     }
 
