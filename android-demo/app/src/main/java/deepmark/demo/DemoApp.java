@@ -69,7 +69,9 @@ public class DemoApp extends Application {
         searchTurn = other;
     }
 
-    /** Tell whether the app ended last time while a GPU made a session in the way that is chosen. */
+    /**
+     * Tell whether the app ended last time while a GPU made a session in the way that is chosen.
+     */
     public synchronized boolean gpuWasFatal() {
         return gpuWasFatal;
     }

@@ -18,9 +18,9 @@ public record EngineSettings(Way way, Memory memory) {
     }
 
     /**
-     * Of the arithmetic, in the order of the native side's for a GPU. A CPU has the first two;
-     * fp16 only where the processor has it, and {@link Detector#describe} tells what was really
-     * used. A GPU without fp16 refuses it.
+     * Of the arithmetic, in the order of the native side's for a GPU. A CPU has the first two; fp16
+     * only where the processor has it, and {@link Detector#describe} tells what was really used. A
+     * GPU without fp16 refuses it.
      */
     public enum Precision {
         FP32("fp32", "high"),

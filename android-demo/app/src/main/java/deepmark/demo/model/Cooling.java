@@ -26,6 +26,8 @@ final class Cooling {
     /** Lets time pass. */
     interface Pause {
         /**
+         * Let so many seconds pass.
+         *
          * @throws CancellationException the flag was set meanwhile
          */
         void of(double seconds, AtomicBoolean cancel);

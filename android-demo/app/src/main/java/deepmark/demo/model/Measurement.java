@@ -228,8 +228,7 @@ public final class Measurement {
                 }
                 switch (event.getString("event")) {
                     case "loaded" -> mark.end(); // every session that the pictures need is there
-                    case "sample" ->
-                            progress.onSample(MeasuredTurn.total(event), heat.status());
+                    case "sample" -> progress.onSample(MeasuredTurn.total(event), heat.status());
                     default -> {}
                 }
             } catch (JSONException broken) {

@@ -16,8 +16,7 @@ import deepmark.demo.view.ModelCard;
  * @param card its names and sizes
  * @param trials marks the first picture of each shape
  */
-public record Model(
-        BundleIndex.Entry entry, Detector detector, ModelCard card, ShapeTrials trials)
+public record Model(BundleIndex.Entry entry, Detector detector, ModelCard card, ShapeTrials trials)
         implements AutoCloseable {
 
     /** Analyse a camera's picture, which must stay as it is meanwhile. */

@@ -14,7 +14,6 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.ToDoubleFunction;
 
 /**
  * What a search for the best way to compute a model knows: every way, in the order of {@code
@@ -27,16 +26,22 @@ public record SearchTable(List<TriedWay> rows) {
 
     /** What a way may be the best in. */
     public enum Goal {
-        FASTEST("fastest", TriedWay::totalMs),
-        LEAST_MEMORY("least memory", TriedWay::peakMib),
-        LEAST_HEAT("least heat", TriedWay::warmerC);
+        FASTEST("fastest"),
+        LEAST_MEMORY("least memory"),
+        LEAST_HEAT("least heat");
 
         private final String title;
-        private final ToDoubleFunction<TriedWay> measure;
 
-        Goal(String title, ToDoubleFunction<TriedWay> measure) {
+        Goal(String title) {
             this.title = title;
-            this.measure = measure;
+        }
+
+        private double measure(TriedWay row) {
+            return switch (this) {
+                case FASTEST -> row.totalMs();
+                case LEAST_MEMORY -> row.peakMib();
+                case LEAST_HEAT -> row.warmerC();
+            };
         }
     }
 
@@ -82,11 +87,10 @@ public record SearchTable(List<TriedWay> rows) {
         Map<Goal, TriedWay> best = new EnumMap<>(Goal.class);
         for (Goal goal : Goal.values()) {
             for (TriedWay row : rows) {
-                double value = goal.measure.applyAsDouble(row);
+                double value = goal.measure(row);
                 TriedWay before = best.get(goal);
                 if (Double.isNaN(value)) continue;
-                if (before == null || value < goal.measure.applyAsDouble(before))
-                    best.put(goal, row);
+                if (before == null || value < goal.measure(before)) best.put(goal, row);
             }
         }
         return best;
@@ -101,10 +105,7 @@ public record SearchTable(List<TriedWay> rows) {
 
     /** Return how many ways are proven, or are not to be. */
     public int proven() {
-        return (int)
-                rows.stream()
-                        .filter(row -> row.state().compareTo(State.RIGHT) >= 0)
-                        .count();
+        return (int) rows.stream().filter(row -> row.state().compareTo(State.RIGHT) >= 0).count();
     }
 
     /** Return the finished table as {@code deepmark bench --find} prints it, columns by tabs. */

@@ -197,8 +197,7 @@ public final class WaySearch {
     private static TriedWay figures(TriedWay row, List<MeasuredTurn> turns) {
         double[] totals =
                 turns.stream().flatMapToDouble(one -> DoubleStream.of(one.totals())).toArray();
-        double peak =
-                turns.stream().mapToDouble(MeasuredTurn::peakMib).reduce(0, Math::max);
+        double peak = turns.stream().mapToDouble(MeasuredTurn::peakMib).reduce(0, Math::max);
         double warmer =
                 turns.stream()
                         .mapToDouble(MeasuredTurn::warmerC)

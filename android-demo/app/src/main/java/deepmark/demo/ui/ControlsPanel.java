@@ -35,8 +35,7 @@ final class ControlsPanel {
         /** Only OpenCL has two storages. */
         static Computer of(Way way) {
             return new Computer(
-                    way.compute(),
-                    way.compute() == Compute.OPENCL ? way.storage() : Storage.IMAGE);
+                    way.compute(), way.compute() == Compute.OPENCL ? way.storage() : Storage.IMAGE);
         }
     }
 

@@ -19,9 +19,7 @@ import deepmark.demo.settings.Settings;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/**
- * Every vector of the chosen model on this phone, in each precision, green or red with numbers.
- */
+/** Every vector of the chosen model on this phone, in each precision, green or red with numbers. */
 public final class SelfTestActivity extends ReportActivity {
     private final Handler main = new Handler(Looper.getMainLooper());
     private AtomicBoolean running;
@@ -69,15 +67,8 @@ public final class SelfTestActivity extends ReportActivity {
             for (Precision precision : Way.precisions(settings.way().compute())) {
                 Way way = settings.way().with(precision);
                 SelfTest result =
-                        SelfTest.run(
-                                models,
-                                entry,
-                                settings.withWay(way).engine(),
-                                cancel);
-                tell(
-                        cancel,
-                        () ->
-                                show(entry.name() + ", " + way.arithmetic(), result));
+                        SelfTest.run(models, entry, settings.withWay(way).engine(), cancel);
+                tell(cancel, () -> show(entry.name() + ", " + way.arithmetic(), result));
             }
         } catch (CancellationException stopped) {
             return;

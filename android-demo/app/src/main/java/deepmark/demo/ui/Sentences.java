@@ -63,8 +63,7 @@ final class Sentences {
                             + " · "
                             + from.getQuantityString(
                                     R.plurals.threads, way.threads(), way.threads());
-            case OPENCL ->
-                    way.arithmetic().replace("opencl", "OpenCL").replace(" ", " · ");
+            case OPENCL -> way.arithmetic().replace("opencl", "OpenCL").replace(" ", " · ");
             case VULKAN -> way.arithmetic().replace("vulkan", "Vulkan").replace(" ", " · ");
         };
     }

@@ -19,8 +19,7 @@ import java.util.Map;
 /** Each model is computed as it was last. */
 @RunWith(RobolectricTestRunner.class)
 public final class SettingsStoreTest {
-    private static final Way GPU =
-            new Way(Compute.OPENCL, Precision.FP16_SUMS, Storage.BUFFER, 4);
+    private static final Way GPU = new Way(Compute.OPENCL, Precision.FP16_SUMS, Storage.BUFFER, 4);
     private static final Way CPU = Way.ofCpu(Precision.FP16, 2);
 
     private final Context app = RuntimeEnvironment.getApplication();

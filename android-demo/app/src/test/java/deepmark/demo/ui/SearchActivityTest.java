@@ -78,7 +78,7 @@ public final class SearchActivityTest {
                                         ? row(way, State.REFUSED, REFUSAL)
                                         : way.precision() == Precision.FP16_SUMS
                                                 ? row(way, State.DIFFERS, "")
-                                                : measured(way, half ? 19 : 25, 260, warmer / 2);
+                                                : measured(way, half ? 19 : 25, 260, half ? warmer / 2 : warmer);
                         case VULKAN -> row(way, State.ENDED_APP, "");
                     };
             rows.add(row);
@@ -178,19 +178,43 @@ public final class SearchActivityTest {
         assertFalse(search.findViewById(R.id.share).isEnabled());
     }
 
-    @Test
-    public void aModelThatCannotBeUnpackedIsTold() throws Exception {
-        SearchActivity search = show(SearchTable.fresh());
+    /** Search to the end. */
+    private static void search(SearchActivity search) throws InterruptedException {
         search.start().performClick();
-        assertEquals(search.getString(R.string.stop), text(search.start(), R.id.start));
+        String stop = search.getString(R.string.stop);
+        assertEquals(stop, text(search.start(), R.id.start));
         long end = System.nanoTime() + 60_000_000_000L;
-        while (text(search.start(), R.id.start).equals(search.getString(R.string.stop))) {
+        while (text(search.start(), R.id.start).equals(stop)) {
             assertTrue("waited too long", System.nanoTime() < end);
             Thread.sleep(5);
             shadowOf(Looper.getMainLooper()).idle();
         }
-        assertFalse(text(cards(search).get(0), R.id.verdict).isEmpty());
-        assertTrue("none is lost", search.start().isEnabled());
+    }
+
+    @Test
+    public void aModelThatCannotBeUnpackedIsTold() throws Exception {
+        BundleIndex.FileEntry missing =
+                new BundleIndex.FileEntry("model.mnn", 10, "c".repeat(64));
+        BundleIndex.Entry broken =
+                new BundleIndex.Entry("broken", SHIRT.sha256(), List.of(missing));
+        app.useModels(new Models(app, new BundleIndex(false, "tests", List.of(broken))));
+        SearchActivity search = show(SearchTable.fresh());
+        search(search);
+        String told = text(cards(search).get(0), R.id.verdict);
+        assertTrue(told, told.contains("model.mnn"));
+        assertEquals(search.getString(R.string.start_search), text(search.start(), R.id.start));
+    }
+
+    /** A model without its files, which the engine refuses, where there is one. */
+    @Test
+    public void whereEveryWayIsRefusedNothingIsNamed() throws Exception {
+        SearchActivity search = show(SearchTable.fresh());
+        search(search);
+        assertEquals(
+                search.getString(R.string.nothing_right),
+                text(cards(search).get(1), R.id.verdict));
+        assertFalse(text(card(search, "All ways"), R.id.finding).isEmpty());
+        assertFalse("there is nothing to share", search.findViewById(R.id.share).isEnabled());
     }
 
     @Test
@@ -200,13 +224,10 @@ public final class SearchActivityTest {
                 Robolectric.buildActivity(SearchActivity.class).setup();
         SearchActivity search = controller.get();
         search.start().performClick();
-        assertEquals(
-                ActivityInfo.SCREEN_ORIENTATION_LOCKED, search.getRequestedOrientation());
+        assertEquals(ActivityInfo.SCREEN_ORIENTATION_LOCKED, search.getRequestedOrientation());
         controller.pause();
-        assertEquals(
-                search.getString(R.string.stopped), text(cards(search).get(0), R.id.verdict));
-        assertEquals(
-                ActivityInfo.SCREEN_ORIENTATION_UNSPECIFIED, search.getRequestedOrientation());
+        assertEquals(search.getString(R.string.stopped), text(cards(search).get(0), R.id.verdict));
+        assertEquals(ActivityInfo.SCREEN_ORIENTATION_UNSPECIFIED, search.getRequestedOrientation());
         assertEquals(View.GONE, search.progress().getVisibility());
     }
 
