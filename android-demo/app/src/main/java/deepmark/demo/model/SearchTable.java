@@ -51,7 +51,9 @@ public record SearchTable(List<TriedWay> rows) {
 
     /** Return the table of a search that begins. */
     public static SearchTable fresh() {
-        return new SearchTable(Way.all().stream().map(TriedWay::waiting).toList());
+        List<TriedWay> rows = new ArrayList<>();
+        for (Way way : Way.all()) rows.add(TriedWay.waiting(way));
+        return new SearchTable(rows);
     }
 
     /** Return this table with another row. */

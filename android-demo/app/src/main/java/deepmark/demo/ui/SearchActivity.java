@@ -7,7 +7,6 @@ import android.os.Handler;
 import android.os.Looper;
 import android.view.View;
 import android.view.WindowManager;
-import android.widget.Button;
 import android.widget.LinearLayout;
 import android.widget.TextView;
 
@@ -125,14 +124,14 @@ public final class SearchActivity extends ReportActivity {
         Way now = DemoApp.of(this).settings().read().way();
         titles.forEach(
                 (row, title) -> {
-                    String name = Sentences.ofWay(getResources(), row.way());
-                    String numbers = Sentences.ofFinding(getResources(), row);
-                    View card = addCard(title, name + "\n" + numbers);
+                    LinearLayout card = (LinearLayout) addCard(title, "");
+                    View take = card.findViewById(R.id.take);
+                    card.addView(row(card, row), card.indexOfChild(take));
                     if (row.way().isLike(now)) {
                         setVerdict(card, getString(R.string.taken), true);
                         return;
                     }
-                    Button take = card.findViewById(R.id.take);
+                    String name = Sentences.ofWay(getResources(), row.way());
                     take.setVisibility(View.VISIBLE);
                     take.setContentDescription(getString(R.string.take_which, name));
                     take.setOnClickListener(view -> take(row.way()));
@@ -167,16 +166,22 @@ public final class SearchActivity extends ReportActivity {
         LinearLayout card = (LinearLayout) addCard(getString(R.string.all_ways), body);
         rows.clear();
         List<TriedWay> shown = table.isFinished() ? table.ranked() : table.rows();
-        for (int i = 0; i < shown.size(); i++) {
-            rows.add(getLayoutInflater().inflate(R.layout.search_row, card, false));
-            card.addView(rows.get(i));
-            showRow(i, shown.get(i));
+        for (TriedWay one : shown) {
+            View view = row(card, one);
+            rows.add(view);
+            card.addView(view);
         }
     }
 
-    private void showRow(int number, TriedWay row) {
-        TextView name = rows.get(number).findViewById(R.id.way);
-        TextView finding = rows.get(number).findViewById(R.id.finding);
+    private View row(LinearLayout card, TriedWay row) {
+        View view = getLayoutInflater().inflate(R.layout.search_row, card, false);
+        fill(view, row);
+        return view;
+    }
+
+    private void fill(View view, TriedWay row) {
+        TextView name = view.findViewById(R.id.way);
+        TextView finding = view.findViewById(R.id.finding);
         name.setText(Sentences.ofWay(getResources(), row.way()));
         finding.setText(Sentences.ofFinding(getResources(), row));
         boolean bad =
@@ -255,7 +260,8 @@ public final class SearchActivity extends ReportActivity {
                     () -> {
                         if (running != null && running != cancel) return; // of another search
                         table = known; // of one that was stopped, too: its last step is undone
-                        for (int i = 0; i < rows.size(); i++) showRow(i, known.rows().get(i));
+                        for (int i = 0; i < rows.size(); i++)
+                            fill(rows.get(i), known.rows().get(i));
                     });
         }
 

@@ -78,7 +78,11 @@ public final class SearchActivityTest {
                                         ? row(way, State.REFUSED, REFUSAL)
                                         : way.precision() == Precision.FP16_SUMS
                                                 ? row(way, State.DIFFERS, "")
-                                                : measured(way, half ? 19 : 25, 260, half ? warmer / 2 : warmer);
+                                                : measured(
+                                                        way,
+                                                        half ? 19 : 25,
+                                                        260,
+                                                        half ? warmer / 2 : warmer);
                         case VULKAN -> row(way, State.ENDED_APP, "");
                     };
             rows.add(row);
@@ -101,6 +105,11 @@ public final class SearchActivityTest {
         return line.getVisibility() == View.VISIBLE ? line.getText().toString() : "";
     }
 
+    /** What the first row in a view says. */
+    private static String row(View in) {
+        return text(in, R.id.way) + ": " + text(in, R.id.finding);
+    }
+
     private static List<View> cards(SearchActivity search) {
         ViewGroup all = search.findViewById(R.id.cards);
         List<View> cards = new ArrayList<>();
@@ -117,11 +126,11 @@ public final class SearchActivityTest {
     public void theBestAreNamedAndOneIsTakenForTheModel() throws Exception {
         SearchActivity search = show(finished(0.2));
         assertEquals(
-                "OpenCL · image · normal\n19.0 ms · 52.6 frames/s · 260 MiB · +0.1 °C warmer",
-                text(card(search, "Fastest · Least heat"), R.id.body));
+                "OpenCL · image · normal: 19.0 ms · 52.6 frames/s · 260 MiB · +0.1 °C warmer",
+                row(card(search, "Fastest · Least heat")));
         assertEquals(
-                "CPU · fp16 · 1 thread\n82.3 ms · 12.1 frames/s · 180 MiB · +0.2 °C warmer",
-                text(card(search, "Least memory"), R.id.body));
+                "CPU · fp16 · 1 thread: 82.3 ms · 12.1 frames/s · 180 MiB · +0.2 °C warmer",
+                row(card(search, "Least memory")));
         Button take = card(search, "Fastest · Least heat").findViewById(R.id.take);
         assertEquals("Use OpenCL · image · normal", take.getContentDescription());
         take.performClick();
@@ -143,8 +152,7 @@ public final class SearchActivityTest {
         List<String> found = new ArrayList<>();
         for (int i = 0; i < all.getChildCount(); i++) {
             View row = all.getChildAt(i);
-            if (row.findViewById(R.id.way) != null)
-                found.add(text(row, R.id.way) + ": " + text(row, R.id.finding));
+            if (row.findViewById(R.id.way) != null) found.add(row(row));
         }
         assertEquals(14, found.size());
         assertTrue(found.get(0), found.get(0).startsWith("OpenCL · image · normal: 19.0 ms"));
@@ -193,8 +201,7 @@ public final class SearchActivityTest {
 
     @Test
     public void aModelThatCannotBeUnpackedIsTold() throws Exception {
-        BundleIndex.FileEntry missing =
-                new BundleIndex.FileEntry("model.mnn", 10, "c".repeat(64));
+        BundleIndex.FileEntry missing = new BundleIndex.FileEntry("model.mnn", 10, "c".repeat(64));
         BundleIndex.Entry broken =
                 new BundleIndex.Entry("broken", SHIRT.sha256(), List.of(missing));
         app.useModels(new Models(app, new BundleIndex(false, "tests", List.of(broken))));
@@ -211,8 +218,7 @@ public final class SearchActivityTest {
         SearchActivity search = show(SearchTable.fresh());
         search(search);
         assertEquals(
-                search.getString(R.string.nothing_right),
-                text(cards(search).get(1), R.id.verdict));
+                search.getString(R.string.nothing_right), text(cards(search).get(1), R.id.verdict));
         assertFalse(text(card(search, "All ways"), R.id.finding).isEmpty());
         assertFalse("there is nothing to share", search.findViewById(R.id.share).isEnabled());
     }
