@@ -52,6 +52,7 @@ public final class EngineRun {
             case "verify" -> verify(words);
             case "bench" -> bench(words);
             case "ways" -> ways();
+            case "asked" -> asked(words);
             case "threads" -> threads(words);
             case "cycles" -> cycles(words);
             default -> throw new IllegalArgumentException(words[0]);
@@ -87,6 +88,19 @@ public final class EngineRun {
             ways.add((cpu ? way.threads() + " " : "") + way.arithmetic());
         }
         return String.join(", ", ways);
+    }
+
+    /** asked BUNDLE PICTURES: what the native side was asked for, whether it can do it or not. */
+    private static String asked(String[] words) {
+        Log log = new Log(-1);
+        Benchmark.Options options = new Benchmark.Options(settings(3), null, 0, 0, 1, 0);
+        try {
+            Benchmark.run(
+                    new File(words[1]), new File(words[2]), options, log::take, log.cancel);
+        } catch (EngineException refused) {
+            // It had said what it was asked for.
+        }
+        return log.lines.get(0);
     }
 
     private String close() {
