@@ -7,8 +7,8 @@ import deepmark.demo.camera.Cameras;
 import deepmark.demo.camera.PhoneCameras;
 import deepmark.demo.engine.EngineSettings.Compute;
 import deepmark.demo.engine.EngineSettings.Storage;
-import deepmark.demo.model.Measurement;
 import deepmark.demo.model.Models;
+import deepmark.demo.model.WaySearch;
 import deepmark.demo.settings.Settings;
 import deepmark.demo.settings.SettingsStore;
 
@@ -18,7 +18,7 @@ public class DemoApp extends Application {
     private Models models;
     private SettingsStore settings;
     private boolean gpuWasFatal;
-    private Measurement.Length searchTurn = new Measurement.Length(4, 1);
+    private WaySearch.Plan searchPlan = WaySearch.Plan.USUAL;
 
     /** Return the app that a screen belongs to. */
     public static DemoApp of(Context context) {
@@ -59,14 +59,14 @@ public class DemoApp extends Application {
         return settings;
     }
 
-    /** Return how long each turn of a search for the best way to compute is. */
-    public synchronized Measurement.Length searchTurn() {
-        return searchTurn;
+    /** Return how long a search for the best way to compute measures. */
+    public synchronized WaySearch.Plan searchPlan() {
+        return searchPlan;
     }
 
-    /** Let turns of a search have another length. */
-    public synchronized void useSearchTurn(Measurement.Length other) {
-        searchTurn = other;
+    /** Let a search measure for another time. */
+    public synchronized void useSearchPlan(WaySearch.Plan other) {
+        searchPlan = other;
     }
 
     /**

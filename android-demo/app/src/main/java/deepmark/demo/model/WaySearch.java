@@ -29,8 +29,16 @@ import java.util.stream.DoubleStream;
  * search goes on without that way. Turns that a search did not end with are taken anew.
  */
 public final class WaySearch {
-    /** Rounds that every way gets a turn in. */
-    public static final int ROUNDS = 3;
+    /**
+     * How long is measured.
+     *
+     * @param rounds that every way gets a turn in
+     * @param turn length of each turn
+     */
+    public record Plan(int rounds, Measurement.Length turn) {
+        /** What people have the patience for. */
+        public static final Plan USUAL = new Plan(3, new Measurement.Length(4, 1));
+    }
 
     /** What proves and measures ways: the engine, or a test's. */
     interface Bench {
@@ -65,7 +73,7 @@ public final class WaySearch {
      *
      * @param settings how the model is decoded
      * @param appVersion version of this app
-     * @param length of each turn
+     * @param plan how long is measured
      * @param cancel set it from another thread: the next step does not begin
      * @return the table, finished
      * @throws BundleException the model cannot be unpacked
@@ -78,15 +86,16 @@ public final class WaySearch {
             BundleIndex.Entry entry,
             Settings settings,
             String appVersion,
-            Measurement.Length length,
+            Plan plan,
             Listener listener,
             AtomicBoolean cancel)
             throws BundleException, IOException {
         return new WaySearch(
                         new SearchStore(context, appVersion),
                         entry,
-                        new EngineBench(context, models, entry, settings, appVersion, length),
+                        new EngineBench(context, models, entry, settings, appVersion, plan.turn()),
                         new Cooling(new Heat(context), Cooling::sleep),
+                        plan.rounds(),
                         listener,
                         cancel)
                 .run();
@@ -101,6 +110,7 @@ public final class WaySearch {
     private final BundleIndex.Entry entry;
     private final Bench bench;
     private final Cooling cooling;
+    private final int rounds;
     private final Listener listener;
     private final AtomicBoolean cancel;
     private SearchTable table;
@@ -115,12 +125,14 @@ public final class WaySearch {
             BundleIndex.Entry entry,
             Bench bench,
             Cooling cooling,
+            int rounds,
             Listener listener,
             AtomicBoolean cancel) {
         this.store = store;
         this.entry = entry;
         this.bench = bench;
         this.cooling = cooling;
+        this.rounds = rounds;
         this.listener = listener;
         this.cancel = cancel;
         table = store.read(entry);
@@ -162,15 +174,15 @@ public final class WaySearch {
         Map<Integer, List<MeasuredTurn>> turns = new TreeMap<>();
         for (int row = 0; row < table.rows().size(); row++)
             if (table.rows().get(row).state() == State.RIGHT) turns.put(row, new ArrayList<>());
-        int total = ROUNDS * turns.size();
+        int total = rounds * turns.size();
         int count = 0;
-        for (int round = 1; round <= ROUNDS && !turns.isEmpty(); round++) {
+        for (int round = 1; round <= rounds && !turns.isEmpty(); round++) {
             cooling.await(listener::onCooling, cancel);
             for (int row : List.copyOf(turns.keySet())) {
                 listener.onTurn(table.rows().get(row).way(), ++count, total);
                 if (take(row, turns.get(row))) continue;
                 turns.remove(row);
-                total -= ROUNDS - round;
+                total -= rounds - round;
             }
         }
         SearchTable measured = table;

@@ -38,6 +38,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 public final class SearchActivity extends ReportActivity {
     private final Handler main = new Handler(Looper.getMainLooper());
     private final List<View> rows = new ArrayList<>();
+    private WaySearch.Plan plan;
     private SearchStore store;
     private BundleIndex.Entry entry;
     private SearchTable table;
@@ -50,6 +51,7 @@ public final class SearchActivity extends ReportActivity {
         store = new SearchStore(this, version());
         table = SearchTable.fresh();
         DemoApp app = DemoApp.of(this);
+        plan = app.searchPlan();
         try {
             entry = app.models().chosen(app.settings().read());
             table = store.read(entry);
@@ -96,7 +98,7 @@ public final class SearchActivity extends ReportActivity {
         View intro =
                 addCard(
                         getString(R.string.search),
-                        getString(R.string.search_intro, entry.name(), ways, WaySearch.ROUNDS));
+                        getString(R.string.search_intro, entry.name(), ways, plan.rounds()));
         String left = trouble.isEmpty() ? leftOff() : trouble;
         if (!left.isEmpty()) setVerdict(intro, left, false);
         step = null;
@@ -205,7 +207,7 @@ public final class SearchActivity extends ReportActivity {
         step.findViewById(R.id.body)
                 .setAccessibilityLiveRegion(View.ACCESSIBILITY_LIVE_REGION_POLITE);
         showRows();
-        progress().setMax(table.rows().size() * (1 + WaySearch.ROUNDS));
+        progress().setMax(table.rows().size() * (1 + plan.rounds()));
         progress().setProgress(0);
         button();
         DemoApp app = DemoApp.of(this);
@@ -223,14 +225,7 @@ public final class SearchActivity extends ReportActivity {
     private void run(DemoApp app, Settings settings, AtomicBoolean cancel) {
         try {
             WaySearch.run(
-                    app,
-                    app.models(),
-                    entry,
-                    settings,
-                    version(),
-                    app.searchTurn(),
-                    new Steps(cancel),
-                    cancel);
+                    app, app.models(), entry, settings, version(), plan, new Steps(cancel), cancel);
             tell(cancel, () -> stop(""));
         } catch (CancellationException stopped) {
             return;
@@ -280,7 +275,7 @@ public final class SearchActivity extends ReportActivity {
         public void onTurn(Way way, int turn, int turns) {
             say(R.string.measuring, turn, turns, Sentences.ofWay(getResources(), way));
             int ways = table.rows().size();
-            int done = ways + WaySearch.ROUNDS * ways * (turn - 1) / turns;
+            int done = ways + plan.rounds() * ways * (turn - 1) / turns;
             tell(cancel, () -> progress().setProgress(done));
         }
 

@@ -95,8 +95,7 @@ public final class EngineRun {
         Log log = new Log(-1);
         Benchmark.Options options = new Benchmark.Options(settings(3), null, 0, 0, 1, 0);
         try {
-            Benchmark.run(
-                    new File(words[1]), new File(words[2]), options, log::take, log.cancel);
+            Benchmark.run(new File(words[1]), new File(words[2]), options, log::take, log.cancel);
         } catch (EngineException refused) {
             // It had said what it was asked for.
         }

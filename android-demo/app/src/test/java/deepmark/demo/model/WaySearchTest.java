@@ -122,7 +122,7 @@ public final class WaySearchTest {
         Heat heat = new Heat(RuntimeEnvironment.getApplication());
         Cooling cooling = new Cooling(heat, (seconds, cancelled) -> {});
         String process = "process " + ++processes;
-        return new WaySearch(store(process), ENTRY, bench, cooling, silent, cancel).run();
+        return new WaySearch(store(process), ENTRY, bench, cooling, 3, silent, cancel).run();
     }
 
     private static Map<State, List<String>> states(SearchTable table) {

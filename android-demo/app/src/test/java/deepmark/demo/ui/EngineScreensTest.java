@@ -31,6 +31,7 @@ import deepmark.demo.engine.EngineSettings.Compute;
 import deepmark.demo.model.Measurement;
 import deepmark.demo.model.SearchStore;
 import deepmark.demo.model.TriedWay;
+import deepmark.demo.model.WaySearch;
 import deepmark.demo.view.FrameGeometry;
 
 import org.json.JSONObject;
@@ -170,7 +171,7 @@ public final class EngineScreensTest {
         app.sendStickyBroadcast(
                 new Intent(Intent.ACTION_BATTERY_CHANGED)
                         .putExtra(BatteryManager.EXTRA_TEMPERATURE, 300));
-        app.useSearchTurn(new Measurement.Length(0.02, 0));
+        app.useSearchPlan(new WaySearch.Plan(1, new Measurement.Length(0.02, 0)));
         ReflectionHelpers.setStaticField(
                 Build.class, "SUPPORTED_ABIS", new String[] {"arm64-v8a"}); // of a phone
         SearchActivity search = Robolectric.buildActivity(SearchActivity.class).setup().get();
