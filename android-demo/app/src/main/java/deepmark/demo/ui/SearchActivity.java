@@ -98,7 +98,7 @@ public final class SearchActivity extends ReportActivity {
         View intro =
                 addCard(
                         getString(R.string.search),
-                        getString(R.string.search_intro, entry.name(), ways, plan.rounds()));
+                        getString(R.string.search_intro, entry.name(), ways));
         String left = trouble.isEmpty() ? leftOff() : trouble;
         if (!left.isEmpty()) setVerdict(intro, left, false);
         step = null;
