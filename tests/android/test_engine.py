@@ -186,6 +186,29 @@ def test_every_part_of_a_way_reaches_the_engine(
         assert tuple(asked.get(word) for word in words) == expected
 
 
+@pytest.mark.usefixtures("software_gpus")
+def test_what_a_driver_compiled_is_kept(
+    engine: JavaEngine, tiny_bundle: Path, demo_pictures: tuple[Path, ...], tmp_path: Path
+) -> None:
+    image = read_image(demo_pictures[0])[:64, :96]  # the network's size
+    (tmp_path / "picture.ppm").write_bytes(encoded(image, ".ppm"))
+    kernels = tmp_path / "kernels"
+    opened: tuple[Command, ...] = (("open", tiny_bundle, 1), ("describe",), ("close",))
+    answers = engine.run(
+        tmp_path,
+        *opened,
+        *opened,
+        ("bench", tiny_bundle, tmp_path, 0, 1, -1, -1),
+        options=("-Ddeepmark.compute=VULKAN", f"-Ddeepmark.kernels={kernels}"),
+        environment={name: os.environ[name] for name in ("MNN_GPU_LIBRARIES", "VK_ICD_FILENAMES")},
+    )
+    first, second = (json.loads(answers[at])["engine"]["gpu"] for at in (1, 4))
+    loaded = json.loads(answers[6].removeprefix("done "))[1]["gpu"]
+    assert [one["kernels"] for one in (first, second, loaded)] == ["compiled", "cached", "cached"]
+    assert second["compiled_ms"] == loaded["compiled_ms"] == first["compiled_ms"]
+    assert len(list(kernels.iterdir())) == 1
+
+
 def test_a_model_of_boxes_finds_objects_without_landmarks(engine: JavaEngine, tmp_path: Path) -> None:
     schema, made = boxes_schema(), make_manifest()
     heads = replace_fields(made.heads, channels={"hm": 2, "wh": 2, "reg": 2})

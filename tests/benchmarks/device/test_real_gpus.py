@@ -89,6 +89,8 @@ def test_every_operator_runs_there_and_the_record_names_the_gpu(
         assert place == one.device
         assert (one.settings["compute"], one.settings["precision_used"], one.threads) == (compute, "fp32", 0)
         assert one.settings["driver"]
+        assert one.settings["kernels"] == "cached"  # its vectors compiled them, into the folder on the phone
+        assert float(one.settings["compiled_ms"]) > 0
         assert all(time_ms > 0 for times in one.times("network") for time_ms in times)
     phone.phone.require_as_found()
 

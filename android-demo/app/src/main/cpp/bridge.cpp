@@ -57,8 +57,8 @@ std::string path_of(JNIEnv* env, jbyteArray bytes) {
     return path;
 }
 
-// As EngineSettings.java writes them: threads, precision, memory, compute, storage.
-EngineSettings settings_of(JNIEnv* env, jintArray engine) {
+// As EngineSettings.java writes them: threads, precision, memory, compute, storage; and a folder.
+EngineSettings settings_of(JNIEnv* env, jintArray engine, jbyteArray kernels) {
     jint number[5];
     env->GetIntArrayRegion(engine, 0, 5, number);
     EngineSettings settings;
@@ -68,6 +68,7 @@ EngineSettings settings_of(JNIEnv* env, jintArray engine) {
     settings.memory = number[2] ? Memory::low : Memory::normal;
     settings.compute = Compute(number[3]);
     settings.gpu.storage = Storage(number[4]);
+    settings.gpu.kernels = path_of(env, kernels);
     return settings;
 }
 
@@ -145,13 +146,13 @@ constexpr jint done = 0, differs = 1, cancelled = 2;  // as Bridge.java says
     extern "C" JNIEXPORT result JNICALL Java_deepmark_demo_engine_Bridge_##name
 
 BRIDGE(jlong, open)
-(JNIEnv* env, jclass bridge, jbyteArray bundle, jintArray engine, jint fit) {
+(JNIEnv* env, jclass bridge, jbyteArray bundle, jintArray engine, jbyteArray kernels, jint fit) {
     return guarded(env, bridge, [&]() -> jlong {
         InputChoice choice;
         choice.fit = fit ? Fit::rect : Fit::square;
         std::string error;
         auto pipeline =
-            Pipeline::open(path_of(env, bundle), settings_of(env, engine), choice, error);
+            Pipeline::open(path_of(env, bundle), settings_of(env, engine, kernels), choice, error);
         require(bool(pipeline), error);
         return table().add(std::make_shared<LiveDetector>(std::move(pipeline)));
     });
@@ -217,12 +218,13 @@ BRIDGE(jfloatArray, detectPicture)
 BRIDGE(void, close)(JNIEnv* /*env*/, jclass /*bridge*/, jlong handle) { table().remove(handle); }
 
 BRIDGE(jint, verify)
-(JNIEnv* env, jclass bridge, jbyteArray bundle, jintArray engine, jobject lines, jobject cancel) {
+(JNIEnv* env, jclass bridge, jbyteArray bundle, jintArray engine, jbyteArray kernels, jobject lines,
+ jobject cancel) {
     return guarded(env, bridge, [&] {
         JavaListener listener(env, lines, cancel);
         Failure failure;
         const Verdict verdict =
-            verify(path_of(env, bundle), settings_of(env, engine), listener, failure);
+            verify(path_of(env, bundle), settings_of(env, engine, kernels), listener, failure);
         require(verdict != Verdict::failed, failure.message);
         return verdict == Verdict::equal ? done : verdict == Verdict::differs ? differs : cancelled;
     });
@@ -230,14 +232,14 @@ BRIDGE(jint, verify)
 
 BRIDGE(jint, bench)
 (JNIEnv* env, jclass bridge, jbyteArray bundle, jbyteArray pictures, jintArray engine,
- jintArray counts, jdoubleArray numbers, jobject lines, jobject cancel) {
+ jbyteArray kernels, jintArray counts, jdoubleArray numbers, jobject lines, jobject cancel) {
     return guarded(env, bridge, [&] {
         jint count[3];
         jdouble number[3];
         env->GetIntArrayRegion(counts, 0, 3, count);
         env->GetDoubleArrayRegion(numbers, 0, 3, number);
         BenchmarkSettings settings;
-        settings.engine = settings_of(env, engine);
+        settings.engine = settings_of(env, engine, kernels);
         settings.warm_runs = count[0];
         settings.runs = count[1];
         if (count[2] >= 0) settings.techniques = techniques_in_words(unsigned(count[2]));

@@ -69,6 +69,7 @@ public final class Benchmark {
                                 Detector.utf8(bundle),
                                 Detector.utf8(pictures),
                                 engine.numbers(),
+                                engine.kernelsPath(),
                                 counts,
                                 numbers,
                                 lines,

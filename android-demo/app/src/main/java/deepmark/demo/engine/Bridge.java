@@ -37,9 +37,10 @@ final class Bridge {
      * Opens a bundle.
      *
      * @param engine {@link EngineSettings#numbers}.
+     * @param kernels {@link EngineSettings#kernelsPath}.
      * @param fit {@link Fit}'s ordinal.
      */
-    static native long open(byte[] bundle, int[] engine, int fit);
+    static native long open(byte[] bundle, int[] engine, byte[] kernels, int fit);
 
     static native byte[] describe(long handle);
 
@@ -76,14 +77,20 @@ final class Bridge {
      * Runs the golden vectors; returns 0 if all are equal, 1 if one differs, 2 if it was cancelled.
      *
      * @param engine {@link EngineSettings#numbers}.
+     * @param kernels {@link EngineSettings#kernelsPath}.
      */
     static native int verify(
-            byte[] bundle, int[] engine, Consumer<byte[]> lines, BooleanSupplier cancelled);
+            byte[] bundle,
+            int[] engine,
+            byte[] kernels,
+            Consumer<byte[]> lines,
+            BooleanSupplier cancelled);
 
     /**
      * Measures.
      *
      * @param engine {@link EngineSettings#numbers}.
+     * @param kernels {@link EngineSettings#kernelsPath}.
      * @param counts warm-up runs, runs, techniques (-1: as the bundle says).
      * @param numbers seconds of warm-up, seconds, score (-1: as the bundle says).
      * @return 0: done, 2: cancelled.
@@ -92,6 +99,7 @@ final class Bridge {
             byte[] bundle,
             byte[] pictures,
             int[] engine,
+            byte[] kernels,
             int[] counts,
             double[] numbers,
             Consumer<byte[]> lines,

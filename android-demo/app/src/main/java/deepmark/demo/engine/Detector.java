@@ -30,7 +30,12 @@ public final class Detector implements AutoCloseable {
             throws EngineException {
         try {
             Bridge.load();
-            return new Detector(Bridge.open(utf8(bundle), settings.numbers(), fit.ordinal()));
+            return new Detector(
+                    Bridge.open(
+                            utf8(bundle),
+                            settings.numbers(),
+                            settings.kernelsPath(),
+                            fit.ordinal()));
         } catch (IllegalStateException error) {
             throw new EngineException(error);
         }
@@ -44,7 +49,7 @@ public final class Detector implements AutoCloseable {
      * outline} (lists of indices into them to draw lines through; empty: draw points only); {@code
      * decoder}: the bundle's parameters and the numbers of the techniques that are on in it; {@code
      * engine}: mnn_version, precision_used, threads_used, memory_mib, and {@code gpu}: null, or the
-     * GPU's name, driver, placement of operators and times.
+     * GPU's name, driver, placement of operators, times, and what became of compiled kernels.
      */
     public String describe() throws EngineException {
         try {

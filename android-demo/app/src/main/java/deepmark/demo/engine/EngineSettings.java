@@ -1,5 +1,6 @@
 package deepmark.demo.engine;
 
+import java.io.File;
 import java.util.Objects;
 
 /**
@@ -8,8 +9,10 @@ import java.util.Objects;
  * @param way what computes, and in which arithmetic; a GPU must be proven to run every operator
  *     when a model is opened, or that fails.
  * @param memory low: weights of 8 bits stay so, slower, and with far less memory.
+ * @param kernels folder for what a GPU's driver compiles, made where it is not there; the next
+ *     opening of the same model in the same way takes it. Null: nothing is kept.
  */
-public record EngineSettings(Way way, Memory memory) {
+public record EngineSettings(Way way, Memory memory, File kernels) {
     /** What computes, in the order of the native side's. */
     public enum Compute {
         CPU,
@@ -63,6 +66,21 @@ public record EngineSettings(Way way, Memory memory) {
     public EngineSettings {
         Objects.requireNonNull(way);
         Objects.requireNonNull(memory);
+    }
+
+    /** Keep nothing that a GPU's driver compiles. */
+    public EngineSettings(Way way, Memory memory) {
+        this(way, memory, null);
+    }
+
+    /** Return these settings with a folder for what a GPU's driver compiles. */
+    public EngineSettings withKernels(File folder) {
+        return new EngineSettings(way, memory, folder);
+    }
+
+    /** Return the folder as the bridge takes it: empty for none. */
+    byte[] kernelsPath() {
+        return kernels == null ? new byte[0] : Detector.utf8(kernels);
     }
 
     /** Return them as the bridge takes them. */

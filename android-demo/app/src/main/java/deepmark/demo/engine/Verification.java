@@ -24,7 +24,11 @@ public final class Verification {
         return Lines.of(
                         (lines, cancelled) ->
                                 Bridge.verify(
-                                        Detector.utf8(bundle), engine.numbers(), lines, cancelled),
+                                        Detector.utf8(bundle),
+                                        engine.numbers(),
+                                        engine.kernelsPath(),
+                                        lines,
+                                        cancelled),
                         sink,
                         cancel)
                 == 0;

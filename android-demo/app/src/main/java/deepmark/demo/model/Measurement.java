@@ -86,7 +86,7 @@ public final class Measurement {
         folder = models.folder(entry);
         File file = new File(folder, "manifest.json");
         manifest = new String(Files.readAllBytes(file.toPath()), StandardCharsets.UTF_8);
-        engine = settings.engine();
+        engine = models.keepingKernels(settings.engine());
         decoding = useful(settings.decoding(), manifest);
         pictures = SamplePictures.write(context);
         heat = new Heat(context);

@@ -9,6 +9,7 @@ import deepmark.demo.bundle.BundleIndex;
 import deepmark.demo.bundle.BundleStore;
 import deepmark.demo.engine.Detector;
 import deepmark.demo.engine.EngineException;
+import deepmark.demo.engine.EngineSettings;
 import deepmark.demo.engine.Fit;
 import deepmark.demo.engine.Way;
 import deepmark.demo.settings.Settings;
@@ -34,6 +35,7 @@ public final class Models {
     private final BundleStore store;
     private final SharedPreferences verdicts;
     private final GpuTrial trial;
+    private final File kernels;
     private BundleIndex index;
 
     /** Take the models of the app's assets. */
@@ -55,6 +57,7 @@ public final class Models {
                         path -> assets.open("bundles/" + path));
         verdicts = context.getSharedPreferences("self-tests", Context.MODE_PRIVATE);
         trial = new GpuTrial(context);
+        kernels = new File(context.getCacheDir(), "kernels");
     }
 
     /**
@@ -125,7 +128,7 @@ public final class Models {
         Detector detector;
         GpuTrial.Mark mark = trial.begin(settings.way());
         try {
-            detector = Detector.open(folder, settings.engine(), Fit.RECT);
+            detector = Detector.open(folder, keepingKernels(settings.engine()), Fit.RECT);
         } finally {
             mark.end();
         }
@@ -138,6 +141,14 @@ public final class Models {
             detector.close();
             throw failed;
         }
+    }
+
+    /**
+     * Return settings with the app's folder for what a GPU's driver compiles: of its cache, which
+     * Android may empty at any time.
+     */
+    EngineSettings keepingKernels(EngineSettings engine) {
+        return engine.withKernels(kernels);
     }
 
     /** Return what the last self-test said of a model that is computed in this way. */

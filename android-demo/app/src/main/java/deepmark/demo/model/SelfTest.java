@@ -61,7 +61,7 @@ public record SelfTest(boolean equal, List<VectorResult> vectors, String placeme
             equal =
                     Verification.run(
                             models.folder(entry),
-                            engine,
+                            models.keepingKernels(engine),
                             line -> {
                                 VectorResult one = read(line);
                                 if (one != null) vectors.add(one);

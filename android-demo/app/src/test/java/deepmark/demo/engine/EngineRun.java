@@ -66,7 +66,10 @@ public final class EngineRun {
         return "opened";
     }
 
-    /** The properties deepmark.compute, .precision and .storage name the way. */
+    /**
+     * The properties deepmark.compute, .precision and .storage name the way, deepmark.kernels the
+     * folder for what a GPU's driver compiles.
+     */
     private static EngineSettings settings(int threads) {
         Way way =
                 new Way(
@@ -77,7 +80,9 @@ public final class EngineRun {
                         EngineSettings.Storage.valueOf(
                                 System.getProperty("deepmark.storage", "IMAGE")),
                         threads);
-        return new EngineSettings(way, EngineSettings.Memory.NORMAL);
+        String kernels = System.getProperty("deepmark.kernels");
+        return new EngineSettings(
+                way, EngineSettings.Memory.NORMAL, kernels == null ? null : new File(kernels));
     }
 
     /** Every way that a search tries, but for threads of a GPU. */
