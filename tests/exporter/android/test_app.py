@@ -122,7 +122,10 @@ def _require_same_drawing(app: Image8, ours: Image8, picture: Image8) -> None:
 def test_the_app_s_own_tests_pass_on_android_8_10_and_14(
     android_tools: AndroidToolChain, demo_bundle: Path, demo_pictures: tuple[Path, ...], tmp_path: Path
 ) -> None:
-    drawn = _prepare_overlay(demo_bundle, demo_pictures[:3], tmp_path)
+    to_draw, shared = tmp_path / "to-draw", tmp_path / "shared"
+    to_draw.mkdir()
+    shared.mkdir()
+    drawn = _prepare_overlay(demo_bundle, demo_pictures[:3], to_draw)
     WORK.mkdir(parents=True, exist_ok=True)
     with FileLock(WORK / "lock"):
         linked = WORK / "linked"
@@ -136,7 +139,8 @@ def test_the_app_s_own_tests_pass_on_android_8_10_and_14(
         done = subprocess.run(
             [
                 *("mvn", "--batch-mode", "--offline", "--file", DEMO / "pom.xml", "test"),
-                *(f"-Dlinked={linked}", f"-Dlibraries={libraries}", f"-Doverlay={tmp_path}"),
+                *(f"-Dlinked={linked}", f"-Dlibraries={libraries}"),
+                *(f"-Doverlay={to_draw}", f"-Dshared={shared}"),
             ],
             capture_output=True,
             text=True,
@@ -150,15 +154,15 @@ def test_the_app_s_own_tests_pass_on_android_8_10_and_14(
     )
     assert run >= 80
     assert (failed, broken, skipped) == (0, 0, 0)
-    found = result_of_app(sorted(tmp_path.glob("deepmark-search-*.json")))
+    found = result_of_app(sorted(shared.glob("deepmark-search-*.json")))
     ways = {" ".join(one.name.split()[-3:]) for one in found.contestants}
     assert ways == {
         f"{threads} {precision}" for threads in ("1 thread", "2 threads", "4 threads") for precision in ("fp32", "fp16")
     }
     for name, ours in drawn.items():
         for level in LEVELS:
-            app = read_picture(tmp_path / f"{name}-api{level}.png")
-            _require_same_drawing(app, ours, read_picture(tmp_path / f"{name}.png"))
+            app = read_picture(to_draw / f"{name}-api{level}.png")
+            _require_same_drawing(app, ours, read_picture(to_draw / f"{name}.png"))
 
 
 def _texts(language: str) -> dict[str, dict[str, list[str]]]:

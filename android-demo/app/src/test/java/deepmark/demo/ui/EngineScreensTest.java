@@ -195,7 +195,7 @@ public final class EngineScreensTest {
         assertEquals("a table, and a document for each way that was measured", 7, files.size());
         for (Uri one : files) {
             // Python reads them where it started these tests.
-            String to = System.getProperty("deepmark.overlay");
+            String to = System.getProperty("deepmark.shared");
             try (InputStream from = search.getContentResolver().openInputStream(one)) {
                 byte[] content = from.readAllBytes();
                 assertTrue(one.toString(), content.length > 0);
