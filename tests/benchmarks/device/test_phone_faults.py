@@ -167,6 +167,18 @@ def test_a_phone_that_comes_back_is_cleaned(plug: Plug, bench: Bench, fault: Fau
     device.phone.require_as_found()
 
 
+def _connect_again(serial: str) -> None:
+    """Connect until adb sees the phone: on a busy machine an attempt may come to nothing, and it makes no other."""
+    for _ in range(60):
+        for words in (["disconnect", serial], ["connect", serial]):
+            subprocess.run(["adb", *words], capture_output=True, timeout=30)
+        state = subprocess.run(["adb", "-s", serial, "get-state"], capture_output=True, text=True, timeout=30)
+        if state.stdout.strip() == "device":
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"adb does not see {serial}: {state.stderr}")
+
+
 def test_of_a_phone_that_stays_away_it_is_known_what_is_left_and_the_next_run_makes_it_good(
     plug: Plug, bench: Bench
 ) -> None:
@@ -178,9 +190,7 @@ def test_of_a_phone_that_stays_away_it_is_known_what_is_left_and_the_next_run_ma
     assert (device.phone.root / "settings/global.stay_on_while_plugged_in").read_text().strip() == "2"
     device.plugged = True
 
-    subprocess.run(["adb", "disconnect", device.serial], capture_output=True, timeout=30)
-    subprocess.run(["adb", "connect", device.serial], capture_output=True, timeout=30)
-    subprocess.run(["adb", "-s", device.serial, "wait-for-device"], timeout=30)
+    _connect_again(device.serial)
     bench(device.serial)
     device.phone.require_as_found()
 
