@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 
 import numpy as np
@@ -19,15 +18,6 @@ from deepmark.runtime.decoding.params import DecoderParams
 from deepmark.runtime.decoding.peaks import find_centres
 from deepmark.runtime.decoding.stage_clock import STAGES
 from deepmark.runtime.keypoints.schema import KeypointSchema
-
-
-@pytest.fixture
-def cores() -> object:
-    """Give the process its cores back."""
-    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    yield
-    if before:
-        os.sched_setaffinity(0, before)
 
 
 def test_the_scene_is_the_load_that_the_goal_names() -> None:
@@ -55,7 +45,7 @@ def test_a_seed_gives_one_scene() -> None:
 
 
 @pytest.mark.slow
-def test_the_report_has_every_setting_with_shares_that_add_up(study: Callable[..., Outcome], cores: object) -> None:
+def test_the_report_has_every_setting_with_shares_that_add_up(study: Callable[..., Outcome]) -> None:
     report = json.loads(study("decoder_time", "--json", "--runs", 3).out)
     assert report["numpy"] == np.__version__
     assert {one["setting"] for one in report["timings"]} == set(SETTINGS)
