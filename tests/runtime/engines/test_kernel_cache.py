@@ -13,13 +13,9 @@ from pathlib import Path
 
 import pytest
 from full_disk import mounted, room_for
+from kernel_keys import CONTENT, DEVICE, KEY, OTHERS
 
-from deepmark.runtime.engines.gpu_devices import GpuDevice
 from deepmark.runtime.engines.kernel_cache import KernelKey, drop_condemned, lend_kernels
-
-DEVICE = GpuDevice("Mali-G76", "r18p0", fp16=True, image_limit=8192, clock_mhz=600)
-KEY = KernelKey("ab" * 32, "opencl", DEVICE, "3.6.1", 132, 1, 0, False, (1, 3, 64, 96))
-CONTENT = b"binaries and sizes" * 100
 
 _CHILD = """
 import os, signal, sys, time
@@ -67,21 +63,8 @@ def test_what_was_kept_is_lent_to_the_same_session_alone(cache: Path) -> None:
     assert _lent() is None
     _fill()
     assert _lent() == CONTENT
-    others = [
-        replace(KEY, model_sha256="cd" * 32),
-        replace(KEY, gpu="vulkan"),
-        replace(KEY, device=replace(DEVICE, name="Mali-G77")),
-        replace(KEY, device=replace(DEVICE, driver="r19p0")),
-        replace(KEY, device=replace(DEVICE, image_limit=300)),
-        replace(KEY, mnn="3.6.2"),
-        replace(KEY, mode=65),
-        replace(KEY, precision=0),
-        replace(KEY, memory=2),
-        replace(KEY, cpu_operators=True),
-        replace(KEY, shape=(1, 3, 96, 64)),
-    ]
-    assert len({one.file_name() for one in (KEY, *others)}) == len(others) + 1
-    assert all(_lent(one) is None for one in others)
+    assert len({one.file_name() for one in (KEY, *OTHERS)}) == len(OTHERS) + 1
+    assert all(_lent(one) is None for one in OTHERS)
     assert _names(cache) == [KEY.file_name()]  # no marks, no scratch files
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import signal
 from collections.abc import Callable
@@ -86,26 +84,6 @@ def test_python_and_the_programs_take_each_other_s(
     done = deepmark("verify", "--native", proven, *OPENCL)
     assert done.code == 0, done.err
     assert "; kernels cached, " in done.err
-
-
-def test_damage_that_a_hash_does_not_show_gives_no_wrong_results(
-    run: Run, bench: Callable[..., dict[str, Any]], proven: Path, picture: Path, kernels: Path
-) -> None:
-    """MNN hands such binaries to the driver, which may end the process; the next one compiles."""
-    bench()
-    (entry,) = kernels.iterdir()
-    magic, header, content = entry.read_bytes().split(b"\n", 2)
-    damaged = bytearray(content)
-    for place in range(len(content) // 4, len(content), 997):
-        damaged[place] ^= 0x5A
-    facts = {**json.loads(header), "sha256": hashlib.sha256(damaged).hexdigest()}
-    entry.write_bytes(b"\n".join([magic, json.dumps(facts).encode(), bytes(damaged)]))
-    words = ("dm_detect", proven, picture, *OPENCL, "--threshold", 0)
-    expected = run(*words)[:2]
-    code, lines, _ = run(*words, "--kernels", kernels)
-    if code < 0:
-        code, lines, _ = run(*words, "--kernels", kernels)
-    assert (code, lines) == expected
 
 
 def test_a_session_that_fails_with_kept_ones_compiles_once_more(

@@ -14,17 +14,14 @@ from typing import Literal
 
 import pytest
 from full_disk import mounted, room_for
+from kernel_keys import CONTENT, DEVICE, KEY, OTHERS
 from native_programs import compile_program
 
-from deepmark.runtime.engines.gpu_devices import GpuDevice
 from deepmark.runtime.engines.kernel_cache import KernelKey, drop_condemned, lend_kernels
 
 pytestmark = pytest.mark.slow
 
 SOURCES = ("bytes", "file_lock", "folders", "gpu_settings", "json", "kernel_cache")
-DEVICE = GpuDevice("Mali-G76", "r18p0", fp16=True, image_limit=8192, clock_mhz=600)
-KEY = KernelKey("ab" * 32, "opencl", DEVICE, "3.6.1", 132, 1, 0, False, (1, 3, 64, 96))
-CONTENT = b"binaries and sizes" * 100
 Language = Literal["C++", "Python"]
 
 
@@ -119,20 +116,7 @@ def test_each_language_takes_what_the_other_kept(cpp: Programs, writer: Language
 def test_what_was_kept_is_lent_to_the_same_session_alone(cpp: Programs) -> None:
     assert cpp.lend() == ("compiled", b"")
     cpp.fill()
-    others = [
-        replace(KEY, model_sha256="cd" * 32),
-        replace(KEY, gpu="vulkan"),
-        replace(KEY, device=replace(DEVICE, name="Mali-G77")),
-        replace(KEY, device=replace(DEVICE, driver="r19p0")),
-        replace(KEY, device=replace(DEVICE, image_limit=300)),
-        replace(KEY, mnn="3.6.2"),
-        replace(KEY, mode=65),
-        replace(KEY, precision=0),
-        replace(KEY, memory=2),
-        replace(KEY, cpu_operators=True),
-        replace(KEY, shape=(1, 3, 96, 64)),
-    ]
-    assert {cpp.lend(one) for one in others} == {("compiled", b"")}
+    assert {cpp.lend(one) for one in OTHERS} == {("compiled", b"")}
     assert cpp.lend() == ("cached", CONTENT)
 
 
