@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
-from tiny import Tiny, convert, write_bundle
+from tiny import CHANNELS, Tiny, convert, write_bundle
 
 from deepmark.runtime.embedded_manifest import METADATA_KEY
 from deepmark.runtime.manifest import Manifest
@@ -44,3 +44,10 @@ def joined_models(tiny: Tiny, folder: Path, manifest: Manifest | None = None) ->
 def joined_bundle(tiny: Tiny, folder: Path) -> Path:
     """Write a bundle of them."""
     return write_bundle(folder / "joined.deepmark", joined_manifest(tiny.manifest), joined_models(tiny, folder))
+
+
+def bundle_short_of_a_part(tiny: Tiny, joined: Path, folder: Path) -> Path:
+    """Write a bundle of the joined model whose manifest leaves ``reg`` out: 15 channels in place of 17."""
+    fewer = {name: count for name, count in CHANNELS.items() if name != "reg"}
+    manifest = joined_manifest(tiny.manifest, fewer)
+    return write_bundle(folder / "short.deepmark", manifest, {"model.mnn": joined / "model.mnn"})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from joined_models import joined_bundle, joined_manifest, joined_models
+from joined_models import bundle_short_of_a_part, joined_bundle, joined_models
 from shared import shared_folder
 from tiny import CHANNELS, Tiny, assert_close, noise, truth, write_bundle
 
@@ -78,9 +78,7 @@ def test_a_bare_onnx_file_in_that_form_runs_too(tiny: Tiny, tmp_path: Path) -> N
 
 
 def test_channels_that_do_not_add_up_are_refused_at_load(tiny: Tiny, joined: Path, tmp_path: Path) -> None:
-    fewer = {name: count for name, count in CHANNELS.items() if name != "reg"}
-    manifest = joined_manifest(tiny.manifest, fewer)
-    bundle = write_bundle(tmp_path / "a.deepmark", manifest, {"model.mnn": joined / "model.mnn"})
+    bundle = bundle_short_of_a_part(tiny, joined, tmp_path)
     with pytest.raises(
         BundleError,
         match=r"output 'heads' of model\.mnn has shape \(1, 17, 16, 24\), its manifest says \(1, 15, 16, 24\)",
